@@ -1,0 +1,73 @@
+#include "pool/outcome.h"
+
+#include <string.h>
+
+static bool is(const char *sqlstate, const char *code) {
+    return strcmp(sqlstate, code) == 0;
+}
+
+static bool in_class(const char *sqlstate, const char *class) {
+    return strncmp(sqlstate, class, 2) == 0;
+}
+
+const char *outcome_name(enum outcome outcome) {
+    switch (outcome) {
+    case OUTCOME_OK: return "ok";
+    case OUTCOME_FAILED: return "failed";
+    case OUTCOME_TIMEOUT: return "timeout";
+    case OUTCOME_CANCELLED: return "cancelled";
+    case OUTCOME_UNKNOWN: return "unknown";
+    case OUTCOME_SKIPPED: return "skipped";
+    }
+    return "?";
+}
+
+enum connect_failure connect_failure_of(const char *sqlstate) {
+    if (is(sqlstate, "53300"))
+        return CONNECT_FULL;
+    if (*sqlstate == '\0' || in_class(sqlstate, "57") || in_class(sqlstate, "08"))
+        return is(sqlstate, "57P03") ? CONNECT_STARTING
+               : is(sqlstate, "08P01") ? CONNECT_OPTIONS
+                                       : CONNECT_UNREACHABLE;
+    if (is(sqlstate, "42704") || is(sqlstate, "22023"))
+        return CONNECT_OPTIONS;
+    if (in_class(sqlstate, "28") || in_class(sqlstate, "3D") || in_class(sqlstate, "42") || in_class(sqlstate, "0A"))
+        return CONNECT_NEEDS_PERSON;
+    return CONNECT_UNREACHABLE;
+}
+
+const char *connect_failure_advice(enum connect_failure failure, const char *sqlstate) {
+    switch (failure) {
+    case CONNECT_FULL: return "the server has no free connection slot for this role; runs wait until there is one";
+    case CONNECT_STARTING: return "the server is starting up or shutting down; runs wait until it is ready";
+    case CONNECT_UNREACHABLE: return "runs wait until the server answers";
+    case CONNECT_OPTIONS: return "the server refuses a startup option; trying without headgate's own";
+    case CONNECT_NEEDS_PERSON:
+        return in_class(sqlstate, "28")   ? "correct user and password in conninfo, or pg_hba.conf on the server"
+               : in_class(sqlstate, "3D") ? "correct dbname in conninfo, or create the database"
+                                          : "correct conninfo, or GRANT CONNECT on the database to the role";
+    }
+    return "";
+}
+
+const char *statement_failure_advice(const char *sqlstate, bool transaction) {
+    if (is(sqlstate, "25001"))
+        return transaction ? "this statement cannot run in a transaction; write transaction = off"
+                           : "this statement needs a task of its own, without other statements in its text";
+    if (is(sqlstate, "2D000"))
+        return transaction ? "the procedure ends its transaction by itself; write transaction = off"
+                           : "a procedure that ends its transaction needs a task of its own";
+    if (is(sqlstate, "25P01"))
+        return transaction ? "" : "this statement needs a transaction; write transaction = on";
+    if (is(sqlstate, "57014"))
+        return "cancelled by statement_timeout, or by a person";
+    return "";
+}
+
+bool sqlstate_is_syntax(const char *sqlstate) {
+    return is(sqlstate, "42601");
+}
+
+bool sqlstate_is_cancel(const char *sqlstate) {
+    return is(sqlstate, "57014");
+}

@@ -1,0 +1,48 @@
+/*
+ * What a failure means: from SQLSTATE to what headgate does next and what a person can do about it.
+ * SQLSTATEs are PostgreSQL's (appendix "Error Codes" of its manual); texts are never compared, they are translated.
+ */
+#ifndef POOL_OUTCOME_H
+#define POOL_OUTCOME_H
+
+#include <stdbool.h>
+
+#define SQLSTATE_BYTES 6 /* five characters and NUL; "" where there is none */
+
+/* How a run ended. */
+enum outcome {
+    OUTCOME_OK,
+    OUTCOME_FAILED,    /* the server or the command said no */
+    OUTCOME_TIMEOUT,   /* our deadline; the work was cancelled */
+    OUTCOME_CANCELLED, /* the daemon was told to stop */
+    OUTCOME_UNKNOWN,   /* sent, and the answer was lost: it may have been done */
+    OUTCOME_SKIPPED,   /* never started; the reason says why */
+};
+
+const char *outcome_name(enum outcome outcome);
+
+/* Why a session could not be opened. */
+enum connect_failure {
+    CONNECT_FULL,         /* 53300: no slot for us */
+    CONNECT_STARTING,     /* 57P03: starting up or shutting down */
+    CONNECT_UNREACHABLE,  /* no answer, refused, no such host, our deadline */
+    CONNECT_NEEDS_PERSON, /* wrong password, no such database: waiting alone will not cure it */
+    CONNECT_OPTIONS,      /* the server or a pooler refuses our startup options; once without them */
+};
+
+/* sqlstate: "" when the server said none. */
+enum connect_failure connect_failure_of(const char *sqlstate);
+
+/* What a person does about it, or "". */
+const char *connect_failure_advice(enum connect_failure failure, const char *sqlstate);
+
+/* For a run's failure: which key or statement to change, or "". transaction: whether the task has it on. */
+const char *statement_failure_advice(const char *sqlstate, bool transaction);
+
+/* Several statements in one text, or a syntax error: the extended protocol refuses both in the same words. */
+bool sqlstate_is_syntax(const char *sqlstate);
+
+/* Cancelled: by us, by statement_timeout, or by a person. */
+bool sqlstate_is_cancel(const char *sqlstate);
+
+#endif

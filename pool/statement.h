@@ -1,0 +1,16 @@
+/*
+ * What can be said of a task's text without understanding SQL: its first word. A text that begins with SELECT,
+ * INSERT and their like is, on the extended protocol, one statement that cannot end its own transaction, so it
+ * needs no BEGIN and COMMIT around it to be all or nothing.
+ */
+#ifndef POOL_STATEMENT_H
+#define POOL_STATEMENT_H
+
+#include <stdbool.h>
+
+bool statement_is_one_transaction(const char *sql);
+
+/* Whether a command tag, as the server sent it, begins or ends a transaction: BEGIN, COMMIT, ROLLBACK ... */
+bool statement_tag_is_transaction(const char *tag);
+
+#endif

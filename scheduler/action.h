@@ -1,0 +1,78 @@
+/*
+ * All that the core can ask for, as values in an array that the caller owns. The core never calls back.
+ */
+#ifndef SCHEDULER_ACTION_H
+#define SCHEDULER_ACTION_H
+
+#include "pool/outcome.h"
+#include "scheduler/handle.h"
+#include "tasks/instant.h"
+
+enum action_kind {
+    ACTION_OPEN,    /* connect a session */
+    ACTION_CHECK,   /* ask a session that sat long whether it still lives */
+    ACTION_SURVEY,  /* ask on this session what an earlier daemon left */
+    ACTION_CLOSE,   /* close a session; answer with SESSION_GONE */
+    ACTION_FORGET,  /* linger has passed: its token is free although nobody saw its backend go */
+    ACTION_START,   /* start a run, on a session if it is SQL */
+    ACTION_CANCEL,  /* ask a run to stop: cancel request, TERM */
+    ACTION_ABORT,   /* end a run that did not stop: close its session, KILL */
+    ACTION_RECORD,  /* a run ended, or occurrences were skipped: for log and statistics */
+    ACTION_HELD,    /* a run has held its token longer than leak_warning */
+    ACTION_STEPPED, /* the wall clock was set, or the machine slept */
+    ACTION_STOPPED, /* drained: nothing runs and every token is free */
+};
+
+enum close_cause {
+    CLOSE_IDLE,
+    CLOSE_RECYCLE,
+    CLOSE_ROOM,      /* a command or a smaller size needs the token */
+    CLOSE_TIMEOUT,   /* it did not answer in time */
+    CLOSE_CANCELLED, /* a cancel may still be under way to it */
+    CLOSE_CONNINFO,  /* a reload changed how to connect */
+    CLOSE_DRAIN,
+};
+
+enum skip_cause {
+    SKIP_NONE,
+    SKIP_OVERLAP, /* due while its own run was under way */
+    SKIP_DRAIN,   /* waiting when the daemon was told to stop */
+    SKIP_REMOVED, /* waiting when a reload removed or disabled it */
+    SKIP_FULL,    /* no run record was free; see core_create */
+};
+
+/* One line of the account: every occurrence is in exactly one record. */
+struct record {
+    uint32_t task;
+    uint64_t run_number; /* 0: it never became a run */
+    enum outcome outcome;
+    enum skip_cause skip;
+    struct wall due_first, due_last;
+    int64_t occurrence_count; /* 0 for a triggered run that answers none */
+    int64_t lateness_us;      /* start minus the first due instant */
+    int64_t took_us;
+    uint64_t row_count;
+};
+
+struct action {
+    enum action_kind kind;
+    struct handle session;
+    struct handle run;
+    uint32_t pool; /* OPEN */
+    uint32_t task; /* START, CANCEL, ABORT, HELD */
+    union {
+        enum close_cause close_cause;
+        struct record record;
+        int64_t stepped_us;
+        int64_t held_us;
+    };
+};
+
+#define ACTIONS_MAX 64
+
+struct actions {
+    uint32_t count;
+    struct action items[ACTIONS_MAX];
+};
+
+#endif

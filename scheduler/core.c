@@ -1,0 +1,252 @@
+/*
+ * One step: take in the event, let time act, then grant what can start. The order within a step is fixed, so
+ * the same events give the same actions.
+ */
+#include "scheduler/core.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "scheduler/core_parts.h"
+
+struct action *actions_add(struct actions *actions, enum action_kind kind) {
+    assert(actions->count < ACTIONS_MAX);
+    struct action *action = &actions->items[actions->count++];
+    *action = (struct action){.kind = kind, .task = SLOT_NONE};
+    return action;
+}
+
+/* --- events --- */
+
+static void on_session_opened(struct core *core, uint32_t index, struct actions *actions) {
+    struct slot *slot = &core->slots[index];
+    struct core_pool *pool = &core->pools[slot->pool];
+    if (slot->state != SLOT_OPENING) /* it was closed while it connected */
+        return;
+    slot->opened = core->now;
+    pool->opened_count++;
+    pool->failing = false;
+    pool->failure_count = 0;
+    slot_fall_idle(core, index, actions);
+}
+
+static void on_session_failed(struct core *core, uint32_t index, const struct event *event) {
+    if (core->slots[index].state != SLOT_OPENING)
+        return;
+    pool_connect_failed(core, core->slots[index].pool, event->failed.failure);
+    slot_move(core, index, SLOT_CLOSING);
+}
+
+static void on_session_ready(struct core *core, uint32_t index, struct actions *actions) {
+    enum slot_state state = core->slots[index].state;
+    if (state == SLOT_CLEANING || state == SLOT_CHECKING)
+        slot_fall_idle(core, index, actions);
+}
+
+static void on_session_broken(struct core *core, uint32_t index) {
+    struct slot *slot = &core->slots[index];
+    struct core_pool *pool = &core->pools[slot->pool];
+    if (slot->state == SLOT_CLOSING)
+        return;
+    if (slot->state == SLOT_CHECKING && pool->survey == SURVEY_ASKED)
+        pool->survey = SURVEY_NEEDED;
+    slot_move(core, index, SLOT_CLOSING);
+}
+
+static void on_surveyed(struct core *core, uint32_t index, const struct event *event, struct actions *actions) {
+    struct core_pool *pool = &core->pools[core->slots[index].pool];
+    pool->survey = SURVEY_DONE;
+    pool->tokens.leftover = event->surveyed.leftover_count;
+    pool->survey_again = mono_add(core->now, US_PER_S);
+    on_session_ready(core, index, actions);
+}
+
+/* A newer run of the same task may have begun to wait meanwhile: it is answered by this one. */
+static void absorb_waiting(struct core *core, struct run *run) {
+    struct core_task *task = &core->tasks[run->task];
+    if (task->waiting_run == SLOT_NONE)
+        return;
+    const struct run *other = &core->runs[task->waiting_run];
+    run->due_last = other->due_last;
+    run->occurrence_count += other->occurrence_count;
+    task->stats.merged_count += (uint64_t)other->occurrence_count;
+    run_move(core, task->waiting_run, RUN_FREE);
+}
+
+static void on_run_unsent(struct core *core, uint32_t index, struct actions *actions) {
+    struct run *run = &core->runs[index];
+    struct slot *slot = core_slot(core, run->session);
+    if (slot && slot->state == SLOT_BUSY)
+        slot_move(core, run->session.slot, SLOT_CLEANING); /* BROKEN follows */
+    run->session = HANDLE_NONE;
+    if (run->state == RUN_STOPPING || core->draining) {
+        run_skip(core, index, SKIP_DRAIN, actions);
+        return;
+    }
+    absorb_waiting(core, run);
+    run->held_told = false;
+    run_move(core, index, RUN_WAITING);
+}
+
+static void on_run_ended(struct core *core, uint32_t index, const struct event *event, struct actions *actions) {
+    const struct run *run = &core->runs[index];
+    uint32_t session = run->session.slot;
+    bool cancelled = run->state == RUN_STOPPING;
+    const struct slot *slot = core_slot(core, run->session);
+    bool on_session = slot && slot->state == SLOT_BUSY;
+    run_end(core, index, event, actions);
+    if (!on_session)
+        return;
+    slot_move(core, session, SLOT_CLEANING);
+    if (cancelled) /* the cancel may still be under way, and would hit the next run */
+        slot_close(core, session, CLOSE_CANCELLED, actions);
+}
+
+static void on_trigger(struct core *core, uint32_t task) {
+    if (core->draining || core->tasks[task].waiting_run != SLOT_NONE)
+        return;
+    uint32_t slot = run_create(core, task);
+    if (slot == SLOT_NONE)
+        return;
+    core->runs[slot].due = core->now;
+    core->runs[slot].due_first = core->runs[slot].due_last = core->wall;
+    run_move(core, slot, core->tasks[task].running_count ? RUN_HELD : RUN_WAITING);
+}
+
+static void on_drain(struct core *core) {
+    if (core->draining) {
+        core->drain_now = true;
+        return;
+    }
+    core->draining = true;
+    core->drain_deadline = mono_add(core->now, core->set->daemon.drain_timeout_us);
+    core->sweep_run = core->sweep_slot = 0;
+    for (uint32_t task = 0; task < core->task_count; task++)
+        due_remove(&core->due, task);
+}
+
+static void take_session_event(struct core *core, const struct event *event, struct actions *actions) {
+    uint32_t index = event->session.slot;
+    if (!core_slot(core, event->session))
+        return;
+    switch (event->kind) {
+    case EVENT_SESSION_OPENED: on_session_opened(core, index, actions); break;
+    case EVENT_SESSION_FAILED: on_session_failed(core, index, event); break;
+    case EVENT_SESSION_READY: on_session_ready(core, index, actions); break;
+    case EVENT_SESSION_BROKEN: on_session_broken(core, index); break;
+    case EVENT_SESSION_GONE:
+        on_session_broken(core, index);
+        slot_move(core, index, SLOT_FREE);
+        break;
+    case EVENT_SURVEYED: on_surveyed(core, index, event, actions); break;
+    default: assert(!"not an event of a session");
+    }
+}
+
+static void take_event(struct core *core, const struct event *event, struct actions *actions) {
+    switch (event->kind) {
+    case EVENT_TICK: break;
+    case EVENT_RUN_UNSENT:
+        if (core_run(core, event->run))
+            on_run_unsent(core, event->run.slot, actions);
+        break;
+    case EVENT_RUN_ENDED:
+        if (core_run(core, event->run))
+            on_run_ended(core, event->run.slot, event, actions);
+        break;
+    case EVENT_TRIGGER: on_trigger(core, event->task); break;
+    case EVENT_DRAIN: on_drain(core); break;
+    default: take_session_event(core, event, actions);
+    }
+}
+
+/* --- the step --- */
+
+/* Ends what waits: all of it while draining, what the file no longer has otherwise. True: more to do. */
+static bool sweep_runs(struct core *core, struct actions *actions) {
+    for (; core->sweep_run < core->run_used; core->sweep_run++) {
+        const struct run *run = &core->runs[core->sweep_run];
+        const struct core_task *task = &core->tasks[run->task];
+        if (run->state != RUN_WAITING && run->state != RUN_HELD)
+            continue;
+        if (!core->draining && !task->retired && task->definition->enabled)
+            continue;
+        if (!actions_have_room(actions))
+            return true;
+        run_skip(core, core->sweep_run, core->draining ? SKIP_DRAIN : SKIP_REMOVED, actions);
+    }
+    return false;
+}
+
+/* Closes idle sessions that are not wanted any more; the busy ones are looked at when they fall idle. */
+static bool sweep_slots(struct core *core, struct actions *actions) {
+    for (; core->sweep_slot < core->slot_used; core->sweep_slot++) {
+        enum slot_state state = core->slots[core->sweep_slot].state;
+        enum close_cause cause;
+        if (state != SLOT_WARM && state != SLOT_OPENING && state != SLOT_CHECKING)
+            continue;
+        if (!slot_is_unwanted(core, core->sweep_slot, &cause))
+            continue;
+        if (!actions_have_room(actions))
+            return true;
+        slot_close(core, core->sweep_slot, cause, actions);
+    }
+    return false;
+}
+
+static bool stop_running(struct core *core, struct actions *actions) {
+    if (core->active_count == 0 || (!core->drain_now && core->now.us < core->drain_deadline.us))
+        return false;
+    for (uint32_t i = 0; i < core->run_used; i++) {
+        if (core->runs[i].state != RUN_RUNNING)
+            continue;
+        if (!actions_have_room(actions))
+            return true;
+        run_stop(core, i, STOP_DRAIN, actions);
+    }
+    return false;
+}
+
+static bool drain(struct core *core, struct actions *actions) {
+    bool more = stop_running(core, actions);
+    if (!more && core->active_count == 0 && core->open_count == 0 && core->sweep_run == core->run_used &&
+        !core->stopped && actions_have_room(actions)) {
+        core->stopped = true;
+        actions_add(actions, ACTION_STOPPED);
+    }
+    return more;
+}
+
+bool core_step(struct core *core, const struct event *event, struct actions *actions) {
+    actions->count = 0;
+    assert(event->now.us >= core->now.us);
+    core->now = event->now;
+    core->wall = event->wall;
+    clock_follow(core, actions);
+    take_event(core, event, actions);
+    bool more = sweep_runs(core, actions);
+    more |= sweep_slots(core, actions);
+    more |= run_expire(core, actions);
+    more |= slot_expire(core, actions);
+    more |= clock_collect_due(core, actions);
+    more |= grant_all(core, actions);
+    if (core->draining)
+        more |= drain(core, actions);
+    return more;
+}
+
+static int64_t earlier(int64_t at, const struct due *due) {
+    const struct due_entry *first = due_first(due);
+    return first && first->at < at ? first->at : at;
+}
+
+struct mono core_next_wake(const struct core *core) {
+    int64_t at = grant_next_wake(core).us;
+    at = earlier(at, &core->due);
+    at = earlier(at, &core->run_deadlines);
+    at = earlier(at, &core->slot_deadlines);
+    if (core->draining && core->active_count && core->now.us < core->drain_deadline.us &&
+        core->drain_deadline.us < at)
+        at = core->drain_deadline.us;
+    return (struct mono){at};
+}

@@ -1,0 +1,389 @@
+#include "scheduler/daemon.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "scheduler/daemon_parts.h"
+#include "scheduler/load.h"
+#include "scheduler/status.h"
+#include "scheduler/status_json.h"
+#include "tasks/hash.h"
+
+#define STEPS_PER_TURN 256
+
+/* --- clocks --- */
+
+static struct mono monotonic_now(void) {
+    return (struct mono){(int64_t)(uv_hrtime() / 1000)};
+}
+
+static struct wall wall_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (struct wall){now.tv_sec * US_PER_S + now.tv_nsec / 1000};
+}
+
+/* --- events to the core --- */
+
+static const char *owned(const char *text) {
+    return text ? strdup(text) : NULL;
+}
+
+void daemon_queue(void *context, const struct event *event, const struct failure *failure) {
+    struct daemon *daemon = context;
+    if (daemon->queue_count == daemon->queue_capacity) {
+        daemon->queue_capacity = daemon->queue_capacity ? daemon->queue_capacity * 2 : 64;
+        daemon->queue = realloc(daemon->queue, daemon->queue_capacity * sizeof *daemon->queue);
+        if (!daemon->queue)
+            abort();
+    }
+    struct queued *queued = &daemon->queue[daemon->queue_count++];
+    *queued = (struct queued){.event = *event, .has_failure = failure != NULL};
+    if (!failure)
+        return;
+    queued->failure = *failure;
+    queued->failure.message = owned(failure->message);
+    queued->failure.detail = owned(failure->detail);
+    queued->failure.hint = owned(failure->hint);
+    queued->failure.context = owned(failure->context);
+    queued->failure.output = owned(failure->output);
+}
+
+static void queued_finish(struct queued *queued) {
+    free((char *)queued->failure.message);
+    free((char *)queued->failure.detail);
+    free((char *)queued->failure.hint);
+    free((char *)queued->failure.context);
+    free((char *)queued->failure.output);
+}
+
+static void feed(struct daemon *daemon, struct event *event) {
+    struct actions actions;
+    event->now = monotonic_now();
+    event->wall = wall_now();
+    perform_event(daemon, event);
+    daemon->core_has_more = core_step(daemon->core, event, &actions);
+    perform(daemon, &actions);
+}
+
+static void tick(struct daemon *daemon) {
+    struct event event = {.kind = EVENT_TICK};
+    feed(daemon, &event);
+}
+
+static void on_timer(uv_timer_t *timer) {
+    tick(timer->data);
+}
+
+static void arm_timer(struct daemon *daemon) {
+    int64_t wake_us = core_next_wake(daemon->core).us;
+    int64_t wait_us = daemon->core_has_more ? 0 : wake_us - monotonic_now().us;
+    uv_update_time(&daemon->loop);
+    if (wake_us == INSTANT_MAX && !daemon->core_has_more)
+        uv_timer_stop(&daemon->timer);
+    else
+        uv_timer_start(&daemon->timer, on_timer, wait_us > 0 ? (uint64_t)(wait_us + 999) / 1000 : 0, 0);
+}
+
+static void stop_when_done(struct daemon *daemon);
+
+/* Everything that was reported goes through the core, and what the core has left to do, up to a bound a turn. */
+static void drain_queue(struct daemon *daemon) {
+    uint32_t steps = 0;
+    if (!daemon->core)
+        return;
+    for (uint32_t next = 0; next < daemon->queue_count; next++) {
+        struct queued queued = daemon->queue[next]; /* a copy: the queue may grow and move meanwhile */
+        daemon->failure = queued.has_failure ? &queued.failure : NULL;
+        feed(daemon, &queued.event);
+        daemon->failure = NULL;
+        queued_finish(&queued);
+    }
+    daemon->queue_count = 0;
+    while (daemon->core_has_more && steps++ < STEPS_PER_TURN && daemon->queue_count == 0)
+        tick(daemon);
+    if (daemon->queue_count) /* an action failed at once */
+        daemon->core_has_more = true;
+    arm_timer(daemon);
+    stop_when_done(daemon);
+}
+
+static void on_prepare(uv_prepare_t *prepare) {
+    drain_queue(prepare->data);
+}
+
+static void on_check(uv_check_t *check) {
+    drain_queue(check->data);
+}
+
+static void ask_to_drain(struct daemon *daemon) {
+    struct event event = {.kind = EVENT_DRAIN};
+    daemon_queue(daemon, &event, NULL);
+}
+
+/* --- the dump --- */
+
+static const char *failure_of(const void *context, const char *task) {
+    const struct daemon *daemon = context;
+    const struct trouble *trouble = trouble_find(&daemon->troubles, task);
+    return trouble ? trouble->summary : NULL;
+}
+
+static const char *connect_error_of(const void *context, const char *name) {
+    const struct daemon *daemon = context;
+    for (uint32_t i = 0; i < daemon->pool_count; i++)
+        if (strcmp(daemon->pools[i]->name, name) == 0 && *daemon->pools[i]->connect_error)
+            return daemon->pools[i]->connect_error;
+    return NULL;
+}
+
+static void compose_status(struct daemon *daemon, bool json, uint32_t width, struct text *text) {
+    time_t seconds = time(NULL);
+    struct tm local;
+    localtime_r(&seconds, &local);
+    daemon->core->now = monotonic_now(); /* ages are as of now, not as of the last event */
+    struct status_context context = {
+        .version = HEADGATE_VERSION,
+        .path = daemon->path,
+        .pid = getpid(),
+        .up_us = mono_since(monotonic_now(), daemon->begun),
+        .loaded = daemon->loaded,
+        .utc_offset_us = local.tm_gmtoff * US_PER_S,
+        .failure_of = failure_of,
+        .connect_error_of = connect_error_of,
+        .context = daemon,
+    };
+    struct status status;
+    status_init(&status, daemon->core, &context);
+    if (json)
+        status_json(&status, text);
+    else
+        status_print(&status, width, text);
+    status_finish(&status);
+}
+
+static void on_control(void *context, const char *request, struct text *answer) {
+    unsigned width = 0;
+    if (strcmp(request, "status json") == 0)
+        compose_status(context, true, 0, answer);
+    else if (sscanf(request, "status %u", &width) == 1)
+        compose_status(context, false, width, answer);
+    else
+        text_add(answer, "unknown request\n");
+}
+
+static bool write_file(const char *path, const struct text *text, struct text *error) {
+    struct text temporary = {0};
+    text_add(&temporary, "%s.new", path);
+    FILE *file = fopen(temporary.bytes, "we");
+    bool written = file && fwrite(text->bytes, 1, text->bytes_count, file) == text->bytes_count;
+    written = file && fclose(file) == 0 && written;
+    written = written && rename(temporary.bytes, path) == 0;
+    if (!written)
+        text_add(error, "%s", strerror(errno));
+    text_finish(&temporary);
+    return written;
+}
+
+static void dump(struct daemon *daemon) {
+    struct text text = {0}, error = {0};
+    const char *path = daemon->set->daemon.status_file;
+    compose_status(daemon, false, 0, &text);
+    if (!*path)
+        log_write_plain(&daemon->log, &text);
+    else if (!write_file(path, &text, &error))
+        LOG(&daemon->log, LOG_ERROR, "status_file_failed", log_text("path", path), log_text("message", error.bytes));
+    text_finish(&text);
+    text_finish(&error);
+}
+
+/* --- reload --- */
+
+static void report_faults(struct daemon *daemon, const struct faults *faults) {
+    struct text text = {0};
+    faults_print(faults, daemon->path, &text);
+    LOG(&daemon->log, LOG_ERROR, "reload_refused", log_number("faults", (int64_t)faults->count),
+        log_text("effect", "the running configuration stays"));
+    log_write_plain(&daemon->log, &text);
+    text_finish(&text);
+}
+
+static void go_over_to(struct daemon *daemon, struct taskset *set, struct session_pool **fresh) {
+    core_reload(daemon->core, set, monotonic_now(), wall_now());
+    perform_follow(daemon, fresh);
+    struct taskset *before = daemon->set;
+    daemon->set = taskset_ref(set);
+    taskset_unref(before);
+    daemon->loaded = wall_now();
+    daemon->log.level = set->daemon.log_level;
+    LOG(&daemon->log, LOG_INFO, "reloaded", log_text("file", daemon->path), log_number("tasks", set->task_count),
+        log_number("pools", set->pool_count));
+    tick(daemon);
+}
+
+static void reload(struct daemon *daemon) {
+    struct faults faults = {0};
+    struct text error = {0};
+    struct taskset *set = load_file(daemon->path, &faults);
+    struct session_pool **fresh = set && !faults.count ? perform_prepare(daemon, set, &error) : NULL;
+    if (error.bytes_count)
+        fault_add(&faults, 0, "%s", error.bytes);
+    if (fresh)
+        go_over_to(daemon, set, fresh);
+    else
+        report_faults(daemon, &faults);
+    taskset_unref(set);
+    faults_finish(&faults);
+    text_finish(&error);
+}
+
+static void on_signal(uv_signal_t *handle, int number) {
+    struct daemon *daemon = handle->data;
+    if (number == SIGUSR1) {
+        dump(daemon);
+    } else if (number == SIGHUP) {
+        reload(daemon);
+    } else {
+        LOG(&daemon->log, LOG_INFO, "stopping", log_text("signal", strsignal(number)),
+            log_number("running", daemon->core->active_count),
+            log_text("effect", daemon->core->draining ? "what runs is cancelled" : "no new runs; what runs may finish"));
+        ask_to_drain(daemon);
+    }
+}
+
+/* --- start and stop --- */
+
+static void open_signals(struct daemon *daemon) {
+    static const int numbers[SIGNALS] = {SIGUSR1, SIGHUP, SIGTERM, SIGINT};
+    for (int i = 0; i < SIGNALS; i++) {
+        uv_signal_init(&daemon->loop, &daemon->signals[i]);
+        daemon->signals[i].data = daemon;
+        uv_signal_start(&daemon->signals[i], on_signal, numbers[i]);
+    }
+    signal(SIGPIPE, SIG_IGN);
+}
+
+static void stop_when_done(struct daemon *daemon) {
+    bool once_failed = daemon->once_task && !daemon->once_done && !daemon->core->draining &&
+                       daemon->core->pools[daemon->core->tasks[taskset_find_task(daemon->set, daemon->once_task)].pool].failing;
+    if ((daemon->once_done || once_failed) && !daemon->core->draining)
+        ask_to_drain(daemon);
+    if (!daemon->stopping || uv_is_closing((uv_handle_t *)&daemon->timer))
+        return;
+    uv_close((uv_handle_t *)&daemon->timer, NULL);
+    uv_close((uv_handle_t *)&daemon->prepare, NULL);
+    uv_close((uv_handle_t *)&daemon->check, NULL);
+    for (int i = 0; i < SIGNALS; i++)
+        uv_close((uv_handle_t *)&daemon->signals[i], NULL);
+    control_close(daemon->control);
+    daemon->control = NULL;
+}
+
+static uint32_t identity_of(const char *path) {
+    char host[256] = "", real[PATH_MAX] = "";
+    gethostname(host, sizeof host - 1);
+    if (!realpath(path, real))
+        real[0] = '\0';
+    return (uint32_t)hash_finish(hash_bytes(hash_bytes(HASH_START, host, strlen(host)), real, strlen(real)));
+}
+
+static char *directory_of(const char *path) {
+    char real[PATH_MAX];
+    if (!realpath(path, real))
+        return strdup("/");
+    char *slash = strrchr(real, '/');
+    slash[slash == real] = '\0';
+    return strdup(real);
+}
+
+static bool open_control(struct daemon *daemon) {
+    struct text path = {0}, error = {0};
+    control_path(daemon->set, daemon->path, &path);
+    daemon->control = control_open(&daemon->loop, path.bytes, on_control, daemon, &error);
+    if (!daemon->control)
+        LOG(&daemon->log, LOG_ERROR, "not_started", log_text("message", error.bytes));
+    text_finish(&path);
+    text_finish(&error);
+    return daemon->control != NULL;
+}
+
+static void open_handles(struct daemon *daemon) {
+    uv_timer_init(&daemon->loop, &daemon->timer);
+    uv_prepare_init(&daemon->loop, &daemon->prepare);
+    uv_check_init(&daemon->loop, &daemon->check);
+    daemon->timer.data = daemon->prepare.data = daemon->check.data = daemon;
+    uv_prepare_start(&daemon->prepare, on_prepare);
+    uv_check_start(&daemon->check, on_check);
+    open_signals(daemon);
+}
+
+static void begin(struct daemon *daemon, struct session_pool **fresh) {
+    daemon->begun = monotonic_now();
+    daemon->loaded = wall_now();
+    daemon->core = core_create(daemon->set, (uint64_t)wall_now().us, !daemon->once_task, daemon->begun, daemon->loaded);
+    perform_follow(daemon, fresh);
+    open_handles(daemon);
+    LOG(&daemon->log, daemon->once_task ? LOG_DEBUG : LOG_INFO, "started", log_text("file", daemon->path),
+        log_text("version", HEADGATE_VERSION), log_number("pid", getpid()), log_number("tasks", daemon->set->task_count),
+        log_number("pools", daemon->set->pool_count));
+    struct event event = {.kind = EVENT_TICK};
+    if (daemon->once_task)
+        event = (struct event){.kind = EVENT_TRIGGER, .task = taskset_find_task(daemon->set, daemon->once_task)};
+    feed(daemon, &event);
+}
+
+static int exit_code(const struct daemon *daemon) {
+    return daemon->once_task && !(daemon->once_done && daemon->once_outcome == OUTCOME_OK);
+}
+
+static int finish(struct daemon *daemon, int code) {
+    LOG(&daemon->log, daemon->once_task ? LOG_DEBUG : LOG_INFO, "stopped", log_number("exit", code));
+    for (uint32_t i = 0; i < daemon->queue_count; i++)
+        queued_finish(&daemon->queue[i]);
+    free(daemon->queue);
+    perform_finish(daemon);
+    core_destroy(daemon->core);
+    taskset_unref(daemon->set);
+    troubles_finish(&daemon->troubles);
+    free(daemon->directory);
+    log_finish(&daemon->log);
+    return code;
+}
+
+int daemon_run(const struct daemon_request *request) {
+    struct daemon daemon = {
+        .path = request->path,
+        .directory = directory_of(request->path),
+        .set = taskset_ref(request->set),
+        .identity = identity_of(request->path),
+        .once_task = request->once_task,
+    };
+    struct text error = {0};
+    log_init(&daemon.log, request->set->daemon.log_level, STDERR_FILENO);
+    uv_loop_init(&daemon.loop);
+    int code = 1;
+    if (open_control(&daemon)) {
+        struct session_pool **fresh = perform_prepare(&daemon, daemon.set, &error);
+        if (fresh) {
+            begin(&daemon, fresh);
+            uv_run(&daemon.loop, UV_RUN_DEFAULT);
+            code = exit_code(&daemon);
+        } else {
+            LOG(&daemon.log, LOG_ERROR, "not_started", log_text("message", error.bytes));
+            control_close(daemon.control);
+        }
+    }
+    uv_run(&daemon.loop, UV_RUN_DEFAULT); /* lets closing handles finish */
+    code = finish(&daemon, code);
+    uv_run(&daemon.loop, UV_RUN_NOWAIT);
+    uv_loop_close(&daemon.loop);
+    text_finish(&error);
+    return code;
+}

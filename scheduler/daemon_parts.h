@@ -1,0 +1,85 @@
+/*
+ * What the files of the daemon lend each other: daemon.c (the loop), perform.c (actions become sessions and
+ * children), journal.c (what happened becomes log lines). Not for anybody else.
+ */
+#ifndef SCHEDULER_DAEMON_PARTS_H
+#define SCHEDULER_DAEMON_PARTS_H
+
+#include <uv.h>
+
+#include "pool/command.h"
+#include "pool/log.h"
+#include "pool/session_pool.h"
+#include "scheduler/control.h"
+#include "scheduler/core.h"
+#include "scheduler/trouble.h"
+
+#define SIGNALS 4
+
+/* An event on its way to the core, with an owned copy of what was said of a failure. */
+struct queued {
+    struct event event;
+    bool has_failure;
+    struct failure failure;
+};
+
+struct daemon {
+    uv_loop_t loop;
+    struct log log;
+    const char *path;
+    char *directory; /* of the ini file, absolute: where commands run */
+    struct taskset *set;
+    struct core *core;
+    uint32_t identity;
+    struct wall loaded;
+    struct mono begun;
+
+    uv_timer_t timer;   /* core_next_wake */
+    uv_prepare_t prepare; /* both hand queued events to the core: before and after the loop waits */
+    uv_check_t check;
+    uv_signal_t signals[SIGNALS];
+    struct control *control;
+
+    struct queued *queue;
+    uint32_t queue_count, queue_capacity;
+    bool core_has_more;
+
+    /* By the core's slots and pools; the arrays follow its capacities. */
+    struct session **sessions;
+    uint32_t session_capacity;
+    struct command **commands;
+    uint32_t command_capacity;
+    struct session_pool **pools;
+    uint32_t pool_count;
+    bool *simple; /* by task: its text needs the simple protocol */
+
+    struct troubles troubles;
+    const struct failure *failure; /* of the event that is being performed; or NULL */
+
+    const char *once_task;
+    enum outcome once_outcome;
+    bool once_done;
+    bool stopping;
+};
+
+/* daemon.c */
+void daemon_queue(void *daemon, const struct event *event, const struct failure *failure);
+
+/* perform.c */
+void perform(struct daemon *daemon, const struct actions *actions);
+void perform_event(struct daemon *daemon, const struct event *event); /* before the core gets it */
+/*
+ * The core's, for its present file. Arrays follow its capacities; session pools that still fit are kept, `fresh` has
+ * the others, by the file's pools.
+ */
+void perform_follow(struct daemon *daemon, struct session_pool **fresh);
+/* Session pools for what the file changes, by its pools, to free(); NULL with `error` filled. */
+struct session_pool **perform_prepare(struct daemon *daemon, struct taskset *set, struct text *error);
+void perform_finish(struct daemon *daemon);
+
+/* journal.c */
+void journal_record(struct daemon *daemon, const struct record *record);
+void journal_connect(struct daemon *daemon, struct session_pool *pool, const struct failure *failure);
+void journal_connected(struct daemon *daemon, struct session_pool *pool, struct session *session);
+
+#endif

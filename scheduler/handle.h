@@ -1,0 +1,21 @@
+/*
+ * Runs and sessions are named by slot and generation, so a late answer finds nothing instead of freed memory.
+ */
+#ifndef SCHEDULER_HANDLE_H
+#define SCHEDULER_HANDLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct handle {
+    uint32_t slot;
+    uint32_t generation; /* 0 names nothing */
+};
+
+#define HANDLE_NONE ((struct handle){0, 0})
+
+static inline bool handle_is(struct handle a, struct handle b) {
+    return a.slot == b.slot && a.generation == b.generation;
+}
+
+#endif

@@ -1,0 +1,134 @@
+/*
+ * What is worth a line: each failure once in full, then when it changes or its count reaches the next power of
+ * ten; the first success after it; what was skipped, once until the next success.
+ */
+#include "scheduler/daemon_parts.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+static const char *skip_name(enum skip_cause cause) {
+    switch (cause) {
+    case SKIP_NONE: return NULL;
+    case SKIP_OVERLAP: return "its own run is under way (overlap = skip)";
+    case SKIP_DRAIN: return "the daemon is stopping";
+    case SKIP_REMOVED: return "a reload removed or disabled it";
+    case SKIP_FULL: return "no run record was free";
+    }
+    return NULL;
+}
+
+static bool is_milestone(uint64_t count) {
+    while (count >= 10 && count % 10 == 0)
+        count /= 10;
+    return count == 1;
+}
+
+static const char *instant_text(struct wall at, char buffer[static 40]) {
+    time_t seconds = (time_t)(at.us / US_PER_S);
+    struct tm utc;
+    gmtime_r(&seconds, &utc);
+    size_t used = strftime(buffer, 40, "%Y-%m-%dT%H:%M:%S", &utc);
+    snprintf(buffer + used, 40 - used, ".%03dZ", (int)(at.us % US_PER_S / 1000));
+    return buffer;
+}
+
+static void journal_skip(struct daemon *daemon, const char *task, const struct record *record) {
+    char due[40];
+    struct trouble *trouble = trouble_get(&daemon->troubles, task);
+    enum log_level level = trouble->skip_told && record->skip == SKIP_OVERLAP ? LOG_DEBUG : LOG_INFO;
+    trouble->skip_told |= record->skip == SKIP_OVERLAP;
+    LOG(&daemon->log, level, "skipped", log_text("task", task), log_text("due", instant_text(record->due_first, due)),
+        log_number("occurrences", record->occurrence_count), log_text("reason", skip_name(record->skip)));
+}
+
+static void journal_ok(struct daemon *daemon, const char *task, const struct record *record) {
+    const struct trouble *trouble = trouble_find(&daemon->troubles, task);
+    bool recovered = trouble && trouble->failure_count;
+    LOG(&daemon->log, recovered ? LOG_INFO : LOG_DEBUG, recovered ? "recovered" : "ok", log_text("task", task),
+        log_number("run", (int64_t)record->run_number), log_number("took_ms", record->took_us / 1000),
+        log_number("late_ms", record->lateness_us / 1000), log_number("rows", (int64_t)record->row_count),
+        recovered ? log_number("after_failures", (int64_t)trouble->failure_count) : log_text("after_failures", NULL));
+    trouble_clear(&daemon->troubles, task);
+}
+
+static const char *or_null(const char *text) {
+    return text && *text ? text : NULL;
+}
+
+static void journal_failure(struct daemon *daemon, const char *task, const struct record *record) {
+    static const struct failure unsaid;
+    const struct failure *failure = daemon->failure ? daemon->failure : &unsaid;
+    const char *outcome = outcome_name(record->outcome);
+    struct trouble *trouble = trouble_get(&daemon->troubles, task);
+    char due[40];
+    bool is_new = trouble_add(trouble, outcome, daemon->failure);
+    if (!is_new && !is_milestone(trouble->failure_count)) {
+        LOG(&daemon->log, LOG_DEBUG, outcome, log_text("task", task), log_number("run", (int64_t)record->run_number),
+            log_number("in_a_row", (int64_t)trouble->failure_count));
+        return;
+    }
+    LOG(&daemon->log, record->outcome == OUTCOME_CANCELLED ? LOG_INFO : LOG_WARNING, outcome, log_text("task", task),
+        log_number("run", (int64_t)record->run_number), log_text("due", instant_text(record->due_first, due)),
+        log_number("took_ms", record->took_us / 1000), log_number("in_a_row", (int64_t)trouble->failure_count),
+        log_text("sqlstate", or_null(failure->sqlstate)), log_text("message", or_null(failure->message)),
+        log_text("detail", failure->detail), log_text("hint", failure->hint),
+        failure->line ? log_number("line", failure->line) : log_text("line", NULL),
+        log_text("context", failure->context), log_text("advice", or_null(failure->advice)),
+        log_text("output", or_null(failure->output)));
+}
+
+static void journal_once(struct daemon *daemon, const char *task, const struct record *record) {
+    static const struct failure unsaid;
+    const struct failure *failure = daemon->failure ? daemon->failure : &unsaid;
+    daemon->once_done = true;
+    daemon->once_outcome = record->outcome;
+    if (or_null(failure->output))
+        printf("%s\n", failure->output);
+    printf("%s: %s after %.1f ms, %llu %s\n", task, outcome_name(record->outcome), (double)record->took_us / 1000,
+           (unsigned long long)record->row_count,
+           daemon->core->tasks[record->task].definition->work == WORK_SQL ? "rows" : "bytes of output");
+    fflush(stdout);
+}
+
+void journal_record(struct daemon *daemon, const struct record *record) {
+    const char *task = daemon->core->tasks[record->task].definition->name;
+    if (record->outcome == OUTCOME_OK)
+        journal_ok(daemon, task, record);
+    else if (record->outcome == OUTCOME_SKIPPED)
+        journal_skip(daemon, task, record);
+    else
+        journal_failure(daemon, task, record);
+    if (daemon->once_task)
+        journal_once(daemon, task, record);
+}
+
+void journal_connect(struct daemon *daemon, struct session_pool *pool, const struct failure *failure) {
+    struct text where = {0};
+    bool changed = strcmp(pool->connect_error, failure->message) != 0;
+    snprintf(pool->connect_error, sizeof pool->connect_error, "%s", failure->message);
+    for (char *at = pool->connect_error; *at; at++)
+        if (*at == '\n' || *at == '\t')
+            *at = ' ';
+    pool->connect_failures++;
+    bool tell = pool->connect_failures == 1 || is_milestone(pool->connect_failures);
+    conninfo_describe(&pool->conninfo, &where);
+    LOG(&daemon->log, tell ? LOG_WARNING : changed ? LOG_INFO : LOG_DEBUG, "connect_failed",
+        log_text("pool", pool->name), log_text("to", where.bytes),
+        log_number("in_a_row", pool->connect_failures), log_text("sqlstate", or_null(failure->sqlstate)),
+        log_text("message", failure->message), log_text("advice", or_null(failure->advice)));
+    text_finish(&where);
+}
+
+void journal_connected(struct daemon *daemon, struct session_pool *pool, struct session *session) {
+    struct text where = {0};
+    conninfo_describe(&pool->conninfo, &where);
+    LOG(&daemon->log, pool->connect_failures ? LOG_INFO : LOG_DEBUG, "connected",
+        log_text("pool", pool->name), log_text("to", where.bytes),
+        log_number("backend_pid", session_backend_pid(session)),
+        pool->connect_failures ? log_number("after_failures", pool->connect_failures) : log_text("x", NULL));
+    pool->connect_failures = 0;
+    pool->connect_error[0] = '\0';
+    text_finish(&where);
+}

@@ -1,0 +1,251 @@
+/*
+ * The core's actions, carried out: sessions opened and closed, runs handed to them, children started. And the
+ * other way: what a session's end means for the memory that it had.
+ */
+#include <assert.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "scheduler/daemon_parts.h"
+#include "tasks/duration.h"
+
+static struct session *session_of(const struct daemon *daemon, struct handle handle) {
+    struct session *session = handle.generation ? daemon->sessions[handle.slot] : NULL;
+    return session && handle_is(session_handle(session), handle) ? session : NULL;
+}
+
+static void forget(struct daemon *daemon, struct handle handle) {
+    session_forget(session_of(daemon, handle));
+    daemon->sessions[handle.slot] = NULL;
+}
+
+static void perform_forget(struct daemon *daemon, const struct action *action) {
+    LOG(&daemon->log, LOG_WARNING, "linger_passed", log_number("session", action->session.slot + 1),
+        log_text("effect", "its token is free, although the server never said that its backend is gone"));
+    forget(daemon, action->session);
+}
+
+static const char *close_reason(enum close_cause cause) {
+    switch (cause) {
+    case CLOSE_IDLE: return "idle";
+    case CLOSE_RECYCLE: return "old enough to be replaced";
+    case CLOSE_ROOM: return "its token is needed";
+    case CLOSE_TIMEOUT: return "no answer in time";
+    case CLOSE_CANCELLED: return "its run was cancelled";
+    case CLOSE_CONNINFO: return "conninfo was changed";
+    case CLOSE_DRAIN: return "not needed any more";
+    }
+    return "?";
+}
+
+static void perform_close(struct daemon *daemon, const struct action *action) {
+    struct session *session = session_of(daemon, action->session);
+    struct session_pool *pool = daemon->pools[action->pool];
+    LOG(&daemon->log, LOG_DEBUG, "session_closed", log_number("session", action->session.slot + 1),
+        log_text("reason", close_reason(action->close_cause)));
+    if (action->close_cause == CLOSE_TIMEOUT && session_backend_pid(session) == 0)
+        journal_connect(daemon, pool, &(struct failure){.message = "no answer within connect_timeout",
+                                                        .advice = "runs wait until the server answers"});
+    session_close(session, close_reason(action->close_cause));
+}
+
+static void start_command(struct daemon *daemon, const struct action *action, const struct run *run) {
+    struct command_work work = {
+        .run = action->run,
+        .task = run->definition->name,
+        .argv = run->definition->argv,
+        .directory = daemon->directory,
+        .conninfo = &daemon->pools[run->pool]->conninfo,
+        .run_number = run->number,
+        .due = run->due_first,
+    };
+    daemon->commands[action->run.slot] = command_start(&daemon->loop, &work, daemon_queue, daemon);
+}
+
+static void perform_start(struct daemon *daemon, const struct action *action) {
+    const struct run *run = core_run(daemon->core, action->run);
+    assert(run);
+    if (run->definition->work == WORK_COMMAND) {
+        start_command(daemon, action, run);
+        return;
+    }
+    struct session_work work = {
+        .run = action->run,
+        .sql = run->definition->sql,
+        .label = run->definition->name,
+        .transaction = run->definition->transaction,
+        .simple = daemon->simple[run->task],
+    };
+    session_run(session_of(daemon, action->session), &work);
+}
+
+static void perform_stop(struct daemon *daemon, const struct action *action) {
+    const struct run *run = core_run(daemon->core, action->run);
+    bool abort_it = action->kind == ACTION_ABORT;
+    if (!run) /* it ended in the same step */
+        return;
+    LOG(&daemon->log, LOG_INFO, abort_it ? "aborting" : "cancelling", log_text("task", run->definition->name),
+        log_number("run", (int64_t)run->number),
+        log_text("reason", run->stop == STOP_TIMEOUT ? "its timeout has passed" : "the daemon is stopping"));
+    if (run->definition->work == WORK_COMMAND)
+        command_signal(daemon->commands[action->run.slot], abort_it ? SIGKILL : SIGTERM);
+    else if (abort_it)
+        session_close(session_of(daemon, action->session), "it did not answer to a cancel within 5 s");
+    else
+        session_cancel(session_of(daemon, action->session));
+}
+
+static void perform_held(struct daemon *daemon, const struct action *action) {
+    const struct run *run = core_run(daemon->core, action->run);
+    char held[DURATION_TEXT_BYTES];
+    if (run)
+        LOG(&daemon->log, LOG_WARNING, "token_held_long", log_text("task", run->definition->name),
+            log_number("run", (int64_t)run->number), log_text("for", duration_glance(action->held_us, held)),
+            log_text("pool", daemon->core->pools[run->pool].settings->name));
+}
+
+static void perform_one(struct daemon *daemon, const struct action *action) {
+    char by[DURATION_TEXT_BYTES];
+    switch (action->kind) {
+    case ACTION_OPEN:
+        daemon->sessions[action->session.slot] = session_open(daemon->pools[action->pool], action->session);
+        break;
+    case ACTION_CHECK: session_check(session_of(daemon, action->session)); break;
+    case ACTION_SURVEY: session_survey(session_of(daemon, action->session)); break;
+    case ACTION_CLOSE: perform_close(daemon, action); break;
+    case ACTION_FORGET: perform_forget(daemon, action); break;
+    case ACTION_START: perform_start(daemon, action); break;
+    case ACTION_CANCEL:
+    case ACTION_ABORT: perform_stop(daemon, action); break;
+    case ACTION_RECORD: journal_record(daemon, &action->record); break;
+    case ACTION_HELD: perform_held(daemon, action); break;
+    case ACTION_STEPPED:
+        LOG(&daemon->log, LOG_WARNING, "clock_stepped", log_text("by", duration_glance(action->stepped_us, by)),
+            log_text("effect", "due instants follow the clock; what was missed becomes one run a task"));
+        break;
+    case ACTION_STOPPED: daemon->stopping = true; break;
+    }
+}
+
+void perform(struct daemon *daemon, const struct actions *actions) {
+    for (uint32_t i = 0; i < actions->count; i++)
+        perform_one(daemon, &actions->items[i]);
+}
+
+static void surveyed(struct daemon *daemon, struct session_pool *pool, uint32_t count, uint32_t before) {
+    if (count != before)
+        LOG(&daemon->log, count ? LOG_WARNING : LOG_INFO, "leftover_sessions", log_text("pool", pool->name),
+            log_number("count", count),
+            log_text("effect", count ? "an earlier daemon's sessions still hold that many tokens" : "all tokens are ours"));
+}
+
+static void take_session_news(struct daemon *daemon, const struct event *event, struct session *session) {
+    const struct slot *slot = core_slot(daemon->core, event->session);
+    struct session_pool *pool = slot ? daemon->pools[slot->pool] : NULL;
+    switch (event->kind) {
+    case EVENT_SESSION_OPENED:
+        if (slot)
+            journal_connected(daemon, pool, session);
+        break;
+    case EVENT_SESSION_FAILED:
+        if (slot)
+            journal_connect(daemon, pool, daemon->failure);
+        session_close(session, "it could not be opened");
+        break;
+    case EVENT_SURVEYED:
+        if (slot)
+            surveyed(daemon, pool, event->surveyed.leftover_count, daemon->core->pools[slot->pool].tokens.leftover);
+        break;
+    case EVENT_SESSION_BROKEN:
+        LOG(&daemon->log, LOG_INFO, "session_lost", log_text("pool", pool ? pool->name : NULL),
+            log_number("session", event->session.slot + 1), log_text("message", daemon->failure->message));
+        session_close(session, "it was lost");
+        break;
+    case EVENT_SESSION_GONE: forget(daemon, event->session); break;
+    default: break;
+    }
+}
+
+void perform_event(struct daemon *daemon, const struct event *event) {
+    const struct run *run = core_run(daemon->core, event->run);
+    struct session *session = session_of(daemon, event->session);
+    if (event->kind == EVENT_RUN_ENDED && run && session)
+        daemon->simple[run->task] |= session_was_simple(session);
+    if (event->kind == EVENT_RUN_ENDED && run && !session)
+        daemon->commands[event->run.slot] = NULL;
+    if (session)
+        take_session_news(daemon, event, session);
+}
+
+/* --- following a reload --- */
+
+static void *resized(void *old, size_t old_count, size_t count, size_t bytes) {
+    char *array = realloc(old, (count + 1) * bytes);
+    if (!array)
+        abort();
+    if (count > old_count)
+        memset(array + old_count * bytes, 0, (count - old_count) * bytes);
+    return array;
+}
+
+static struct session_pool **find_fitting(const struct daemon *daemon, const struct pool_settings *settings) {
+    for (uint32_t i = 0; i < daemon->pool_count; i++)
+        if (daemon->pools[i] && session_pool_fits(daemon->pools[i], settings))
+            return &daemon->pools[i];
+    return NULL;
+}
+
+struct session_pool **perform_prepare(struct daemon *daemon, struct taskset *set, struct text *error) {
+    struct session_pool **fresh = resized(NULL, 0, set->pool_count, sizeof *fresh);
+    for (uint32_t i = 0; i < set->pool_count; i++) {
+        char *why = NULL;
+        if (find_fitting(daemon, &set->pools[i]))
+            continue;
+        fresh[i] = session_pool_create(&daemon->loop, set, i, daemon->identity, daemon_queue, daemon, &why);
+        if (fresh[i])
+            continue;
+        text_add(error, "conninfo of [pool %s]: %s", set->pools[i].name, why);
+        free(why);
+        while (i-- > 0)
+            session_pool_release(fresh[i]);
+        free(fresh);
+        return NULL;
+    }
+    return fresh;
+}
+
+void perform_follow(struct daemon *daemon, struct session_pool **fresh) {
+    const struct core *core = daemon->core;
+    struct session_pool **pools = resized(NULL, 0, core->pool_count, sizeof *pools);
+    for (uint32_t i = 0; i < core->pool_count; i++) {
+        bool is_fresh = i < core->set->pool_count && fresh[i];
+        struct session_pool **fitting = is_fresh ? NULL : find_fitting(daemon, core->pools[i].settings);
+        pools[i] = is_fresh ? fresh[i] : *fitting;
+        if (fitting)
+            *fitting = NULL;
+    }
+    for (uint32_t i = 0; i < daemon->pool_count; i++)
+        session_pool_release(daemon->pools[i]);
+    free(daemon->pools);
+    free(fresh);
+    daemon->pools = pools;
+    daemon->pool_count = core->pool_count;
+    daemon->sessions = resized(daemon->sessions, daemon->session_capacity, core->slot_capacity, sizeof *daemon->sessions);
+    daemon->session_capacity = core->slot_capacity;
+    daemon->commands = resized(daemon->commands, daemon->command_capacity, core->run_capacity, sizeof *daemon->commands);
+    daemon->command_capacity = core->run_capacity;
+    free(daemon->simple);
+    daemon->simple = resized(NULL, 0, core->task_count, sizeof *daemon->simple);
+}
+
+void perform_finish(struct daemon *daemon) {
+    for (uint32_t i = 0; i < daemon->session_capacity; i++)
+        session_forget(daemon->sessions[i]);
+    for (uint32_t i = 0; i < daemon->pool_count; i++)
+        session_pool_release(daemon->pools[i]);
+    free(daemon->sessions);
+    free(daemon->commands);
+    free(daemon->pools);
+    free(daemon->simple);
+}

@@ -1,0 +1,271 @@
+/*
+ * The life of a run. One function moves it between its states and keeps every count, queue and deadline that
+ * follows from the state.
+ */
+#include <assert.h>
+
+#include "scheduler/core_parts.h"
+
+struct run *core_run(const struct core *core, struct handle handle) {
+    if (handle.generation == 0 || handle.slot >= core->run_used)
+        return NULL;
+    struct run *run = &core->runs[handle.slot];
+    return run->generation == handle.generation && run->state != RUN_FREE ? run : NULL;
+}
+
+static uint32_t weight_of(const struct run *run) {
+    return run->definition->tokens;
+}
+
+static bool needs_session(const struct run *run) {
+    return run->definition->work == WORK_SQL;
+}
+
+uint32_t run_create(struct core *core, uint32_t task) {
+    uint32_t slot = core->run_free;
+    if (slot != SLOT_NONE)
+        core->run_free = core->runs[slot].next_free;
+    else if (core->run_used < core->run_capacity)
+        slot = core->run_used++;
+    else
+        return SLOT_NONE;
+    struct run *run = &core->runs[slot];
+    *run = (struct run){
+        .generation = run->generation + 1,
+        .task = task,
+        .pool = core->tasks[task].pool,
+        .number = ++core->run_number,
+        .set = taskset_ref(core->tasks[task].set),
+        .definition = core->tasks[task].definition,
+    };
+    return slot;
+}
+
+static void queue_leave(struct core *core, struct core_pool *pool, uint32_t slot) {
+    const struct run *run = &core->runs[slot];
+    due_remove(weight_of(run) ? &pool->waiting : &core->unweighted, slot);
+    pool->waiting_sql_count -= needs_session(run);
+}
+
+/* Order: arrival, with a head start for priority. The head start is worth a fixed wait, so all get through. */
+static void queue_enter(struct core *core, struct core_pool *pool, uint32_t slot) {
+    const struct run *run = &core->runs[slot];
+    int64_t head_start_us = ((int64_t)run->definition->priority - PRIORITY_NORMAL) * PRIORITY_STEP_US;
+    due_set(weight_of(run) ? &pool->waiting : &core->unweighted, slot, run->due.us - head_start_us);
+    pool->waiting_sql_count += needs_session(run);
+}
+
+void run_redefine(struct core *core, uint32_t slot) {
+    struct run *run = &core->runs[slot];
+    const struct core_task *task = &core->tasks[run->task];
+    if (run->state == RUN_WAITING)
+        queue_leave(core, &core->pools[run->pool], slot);
+    taskset_unref(run->set);
+    run->set = taskset_ref(task->set);
+    run->definition = task->definition;
+    run->pool = task->pool;
+    if (run->state == RUN_WAITING)
+        queue_enter(core, &core->pools[run->pool], slot);
+}
+
+static void tokens_take(struct core *core, struct core_pool *pool, const struct run *run) {
+    core->active_count++;
+    core->tasks[run->task].running_count++;
+    core->unweighted_active_count += weight_of(run) == 0;
+    pool->tokens.command += needs_session(run) ? weight_of(run) - 1 : weight_of(run); /* its session is a slot */
+    if (tokens_held(&pool->tokens) > pool->held_peak)
+        pool->held_peak = tokens_held(&pool->tokens);
+}
+
+static void tokens_give(struct core *core, struct core_pool *pool, const struct run *run) {
+    core->active_count--;
+    core->tasks[run->task].running_count--;
+    core->unweighted_active_count -= weight_of(run) == 0;
+    pool->tokens.command -= needs_session(run) ? weight_of(run) - 1 : weight_of(run);
+}
+
+static int64_t first_deadline(const struct run *run, const struct pool_settings *pool) {
+    int64_t at = INSTANT_MAX;
+    if (run->definition->timeout_us)
+        at = us_add(run->started.us, run->definition->timeout_us);
+    if (pool->leak_warning_us && !run->held_told && weight_of(run)) {
+        int64_t tell = us_add(run->started.us, pool->leak_warning_us);
+        at = tell < at ? tell : at;
+    }
+    return at;
+}
+
+static bool is_legal(enum run_state from, enum run_state to) {
+    switch (to) {
+    case RUN_FREE: return from != RUN_FREE;
+    case RUN_HELD: return from == RUN_FREE;
+    case RUN_WAITING: return from == RUN_FREE || from == RUN_HELD || from == RUN_RUNNING; /* the last: unsent */
+    case RUN_RUNNING: return from == RUN_WAITING;
+    case RUN_STOPPING: return from == RUN_RUNNING;
+    }
+    return false;
+}
+
+static void leave_state(struct core *core, uint32_t slot, struct core_pool *pool, enum run_state to) {
+    struct run *run = &core->runs[slot];
+    switch (run->state) {
+    case RUN_FREE: break;
+    case RUN_HELD:
+        core->tasks[run->task].waiting_run = SLOT_NONE;
+        break;
+    case RUN_WAITING:
+        queue_leave(core, pool, slot);
+        core->tasks[run->task].waiting_run = SLOT_NONE;
+        break;
+    case RUN_RUNNING:
+    case RUN_STOPPING:
+        due_remove(&core->run_deadlines, slot);
+        if (to != RUN_STOPPING)
+            tokens_give(core, pool, run);
+        break;
+    }
+}
+
+void run_move(struct core *core, uint32_t slot, enum run_state to) {
+    struct run *run = &core->runs[slot];
+    struct core_pool *pool = &core->pools[run->pool];
+    assert(is_legal(run->state, to));
+    leave_state(core, slot, pool, to);
+    run->state = to;
+    switch (to) {
+    case RUN_FREE:
+        taskset_unref(run->set);
+        run->set = NULL;
+        run->next_free = core->run_free;
+        core->run_free = slot;
+        break;
+    case RUN_WAITING:
+        queue_enter(core, pool, slot);
+        core->tasks[run->task].waiting_run = slot;
+        break;
+    case RUN_HELD: core->tasks[run->task].waiting_run = slot; break;
+    case RUN_RUNNING: {
+        tokens_take(core, pool, run);
+        int64_t deadline = first_deadline(run, pool->settings);
+        if (deadline != INSTANT_MAX)
+            due_set(&core->run_deadlines, slot, deadline);
+        break;
+    }
+    case RUN_STOPPING: due_set(&core->run_deadlines, slot, us_add(core->now.us, STOP_GRACE_US)); break;
+    }
+}
+
+static struct action *run_action(struct core *core, uint32_t slot, enum action_kind kind, struct actions *actions) {
+    struct action *action = actions_add(actions, kind);
+    action->run = core_run_handle(core, slot);
+    action->task = core->runs[slot].task;
+    action->session = core->runs[slot].session;
+    return action;
+}
+
+void run_start(struct core *core, uint32_t slot, uint32_t session, struct actions *actions) {
+    struct run *run = &core->runs[slot];
+    run->started = core->now;
+    if (session != SLOT_NONE) {
+        run->session = core_slot_handle(core, session);
+        core->slots[session].run = core_run_handle(core, slot);
+        slot_move(core, session, SLOT_BUSY);
+    }
+    run_move(core, slot, RUN_RUNNING);
+    run_action(core, slot, ACTION_START, actions);
+}
+
+void run_stop(struct core *core, uint32_t slot, enum stop_cause cause, struct actions *actions) {
+    core->runs[slot].stop = cause;
+    run_move(core, slot, RUN_STOPPING);
+    run_action(core, slot, ACTION_CANCEL, actions);
+}
+
+void record_skip(struct core *core, uint32_t task, struct wall first, struct wall last, int64_t count,
+                 enum skip_cause cause, struct actions *actions) {
+    core->tasks[task].stats.skipped_count += (uint32_t)count;
+    actions_add(actions, ACTION_RECORD)->record = (struct record){
+        .task = task,
+        .outcome = OUTCOME_SKIPPED,
+        .skip = cause,
+        .due_first = first,
+        .due_last = last,
+        .occurrence_count = count,
+    };
+}
+
+void run_skip(struct core *core, uint32_t slot, enum skip_cause cause, struct actions *actions) {
+    const struct run *run = &core->runs[slot];
+    record_skip(core, run->task, run->due_first, run->due_last, run->occurrence_count, cause, actions);
+    actions->items[actions->count - 1].record.run_number = run->number;
+    run_move(core, slot, RUN_FREE);
+}
+
+/* What was stopped by us failed because of us; what finished all the same is fine. */
+static enum outcome final_outcome(const struct run *run, enum outcome told) {
+    if (told != OUTCOME_FAILED || run->stop == STOP_NONE)
+        return told;
+    return run->stop == STOP_TIMEOUT ? OUTCOME_TIMEOUT : OUTCOME_CANCELLED;
+}
+
+static void count_end(struct core *core, const struct run *run, const struct record *record) {
+    struct task_stats *stats = &core->tasks[run->task].stats;
+    stats->any = true;
+    stats->last_outcome = record->outcome;
+    stats->last_took_us = record->took_us;
+    stats->ok_count += record->outcome == OUTCOME_OK;
+    stats->failed_count += record->outcome != OUTCOME_OK;
+    quantile_add(&core->late[run->task], record->lateness_us);
+    quantile_add(&core->took[run->task], record->took_us);
+}
+
+void run_end(struct core *core, uint32_t slot, const struct event *event, struct actions *actions) {
+    struct run *run = &core->runs[slot];
+    struct core_task *task = &core->tasks[run->task];
+    struct action *action = run_action(core, slot, ACTION_RECORD, actions);
+    action->record = (struct record){
+        .task = run->task,
+        .run_number = run->number,
+        .outcome = final_outcome(run, event->ended.outcome),
+        .due_first = run->due_first,
+        .due_last = run->due_last,
+        .occurrence_count = run->occurrence_count,
+        .lateness_us = mono_since(run->started, run->due),
+        .took_us = mono_since(core->now, run->started),
+        .row_count = event->ended.row_count,
+    };
+    count_end(core, run, &action->record);
+    uint32_t held = task->running_count == 1 ? task->waiting_run : SLOT_NONE;
+    run_move(core, slot, RUN_FREE);
+    if (held != SLOT_NONE && core->runs[held].state == RUN_HELD)
+        run_move(core, held, RUN_WAITING);
+}
+
+static void run_deadline(struct core *core, uint32_t slot, struct actions *actions) {
+    struct run *run = &core->runs[slot];
+    const struct pool_settings *pool = core->pools[run->pool].settings;
+    due_remove(&core->run_deadlines, slot);
+    if (run->state == RUN_STOPPING) {
+        run_action(core, slot, ACTION_ABORT, actions);
+        return;
+    }
+    if (run->definition->timeout_us && mono_since(core->now, run->started) >= run->definition->timeout_us) {
+        run_stop(core, slot, STOP_TIMEOUT, actions);
+        return;
+    }
+    run->held_told = true;
+    run_action(core, slot, ACTION_HELD, actions)->held_us = mono_since(core->now, run->started);
+    int64_t next = first_deadline(run, pool);
+    if (next != INSTANT_MAX)
+        due_set(&core->run_deadlines, slot, next);
+}
+
+bool run_expire(struct core *core, struct actions *actions) {
+    const struct due_entry *first;
+    while ((first = due_first(&core->run_deadlines)) && first->at <= core->now.us) {
+        if (!actions_have_room(actions))
+            return true;
+        run_deadline(core, first->id, actions);
+    }
+    return false;
+}

@@ -1,0 +1,348 @@
+#include "scheduler/status.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "scheduler/grant.h"
+#include "tasks/duration.h"
+
+const char *task_state_name(enum task_state state) {
+    switch (state) {
+    case TASK_WAITING: return "waiting";
+    case TASK_RUNNING: return "running";
+    case TASK_STOPPING: return "stopping";
+    case TASK_IDLE: return "idle";
+    case TASK_DISABLED: return "disabled";
+    }
+    return "?";
+}
+
+/* --- gathering --- */
+
+static uint32_t *none_array(uint32_t count) {
+    uint32_t *array = malloc(((size_t)count + 1) * sizeof *array);
+    if (!array)
+        abort();
+    memset(array, 0xff, ((size_t)count + 1) * sizeof *array);
+    return array;
+}
+
+static int compare_entries(const void *a, const void *b) {
+    const struct due_entry *x = a, *y = b;
+    return x->at != y->at ? (x->at > y->at) - (x->at < y->at) : (x->id > y->id) - (x->id < y->id);
+}
+
+static void number_places(struct status *status, const struct due *queue) {
+    struct due_entry *line = malloc(((size_t)queue->count + 1) * sizeof *line);
+    if (!line)
+        abort();
+    memcpy(line, queue->entries, queue->count * sizeof *line);
+    qsort(line, queue->count, sizeof *line, compare_entries);
+    for (uint32_t i = 0; i < queue->count; i++)
+        status->place_of_run[line[i].id] = i + 1;
+    free(line);
+}
+
+static void keep_longest(const struct core *core, uint32_t *kept, uint32_t run) {
+    if (*kept == SLOT_NONE || core->runs[run].started.us < core->runs[*kept].started.us)
+        *kept = run;
+}
+
+void status_init(struct status *status, const struct core *core, const struct status_context *context) {
+    *status = (struct status){core, context, none_array(core->run_used), none_array(core->task_count),
+                              none_array(core->pool_count), 4};
+    for (uint32_t i = 0; i < core->run_used; i++) {
+        const struct run *run = &core->runs[i];
+        if (run->state != RUN_RUNNING && run->state != RUN_STOPPING)
+            continue;
+        keep_longest(core, &status->running_of_task[run->task], i);
+        if (run->definition->tokens)
+            keep_longest(core, &status->longest_of_pool[run->pool], i);
+    }
+    for (uint32_t i = 0; i < core->pool_count; i++)
+        number_places(status, &core->pools[i].waiting);
+    number_places(status, &core->unweighted);
+    for (uint32_t i = 0; i < core->task_count; i++) {
+        int length = (int)strlen(core->tasks[i].definition->name);
+        status->name_width = length > status->name_width ? length : status->name_width;
+    }
+}
+
+void status_finish(struct status *status) {
+    free(status->place_of_run);
+    free(status->running_of_task);
+    free(status->longest_of_pool);
+    *status = (struct status){0};
+}
+
+static struct decision why_waiting(const struct status *status, const struct run *run) {
+    const struct core *core = status->core;
+    if (core->draining)
+        return (struct decision){.verdict = VERDICT_WAIT, .reason = REASON_DRAIN};
+    if (run->state == RUN_HELD)
+        return (struct decision){.verdict = VERDICT_WAIT, .reason = REASON_OWN_RUN};
+    if (run->definition->tokens == 0)
+        return (struct decision){.verdict = VERDICT_WAIT,
+                                 .reason = REASON_CHILDREN,
+                                 .number = core->unweighted_active_count,
+                                 .threshold = UNWEIGHTED_RUNS_MAX};
+    const struct due_entry *head = due_first(&core->pools[run->pool].waiting);
+    return grant_ask(core, run->pool, &core->runs[head->id]);
+}
+
+static enum task_state state_of(const struct status *status, uint32_t index) {
+    const struct core_task *task = &status->core->tasks[index];
+    uint32_t running = status->running_of_task[index];
+    if (task->waiting_run != SLOT_NONE)
+        return TASK_WAITING;
+    if (running != SLOT_NONE)
+        return status->core->runs[running].state == RUN_STOPPING ? TASK_STOPPING : TASK_RUNNING;
+    return task->definition->enabled && !task->retired ? TASK_IDLE : TASK_DISABLED;
+}
+
+struct status_row status_row(const struct status *status, uint32_t index) {
+    const struct core *core = status->core;
+    const struct core_task *task = &core->tasks[index];
+    struct status_row row = {
+        .task = task,
+        .state = state_of(status, index),
+        .due = due_has(&core->due, index) ? task->due : (struct wall){0},
+        .late_p50_us = quantile_get(&core->late[index], 500),
+        .late_p99_us = quantile_get(&core->late[index], 990),
+        .took_p50_us = quantile_get(&core->took[index], 500),
+        .took_p99_us = quantile_get(&core->took[index], 990),
+    };
+    if (status->running_of_task[index] != SLOT_NONE) {
+        row.running = &core->runs[status->running_of_task[index]];
+        row.due = row.running->due_first;
+    }
+    if (task->waiting_run != SLOT_NONE) {
+        row.waiting = &core->runs[task->waiting_run];
+        row.due = row.waiting->due_first;
+        row.why = why_waiting(status, row.waiting);
+        row.place = row.waiting->state == RUN_HELD ? 1 : status->place_of_run[task->waiting_run];
+    }
+    return row;
+}
+
+/* --- words --- */
+
+static void note_longest(const struct status *status, uint32_t pool, struct text *text) {
+    uint32_t longest = status->longest_of_pool[pool];
+    if (longest == SLOT_NONE)
+        return;
+    const struct run *run = &status->core->runs[longest];
+    char age[DURATION_TEXT_BYTES];
+    text_add(text, ", longest %s %s", run->definition->name,
+             duration_glance(mono_since(status->core->now, run->started), age));
+}
+
+static void note_connect(const struct status *status, const struct core_pool *pool, struct text *text) {
+    const char *error = status->context->connect_error_of
+                            ? status->context->connect_error_of(status->context->context, pool->settings->name)
+                            : NULL;
+    char age[DURATION_TEXT_BYTES], next[DURATION_TEXT_BYTES];
+    int64_t until_us = mono_since(pool->next_attempt, status->core->now);
+    text_add(text, "no connection for %s", duration_glance(mono_since(status->core->now, pool->failing_since), age));
+    if (pool->tokens.opening)
+        text_add(text, ", trying now");
+    else if (until_us > 0)
+        text_add(text, ", next attempt in %s", duration_glance(until_us, next));
+    if (error)
+        text_add(text, ": %s", error);
+}
+
+static void note_reason(const struct status *status, const struct run *run, const struct decision *why,
+                        struct text *text) {
+    const struct core_pool *pool = &status->core->pools[run->pool];
+    switch (why->reason) {
+    case REASON_NONE: text_add(text, "starts now"); break;
+    case REASON_TOKENS:
+        text_add(text, "no token: %" PRId64 " of %" PRId64 " taken", why->number, why->threshold);
+        note_longest(status, run->pool, text);
+        break;
+    case REASON_WEIGHT:
+        text_add(text, "too few tokens: needs %" PRId64 ", has %" PRId64, why->threshold, why->number);
+        note_longest(status, run->pool, text);
+        break;
+    case REASON_OPENING: text_add(text, "opening %" PRId64 " session%s", why->number, why->number == 1 ? "" : "s"); break;
+    case REASON_CHECKING: text_add(text, "asking an idle session whether it still lives"); break;
+    case REASON_CLOSING: text_add(text, "closing idle sessions for their tokens"); break;
+    case REASON_CONNECT: note_connect(status, pool, text); break;
+    case REASON_SURVEY: text_add(text, "asking the server what an earlier daemon left"); break;
+    case REASON_LEFTOVER:
+        text_add(text, "an earlier daemon's sessions still hold %" PRId64 " of %" PRId64 " tokens", why->number,
+                 why->threshold);
+        break;
+    case REASON_OWN_RUN: text_add(text, "its own run comes first (overlap = queue)"); break;
+    case REASON_CHILDREN:
+        text_add(text, "%" PRId64 " of %" PRId64 " commands without tokens run", why->number, why->threshold);
+        break;
+    case REASON_BEHIND:
+    case REASON_DRAIN: text_add(text, "the daemon is stopping"); break;
+    }
+}
+
+static const char *ordinal_suffix(uint32_t n) {
+    if (n % 100 / 10 == 1)
+        return "th";
+    return n % 10 == 1 ? "st" : n % 10 == 2 ? "nd" : n % 10 == 3 ? "rd" : "th";
+}
+
+static void note_waiting(const struct status *status, const struct status_row *row, struct text *text) {
+    note_reason(status, row->waiting, &row->why, text);
+    if (row->place > 1)
+        text_add(text, "; %u%s in line", row->place, ordinal_suffix(row->place));
+    if (row->waiting->occurrence_count > 1)
+        text_add(text, "; answers %" PRId64 " occurrences", row->waiting->occurrence_count);
+}
+
+static void note_running(const struct status *status, const struct status_row *row, struct text *text) {
+    const struct run *run = row->running;
+    char age[DURATION_TEXT_BYTES];
+    duration_glance(mono_since(status->core->now, run->started), age);
+    if (run->definition->work == WORK_SQL)
+        text_add(text, "on session %u for %s", run->session.slot + 1, age);
+    else
+        text_add(text, "command for %s, %u token%s", age, run->definition->tokens,
+                 run->definition->tokens == 1 ? "" : "s");
+    if (row->task->running_count > 1)
+        text_add(text, ", the longest of %u runs", row->task->running_count);
+    if (run->state == RUN_STOPPING)
+        text_add(text, run->stop == STOP_TIMEOUT ? ", timed out" : ", told to stop");
+}
+
+void status_note(const struct status *status, const struct status_row *row, struct text *text) {
+    if (row->waiting)
+        note_waiting(status, row, text);
+    if (row->waiting && row->running)
+        text_add(text, "; ");
+    if (row->running)
+        note_running(status, row, text);
+    if (row->waiting || row->running || !status->context->failure_of)
+        return;
+    const char *failure = status->context->failure_of(status->context->context, row->task->definition->name);
+    if (failure)
+        text_add(text, "%s", failure);
+}
+
+void status_tokens(const struct tokens *tokens, struct text *text) {
+    const struct {
+        uint32_t count;
+        const char *name;
+        bool always;
+    } parts[] = {
+        {tokens_taken(tokens), "taken", true},      {tokens->warm + tokens->checking, "warm", true},
+        {tokens->opening, "opening", false},        {tokens->closing, "closing", false},
+        {tokens->leftover, "left over", false},     {tokens_free(tokens), "free", true},
+    };
+    uint32_t held = tokens_held(tokens);
+    const char *plus = held > tokens->size ? " < " : " = ";
+    text_add(text, "%u", tokens->size);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        if (!parts[i].count && !parts[i].always)
+            continue;
+        text_add(text, "%s%u %s", plus, parts[i].count, parts[i].name);
+        plus = " + ";
+    }
+}
+
+/* --- the dump --- */
+
+static void clock_text(const struct status *status, struct wall at, struct text *text) {
+    static const int64_t day_s = 86400;
+    int64_t s = (at.us + status->context->utc_offset_us) / US_PER_S;
+    int64_t now_s = (status->core->wall.us + status->context->utc_offset_us) / US_PER_S;
+    int64_t days = s / day_s - now_s / day_s;
+    char ahead[24] = "";
+    if (days)
+        snprintf(ahead, sizeof ahead, "%+" PRId64 "d", days);
+    text_add(text, "%02d:%02d:%02d%s", (int)(s % day_s / 3600), (int)(s % 3600 / 60), (int)(s % 60), ahead);
+}
+
+static void print_head(const struct status *status, struct text *text) {
+    char up[DURATION_TEXT_BYTES];
+    text_add(text, "headgate %s  pid %" PRId64 "  up %s  %s loaded ", status->context->version, status->context->pid,
+             duration_glance(status->context->up_us, up), status->context->path);
+    clock_text(status, status->context->loaded, text);
+    text_add(text, "%s\n", status->core->draining ? "  STOPPING" : "");
+}
+
+static void print_pool(const struct status *status, const struct core_pool *pool, struct text *text) {
+    text_add(text, "pool %-10s ", pool->settings->name);
+    status_tokens(&pool->tokens, text);
+    text_add(text, "    limit %u    opened %" PRIu64 "  peak %u  waiting %u%s\n", pool->tokens.limit,
+             pool->opened_count, pool->held_peak, pool->waiting.count, pool->retired ? "  (removed)" : "");
+    if (pool->failing) {
+        text_add(text, "  ");
+        note_connect(status, pool, text);
+        text_add(text, "\n");
+    }
+}
+
+static void ms_pair(int64_t p50_us, int64_t p99_us, char *buffer, size_t bytes) {
+    char part[2][24];
+    const int64_t values[2] = {p50_us, p99_us};
+    for (int i = 0; i < 2; i++)
+        snprintf(part[i], sizeof part[i], values[i] < 10 * US_PER_MS ? "%.1f" : "%.0f", (double)values[i] / 1000);
+    snprintf(buffer, bytes, p50_us < 0 ? "-" : "%s/%s", part[0], part[1]);
+}
+
+static void print_last(const struct task_stats *stats, char *buffer, size_t bytes) {
+    char took[DURATION_TEXT_BYTES];
+    if (stats->any)
+        snprintf(buffer, bytes, "%s %s", outcome_name(stats->last_outcome), duration_glance(stats->last_took_us, took));
+    else
+        snprintf(buffer, bytes, "-");
+}
+
+static void cut_line(struct text *text, size_t start, uint32_t width) {
+    for (size_t i = start; i < text->bytes_count; i++)
+        if ((unsigned char)text->bytes[i] < ' ')
+            text->bytes[i] = ' ';
+    if (width && text->bytes_count - start > width) {
+        size_t cut = start + width;
+        while (cut > start && ((unsigned char)text->bytes[cut] & 0xC0) == 0x80) /* not within a character */
+            cut--;
+        text->bytes_count = cut;
+    }
+    while (text->bytes_count > start && text->bytes[text->bytes_count - 1] == ' ')
+        text->bytes_count--;
+    text_add(text, "\n");
+}
+
+static void print_row(const struct status *status, const struct status_row *row, uint32_t width, struct text *text) {
+    size_t start = text->bytes_count;
+    const struct task_stats *stats = &row->task->stats;
+    struct text due = {0};
+    char last[64], late[64], took[64];
+    if (row->due.us)
+        clock_text(status, row->due, &due);
+    print_last(stats, last, sizeof last);
+    ms_pair(row->late_p50_us, row->late_p99_us, late, sizeof late);
+    ms_pair(row->took_p50_us, row->took_p99_us, took, sizeof took);
+    text_add(text, "%-*s  %-8s  %-11s  %-16s %6u %5u %5u %7" PRIu64 "  %15s  %15s  ", status->name_width,
+             row->task->definition->name, task_state_name(row->state), due.bytes ? due.bytes : "-", last,
+             stats->ok_count, stats->failed_count, stats->skipped_count, stats->merged_count, late, took);
+    status_note(status, row, text);
+    cut_line(text, start, width);
+    text_finish(&due);
+}
+
+void status_print(const struct status *status, uint32_t width, struct text *text) {
+    print_head(status, text);
+    for (uint32_t i = 0; i < status->core->pool_count; i++)
+        print_pool(status, &status->core->pools[i], text);
+    text_add(text, "%-*s  %-8s  %-11s  %-16s %6s %5s %5s %7s  %15s  %15s  %s\n", status->name_width, "task", "state",
+             "due", "last", "ok", "fail", "skip", "merged", "late p50/p99 ms", "took p50/p99 ms", "note");
+    for (enum task_state state = TASK_WAITING; state <= TASK_DISABLED; state++) {
+        for (uint32_t i = 0; i < status->core->task_count; i++) {
+            if (state_of(status, i) != state)
+                continue;
+            struct status_row row = status_row(status, i);
+            print_row(status, &row, width, text);
+        }
+    }
+}

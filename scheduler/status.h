@@ -1,0 +1,65 @@
+/*
+ * What every task and pool is doing, and why what waits waits: facts as a value (for JSON and metrics), and the
+ * dump that people read. Read from the core at one instant; knows no clock and no time zone of its own.
+ */
+#ifndef SCHEDULER_STATUS_H
+#define SCHEDULER_STATUS_H
+
+#include "scheduler/admission.h"
+#include "scheduler/core.h"
+#include "tasks/text.h"
+
+/* What the core does not know. Borrowed for as long as the status is used. */
+struct status_context {
+    const char *version;
+    const char *path; /* of the ini file, as it was given */
+    int64_t pid;
+    int64_t up_us;
+    struct wall loaded;
+    int64_t utc_offset_us; /* local time minus UTC, for showing instants */
+    /* The failure a task is in, in one line, or NULL. */
+    const char *(*failure_of)(const void *context, const char *task_name);
+    /* Why a pool's last attempt to connect failed, in one line, or NULL. */
+    const char *(*connect_error_of)(const void *context, const char *pool_name);
+    const void *context;
+};
+
+enum task_state { TASK_WAITING, TASK_RUNNING, TASK_STOPPING, TASK_IDLE, TASK_DISABLED };
+
+const char *task_state_name(enum task_state state);
+
+struct status_row {
+    const struct core_task *task;
+    enum task_state state;
+    const struct run *waiting, *running; /* NULL: none; running: the one that runs longest */
+    struct wall due;                     /* of the run shown, or the next; us = 0: never */
+    int64_t late_p50_us, late_p99_us, took_p50_us, took_p99_us; /* -1: not known */
+    struct decision why;                 /* of the first in line; reason NONE when nothing waits */
+    uint32_t place;                      /* in line, 1 is the first; 0 when nothing waits */
+};
+
+struct status {
+    const struct core *core;
+    const struct status_context *context;
+    uint32_t *place_of_run;   /* by run slot */
+    uint32_t *running_of_task; /* by task: run slot or SLOT_NONE */
+    uint32_t *longest_of_pool; /* by pool: run slot or SLOT_NONE */
+    int name_width;
+};
+
+/* Borrows core and context until status_finish(); the core must not step in between. */
+void status_init(struct status *status, const struct core *core, const struct status_context *context);
+void status_finish(struct status *status);
+
+struct status_row status_row(const struct status *status, uint32_t task);
+
+/* Why the row's run waits or what it does, in words. Empty for a task at rest. */
+void status_note(const struct status *status, const struct status_row *row, struct text *text);
+
+/* What a pool's sum is made of: "8 = 3 taken + 2 warm + 3 free". */
+void status_tokens(const struct tokens *tokens, struct text *text);
+
+/* The whole dump. width: of the terminal in columns, notes are cut to it; 0: not cut. Waiting tasks first. */
+void status_print(const struct status *status, uint32_t width, struct text *text);
+
+#endif

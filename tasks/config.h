@@ -1,0 +1,31 @@
+/*
+ * From sections, keys and values to a validated taskset. One table per section says of each key its name, what
+ * it takes, its default and its bounds; etc/full.ini shows the same to people, and a test holds them together.
+ */
+#ifndef TASKS_CONFIG_H
+#define TASKS_CONFIG_H
+
+#include "tasks/fault.h"
+#include "tasks/taskset.h"
+
+/*
+ * Reads the file given by path for a key such as sql_file (relative to the ini file's directory). Returns the
+ * text, owned by the arena, or NULL after adding a fault for the line. This is how the pure rooms stay pure.
+ */
+typedef const char *config_file_reader(void *context, const char *path, uint32_t line, struct arena *arena,
+                                       struct faults *faults);
+
+/*
+ * Adds to faults all that is wrong. Returns a taskset with one reference in any case; it may be used only
+ * if there is no fault.
+ */
+struct taskset *config_read(const char *text, size_t text_bytes, config_file_reader *read_file, void *context,
+                            struct faults *faults);
+
+/* The keys of a section kind ("headgate", "pool", "task"), for the test of etc/full.ini. NULL past the end. */
+const char *config_key_name(const char *section_kind, size_t index);
+
+/* The default as it would be written in a file; "" where there is none. */
+const char *config_key_default(const char *section_kind, size_t index);
+
+#endif

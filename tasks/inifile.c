@@ -1,0 +1,301 @@
+/*
+ * inih asks for one line at a time. Each line is judged before inih gets it; a refused line is replaced by an
+ * empty one, so that what inih then sees it can read without loss. inih calls the handler for a line before it
+ * asks for the next, which is how a key gets its line number.
+ */
+#include "tasks/inifile.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <ini.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct reading {
+    const char *at, *end; /* what is left of the text */
+    uint32_t line;        /* the line inih got last */
+    bool key_open;        /* an indented line would continue a value */
+    bool skipping;        /* after a refused key line: what continues it is left out in silence */
+    bool section_faulty;  /* a key of the section was refused, so it is not empty */
+    uint32_t value_line;  /* the last line that belongs to the open value */
+    struct arena *arena;
+    struct faults *faults;
+    struct inifile_section *sections;
+    uint32_t section_count, section_capacity;
+    struct inifile_entry *entries; /* of the section being read */
+    uint32_t entry_count, entry_capacity;
+    struct text value; /* of the entry being read */
+};
+
+static void *grown(void *items, uint32_t count, uint32_t *capacity, size_t item_bytes) {
+    if (count < *capacity)
+        return items;
+    *capacity = *capacity ? *capacity * 2 : 16;
+    items = realloc(items, *capacity * item_bytes);
+    if (!items)
+        abort();
+    return items;
+}
+
+static void entry_close(struct reading *r) {
+    if (r->key_open && r->entry_count) {
+        struct inifile_entry *entry = &r->entries[r->entry_count - 1];
+        entry->value = arena_text(r->arena, r->value.bytes ? r->value.bytes : "", r->value.bytes_count);
+    }
+    r->key_open = false;
+    text_clear(&r->value);
+}
+
+static int compare_keys(const void *a, const void *b) {
+    const struct inifile_entry *x = *(struct inifile_entry *const *)a, *y = *(struct inifile_entry *const *)b;
+    int order = strcmp(x->key, y->key);
+    return order ? order : (x->line > y->line) - (x->line < y->line);
+}
+
+static void refuse_duplicate_keys(struct reading *r) {
+    struct inifile_entry **sorted = calloc((size_t)r->entry_count + 1, sizeof *sorted);
+    if (!sorted)
+        abort();
+    for (uint32_t i = 0; i < r->entry_count; i++)
+        sorted[i] = &r->entries[i];
+    qsort(sorted, r->entry_count, sizeof(struct inifile_entry *), compare_keys);
+    for (uint32_t i = 1; i < r->entry_count; i++)
+        if (strcmp(sorted[i - 1]->key, sorted[i]->key) == 0)
+            fault_add(r->faults, sorted[i]->line, "'%s' stands here a second time; the first is on line %u",
+                      sorted[i]->key, sorted[i - 1]->line);
+    free(sorted);
+}
+
+static void section_close(struct reading *r) {
+    entry_close(r);
+    if (r->section_count == 0)
+        return;
+    struct inifile_section *section = &r->sections[r->section_count - 1];
+    if (r->entry_count == 0 && !r->section_faulty)
+        fault_add(r->faults, section->line, "[%s] is empty; give it its keys or remove it", section->name);
+    refuse_duplicate_keys(r);
+    section->entries = arena_alloc(r->arena, (r->entry_count + 1) * sizeof *section->entries);
+    if (r->entry_count)
+        memcpy(section->entries, r->entries, r->entry_count * sizeof *section->entries);
+    section->entry_count = r->entry_count;
+    r->entry_count = 0;
+}
+
+static void section_open(struct reading *r, const char *name, size_t name_bytes) {
+    section_close(r);
+    r->sections = grown(r->sections, r->section_count, &r->section_capacity, sizeof *r->sections);
+    r->sections[r->section_count++] =
+        (struct inifile_section){.name = arena_text(r->arena, name, name_bytes), .line = r->line};
+    r->skipping = false;
+    r->section_faulty = name_bytes == 0;
+}
+
+static const char *skip_blanks(const char *at, const char *end) {
+    while (at < end && isspace((unsigned char)*at))
+        at++;
+    return at;
+}
+
+static bool is_comment(const char *at) {
+    return *at == '#' || *at == ';';
+}
+
+/* inih ends a value at the first blank followed by a semicolon. */
+static bool has_inline_comment(const char *at, const char *end) {
+    for (; at + 1 < end; at++)
+        if (isspace((unsigned char)at[0]) && at[1] == ';')
+            return true;
+    return false;
+}
+
+static bool looks_like_section(const char *at, const char *end) {
+    static const char *const starts[] = {"[task ", "[pool ", "[headgate]"};
+    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
+        if ((size_t)(end - at) >= strlen(starts[i]) && memcmp(at, starts[i], strlen(starts[i])) == 0)
+            return true;
+    return false;
+}
+
+static const char *open_key(const struct reading *r) {
+    return r->entry_count ? r->entries[r->entry_count - 1].key : "?";
+}
+
+/* Each judge says whether inih may see the line; a fault is noted where it may not. */
+
+static bool judge_continuation(struct reading *r, const char *at, const char *end) {
+    if (r->skipping)
+        return false;
+    if (!r->key_open)
+        fault_add(r->faults, r->line, "indented, but there is no value to continue; keys start in the first column");
+    else if (is_comment(at))
+        fault_add(r->faults, r->line,
+                  "an indented '%c' line would be cut from the value of '%s'; comments start in the first column",
+                  *at, open_key(r));
+    else if (looks_like_section(at, end))
+        fault_add(r->faults, r->line,
+                  "an indented section would continue the value of '%s'; sections start in the first column",
+                  open_key(r));
+    else
+        return true;
+    return false;
+}
+
+static bool judge_section(struct reading *r, const char *at, const char *end) {
+    const char *close = memchr(at, ']', (size_t)(end - at));
+    size_t name_bytes = close ? (size_t)(close - at - 1) : 0;
+    if (!close)
+        fault_add(r->faults, r->line, "the section has no ']'");
+    else if (name_bytes == 0)
+        fault_add(r->faults, r->line, "the section has no name");
+    else if (skip_blanks(close + 1, end) != end)
+        fault_add(r->faults, r->line, "text after ']' would be dropped; write it on a line of its own");
+    else if (name_bytes > INIFILE_NAME_BYTES_MAX)
+        fault_add(r->faults, r->line, "the section's name is %zu bytes; the limit is %d", name_bytes,
+                  INIFILE_NAME_BYTES_MAX);
+    else {
+        section_open(r, at + 1, name_bytes);
+        return true;
+    }
+    section_open(r, "", 0); /* its keys must not fall to the section before */
+    r->skipping = true;
+    return false;
+}
+
+static bool judge_key(struct reading *r, const char *at, const char *end) {
+    const char *equals = memchr(at, '=', (size_t)(end - at));
+    const char *colon = memchr(at, ':', (size_t)((equals ? equals : end) - at));
+    size_t key_bytes = equals ? (size_t)(equals - at) : 0;
+    while (key_bytes && isspace((unsigned char)at[key_bytes - 1]))
+        key_bytes--;
+    entry_close(r);
+    r->skipping = true;
+    if (r->section_count && r->sections[r->section_count - 1].name[0] == '\0')
+        return false;
+    if (!equals)
+        fault_add(r->faults, r->line,
+                  "neither a section, a comment nor 'key = value'; a long value continues on indented lines");
+    else if (colon)
+        fault_add(r->faults, r->line, "a ':' stands before the '='; write key = value");
+    else if (key_bytes == 0)
+        fault_add(r->faults, r->line, "there is no key before the '='");
+    else if (key_bytes > INIFILE_NAME_BYTES_MAX)
+        fault_add(r->faults, r->line, "the key is %zu bytes; the limit is %d", key_bytes, INIFILE_NAME_BYTES_MAX);
+    else if (r->section_count == 0)
+        fault_add(r->faults, r->line, "'%.*s' stands before the first section", (int)key_bytes, at);
+    else {
+        r->skipping = false;
+        return true;
+    }
+    r->section_faulty = true;
+    return false;
+}
+
+static bool judge_line(struct reading *r, const char *line, const char *end) {
+    const char *at = skip_blanks(line, end);
+    if (memchr(line, '\0', (size_t)(end - line))) {
+        fault_add(r->faults, r->line, "holds a NUL byte; this is not a text file");
+        return false;
+    }
+    if (at == end || (is_comment(at) && at == line))
+        return true;
+    bool continues = at > line && (r->key_open || r->skipping || !is_comment(at));
+    if (is_comment(at) && !continues)
+        return true;
+    if (end - line > INIFILE_LINE_BYTES_MAX) {
+        fault_add(r->faults, r->line, "is %zu bytes long and the limit is %d; continue the value on an indented line",
+                  (size_t)(end - line), INIFILE_LINE_BYTES_MAX);
+        if (!continues)
+            r->skipping = true;
+        return false;
+    }
+    if (has_inline_comment(line, end)) {
+        fault_add(r->faults, r->line,
+                  "a blank before ';' starts a comment here and would cut the value; write ';' without the blank");
+        return false;
+    }
+    if (continues)
+        return judge_continuation(r, at, end);
+    return *at == '[' ? judge_section(r, at, end) : judge_key(r, at, end);
+}
+
+/* inih's reader: at most bytes - 1 characters and a NUL, as fgets would. */
+static char *next_line(char *buffer, int bytes, void *stream) {
+    struct reading *r = stream;
+    if (r->at == r->end)
+        return NULL;
+    const char *newline = memchr(r->at, '\n', (size_t)(r->end - r->at));
+    const char *line = r->at;
+    const char *end = newline ? newline : r->end;
+    r->at = newline ? newline + 1 : r->end;
+    r->line++;
+    if (end > line && end[-1] == '\r')
+        end--;
+    size_t length = judge_line(r, line, end) ? (size_t)(end - line) : 0;
+    if (length > INIFILE_LINE_BYTES_MAX) /* a long comment */
+        length = 0;
+    assert((int)length + 2 <= bytes);
+    memcpy(buffer, line, length);
+    buffer[length] = '\n';
+    buffer[length + 1] = '\0';
+    return buffer;
+}
+
+/* inih's handler: a new key, or one more line of the open one. */
+static int take_value(void *user, const char *section, const char *name, const char *value) {
+    struct reading *r = user;
+    (void)section;
+    if (!r->key_open) {
+        r->entries = grown(r->entries, r->entry_count, &r->entry_capacity, sizeof *r->entries);
+        r->entries[r->entry_count++] =
+            (struct inifile_entry){arena_text(r->arena, name, strlen(name)), "", r->line};
+        r->key_open = true;
+    } else if (r->value.bytes_count) {
+        for (uint32_t line = r->value_line; line < r->line; line++) /* inih drops blank lines; a text needs them */
+            text_add_bytes(&r->value, "\n", 1);
+    }
+    r->value_line = r->line;
+    text_add_bytes(&r->value, value, strlen(value));
+    return 1;
+}
+
+static int compare_sections(const void *a, const void *b) {
+    const struct inifile_section *x = *(struct inifile_section *const *)a, *y = *(struct inifile_section *const *)b;
+    int order = strcmp(x->name, y->name);
+    return order ? order : (x->line > y->line) - (x->line < y->line);
+}
+
+static void refuse_duplicate_sections(const struct reading *r) {
+    struct inifile_section **sorted = calloc((size_t)r->section_count + 1, sizeof *sorted);
+    if (!sorted)
+        abort();
+    for (uint32_t i = 0; i < r->section_count; i++)
+        sorted[i] = &r->sections[i];
+    qsort(sorted, r->section_count, sizeof(struct inifile_section *), compare_sections);
+    for (uint32_t i = 1; i < r->section_count; i++)
+        if (*sorted[i]->name && strcmp(sorted[i - 1]->name, sorted[i]->name) == 0)
+            fault_add(r->faults, sorted[i]->line, "[%s] stands here a second time; the first is on line %u",
+                      sorted[i]->name, sorted[i - 1]->line);
+    free(sorted);
+}
+
+void inifile_read(const char *text, size_t text_bytes, struct arena *arena, struct faults *faults,
+                  struct inifile *ret) {
+    if (text_bytes >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) { /* a byte order mark */
+        text += 3;
+        text_bytes -= 3;
+    }
+    struct reading r = {.at = text, .end = text + text_bytes, .arena = arena, .faults = faults};
+    int bad_line = ini_parse_stream(next_line, &r, take_value, &r);
+    if (bad_line)
+        fault_add(faults, (uint32_t)(bad_line > 0 ? bad_line : 0), "inih cannot read this line");
+    section_close(&r);
+    refuse_duplicate_sections(&r);
+    struct inifile_section *sections = arena_alloc(arena, (r.section_count + 1) * sizeof *sections);
+    if (r.section_count)
+        memcpy(sections, r.sections, r.section_count * sizeof *sections);
+    *ret = (struct inifile){sections, r.section_count};
+    free(r.sections);
+    free(r.entries);
+    text_finish(&r.value);
+}

@@ -1,0 +1,22 @@
+#include "tasks/schedule.h"
+
+#include <string.h>
+
+#include "tasks/hash.h"
+
+struct wall schedule_next_after(const struct schedule *schedule, struct wall after) {
+    int64_t into_us = (after.us - schedule->phase_us) % schedule->every_us;
+    if (into_us < 0)
+        into_us += schedule->every_us;
+    return (struct wall){us_add(after.us, schedule->every_us - into_us)};
+}
+
+int64_t schedule_count(const struct schedule *schedule, struct wall first, struct wall until) {
+    return until.us < first.us ? 0 : 1 + (until.us - first.us) / schedule->every_us;
+}
+
+int64_t schedule_default_phase(const char *name, int64_t every_us) {
+    uint64_t hash = hash_finish(hash_bytes(HASH_START, name, strlen(name)));
+    int64_t phase_us = (int64_t)hash_below(hash, (uint64_t)every_us);
+    return every_us > US_PER_S ? phase_us / US_PER_MS * US_PER_MS : phase_us; /* whole ms read better */
+}

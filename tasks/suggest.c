@@ -1,0 +1,36 @@
+/*
+ * Optimal string alignment distance (Damerau and Levenshtein), three rows of the table at a time.
+ */
+#include "tasks/suggest.h"
+
+#include <string.h>
+
+#define WORD_BYTES_MAX 63
+
+static size_t least(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+size_t suggest_distance(const char *a, const char *b) {
+    size_t a_length = strlen(a), b_length = strlen(b);
+    if (a_length > WORD_BYTES_MAX || b_length > WORD_BYTES_MAX)
+        return WORD_BYTES_MAX;
+    size_t rows[3][WORD_BYTES_MAX + 1];
+    for (size_t j = 0; j <= b_length; j++)
+        rows[0][j] = j;
+    for (size_t i = 1; i <= a_length; i++) {
+        size_t *row = rows[i % 3], *above = rows[(i + 2) % 3], *above2 = rows[(i + 1) % 3];
+        row[0] = i;
+        for (size_t j = 1; j <= b_length; j++) {
+            row[j] = least(least(above[j], row[j - 1]) + 1, above[j - 1] + (a[i - 1] != b[j - 1]));
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                row[j] = least(row[j], above2[j - 2] + 1);
+        }
+    }
+    return rows[a_length % 3][b_length];
+}
+
+int suggest_is_near(const char *word, const char *candidate) {
+    size_t distance = suggest_distance(word, candidate);
+    return distance <= 1 + strlen(candidate) / 4 && distance < strlen(candidate);
+}

@@ -1,0 +1,74 @@
+/*
+ * What a task and a pool are, as the ini file says it: plain values, no behaviour.
+ * etc/full.ini is the reference of every key; config.c reads them.
+ */
+#ifndef TASKS_TASK_H
+#define TASKS_TASK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "tasks/schedule.h"
+
+enum priority { PRIORITY_LOW, PRIORITY_NORMAL, PRIORITY_HIGH };
+
+/* What happens when a task is due while its own run is under way. */
+enum overlap { OVERLAP_SKIP, OVERLAP_QUEUE, OVERLAP_ALLOW };
+
+enum work { WORK_SQL, WORK_COMMAND };
+
+/* What is done to a session after the task's run. */
+enum session_care {
+    SESSION_DISCARD, /* DISCARD ALL after every run */
+    SESSION_CLEAN,   /* the author's word that the task leaves nothing behind */
+};
+
+struct task {
+    const char *name;
+    uint32_t line; /* of its section */
+    uint32_t pool; /* index into the taskset's pools */
+    enum work work;
+    const char *sql;      /* WORK_SQL: the text to send */
+    const char *sql_path; /* where it was read from; NULL when it stands in the ini file */
+    char **argv;          /* WORK_COMMAND: ended with NULL */
+    struct schedule schedule;
+    int64_t timeout_us; /* from token to end; 0: none */
+    uint32_t tokens;    /* its weight; for SQL at least 1, which is its own session */
+    enum priority priority;
+    enum overlap overlap;
+    enum session_care session;
+    bool transaction;
+    bool enabled;
+};
+
+struct pool_settings {
+    const char *name;
+    uint32_t line;
+    uint32_t conninfo_line;
+    const char *conninfo; /* libpq's: key=value or URI; "" means libpq's environment and defaults */
+    uint32_t size;        /* tokens */
+    int64_t connect_timeout_us;
+    int64_t statement_timeout_us; /* per statement, enforced by the server; 0: none */
+    int64_t recycle_us;           /* a session older than this is replaced when it falls idle */
+    int64_t idle_us;              /* a session unused for this long is closed */
+    int64_t ping_us;              /* a session unused for this long is asked before it is handed on */
+    int64_t leak_warning_us;      /* a token taken for longer is worth a line in the log; 0: never */
+    int64_t linger_us;            /* how long a closed session's token waits for the server's word */
+};
+
+enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
+
+struct daemon_settings {
+    enum log_level log_level;
+    const char *control;     /* path of the control socket; "" means derived from the ini file's path */
+    const char *status_file; /* "" means the dump goes to the log */
+    int64_t drain_timeout_us;
+};
+
+#define NAME_BYTES_MAX  40 /* of a task or pool */
+#define TASKS_MAX       1000000
+#define POOLS_MAX       64
+#define POOL_SIZE_MAX   1000
+#define SQL_BYTES_MAX   (4 * 1024 * 1024)
+
+#endif

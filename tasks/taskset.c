@@ -1,0 +1,66 @@
+#include "tasks/taskset.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct taskset *taskset_create(void) {
+    struct taskset *set = calloc(1, sizeof *set);
+    if (!set)
+        abort();
+    set->references = 1;
+    return set;
+}
+
+struct taskset *taskset_ref(struct taskset *set) {
+    set->references++;
+    return set;
+}
+
+void taskset_unref(struct taskset *set) {
+    if (!set)
+        return;
+    assert(set->references > 0);
+    if (--set->references > 0)
+        return;
+    arena_finish(&set->arena);
+    free(set);
+}
+
+uint32_t taskset_find_task(const struct taskset *set, const char *name) {
+    for (uint32_t i = 0; i < set->task_count; i++)
+        if (strcmp(set->tasks[i].name, name) == 0)
+            return i;
+    return TASKSET_NONE;
+}
+
+uint32_t taskset_find_pool(const struct taskset *set, const char *name) {
+    for (uint32_t i = 0; i < set->pool_count; i++)
+        if (strcmp(set->pools[i].name, name) == 0)
+            return i;
+    return TASKSET_NONE;
+}
+
+struct named {
+    const char *name;
+    uint32_t index;
+};
+
+static int named_compare(const void *a, const void *b) {
+    return strcmp(((const struct named *)a)->name, ((const struct named *)b)->name);
+}
+
+void taskset_match(const struct taskset *from, const struct taskset *to, uint32_t *ret_from_of) {
+    struct named *sorted = calloc((size_t)from->task_count + 1, sizeof *sorted);
+    if (!sorted)
+        abort();
+    for (uint32_t i = 0; i < from->task_count; i++)
+        sorted[i] = (struct named){from->tasks[i].name, i};
+    qsort(sorted, from->task_count, sizeof *sorted, named_compare);
+    for (uint32_t i = 0; i < to->task_count; i++) {
+        struct named key = {to->tasks[i].name, 0};
+        struct named *found = bsearch(&key, sorted, from->task_count, sizeof *sorted, named_compare);
+        ret_from_of[i] = found ? found->index : TASKSET_NONE;
+    }
+    free(sorted);
+}

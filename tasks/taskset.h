@@ -1,0 +1,37 @@
+/*
+ * A whole ini file, validated: what runs, until a reload replaces it.
+ * Counted references, because a run that started under the old file finishes under it.
+ */
+#ifndef TASKS_TASKSET_H
+#define TASKS_TASKSET_H
+
+#include <stddef.h>
+
+#include "tasks/arena.h"
+#include "tasks/task.h"
+
+struct taskset {
+    struct arena arena; /* holds all below and every text they point to */
+    struct daemon_settings daemon;
+    struct pool_settings *pools;
+    uint32_t pool_count;
+    struct task *tasks;
+    uint32_t task_count;
+    uint32_t references;
+};
+
+#define TASKSET_NONE UINT32_MAX
+
+/* Starts with one reference. */
+struct taskset *taskset_create(void);
+struct taskset *taskset_ref(struct taskset *set);
+void taskset_unref(struct taskset *set);
+
+/* Index, or TASKSET_NONE. The task search is linear: for the command line, not for the loop. */
+uint32_t taskset_find_task(const struct taskset *set, const char *name);
+uint32_t taskset_find_pool(const struct taskset *set, const char *name);
+
+/* for each task of `to`: the index of the task of the same name in `from`, or TASKSET_NONE. O(n log n). */
+void taskset_match(const struct taskset *from, const struct taskset *to, uint32_t *ret_from_of);
+
+#endif

@@ -1,0 +1,58 @@
+/*
+ * Growth by doubling; a failed allocation ends the program (see arena.h for why).
+ */
+#include "tasks/text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void text_reserve(struct text *text, size_t more_bytes) {
+    size_t needed = text->bytes_count + more_bytes + 1;
+    if (needed <= text->capacity_bytes)
+        return;
+    size_t capacity = text->capacity_bytes ? text->capacity_bytes : 256;
+    while (capacity < needed)
+        capacity *= 2;
+    text->bytes = realloc(text->bytes, capacity);
+    if (!text->bytes)
+        abort();
+    text->capacity_bytes = capacity;
+}
+
+void text_add_bytes(struct text *text, const char *bytes, size_t bytes_count) {
+    text_reserve(text, bytes_count);
+    memcpy(text->bytes + text->bytes_count, bytes, bytes_count);
+    text->bytes_count += bytes_count;
+    text->bytes[text->bytes_count] = '\0';
+}
+
+void text_addv(struct text *text, const char *format, va_list arguments) {
+    va_list again;
+    va_copy(again, arguments);
+    int length = vsnprintf(NULL, 0, format, again);
+    va_end(again);
+    if (length < 0)
+        return;
+    text_reserve(text, (size_t)length);
+    vsnprintf(text->bytes + text->bytes_count, (size_t)length + 1, format, arguments);
+    text->bytes_count += (size_t)length;
+}
+
+void text_add(struct text *text, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    text_addv(text, format, arguments);
+    va_end(arguments);
+}
+
+void text_clear(struct text *text) {
+    text->bytes_count = 0;
+    if (text->bytes)
+        text->bytes[0] = '\0';
+}
+
+void text_finish(struct text *text) {
+    free(text->bytes);
+    *text = (struct text){0};
+}
