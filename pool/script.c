@@ -16,7 +16,7 @@
 
 static const char survey_sql[] =
     "/* headgate survey */ WITH me AS (SELECT usesysid, pid, (extract(epoch FROM backend_start) * 1000000)::bigint AS"
-    " since FROM pg_stat_get_activity(pg_backend_pid())) SELECT count(*), min(me.since) FROM me LEFT JOIN"
+    " since FROM pg_stat_get_activity(pg_backend_pid())) SELECT count(a.pid), min(me.since) FROM me LEFT JOIN"
     " pg_stat_get_activity(NULL) a ON a.usesysid = me.usesysid AND a.pid <> me.pid AND a.application_name ="
     " ANY ($1::text[]) AND extract(epoch FROM a.backend_start) * 1000000 < coalesce(nullif($2, '')::bigint, me.since)"
     " WHERE true";

@@ -238,19 +238,23 @@ END;
 CREATE PROCEDURE manage_reviews(batch int DEFAULT 10)
 BEGIN ATOMIC
     WITH due AS (
-        SELECT id
+        SELECT id, employee_id
           FROM reviews
          WHERE written_at IS NULL AND due_at <= now()
          ORDER BY due_at
          LIMIT batch
            FOR UPDATE SKIP LOCKED),
+    work AS (
+        SELECT employee_id, count(*) AS done
+          FROM activity
+         WHERE at > now() - interval '1 hour'
+         GROUP BY employee_id),
     written AS (
         UPDATE reviews r
-           SET rating     = (SELECT least(1 + count(*) / 10, 5)
-                               FROM activity a
-                              WHERE a.employee_id = r.employee_id AND a.at > now() - interval '1 hour'),
+           SET rating     = least(1 + coalesce(work.done, 0) / 10, 5),
                written_at = now()
           FROM due
+          LEFT JOIN work ON work.employee_id = due.employee_id
          WHERE r.id = due.id
         RETURNING r.employee_id, r.rating)
     INSERT INTO notifications (employee_id, body)
