@@ -15,7 +15,9 @@ static uint32_t least(uint32_t a, uint32_t b) {
 
 /* Before anything is granted, and while something is left, one session asks what an earlier daemon left behind. */
 static struct decision before_survey(const struct supply *supply) {
-    if (!supply->any_session && supply->may_connect)
+    const struct tokens *tokens = &supply->tokens;
+    bool room = tokens_held(tokens) - tokens->leftover < tokens->size; /* what is left over must not keep it out */
+    if (!supply->any_session && supply->may_connect && room)
         return act_then_wait(VERDICT_OPEN, 1, REASON_OPENING, 1);
     return supply->failing ? wait_for(REASON_CONNECT, 0, 0) : wait_for(REASON_SURVEY, 0, 0);
 }

@@ -45,11 +45,10 @@ static void on_session_ready(struct core *core, uint32_t index, struct actions *
 
 static void on_session_broken(struct core *core, uint32_t index) {
     struct slot *slot = &core->slots[index];
-    struct core_pool *pool = &core->pools[slot->pool];
-    if (slot->state == SLOT_CLOSING)
+    if (slot->state == SLOT_BUSY) /* the token stays taken until the run's event has come */
+        slot->broken = true;
+    if (slot->state == SLOT_CLOSING || slot->state == SLOT_BUSY)
         return;
-    if (slot->state == SLOT_CHECKING && pool->survey == SURVEY_ASKED)
-        pool->survey = SURVEY_NEEDED;
     slot_move(core, index, SLOT_CLOSING);
 }
 
@@ -61,45 +60,35 @@ static void on_surveyed(struct core *core, uint32_t index, const struct event *e
     on_session_ready(core, index, actions);
 }
 
-/* A newer run of the same task may have begun to wait meanwhile: it is answered by this one. */
-static void absorb_waiting(struct core *core, struct run *run) {
-    struct core_task *task = &core->tasks[run->task];
-    if (task->waiting_run == SLOT_NONE)
+/* The session has lost its run: it is being cleaned, unless it was lost itself, or a cancel may still hit it. */
+static void release_session(struct core *core, struct handle session, bool cancelled, struct actions *actions) {
+    struct slot *slot = core_slot(core, session);
+    if (!slot || slot->state != SLOT_BUSY)
         return;
-    const struct run *other = &core->runs[task->waiting_run];
-    run->due_last = other->due_last;
-    run->occurrence_count += other->occurrence_count;
-    task->stats.merged_count += (uint64_t)other->occurrence_count;
-    run_move(core, task->waiting_run, RUN_FREE);
+    slot_move(core, session.slot, SLOT_CLEANING);
+    if (slot->broken)
+        slot_move(core, session.slot, SLOT_CLOSING);
+    else if (cancelled)
+        slot_close(core, session.slot, CLOSE_CANCELLED, actions);
 }
 
 static void on_run_unsent(struct core *core, uint32_t index, struct actions *actions) {
     struct run *run = &core->runs[index];
-    struct slot *slot = core_slot(core, run->session);
-    if (slot && slot->state == SLOT_BUSY)
-        slot_move(core, run->session.slot, SLOT_CLEANING); /* BROKEN follows */
+    release_session(core, run->session, false, actions);
     run->session = HANDLE_NONE;
     if (run->state == RUN_STOPPING || core->draining) {
         run_skip(core, index, SKIP_DRAIN, actions);
         return;
     }
-    absorb_waiting(core, run);
     run->held_told = false;
     run_move(core, index, RUN_WAITING);
 }
 
 static void on_run_ended(struct core *core, uint32_t index, const struct event *event, struct actions *actions) {
-    const struct run *run = &core->runs[index];
-    uint32_t session = run->session.slot;
-    bool cancelled = run->state == RUN_STOPPING;
-    const struct slot *slot = core_slot(core, run->session);
-    bool on_session = slot && slot->state == SLOT_BUSY;
+    struct handle session = core->runs[index].session;
+    bool cancelled = core->runs[index].state == RUN_STOPPING;
     run_end(core, index, event, actions);
-    if (!on_session)
-        return;
-    slot_move(core, session, SLOT_CLEANING);
-    if (cancelled) /* the cancel may still be under way, and would hit the next run */
-        slot_close(core, session, CLOSE_CANCELLED, actions);
+    release_session(core, session, cancelled, actions);
 }
 
 static void on_trigger(struct core *core, uint32_t task) {
@@ -135,7 +124,8 @@ static void take_session_event(struct core *core, const struct event *event, str
     case EVENT_SESSION_READY: on_session_ready(core, index, actions); break;
     case EVENT_SESSION_BROKEN: on_session_broken(core, index); break;
     case EVENT_SESSION_GONE:
-        on_session_broken(core, index);
+        if (core->slots[index].state != SLOT_CLOSING)
+            slot_move(core, index, SLOT_CLOSING);
         slot_move(core, index, SLOT_FREE);
         break;
     case EVENT_SURVEYED: on_surveyed(core, index, event, actions); break;

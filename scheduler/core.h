@@ -71,6 +71,7 @@ struct slot {
     enum slot_state state;
     uint32_t generation;
     uint32_t pool;
+    bool broken; /* lost while BUSY; its run's own event is on the way */
     struct handle run;
     struct mono opened;
     struct mono idle_since;
@@ -93,7 +94,8 @@ struct core_task {
     const struct task *definition;
     struct taskset *set; /* a reference: where the definition lives */
     uint32_t pool;        /* index into the core's pools: where new runs go */
-    uint32_t waiting_run; /* slot of the one run that is HELD or WAITING, or SLOT_NONE */
+    uint32_t waiting_run; /* slot of the run that is HELD or WAITING, which later occurrences join; or SLOT_NONE */
+    uint32_t waiting_count; /* mostly 0 or 1; one more for each unsent run that found a newer one waiting */
     uint32_t running_count;
     bool retired;         /* no longer in the file; kept while its run is under way */
     struct wall due;      /* the next due instant; meaningful while the task is armed */

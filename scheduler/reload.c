@@ -103,7 +103,7 @@ struct new_tasks {
 };
 
 static bool is_in_use(const struct core_task *task) {
-    return task->running_count > 0 || task->waiting_run != SLOT_NONE;
+    return task->running_count > 0 || task->waiting_count > 0;
 }
 
 static void task_carry(const struct core *core, struct new_tasks *new, uint32_t from, uint32_t to) {
@@ -115,9 +115,9 @@ static void task_carry(const struct core *core, struct new_tasks *new, uint32_t 
 }
 
 /* The old task of the same name: in the file before, or retired by an earlier one and still running. */
-static uint32_t find_retired(const struct core *core, const char *name) {
+static uint32_t find_retired(const struct core *core, const struct moved *moved, const char *name) {
     for (uint32_t i = core->set ? core->set->task_count : 0; i < core->task_count; i++)
-        if (strcmp(core->tasks[i].definition->name, name) == 0)
+        if (moved->tasks[i] == SLOT_NONE && strcmp(core->tasks[i].definition->name, name) == 0)
             return i;
     return SLOT_NONE;
 }
@@ -176,7 +176,7 @@ static void reload_tasks(struct core *core, struct taskset *set, struct moved *m
     for (uint32_t i = 0; i < set->task_count; i++) {
         uint32_t from = core->set ? from_of[i] : SLOT_NONE;
         if (from == SLOT_NONE)
-            from = find_retired(core, set->tasks[i].name);
+            from = find_retired(core, moved, set->tasks[i].name);
         if (from != SLOT_NONE)
             moved->tasks[from] = i;
         task_take_over(core, set, &new, i, from);

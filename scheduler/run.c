@@ -106,16 +106,26 @@ static bool is_legal(enum run_state from, enum run_state to) {
     return false;
 }
 
+static void stop_waiting(struct core_task *task, uint32_t slot) {
+    task->waiting_count--;
+    if (task->waiting_run == slot)
+        task->waiting_run = SLOT_NONE;
+}
+
+static void begin_waiting(struct core_task *task, uint32_t slot) {
+    task->waiting_count++;
+    if (task->waiting_run == SLOT_NONE)
+        task->waiting_run = slot;
+}
+
 static void leave_state(struct core *core, uint32_t slot, struct core_pool *pool, enum run_state to) {
     struct run *run = &core->runs[slot];
     switch (run->state) {
     case RUN_FREE: break;
-    case RUN_HELD:
-        core->tasks[run->task].waiting_run = SLOT_NONE;
-        break;
+    case RUN_HELD: stop_waiting(&core->tasks[run->task], slot); break;
     case RUN_WAITING:
         queue_leave(core, pool, slot);
-        core->tasks[run->task].waiting_run = SLOT_NONE;
+        stop_waiting(&core->tasks[run->task], slot);
         break;
     case RUN_RUNNING:
     case RUN_STOPPING:
@@ -141,9 +151,9 @@ void run_move(struct core *core, uint32_t slot, enum run_state to) {
         break;
     case RUN_WAITING:
         queue_enter(core, pool, slot);
-        core->tasks[run->task].waiting_run = slot;
+        begin_waiting(&core->tasks[run->task], slot);
         break;
-    case RUN_HELD: core->tasks[run->task].waiting_run = slot; break;
+    case RUN_HELD: begin_waiting(&core->tasks[run->task], slot); break;
     case RUN_RUNNING: {
         tokens_take(core, pool, run);
         int64_t deadline = first_deadline(run, pool->settings);

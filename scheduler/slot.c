@@ -112,6 +112,8 @@ void slot_move(struct core *core, uint32_t index, enum slot_state to) {
         warm_add(core, pool, index);
     if (slot->state == SLOT_BUSY)
         slot->run = HANDLE_NONE;
+    if (slot->state == SLOT_CHECKING && to == SLOT_CLOSING && pool->survey == SURVEY_ASKED)
+        pool->survey = SURVEY_NEEDED; /* the one that was asked will not answer */
     slot->state = to;
     int64_t deadline = deadline_of(core, index);
     if (deadline == INSTANT_MAX)
@@ -219,8 +221,6 @@ static void slot_deadline(struct core *core, uint32_t index, struct actions *act
     }
     case SLOT_CHECKING:
     case SLOT_CLEANING:
-        if (core->pools[slot->pool].survey == SURVEY_ASKED)
-            core->pools[slot->pool].survey = SURVEY_NEEDED;
         slot_close(core, index, CLOSE_TIMEOUT, actions);
         break;
     case SLOT_CLOSING: /* linger has passed */

@@ -1,0 +1,319 @@
+/*
+ * The shipping core under virtual time: hundreds of random files in random worlds, each twice with equal traces.
+ * After every step the sums must be right; at the end every occurrence must be in exactly one record, and once the
+ * faults are over nobody may wait for long. A failure prints its seed: run `test_sim SEED` to see it again.
+ */
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "scheduler/status.h"
+#include "tasks/config.h"
+#include "tasks/hash.h"
+#include "world.h"
+
+#define START_WALL_US   (INT64_C(1790000000) * US_PER_S)
+#define FAULTY_US       (120 * US_PER_S)
+#define QUIET_US        (600 * US_PER_S)
+#define LONGEST_WAIT_US (400 * US_PER_S)
+#define TASKS_MOST      40
+
+/* Occurrences of one task, as the records tell them. */
+struct ledger {
+    char name[16];
+    struct range {
+        int64_t first, last, count;
+    } *ranges;
+    uint32_t count, capacity;
+    int64_t every_us;
+};
+
+struct story {
+    uint64_t seed;
+    struct world world;
+    struct ledger ledgers[TASKS_MOST];
+    uint32_t ledger_count;
+    bool clock_went_back;
+    bool reloaded;
+};
+
+static _Noreturn void fail(const struct story *story, const char *what) {
+    fprintf(stderr, "seed %" PRIu64 ": %s (at %.6f s of virtual time)\n", story->seed, what,
+            (double)story->world.now_us / 1e6);
+    exit(1);
+}
+
+static _Noreturn void fail_pool(const struct story *story, const struct core_pool *pool, const char *what) {
+    struct text sum = {0};
+    status_tokens(&pool->tokens, &sum);
+    fprintf(stderr, "pool %s: %s\n", pool->settings->name, sum.bytes);
+    fail(story, what);
+}
+
+static _Noreturn void fail_dump(const struct story *story, const char *what) {
+    const struct status_context context = {.version = "sim", .path = "random"};
+    struct status status;
+    struct text dump = {0};
+    status_init(&status, story->world.core, &context);
+    status_print(&status, 0, &dump);
+    fputs(dump.bytes, stderr);
+    fail(story, what);
+}
+
+/* --- a random file --- */
+
+static void add_task(struct world *world, struct text *ini, uint32_t i, uint32_t pools, uint32_t size) {
+    static const char *const overlaps[] = {"skip", "queue", "allow"};
+    static const char *const priorities[] = {"low", "normal", "high"};
+    bool command = world_random(world, 4) == 0;
+    uint32_t most = command ? size + 1 : 2;
+    uint32_t tokens = world_random(world, most) + !command;
+    uint32_t every_ms = 20 + world_random(world, world_random(world, 2) ? 500 : 20000);
+    text_add(ini, "[task t%u]\nevery = %ums\n%s\n", i, every_ms, command ? "command = true" : "sql = SELECT 1");
+    text_add(ini, "pool = p%u\ntokens = %u\npriority = %s\noverlap = %s\n", world_random(world, pools),
+             tokens > size ? size : tokens, priorities[world_random(world, 3)], overlaps[world_random(world, 3)]);
+    text_add(ini, "timeout = %ums\n", 100 + world_random(world, 5000));
+}
+
+static void random_file(struct world *world, struct text *ini) {
+    uint32_t pools = 1 + world_random(world, 3), tasks = 1 + world_random(world, TASKS_MOST - 1);
+    uint32_t size = 1 + world_random(world, 8);
+    text_add(ini, "[headgate]\ndrain_timeout = 2s\n");
+    for (uint32_t i = 0; i < pools; i++)
+        text_add(ini, "[pool p%u]\nsize = %u\nidle = %us\nrecycle = %us\nping = %us\nlinger = 5s\nconnect_timeout = 3s\n", i,
+                 size, 1 + world_random(world, 20), 5 + world_random(world, 60), 1 + world_random(world, 10));
+    for (uint32_t i = 0; i < tasks; i++)
+        add_task(world, ini, i, pools, size);
+}
+
+static const char *no_files(void *context, const char *path, uint32_t line, struct arena *arena,
+                            struct faults *faults) {
+    (void)context, (void)path, (void)line, (void)arena, (void)faults;
+    return NULL;
+}
+
+static struct taskset *random_set(struct world *world) {
+    struct text ini = {0}, complaint = {0};
+    struct faults faults = {0};
+    random_file(world, &ini);
+    struct taskset *set = config_read(ini.bytes, ini.bytes_count, no_files, NULL, &faults);
+    faults_print(&faults, "random", &complaint);
+    if (faults.count)
+        fprintf(stderr, "%s%s", ini.bytes, complaint.bytes);
+    assert(faults.count == 0);
+    text_finish(&ini);
+    return set;
+}
+
+static struct faults_mix random_faults(struct world *world) {
+    struct faults_mix mix = {0};
+    uint32_t *chances[] = {&mix.connect_fails, &mix.connect_hangs, &mix.session_breaks, &mix.run_fails,
+                           &mix.run_hangs,     &mix.run_unsent,    &mix.never_gone,     &mix.answer_hangs};
+    for (size_t i = 0; i < sizeof chances / sizeof *chances; i++) /* each kind is off in half of the worlds */
+        *chances[i] = world_random(world, 2) ? world_random(world, 200) : 0;
+    if (world_random(world, 2)) {
+        mix.outage_every_us = 5 * US_PER_S + world_random(world, 30000000);
+        mix.outage_us = world_random(world, 10000000);
+    }
+    return mix;
+}
+
+/* --- what must hold after every step --- */
+
+static void check_pool(const struct story *story, uint32_t index) {
+    const struct core *core = story->world.core;
+    const struct core_pool *pool = &core->pools[index];
+    const struct tokens *tokens = &pool->tokens;
+    struct tokens counted = {0};
+    uint32_t heaviest = 0, weights = 0;
+    for (uint32_t i = 0; i < core->slot_used; i++) {
+        const struct slot *slot = &core->slots[i];
+        if (slot->pool != index)
+            continue;
+        counted.opening += slot->state == SLOT_OPENING;
+        counted.warm += slot->state == SLOT_WARM;
+        counted.checking += slot->state == SLOT_CHECKING;
+        counted.busy += slot->state == SLOT_BUSY || slot->state == SLOT_CLEANING;
+        counted.closing += slot->state == SLOT_CLOSING;
+    }
+    for (uint32_t i = 0; i < core->run_used; i++) {
+        const struct run *run = &core->runs[i];
+        if (run->pool != index || (run->state != RUN_RUNNING && run->state != RUN_STOPPING))
+            continue;
+        bool sql = run->definition->work == WORK_SQL;
+        counted.command += run->definition->tokens - sql;
+        weights += run->definition->tokens;
+        heaviest = run->definition->tokens > heaviest ? run->definition->tokens : heaviest;
+    }
+    if (counted.opening != tokens->opening || counted.warm != tokens->warm || counted.checking != tokens->checking ||
+        counted.busy != tokens->busy || counted.closing != tokens->closing || counted.command != tokens->command)
+        fail_pool(story, pool, "the sum of tokens is not what sessions and runs hold");
+    if (!story->reloaded && tokens_held(tokens) > tokens->size)
+        fail_pool(story, pool, "more tokens are held than the pool has");
+    if (!story->reloaded && weights > tokens->limit && weights > heaviest)
+        fail_pool(story, pool, "more tokens are taken than the limit");
+    if (!story->reloaded && story->world.server_used[index] > tokens_held(tokens))
+        fail_pool(story, pool, "the server counts more sessions than tokens are held");
+}
+
+static void check_step(const struct story *story) {
+    for (uint32_t i = 0; i < story->world.core->pool_count; i++)
+        check_pool(story, i);
+}
+
+static void check_waits(const struct story *story) {
+    const struct core *core = story->world.core;
+    for (uint32_t i = 0; i < core->run_used; i++)
+        if (core->runs[i].state == RUN_WAITING && mono_since(core->now, core->runs[i].due) > LONGEST_WAIT_US)
+            fail_dump(story, "a run waits for ever");
+}
+
+/* --- the account --- */
+
+static struct ledger *ledger_of(struct story *story, const struct task *task) {
+    for (uint32_t i = 0; i < story->ledger_count; i++)
+        if (strcmp(story->ledgers[i].name, task->name) == 0)
+            return &story->ledgers[i];
+    assert(story->ledger_count < TASKS_MOST);
+    struct ledger *ledger = &story->ledgers[story->ledger_count++];
+    snprintf(ledger->name, sizeof ledger->name, "%s", task->name);
+    ledger->every_us = task->schedule.every_us;
+    return ledger;
+}
+
+static void on_record(struct world *world, const struct record *record) {
+    struct story *story = world->context;
+    struct ledger *ledger = ledger_of(story, world->core->tasks[record->task].definition);
+    if (ledger->count == ledger->capacity) {
+        ledger->capacity = ledger->capacity ? ledger->capacity * 2 : 64;
+        ledger->ranges = realloc(ledger->ranges, ledger->capacity * sizeof *ledger->ranges);
+        assert(ledger->ranges);
+    }
+    ledger->ranges[ledger->count++] =
+        (struct range){record->due_first.us, record->due_last.us, record->occurrence_count};
+    world->trace = hash_bytes(world->trace, &record->outcome, sizeof record->outcome);
+}
+
+static int compare_ranges(const void *a, const void *b) {
+    const struct range *x = a, *y = b;
+    return (x->first > y->first) - (x->first < y->first);
+}
+
+/* No occurrence is missing, none is answered twice. */
+static void check_ledger(const struct story *story, struct ledger *ledger) {
+    qsort(ledger->ranges, ledger->count, sizeof *ledger->ranges, compare_ranges);
+    for (uint32_t i = 0; i < ledger->count; i++) {
+        const struct range *range = &ledger->ranges[i];
+        if ((range->last - range->first) / ledger->every_us + 1 != range->count)
+            fail(story, "a record's count is not what its range holds");
+        if (i > 0 && range->first != ledger->ranges[i - 1].last + ledger->every_us)
+            fail(story, range->first > ledger->ranges[i - 1].last ? "an occurrence is missing" : "one is answered twice");
+    }
+}
+
+/* --- one story --- */
+
+static void step_clock(struct story *story) {
+    struct world *world = &story->world;
+    uint32_t kind = world_random(world, 3);
+    int64_t by_us = (int64_t)world_random(world, 30) * US_PER_S;
+    if (kind == 2) { /* back, a little: no occurrence may be answered again. Far back: see clock.c */
+        by_us = -(int64_t)world_random(world, 20000);
+    }
+    world->wall_us += by_us;
+    world_feed(world, (struct event){.kind = EVENT_TICK});
+}
+
+static void reload(struct story *story) {
+    struct world *world = &story->world;
+    uint32_t slots = world->core->slot_capacity, runs = world->core->run_capacity;
+    struct taskset *set = random_set(world);
+    core_reload(world->core, set, (struct mono){world->now_us}, (struct wall){world->wall_us});
+    taskset_unref(set);
+    world_follow_reload(world, slots, runs);
+    story->reloaded = true;
+    world_feed(world, (struct event){.kind = EVENT_TICK});
+}
+
+static void live_until(struct story *story, int64_t until_us, bool waits_are_checked) {
+    while (!story->world.stopped && world_advance(&story->world, until_us)) {
+        check_step(story);
+        if (waits_are_checked)
+            check_waits(story);
+    }
+}
+
+static void live_with_faults(struct story *story) {
+    struct world *world = &story->world;
+    const struct faults_mix mix = world->faults;
+    while (world->now_us < FAULTY_US) {
+        live_until(story, world->now_us + 1000000 + world_random(world, 10000000), false);
+        if (mix.outage_every_us && world_random(world, 3) == 0) {
+            world_outage(world, true);
+            live_until(story, world->now_us + mix.outage_us, false);
+            world_outage(world, false);
+        }
+        if (world_random(world, 4) == 0)
+            step_clock(story);
+        if (world_random(world, 4) == 0)
+            world->server_slots = 1 + world_random(world, 12);
+        if (story->seed % 4 == 3 && world_random(world, 6) == 0)
+            reload(story);
+    }
+}
+
+static uint64_t tell(uint64_t seed, uint64_t *ret_steps) {
+    struct story story = {.seed = seed};
+    struct world draft = {.random = seed};
+    struct taskset *set = random_set(&draft);
+    struct core *core =
+        core_create(set, seed, true, (struct mono){0}, (struct wall){START_WALL_US + (int64_t)(seed % 1000)});
+    world_init(&story.world, draft.random, core);
+    story.world.wall_us = START_WALL_US + (int64_t)(seed % 1000);
+    story.world.on_record = on_record;
+    story.world.context = &story;
+    story.world.faults = random_faults(&story.world);
+    world_feed(&story.world, (struct event){.kind = EVENT_TICK});
+    live_with_faults(&story);
+    uint32_t hangs = story.world.faults.connect_hangs;
+    story.world.faults = (struct faults_mix){0};
+    story.world.server_slots = 100;
+    (void)hangs;
+    live_until(&story, FAULTY_US + QUIET_US, false);
+    check_waits(&story);
+    world_feed(&story.world, (struct event){.kind = EVENT_DRAIN});
+    live_until(&story, FAULTY_US + QUIET_US + 60 * US_PER_S, false);
+    if (!story.world.stopped)
+        fail(&story, "the drain does not end");
+    for (uint32_t i = 0; i < story.ledger_count; i++) {
+        if (!story.reloaded)
+            check_ledger(&story, &story.ledgers[i]);
+        free(story.ledgers[i].ranges);
+    }
+    *ret_steps += story.world.step_count;
+    uint64_t trace = story.world.trace;
+    world_finish(&story.world);
+    core_destroy(core);
+    taskset_unref(set);
+    return trace;
+}
+
+static void tell_twice(uint64_t seed, uint64_t *ret_steps) {
+    uint64_t first = tell(seed, ret_steps);
+    if (tell(seed, ret_steps) != first) {
+        fprintf(stderr, "seed %" PRIu64 ": the same events gave other actions\n", seed);
+        exit(1);
+    }
+}
+
+int main(int argc, char **argv) {
+    bool one = argc > 1;
+    uint64_t seed = one ? strtoull(argv[1], NULL, 10) : 1;
+    uint64_t count = one ? 1 : getenv("HEADGATE_LONG") ? 20000 : 200, steps = 0;
+    for (uint64_t i = 0; i < count; i++)
+        tell_twice(seed + i, &steps);
+    printf("%" PRIu64 " worlds, each twice, %" PRIu64 " steps\n", count, steps);
+    return 0;
+}

@@ -1,0 +1,275 @@
+#include "world.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tasks/hash.h"
+
+uint32_t world_random(struct world *world, uint32_t below) {
+    world->random += UINT64_C(0x9e3779b97f4a7c15);
+    return (uint32_t)hash_below(hash_finish(world->random), below);
+}
+
+static bool happens(struct world *world, uint32_t permille) {
+    return world_random(world, 1000) < permille;
+}
+
+/* From a tenth of the mean to ten times it, mostly below. */
+static int64_t some_time(struct world *world, int64_t mean_us) {
+    int64_t us = mean_us / 10 + world_random(world, (uint32_t)mean_us + 1);
+    return happens(world, 50) ? us * 10 : us;
+}
+
+/* --- the queue of what will happen --- */
+
+static bool is_before(const struct timed_event *a, const struct timed_event *b) {
+    return a->at_us != b->at_us ? a->at_us < b->at_us : a->number < b->number;
+}
+
+static void happen_in(struct world *world, int64_t us, struct event event) {
+    if (world->event_count == world->event_capacity) {
+        world->event_capacity = world->event_capacity ? world->event_capacity * 2 : 64;
+        world->events = realloc(world->events, world->event_capacity * sizeof *world->events);
+        assert(world->events);
+    }
+    struct timed_event new = {world->now_us + us, ++world->event_number, event};
+    uint32_t i = world->event_count++;
+    for (; i > 0 && is_before(&new, &world->events[(i - 1) / 2]); i = (i - 1) / 2)
+        world->events[i] = world->events[(i - 1) / 2];
+    world->events[i] = new;
+}
+
+static struct event next_event(struct world *world) {
+    struct event first = world->events[0].event;
+    struct timed_event last = world->events[--world->event_count];
+    uint32_t i = 0;
+    for (;;) {
+        uint32_t child = 2 * i + 1;
+        if (child + 1 < world->event_count && is_before(&world->events[child + 1], &world->events[child]))
+            child++;
+        if (child >= world->event_count || !is_before(&world->events[child], &last))
+            break;
+        world->events[i] = world->events[child];
+        i = child;
+    }
+    world->events[i] = last;
+    return first;
+}
+
+/* --- sessions --- */
+
+static struct model_session *model_of(struct world *world, struct handle handle) {
+    struct model_session *session = &world->sessions[handle.slot];
+    return session->generation == handle.generation ? session : NULL;
+}
+
+static void session_event(struct world *world, int64_t us, enum event_kind kind, struct handle handle) {
+    happen_in(world, us, (struct event){.kind = kind, .session = handle});
+}
+
+static void run_ends(struct world *world, int64_t us, struct handle run, struct handle session,
+                     enum outcome outcome) {
+    struct event event = {.kind = EVENT_RUN_ENDED, .run = run, .session = session};
+    event.ended.outcome = outcome;
+    event.ended.row_count = 1;
+    world->runs[run.slot] = (struct model_run){run.generation, true};
+    happen_in(world, us, event);
+}
+
+/* The server lets go of the backend after a while, or is never heard of again. */
+static void leave_server(struct world *world, struct handle handle) {
+    struct model_session *session = model_of(world, handle);
+    bool was_on_server = session->on_server;
+    if (!was_on_server || !happens(world, world->faults.never_gone))
+        session_event(world, some_time(world, 3000), EVENT_SESSION_GONE, handle);
+    else
+        session->on_server = false, world->server_used[session->pool]--; /* gone, but nobody says so */
+}
+
+static void open_session(struct world *world, const struct action *action) {
+    struct handle handle = action->session;
+    struct model_session *session = &world->sessions[handle.slot];
+    *session = (struct model_session){.generation = handle.generation, .pool = action->pool};
+    struct event failed = {.kind = EVENT_SESSION_FAILED, .session = handle};
+    failed.failed.failure = CONNECT_UNREACHABLE;
+    if (happens(world, world->faults.connect_hangs))
+        return;
+    if (world->server_used[action->pool] >= world->server_slots)
+        failed.failed.failure = CONNECT_FULL;
+    else if (!world->down && !happens(world, world->faults.connect_fails)) {
+        session->on_server = true;
+        world->server_used[action->pool]++;
+        session_event(world, some_time(world, 4000), EVENT_SESSION_OPENED, handle);
+        return;
+    }
+    happen_in(world, some_time(world, 1000), failed);
+}
+
+static void break_session(struct world *world, struct handle handle) {
+    struct model_session *session = model_of(world, handle);
+    if (session->run.generation) /* an end that is on its way already finds no run any more */
+        run_ends(world, 0, session->run, handle, OUTCOME_UNKNOWN);
+    session->run = HANDLE_NONE;
+    if (!session->broken)
+        session_event(world, 0, EVENT_SESSION_BROKEN, handle);
+    session->broken = true;
+}
+
+/* --- runs --- */
+
+static void start_run(struct world *world, const struct action *action) {
+    const struct run *run = core_run(world->core, action->run);
+    struct model_session *session = run->definition->work == WORK_SQL ? model_of(world, action->session) : NULL;
+    world->runs[action->run.slot] = (struct model_run){action->run.generation, false};
+    if (session && (session->broken || happens(world, world->faults.run_unsent))) {
+        happen_in(world, 0, (struct event){.kind = EVENT_RUN_UNSENT, .run = action->run, .session = action->session});
+        break_session(world, action->session);
+        return;
+    }
+    if (session)
+        session->run = action->run;
+    if (happens(world, world->faults.run_hangs))
+        return; /* until it is cancelled, or aborted */
+    if (session && happens(world, world->faults.session_breaks)) {
+        break_session(world, action->session);
+        return;
+    }
+    bool fails = happens(world, world->faults.run_fails);
+    run_ends(world, some_time(world, 50000), action->run, action->session, fails ? OUTCOME_FAILED : OUTCOME_OK);
+}
+
+static void stop_run(struct world *world, const struct action *action) {
+    struct model_run *run = &world->runs[action->run.slot];
+    if (run->ends && action->kind == ACTION_CANCEL)
+        return;
+    if (action->kind == ACTION_ABORT || !happens(world, world->faults.answer_hangs)) {
+        enum outcome outcome = action->kind == ACTION_ABORT ? OUTCOME_UNKNOWN : OUTCOME_FAILED;
+        run_ends(world, some_time(world, 1000), action->run, action->session, outcome);
+    }
+}
+
+static void answer(struct world *world, const struct action *action) {
+    struct event event = {.kind = action->kind == ACTION_SURVEY ? EVENT_SURVEYED : EVENT_SESSION_READY,
+                          .session = action->session};
+    if (happens(world, world->faults.session_breaks))
+        break_session(world, action->session);
+    else if (!happens(world, world->faults.answer_hangs))
+        happen_in(world, some_time(world, 500), event);
+}
+
+/* --- actions --- */
+
+static void remember(struct world *world, const struct action *action) {
+    const uint64_t facts[] = {(uint64_t)world->now_us, action->kind,         action->session.slot,
+                              action->run.slot,        action->run.generation, action->task};
+    world->trace = hash_bytes(world->trace, facts, sizeof facts);
+}
+
+static void carry_out(struct world *world, const struct action *action) {
+    remember(world, action);
+    switch (action->kind) {
+    case ACTION_OPEN: open_session(world, action); break;
+    case ACTION_CHECK:
+    case ACTION_SURVEY: answer(world, action); break;
+    case ACTION_CLOSE: leave_server(world, action->session); break;
+    case ACTION_START: start_run(world, action); break;
+    case ACTION_CANCEL:
+    case ACTION_ABORT: stop_run(world, action); break;
+    case ACTION_RECORD: world->on_record(world, &action->record); break;
+    case ACTION_STOPPED: world->stopped = true; break;
+    case ACTION_FORGET:
+    case ACTION_HELD:
+    case ACTION_STEPPED: break;
+    }
+}
+
+/* What the shell does of itself when an event arrives. */
+static void before_core(struct world *world, const struct event *event) {
+    if (!event->session.generation || !model_of(world, event->session))
+        return;
+    struct model_session *session = model_of(world, event->session);
+    const struct slot *slot = core_slot(world->core, event->session);
+    bool open = slot && slot->state != SLOT_CLOSING;
+    if (event->kind == EVENT_SESSION_GONE && session->on_server) {
+        session->on_server = false;
+        world->server_used[session->pool]--;
+    }
+    if ((event->kind == EVENT_SESSION_BROKEN || event->kind == EVENT_SESSION_FAILED) && open)
+        leave_server(world, event->session);
+    if (event->kind == EVENT_RUN_ENDED && core_run(world->core, event->run)) {
+        session->run = HANDLE_NONE;
+        if (!happens(world, world->faults.session_breaks))
+            session_event(world, some_time(world, 300), EVENT_SESSION_READY, event->session);
+        else if (open)
+            break_session(world, event->session);
+    }
+}
+
+void world_feed(struct world *world, struct event event) {
+    struct actions actions;
+    bool more = true;
+    before_core(world, &event);
+    while (more) {
+        event.now = (struct mono){world->now_us};
+        event.wall = (struct wall){world->wall_us};
+        more = core_step(world->core, &event, &actions);
+        world->step_count++;
+        for (uint32_t i = 0; i < actions.count; i++)
+            carry_out(world, &actions.items[i]);
+        event = (struct event){.kind = EVENT_TICK};
+    }
+}
+
+bool world_advance(struct world *world, int64_t until_us) {
+    int64_t wake_us = core_next_wake(world->core).us;
+    bool event_first = world->event_count && world->events[0].at_us <= wake_us;
+    int64_t at_us = event_first ? world->events[0].at_us : wake_us;
+    if (at_us > until_us) {
+        world->wall_us += until_us - world->now_us;
+        world->now_us = until_us;
+        return false;
+    }
+    if (at_us > world->now_us) {
+        world->wall_us += at_us - world->now_us;
+        world->now_us = at_us;
+    }
+    world_feed(world, event_first ? next_event(world) : (struct event){.kind = EVENT_TICK});
+    return true;
+}
+
+void world_outage(struct world *world, bool down) {
+    world->down = down;
+    for (uint32_t i = 0; down && i < world->core->slot_used; i++) {
+        const struct slot *slot = &world->core->slots[i];
+        struct handle handle = core_slot_handle(world->core, i);
+        if (slot->state != SLOT_FREE && slot->state != SLOT_CLOSING && slot->state != SLOT_OPENING)
+            break_session(world, handle);
+    }
+}
+
+/* --- memory --- */
+
+static void *grown(void *old, uint32_t old_count, uint32_t count, size_t bytes) {
+    char *array = realloc(old, ((size_t)count + 1) * bytes);
+    assert(array);
+    if (count > old_count)
+        memset(array + old_count * bytes, 0, (count - old_count) * bytes);
+    return array;
+}
+
+void world_follow_reload(struct world *world, uint32_t old_slots, uint32_t old_runs) {
+    world->sessions = grown(world->sessions, old_slots, world->core->slot_capacity, sizeof *world->sessions);
+    world->runs = grown(world->runs, old_runs, world->core->run_capacity, sizeof *world->runs);
+}
+
+void world_init(struct world *world, uint64_t seed, struct core *core) {
+    *world = (struct world){.core = core, .random = seed, .trace = HASH_START, .server_slots = 100};
+    world_follow_reload(world, 0, 0);
+}
+
+void world_finish(struct world *world) {
+    free(world->events);
+    free(world->sessions);
+    free(world->runs);
+}

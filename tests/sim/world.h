@@ -1,0 +1,73 @@
+/*
+ * A world for the core: virtual time, a model of a database with a limited number of slots, and faults. It carries
+ * out the core's actions as the daemon would, and answers with events. All randomness comes from the seed.
+ */
+#ifndef TESTS_SIM_WORLD_H
+#define TESTS_SIM_WORLD_H
+
+#include "scheduler/core.h"
+
+/* How bad the world is, in per mille of the chances there are. */
+struct faults_mix {
+    uint32_t connect_fails, connect_hangs, session_breaks, run_fails, run_hangs, run_unsent, never_gone, answer_hangs;
+    int64_t outage_every_us, outage_us; /* 0: none */
+};
+
+struct timed_event {
+    int64_t at_us;
+    uint64_t number;
+    struct event event;
+};
+
+/* What the world knows of a session, by the core's slot. */
+struct model_session {
+    uint32_t generation;
+    uint32_t pool;
+    bool broken;    /* said so */
+    bool on_server; /* the server counts it */
+    struct handle run;
+};
+
+struct model_run {
+    uint32_t generation;
+    bool ends; /* an end is on its way */
+};
+
+struct world {
+    struct core *core;
+    uint64_t random;
+    struct faults_mix faults;
+    int64_t now_us, wall_us;
+    uint32_t server_slots; /* of each pool's database */
+    uint32_t server_used[POOLS_MAX];
+    bool down;
+    struct timed_event *events;
+    uint32_t event_count, event_capacity;
+    uint64_t event_number;
+    struct model_session *sessions;
+    struct model_run *runs;
+    uint64_t trace; /* a hash of every action, with its time */
+    uint64_t step_count;
+    void (*on_record)(struct world *world, const struct record *record);
+    void *context;
+    bool stopped;
+};
+
+void world_init(struct world *world, uint64_t seed, struct core *core);
+void world_finish(struct world *world);
+
+uint32_t world_random(struct world *world, uint32_t below);
+
+/* The core was given a new file: its capacities may have grown. */
+void world_follow_reload(struct world *world, uint32_t old_slots, uint32_t old_runs);
+
+/* One event to the core, its actions carried out; then whatever the core still has to do. */
+void world_feed(struct world *world, struct event event);
+
+/* Advances to the next thing that happens, at the latest to `until_us`. False when that was reached. */
+bool world_advance(struct world *world, int64_t until_us);
+
+/* All sessions break at once; nothing connects until it is up again. */
+void world_outage(struct world *world, bool down);
+
+#endif
