@@ -247,7 +247,7 @@ static bool refuse_copy(struct session *session) {
          "copy from or to a file or a program on the server, or run psql as a command task");
     session_cancel(session);
     script_end_run(session, OUTCOME_FAILED, NULL);
-    session_break(session, "a COPY was refused on it");
+    session_break(session, NULL);
     return false;
 }
 
@@ -265,7 +265,11 @@ static bool take_result(struct session *session, PGresult *result) {
     case PGRES_COPY_OUT:
     case PGRES_COPY_BOTH: return refuse_copy(session);
     case PGRES_BAD_RESPONSE:
-    case PGRES_FATAL_ERROR: take_error(session, result, step); return true;
+    case PGRES_FATAL_ERROR:
+        if (!PQresultErrorField(result, PG_DIAG_SQLSTATE)) /* libpq's own word: the server said nothing */
+            return false;
+        take_error(session, result, step);
+        return true;
     default: return true; /* an empty query, or a step skipped after a failure */
     }
 }

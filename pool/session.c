@@ -23,12 +23,20 @@ void session_report(struct session *session, enum event_kind kind, const struct 
 
 static void want_more(struct session *session, bool wanted);
 
+/* libpq explains on further lines, indented, what a person at a terminal could do. */
+static void first_line(const char *message, char *line, size_t bytes) {
+    snprintf(line, bytes, "%s", message);
+    line[strcspn(line, "\n")] = '\0';
+}
+
 void session_break(struct session *session, const char *why) {
     if (session->broken)
         return;
     session->broken = true;
-    struct failure failure = {.message = why};
-    script_end_run(session, OUTCOME_UNKNOWN, why);
+    char line[512];
+    first_line(why ? why : "", line, sizeof line);
+    struct failure failure = {.message = why ? line : NULL};
+    script_end_run(session, OUTCOME_UNKNOWN, line);
     want_more(session, false);
     session_watch(session, 0);
     session_report(session, EVENT_SESSION_BROKEN, &failure);
@@ -82,12 +90,7 @@ static void read_connect_error(const char *message, char sqlstate[static SQLSTAT
         if (strspn(code, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 5 && code[5] == ':')
             memcpy(sqlstate, code, 5), sqlstate[5] = '\0';
     }
-    snprintf(text, bytes, "%s", message);
-    char *location = strstr(text, "\nLOCATION:");
-    if (location)
-        *location = '\0';
-    for (size_t length = strlen(text); length && text[length - 1] == '\n'; length--)
-        text[length - 1] = '\0';
+    first_line(message, text, bytes);
 }
 
 static void connect_failed(struct session *session, const char *message) {

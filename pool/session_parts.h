@@ -79,6 +79,7 @@ void script_forget(struct script *script);
 void session_report(struct session *session, enum event_kind kind, const struct failure *failure);
 void session_watch(struct session *session, int events);
 void session_idle(struct session *session);
+/* Of no more use; its undecided run is unknown. why: NULL when that was said already. */
 void session_break(struct session *session, const char *why);
 
 /* linger.c */

@@ -63,7 +63,9 @@ static void journal_failure(struct daemon *daemon, const char *task, const struc
     const char *outcome = outcome_name(record->outcome);
     struct trouble *trouble = trouble_get(&daemon->troubles, task);
     char due[40];
-    bool is_new = trouble_add(trouble, outcome, daemon->failure);
+    bool ours = record->outcome == OUTCOME_TIMEOUT || record->outcome == OUTCOME_CANCELLED;
+    const char *advice = ours ? NULL : or_null(failure->advice);
+    bool is_new = trouble_add(trouble, outcome, daemon->failure, advice);
     if (!is_new && !is_milestone(trouble->failure_count)) {
         LOG(&daemon->log, LOG_DEBUG, outcome, log_text("task", task), log_number("run", (int64_t)record->run_number),
             log_number("in_a_row", (int64_t)trouble->failure_count));
@@ -75,7 +77,7 @@ static void journal_failure(struct daemon *daemon, const char *task, const struc
         log_text("sqlstate", or_null(failure->sqlstate)), log_text("message", or_null(failure->message)),
         log_text("detail", failure->detail), log_text("hint", failure->hint),
         failure->line ? log_number("line", failure->line) : log_text("line", NULL),
-        log_text("context", failure->context), log_text("advice", or_null(failure->advice)),
+        log_text("context", failure->context), log_text("advice", advice),
         log_text("output", or_null(failure->output)));
 }
 
@@ -108,9 +110,6 @@ void journal_connect(struct daemon *daemon, struct session_pool *pool, const str
     struct text where = {0};
     bool changed = strcmp(pool->connect_error, failure->message) != 0;
     snprintf(pool->connect_error, sizeof pool->connect_error, "%s", failure->message);
-    for (char *at = pool->connect_error; *at; at++)
-        if (*at == '\n' || *at == '\t')
-            *at = ' ';
     pool->connect_failures++;
     bool tell = pool->connect_failures == 1 || is_milestone(pool->connect_failures);
     conninfo_describe(&pool->conninfo, &where);

@@ -158,7 +158,7 @@ static void take_session_news(struct daemon *daemon, const struct event *event, 
             surveyed(daemon, pool, event->surveyed.leftover_count, daemon->core->pools[slot->pool].tokens.leftover);
         break;
     case EVENT_SESSION_BROKEN:
-        LOG(&daemon->log, LOG_INFO, "session_lost", log_text("pool", pool ? pool->name : NULL),
+        LOG(&daemon->log, daemon->failure->message ? LOG_INFO : LOG_DEBUG, "session_lost", log_text("pool", pool ? pool->name : NULL),
             log_number("session", event->session.slot + 1), log_text("message", daemon->failure->message));
         session_close(session, "it was lost");
         break;

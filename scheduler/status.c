@@ -331,13 +331,34 @@ static void print_row(const struct status *status, const struct status_row *row,
     text_finish(&due);
 }
 
+/* In the order in which they will start. */
+static void print_waiting(const struct status *status, uint32_t width, struct text *text) {
+    const struct core *core = status->core;
+    struct due_entry *line = malloc(((size_t)core->task_count + 1) * sizeof *line);
+    uint32_t count = 0;
+    if (!line)
+        abort();
+    for (uint32_t i = 0; i < core->task_count; i++) {
+        uint32_t run = core->tasks[i].waiting_run;
+        if (run != SLOT_NONE)
+            line[count++] = (struct due_entry){((int64_t)core->runs[run].pool << 32) | status->place_of_run[run], i};
+    }
+    qsort(line, count, sizeof *line, compare_entries);
+    for (uint32_t i = 0; i < count; i++) {
+        struct status_row row = status_row(status, line[i].id);
+        print_row(status, &row, width, text);
+    }
+    free(line);
+}
+
 void status_print(const struct status *status, uint32_t width, struct text *text) {
     print_head(status, text);
     for (uint32_t i = 0; i < status->core->pool_count; i++)
         print_pool(status, &status->core->pools[i], text);
     text_add(text, "%-*s  %-8s  %-11s  %-16s %6s %5s %5s %7s  %15s  %15s  %s\n", status->name_width, "task", "state",
              "due", "last", "ok", "fail", "skip", "merged", "late p50/p99 ms", "took p50/p99 ms", "note");
-    for (enum task_state state = TASK_WAITING; state <= TASK_DISABLED; state++) {
+    print_waiting(status, width, text);
+    for (enum task_state state = TASK_RUNNING; state <= TASK_DISABLED; state++) {
         for (uint32_t i = 0; i < status->core->task_count; i++) {
             if (state_of(status, i) != state)
                 continue;

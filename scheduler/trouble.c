@@ -44,7 +44,7 @@ static uint64_t signature_of(const char *outcome, const struct failure *failure)
     return hash;
 }
 
-static char *summary_of(const char *outcome, const struct failure *failure) {
+static char *summary_of(const char *outcome, const struct failure *failure, const char *advice) {
     struct text text = {0};
     text_add(&text, "%s", outcome);
     if (failure && *failure->sqlstate)
@@ -57,19 +57,19 @@ static char *summary_of(const char *outcome, const struct failure *failure) {
         const char *last = strrchr(failure->output, '\n');
         text_add(&text, ": %s", last ? last + 1 : failure->output);
     }
-    if (failure && failure->advice && *failure->advice)
-        text_add(&text, "; %s", failure->advice);
+    if (advice)
+        text_add(&text, "; %s", advice);
     return text.bytes;
 }
 
-bool trouble_add(struct trouble *trouble, const char *outcome, const struct failure *failure) {
+bool trouble_add(struct trouble *trouble, const char *outcome, const struct failure *failure, const char *advice) {
     uint64_t signature = signature_of(outcome, failure);
     bool is_new = trouble->failure_count == 0 || signature != trouble->signature;
     trouble->failure_count++;
     trouble->signature = signature;
     free(trouble->summary);
     free(trouble->output);
-    trouble->summary = summary_of(outcome, failure);
+    trouble->summary = summary_of(outcome, failure, advice);
     trouble->output = failure && failure->output && *failure->output ? strdup(failure->output) : NULL;
     return is_new;
 }

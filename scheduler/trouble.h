@@ -29,8 +29,8 @@ struct trouble *trouble_find(const struct troubles *troubles, const char *task);
 /* The task's, made if need be. */
 struct trouble *trouble_get(struct troubles *troubles, const char *task);
 
-/* Takes in a failure. True when it differs from the one before and should be told in full. */
-bool trouble_add(struct trouble *trouble, const char *outcome, const struct failure *failure);
+/* Takes in a failure; advice: what to do about it, or NULL. True when it differs from the one before and should be told in full. */
+bool trouble_add(struct trouble *trouble, const char *outcome, const struct failure *failure, const char *advice);
 
 void trouble_clear(struct troubles *troubles, const char *task);
 void troubles_finish(struct troubles *troubles);
