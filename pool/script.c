@@ -345,9 +345,16 @@ static bool simple_step_ended(struct session *session) {
     return end_simple(session);
 }
 
-/* The results of a query are complete. */
+static bool is_sync(enum step step) {
+    return step == STEP_SYNC || step == STEP_RUN_SYNC || step == STEP_CLEAN_SYNC || step == STEP_CHECK_SYNC ||
+           step == STEP_SURVEY_SYNC;
+}
+
+/* The results of a query are complete; or those of a failure at the sync itself, which is still to come. */
 static bool query_ended(struct session *session) {
     struct script *script = &session->script;
+    if (is_sync(script->steps[script->at]))
+        return true;
     if (!script->pipelined)
         return simple_step_ended(session);
     script->at++;

@@ -1,0 +1,250 @@
+#include "harness.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PATIENCE_US (60 * INT64_C(1000000))
+
+static const char *environment(const char *name) {
+    const char *value = getenv(name);
+    if (!value) {
+        fprintf(stderr, "%s is not set; run these tests by `meson test` or tests/run\n", name);
+        exit(1);
+    }
+    return value;
+}
+
+int64_t clock_us(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
+}
+
+bool deadline_passed(int64_t since_us) {
+    return clock_us() - since_us > PATIENCE_US;
+}
+
+void breathe(void) {
+    nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+}
+
+static void make_directory(char *path, size_t bytes) {
+    const char *parent = getenv("TMPDIR");
+    snprintf(path, bytes, "%s/hg.XXXXXX", parent ? parent : "/tmp");
+    if (!mkdtemp(path))
+        fail_msg("mkdtemp %s: %s", path, strerror(errno));
+}
+
+int shell(const char **ret_output, const char *format, ...) {
+    static char output[1 << 20];
+    char line[8192], full[8400];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    snprintf(full, sizeof full, "headgate() { \"$HEADGATE\" \"$@\"; }\n{ %s\n} 2>&1", line);
+    FILE *pipe = popen(full, "r");
+    size_t used = 0, got;
+    while ((got = fread(output + used, 1, sizeof output - 1 - used, pipe)) > 0)
+        used += got;
+    output[used] = '\0';
+    if (ret_output)
+        *ret_output = output;
+    int status = pclose(pipe);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+}
+
+static long count_in_file(const char *path, const char *text) {
+    long count = 0;
+    char line[16384];
+    FILE *file = fopen(path, "r");
+    while (file && fgets(line, sizeof line, file))
+        count += strstr(line, text) != NULL;
+    if (file)
+        fclose(file);
+    return count;
+}
+
+/* --- the server --- */
+
+void server_start(struct server *server, const char *settings) {
+    const char *output;
+    bool tcp = strncmp(settings, "--tcp", 5) == 0;
+    make_directory(server->directory, sizeof server->directory);
+    int code = shell(&output, "%s/etc/lib/private-postgres start %s %s %s", environment("HEADGATE_SOURCE_ROOT"),
+                     tcp ? "--tcp" : "", server->directory, tcp ? settings + 5 : settings);
+    if (code != 0)
+        fail_msg("private-postgres: %s", output);
+    snprintf(server->conninfo, sizeof server->conninfo, "%s", output);
+    server->conninfo[strcspn(server->conninfo, "\n")] = '\0';
+}
+
+void server_do(const struct server *server, const char *verb, const char *mode) {
+    const char *output;
+    if (shell(&output, "%s/etc/lib/private-postgres %s %s %s", environment("HEADGATE_SOURCE_ROOT"), verb,
+              server->directory, mode) != 0)
+        fail_msg("private-postgres %s: %s", verb, output);
+}
+
+void server_destroy(struct server *server) {
+    shell(NULL, "%s/etc/lib/private-postgres destroy %s", environment("HEADGATE_SOURCE_ROOT"), server->directory);
+}
+
+long server_log_count(const struct server *server, const char *text) {
+    char path[256];
+    snprintf(path, sizeof path, "%s/server.log", server->directory);
+    return count_in_file(path, text);
+}
+
+static PGresult *ask(const char *conninfo, const char *sql, PGconn **ret_conn) {
+    PGconn *conn = PQconnectdb(conninfo);
+    PGresult *result = PQexec(conn, sql);
+    ExecStatusType status = PQresultStatus(result);
+    if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK)
+        fail_msg("%s: %s", sql, PQerrorMessage(conn));
+    *ret_conn = conn;
+    return result;
+}
+
+void query(const char *conninfo, const char *sql) {
+    PGconn *conn;
+    PQclear(ask(conninfo, sql, &conn));
+    PQfinish(conn);
+}
+
+long query_number(const char *conninfo, const char *sql) {
+    PGconn *conn;
+    PGresult *result = ask(conninfo, sql, &conn);
+    long number = PQntuples(result) ? strtol(PQgetvalue(result, 0, 0), NULL, 10) : -1;
+    PQclear(result);
+    PQfinish(conn);
+    return number;
+}
+
+/* --- the daemon --- */
+
+static void write_text(const char *path, const char *format, va_list arguments) {
+    FILE *file = fopen(path, "w");
+    vfprintf(file, format, arguments);
+    fclose(file);
+}
+
+void ini_write(struct process *process, const char *format, ...) {
+    char directory[128];
+    make_directory(directory, sizeof directory);
+    snprintf(process->ini, sizeof process->ini, "%s/t.ini", directory);
+    snprintf(process->log, sizeof process->log, "%s/log", directory);
+    process->pid = 0;
+    va_list arguments;
+    va_start(arguments, format);
+    write_text(process->ini, format, arguments);
+    va_end(arguments);
+}
+
+void ini_rewrite(const struct process *process, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    write_text(process->ini, format, arguments);
+    va_end(arguments);
+}
+
+static bool has_ended(const struct process *process) {
+    return waitpid(process->pid, NULL, WNOHANG) == process->pid;
+}
+
+void daemon_start(struct process *process) {
+    process->pid = fork();
+    if (process->pid == 0) {
+        int log = open(process->log, O_WRONLY | O_CREAT | O_APPEND, 0600);
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        dup2(log, 1);
+        dup2(log, 2);
+        execl(environment("HEADGATE"), "headgate", "run", process->ini, (char *)NULL);
+        _exit(127);
+    }
+    WAIT_UNTIL(process, has_ended(process) || shell(NULL, "headgate status %s", process->ini) == 0);
+}
+
+int daemon_end(struct process *process, int signal) {
+    int status;
+    if (signal)
+        kill(process->pid, signal);
+    for (int64_t since_us = clock_us(); waitpid(process->pid, &status, WNOHANG) == 0; breathe()) {
+        if (deadline_passed(since_us)) {
+            kill(process->pid, SIGKILL);
+            wait_failed(process, "the daemon ends", __FILE__, __LINE__);
+        }
+    }
+    process->pid = 0;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+}
+
+long daemon_log_count(const struct process *process, const char *text) {
+    return count_in_file(process->log, text);
+}
+
+/* --- the status --- */
+
+static json_t *item_named(const struct process *process, const char *list, const char *name, json_t **ret_all) {
+    const char *output;
+    *ret_all = NULL;
+    if (shell(&output, "headgate status %s --json", process->ini) != 0)
+        return NULL;
+    *ret_all = json_loads(output, 0, NULL);
+    size_t i;
+    json_t *item;
+    json_array_foreach(json_object_get(*ret_all, list), i, item) {
+        if (strcmp(json_string_value(json_object_get(item, "name")), name) == 0)
+            return item;
+    }
+    return NULL;
+}
+
+static long number_of(json_t *item, const char *field, json_t *all) {
+    json_t *value = item ? json_object_get(item, field) : NULL;
+    long number = value && json_is_integer(value) ? (long)json_integer_value(value) : -1;
+    json_decref(all);
+    return number;
+}
+
+long task_number(const struct process *process, const char *task, const char *field) {
+    json_t *all, *item = item_named(process, "tasks", task, &all);
+    return number_of(item, field, all);
+}
+
+long pool_number(const struct process *process, const char *pool, const char *field) {
+    json_t *all, *item = item_named(process, "pools", pool, &all);
+    return number_of(item, field, all);
+}
+
+long pool_tokens(const struct process *process, const char *pool, const char *field) {
+    json_t *all, *item = item_named(process, "pools", pool, &all);
+    return number_of(item ? json_object_get(item, "tokens") : NULL, field, all);
+}
+
+const char *task_text(const struct process *process, const char *task, const char *field) {
+    static char text[8192];
+    json_t *all, *item = item_named(process, "tasks", task, &all);
+    const char *value = item ? json_string_value(json_object_get(item, field)) : NULL;
+    snprintf(text, sizeof text, "%s", value ? value : "");
+    json_decref(all);
+    return text;
+}
+
+void wait_failed(const struct process *process, const char *condition, const char *file, int line) {
+    const char *output = "";
+    fprintf(stderr, "%s:%d: waited in vain for: %s\n", file, line, condition);
+    if (process) {
+        shell(&output, "headgate status %s; tail -n 30 %s", process->ini, process->log);
+        fprintf(stderr, "%s\n", output);
+    }
+    fail();
+}

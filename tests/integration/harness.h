@@ -1,0 +1,77 @@
+/*
+ * A real PostgreSQL and the real daemon for the tests of this folder. Waiting is polling a condition with a
+ * deadline; nothing here sleeps and hopes. A daemon dies with its test.
+ */
+#ifndef TESTS_INTEGRATION_HARNESS_H
+#define TESTS_INTEGRATION_HARNESS_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+#include <libpq-fe.h>
+
+struct server {
+    char directory[128];
+    char conninfo[512];
+};
+
+/* settings: "max_connections=20 log_connections=on", or "". --tcp in front: on a port of 127.0.0.1, too. */
+void server_start(struct server *server, const char *settings);
+/* verb: stop, restart; mode: fast, immediate. */
+void server_do(const struct server *server, const char *verb, const char *mode);
+void server_destroy(struct server *server);
+/* How often the server's log holds the text. */
+long server_log_count(const struct server *server, const char *text);
+
+/* One statement by a connection of its own; fails the test when it fails. */
+void query(const char *conninfo, const char *sql);
+long query_number(const char *conninfo, const char *sql);
+
+struct process {
+    pid_t pid;
+    char ini[160];
+    char log[160];
+};
+
+/* Writes the ini text (printf) to a new file in a new directory; does not start anything. */
+void ini_write(struct process *process, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void ini_rewrite(const struct process *process, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Starts `headgate run` on it and waits until it answers. */
+void daemon_start(struct process *process);
+/* Sends the signal (0: none) and waits for the end; the exit code, or 1000 + signal. */
+int daemon_end(struct process *process, int signal);
+long daemon_log_count(const struct process *process, const char *text);
+
+/* Runs a shell command line, `headgate` being the built one; the exit code; output in a static buffer. */
+int shell(const char **ret_output, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* From status --json; -1 / "" when the daemon, task or pool is not there. */
+long task_number(const struct process *process, const char *task, const char *field);
+const char *task_text(const struct process *process, const char *task, const char *field);
+long pool_tokens(const struct process *process, const char *pool, const char *field);
+long pool_number(const struct process *process, const char *pool, const char *field);
+
+bool deadline_passed(int64_t since_us);
+int64_t clock_us(void);
+void breathe(void); /* between two polls */
+
+#define WAIT_UNTIL(process, condition)                                                                                 \
+    do {                                                                                                               \
+        int64_t since_us = clock_us();                                                                                 \
+        while (!(condition)) {                                                                                         \
+            if (deadline_passed(since_us))                                                                             \
+                wait_failed(process, #condition, __FILE__, __LINE__);                                                  \
+            breathe();                                                                                                 \
+        }                                                                                                              \
+    } while (0)
+
+/* Prints the dump and the end of the log, and fails the test. */
+void wait_failed(const struct process *process, const char *condition, const char *file, int line);
+
+#endif
