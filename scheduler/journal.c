@@ -53,6 +53,14 @@ static void journal_ok(struct daemon *daemon, const char *task, const struct rec
     trouble_clear(&daemon->troubles, task);
 }
 
+/* The end of a text: where a program says why it gives up. A log line is not longer than a pipe takes at once. */
+#define OUTPUT_LOGGED_BYTES 2048
+
+static const char *end_of(const char *text) {
+    size_t length = text ? strlen(text) : 0;
+    return length > OUTPUT_LOGGED_BYTES ? text + length - OUTPUT_LOGGED_BYTES : text;
+}
+
 static const char *or_null(const char *text) {
     return text && *text ? text : NULL;
 }
@@ -78,7 +86,7 @@ static void journal_failure(struct daemon *daemon, const char *task, const struc
         log_text("detail", failure->detail), log_text("hint", failure->hint),
         failure->line ? log_number("line", failure->line) : log_text("line", NULL),
         log_text("context", failure->context), log_text("advice", advice),
-        log_text("output", or_null(failure->output)));
+        log_text("output", or_null(end_of(failure->output))));
 }
 
 static void journal_once(struct daemon *daemon, const char *task, const struct record *record) {

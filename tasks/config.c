@@ -251,7 +251,8 @@ static void read_work(struct reader *reader, const struct inifile_section *secti
         const char *at = NULL;
         uint32_t line = line_of(section, "command");
         task->work = WORK_COMMAND;
-        refuse_command(reader, line, words_split(draft->command, &reader->set->arena, &task->argv, &at), at);
+        enum words_error error = words_split(draft->command, &reader->set->arena, &task->argv, &at);
+        refuse_command(reader, line, error, at);
         return;
     }
     task->work = WORK_SQL;

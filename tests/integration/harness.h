@@ -63,9 +63,9 @@ void breathe(void); /* between two polls */
 
 #define WAIT_UNTIL(process, condition)                                                                                 \
     do {                                                                                                               \
-        int64_t since_us = clock_us();                                                                                 \
+        int64_t wait_began_us = clock_us();                                                                              \
         while (!(condition)) {                                                                                         \
-            if (deadline_passed(since_us))                                                                             \
+            if (deadline_passed(wait_began_us))                                                                          \
                 wait_failed(process, #condition, __FILE__, __LINE__);                                                  \
             breathe();                                                                                                 \
         }                                                                                                              \

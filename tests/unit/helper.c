@@ -1,0 +1,68 @@
+#include "helper.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *helper_read_file(void *context, const char *path, uint32_t line, struct arena *arena,
+                             struct faults *faults) {
+    (void)context;
+    if (strcmp(path, "there.sql") == 0)
+        return arena_text(arena, "SELECT 'from a file'", strlen("SELECT 'from a file'"));
+    fault_add(faults, line, "%s cannot be read: No such file or directory", path);
+    return NULL;
+}
+
+static void show(const char *name, const struct faults *faults) {
+    struct text text = {0};
+    faults_print(faults, "ini", &text);
+    print_error("%s:\n%s", name, text.bytes ? text.bytes : "no fault\n");
+    text_finish(&text);
+}
+
+struct taskset *helper_taskset(const char *ini) {
+    struct faults faults = {0};
+    struct taskset *set = config_read(ini, strlen(ini), helper_read_file, NULL, &faults);
+    helper_expect_no_fault("taskset", &faults);
+    faults_finish(&faults);
+    return set;
+}
+
+void helper_expect_fault(const char *name, const struct faults *faults, uint32_t line, const char *piece) {
+    if (faults->count == 1 && faults->items[0].line == line && strstr(faults->items[0].message, piece))
+        return;
+    show(name, faults);
+    fail_msg("%s: expected one fault on line %u with '%s'", name, line, piece);
+}
+
+void helper_expect_no_fault(const char *name, const struct faults *faults) {
+    if (faults->count == 0)
+        return;
+    show(name, faults);
+    fail_msg("%s: expected no fault", name);
+}
+
+char *helper_source_file(const char *path, size_t *ret_bytes) {
+    const char *root = getenv("HEADGATE_SOURCE_ROOT");
+    struct text full = {0}, content = {0};
+    char chunk[4096];
+    size_t got;
+    text_add(&full, "%s/%s", root ? root : ".", path);
+    FILE *file = fopen(full.bytes, "r");
+    text_finish(&full);
+    if (!file)
+        return NULL;
+    while ((got = fread(chunk, 1, sizeof chunk, file)) > 0)
+        text_add_bytes(&content, chunk, got);
+    text_add_bytes(&content, "", 0);
+    fclose(file);
+    *ret_bytes = content.bytes_count;
+    return content.bytes;
+}
+
+void helper_expect_text(const char *name, const char *actual, const char *expected) {
+    if (strcmp(actual, expected) == 0)
+        return;
+    print_error("%s: expected\n%s%s: but was\n%s", name, expected, name, actual);
+    fail_msg("%s: texts differ", name);
+}

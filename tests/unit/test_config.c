@@ -1,0 +1,334 @@
+/*
+ * Every fault a file can have beyond its form, and the three files of etc/ held together with the program.
+ */
+#include "tests/unit/unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tasks/config.h"
+
+#define POOL   "[pool p]\nsize = 3\n"       /* lines 1 and 2 */
+#define TASK   "[task t]\nevery = 1min\n"   /* the next two */
+#define RIGHT  POOL TASK "sql = SELECT 1\n" /* five lines; more keys of the task may follow */
+#define NAME40 A10 A10 A10 A10
+
+static const char *read_fixed(void *context, const char *path, uint32_t line, struct arena *arena,
+                              struct faults *faults) {
+    (void)context;
+    if (strcmp(path, "missing.sql") == 0) {
+        fault_add(faults, line, "cannot read %s", path);
+        return NULL;
+    }
+    return arena_text(arena, "SELECT 2", strlen("SELECT 2"));
+}
+
+static struct taskset *read_text(const char *text, struct faults *faults) {
+    return config_read(text, strlen(text), read_fixed, NULL, faults);
+}
+
+static const struct {
+    const char *name, *text;
+    uint32_t line;
+    const char *piece;
+} wrongs[] = {
+    {"unknown key, suggestion", RIGHT "priorty = high\n", 6, "[task t] has no key 'priorty'; did you mean 'priority'?"},
+    {"unknown key of a pool", "[pool p]\nsise = 3\n" TASK "sql = x\n", 2, "did you mean 'size'?"},
+    {"unknown key of the daemon", "[headgate]\nlog-level = info\n" RIGHT, 2, "did you mean 'log_level'?"},
+    {"unknown key, nothing near", RIGHT "zzzzzzzz = 1\n", 6, "etc/full.ini lists them all"},
+    {"key of another section", RIGHT "conninfo = x\n", 6, "no key 'conninfo'"},
+    {"key in capitals", RIGHT "Priority = low\n", 6, "did you mean 'priority'?"},
+    {"unknown section", RIGHT "[tasks x]\nevery = 1s\n", 6, "[tasks x] is not a section"},
+    {"task without a name", RIGHT "[task]\nevery = 1s\n", 6, "[task] is not a section"},
+    {"headgate with a name", RIGHT "[headgate x]\nlog_level = info\n", 6, "is not a section"},
+    {"weight above the pool", RIGHT "tokens = 4\n", 6, "tokens = 4 is more than [pool p] has (size = 3)"},
+    {"weight above any pool", RIGHT "tokens = 1001\n", 6, "from 0 to 1000"},
+    {"no work", POOL TASK, 3, "[task t] has no work"},
+    {"sql and command", RIGHT "command = ls\n", 3, "more than one of sql, sql_file and command"},
+    {"sql and sql_file", RIGHT "sql_file = a.sql\n", 3, "more than one of sql, sql_file and command"},
+    {"empty work", POOL TASK "sql =\ncommand = ls\n", 5, "'sql' is empty"},
+    {"no interval", POOL "[task t]\nsql = x\n", 3, "no interval"},
+    {"interval of 0", POOL "[task t]\nevery = 0\nsql = x\n", 4, "every = '0' is out of bounds; it goes from 1ms to 3653d"},
+    {"interval of 0s", POOL "[task t]\nevery = 0s\nsql = x\n", 4, "out of bounds"},
+    {"interval below 1ms", POOL "[task t]\nevery = 999us\nsql = x\n", 4, "out of bounds"},
+    {"interval above ten years", POOL "[task t]\nevery = 3653d1ms\nsql = x\n", 4, "out of bounds"},
+    {"interval is a range", POOL "[task t]\nevery = 15s..20s\nsql = x\n", 4, "every = '15s..20s' is a range"},
+    {"interval without a unit", POOL "[task t]\nevery = 15\nsql = x\n", 4, "has no unit"},
+    {"interval with a wrong unit", POOL "[task t]\nevery = 2w\nsql = x\n", 4, "unknown unit"},
+    {"unknown pool", RIGHT "pool = q\n", 6, "there is no [pool q]"},
+    {"no pool said", POOL "[pool q]\nsize = 1\n" TASK "sql = x\n", 5, "must say which pool it uses; this file has 2"},
+    {"tokens = 0 for sql", RIGHT "tokens = 0\n", 6, "SQL needs its session's token"},
+    {"tokens = 0 for sql_file", POOL TASK "sql_file = a.sql\ntokens = 0\n", 6, "SQL needs its session's token"},
+    {"tokens below 0", RIGHT "tokens = -1\n", 6, "not a whole number"},
+    {"tokens with a fraction", RIGHT "tokens = 1.5\n", 6, "not a whole number"},
+    {"tokens beyond any number", RIGHT "tokens = 99999999999999999999999\n", 6, "out of bounds"},
+    {"phase at the interval", RIGHT "phase = 1min\n", 6, "phase is not below the interval"},
+    {"phase below 0", RIGHT "phase = -1s\n", 6, "not a number"},
+    {"transaction on a command", POOL TASK "command = ls\ntransaction = off\n", 6, "'transaction' is for SQL tasks"},
+    {"session on a command", POOL TASK "command = ls\nsession = clean\n", 6, "'session' is for SQL tasks"},
+    {"shell syntax", POOL TASK "command = ls | wc\n", 5, "unquoted '|'"},
+    {"open quote", POOL TASK "command = ls 'x\n", 5, "a quote that is not closed"},
+    {"backslash at the end", POOL TASK "command = ls \\\n", 5, "ends in a backslash"},
+    {"bad choice", RIGHT "overlap = drop\n", 6, "overlap = 'drop' is none of skip | queue | allow"},
+    {"bad priority", RIGHT "priority = High\n", 6, "none of low | normal | high"},
+    {"bad log level", "[headgate]\nlog_level = loud\n" RIGHT, 2, "none of error | warning | info | debug"},
+    {"bad switch", RIGHT "enabled = yes\n", 6, "enabled = 'yes' is neither on nor off"},
+    {"bad timeout", RIGHT "timeout = 30m1h\n", 6, "out of order"},
+    {"empty value", RIGHT "timeout =\n", 6, "'timeout' is empty"},
+    {"missing file", POOL TASK "sql_file = missing.sql\n", 5, "cannot read missing.sql"},
+    {"name with a slash", POOL "[task a/b]\nevery = 1s\nsql = x\n", 3, "the name 'a/b' may hold letters"},
+    {"name with a blank", POOL "[task a b]\nevery = 1s\nsql = x\n", 3, "may hold letters"},
+    {"name with two blanks before", POOL "[task  a]\nevery = 1s\nsql = x\n", 3, "may hold letters"},
+    {"name with an umlaut", POOL "[task \xC3\xA4]\nevery = 1s\nsql = x\n", 3, "may hold letters"},
+    {"name empty", POOL "[task ]\nevery = 1s\nsql = x\n", 3, "the name '' may hold"},
+    {"name of a pool", "[pool p*]\nsize = 3\n", 1, "may hold letters"},
+    {"name of 41 bytes", POOL "[task " NAME40 "b]\nevery = 1s\nsql = x\n", 3, "is 41 bytes; the limit is 40"},
+    {"size 0", "[pool p]\nsize = 0\n[task t]\nevery = 1s\ncommand = ls\ntokens = 0\n", 2, "from 1 to 1000"},
+    {"size 1001", "[pool p]\nsize = 1001\n[task t]\nevery = 1s\ncommand = ls\ntokens = 0\n", 2, "from 1 to 1000"},
+    {"statement_timeout", "[pool p]\nstatement_timeout = 21d\n", 2, "from 0s to 20d"},
+    {"drain_timeout", "[headgate]\ndrain_timeout = 2d\n" RIGHT, 2, "from 0s to 1d"},
+    {"no pool", TASK "sql = x\n", 0, "there is no [pool NAME]"},
+    {"no task", POOL, 0, "there is no [task NAME]"},
+    {"form and meaning", RIGHT "enabled = on ; for now\n", 6, "a blank before ';'"},
+};
+
+static void read_any_wrong_file_names_line_and_reason(void **state) {
+    (void)state;
+    bool wrong = false;
+    for (size_t i = 0; i < COUNT(wrongs); i++) {
+        struct faults faults = {0};
+        struct taskset *set = read_text(wrongs[i].text, &faults);
+        if (faults.count != 1 || !has_fault(&faults, wrongs[i].line, wrongs[i].piece)) {
+            print_faults(&faults, wrongs[i].name);
+            wrong = true;
+        }
+        faults_finish(&faults);
+        taskset_unref(set);
+    }
+    assert_false(wrong);
+}
+
+static void read_many_faults_gives_all_in_line_order(void **state) {
+    (void)state;
+    struct faults faults = {0};
+    struct taskset *set = read_text("[task a]\n"           /* 1: no work */
+                                    "every = 0\n"          /* 2 */
+                                    "pool = q\n"           /* 3 */
+                                    "[headgate]\n"         /* 4 */
+                                    "log_level = x ; y\n"  /* 5 */
+                                    "drain_timeout = 1\n"  /* 6 */
+                                    "[pool p]\n"           /* 7 */
+                                    "size = many\n"        /* 8 */
+                                    "size = 4\n"           /* 9: a second time */
+                                    "[what]\n"             /* 10: no such section */
+                                    "x = 1\n"              /* 11 */
+                                    "[task a]\n"           /* 12: a second time */
+                                    "every = 1s\n"         /* 13 */
+                                    "sql = SELECT 1\n"     /* 14 */
+                                    "trasaction = off\n",  /* 15 */
+                                    &faults);
+    static const uint32_t lines[] = {1, 2, 3, 5, 6, 8, 9, 10, 12, 15};
+    if (faults.count != COUNT(lines))
+        print_faults(&faults, "many");
+    assert_int_equal(faults.count, COUNT(lines));
+    for (size_t i = 0; i < COUNT(lines); i++)
+        assert_int_equal(faults.items[i].line, lines[i]);
+    faults_finish(&faults);
+    taskset_unref(set);
+}
+
+static void read_too_many_pools_is_refused(void **state) {
+    (void)state;
+    struct text text = {0};
+    for (int i = 0; i < POOLS_MAX + 2; i++)
+        text_add(&text, "[pool p%d]\nsize = 1\n", i);
+    text_add(&text, TASK "pool = p63\nsql = x\n");
+    struct faults faults = {0};
+    struct taskset *set = read_text(text.bytes, &faults);
+    assert_int_equal(faults.count, 2);
+    assert_true(has_fault(&faults, 2 * POOLS_MAX + 1, "this is pool 65; the limit is 64"));
+    assert_true(has_fault(&faults, 2 * POOLS_MAX + 3, "limit"));
+    faults_finish(&faults);
+    taskset_unref(set);
+    text_finish(&text);
+}
+
+static void read_many_faulty_tasks_stops_listing(void **state) {
+    (void)state;
+    struct text text = {0};
+    text_add(&text, POOL);
+    for (int i = 0; i < 2 * FAULTS_MAX; i++)
+        text_add(&text, "[task t%d]\nevery = 0\nsql = x\n", i);
+    struct faults faults = {0};
+    struct taskset *set = read_text(text.bytes, &faults);
+    assert_int_equal(faults.count, FAULTS_MAX);
+    assert_int_equal(faults.left_off_count, FAULTS_MAX);
+    faults_finish(&faults);
+    taskset_unref(set);
+    text_finish(&text);
+}
+
+static struct taskset *read_right(const char *text) {
+    struct faults faults = {0};
+    struct taskset *set = read_text(text, &faults);
+    if (faults.count) {
+        print_faults(&faults, "right");
+        faults_finish(&faults);
+        fail();
+    }
+    return set;
+}
+
+static void read_few_keys_gives_defaults(void **state) {
+    (void)state;
+    struct taskset *set = read_right(RIGHT);
+    assert_int_equal(set->daemon.log_level, LOG_INFO);
+    assert_string_equal(set->daemon.control, "");
+    assert_true(set->daemon.drain_timeout_us == 30 * US_PER_S);
+    const struct pool_settings *pool = &set->pools[0];
+    assert_string_equal(pool->conninfo, "");
+    assert_int_equal(pool->size, 3);
+    assert_true(pool->statement_timeout_us == 0 && pool->recycle_us == 30 * US_PER_MIN);
+    const struct task *task = &set->tasks[0];
+    assert_string_equal(task->name, "t");
+    assert_int_equal(task->line, 3);
+    assert_int_equal(task->pool, 0);
+    assert_int_equal(task->work, WORK_SQL);
+    assert_string_equal(task->sql, "SELECT 1");
+    assert_null(task->sql_path);
+    assert_true(task->schedule.every_us == US_PER_MIN);
+    assert_true(task->schedule.phase_us == schedule_default_phase("t", US_PER_MIN));
+    assert_true(task->tokens == 1 && task->timeout_us == 0 && task->transaction && task->enabled);
+    assert_true(task->priority == PRIORITY_NORMAL && task->overlap == OVERLAP_SKIP);
+    assert_int_equal(task->session, SESSION_DISCARD);
+    taskset_unref(set);
+}
+
+static void read_all_keys_gives_what_they_say(void **state) {
+    (void)state;
+    struct taskset *set = read_right("[task c]\nevery = 1h\nphase = 0\npool = q\ncommand = ls '-l a'\n  /tmp\ntokens = 0\n"
+                                     "overlap = allow\npriority = low\ntimeout = 1ms\nenabled = off\n"
+                                     "[task " NAME40 "]\nevery = 3653d\npool = p\nsql_file = a.sql\ntransaction = off\n"
+                                     "session = clean\ntokens = 2\noverlap = queue\npriority = high\n"
+                                     "[pool p]\nsize = 2\n[pool q]\nconninfo = dbname=x\nsize = 1000\n"
+                                     "[headgate]\nlog_level = debug\ncontrol = /x\n");
+    assert_int_equal(set->daemon.log_level, LOG_DEBUG);
+    assert_string_equal(set->daemon.control, "/x");
+    assert_string_equal(set->pools[1].conninfo, "dbname=x");
+    assert_int_equal(set->pools[1].conninfo_line, 24);
+    const struct task *command = &set->tasks[0], *sql = &set->tasks[1];
+    assert_int_equal(command->work, WORK_COMMAND);
+    assert_string_equal(command->argv[1], "-l a");
+    assert_string_equal(command->argv[2], "/tmp");
+    assert_null(command->argv[3]);
+    assert_true(command->pool == 1 && command->tokens == 0 && command->schedule.phase_us == 0);
+    assert_true(command->overlap == OVERLAP_ALLOW && command->priority == PRIORITY_LOW);
+    assert_true(command->timeout_us == US_PER_MS && !command->enabled);
+    assert_string_equal(sql->sql, "SELECT 2");
+    assert_string_equal(sql->sql_path, "a.sql");
+    assert_true(sql->pool == 0 && sql->tokens == 2 && !sql->transaction && sql->session == SESSION_CLEAN);
+    assert_true(sql->overlap == OVERLAP_QUEUE && sql->priority == PRIORITY_HIGH);
+    taskset_unref(set);
+}
+
+/* --- the files of etc/ --- */
+
+static void file_text(const char *name, struct text *ret_text) {
+    const char *root = getenv("HEADGATE_SOURCE_ROOT");
+    assert_non_null(root);
+    struct text path = {0};
+    text_add(&path, "%s/etc/%s", root, name);
+    FILE *file = fopen(path.bytes, "r");
+    assert_non_null(file);
+    char part[4096];
+    for (size_t bytes; (bytes = fread(part, 1, sizeof part, file)) > 0;)
+        text_add_bytes(ret_text, part, bytes);
+    fclose(file);
+    text_finish(&path);
+}
+
+static void etc_files_are_read_without_a_fault(void **state) {
+    (void)state;
+    static const char *const names[] = {"minimal.ini", "office.ini", "full.ini"};
+    for (size_t i = 0; i < COUNT(names); i++) {
+        struct text text = {0};
+        file_text(names[i], &text);
+        struct taskset *set = read_right(text.bytes);
+        assert_true(set->task_count > 0);
+        taskset_unref(set);
+        text_finish(&text);
+    }
+}
+
+/* What is written after `key =` or `#key =` at the start of a line of the sections of this kind, "" included. */
+static bool stands_in(const char *text, const char *kind, const char *key, const char *value) {
+    bool in_kind = false;
+    size_t kind_bytes = strlen(kind), key_bytes = strlen(key);
+    for (const char *line = text; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+        if (*line == '[')
+            in_kind = strncmp(line + 1, kind, kind_bytes) == 0 && strchr(" ]", line[1 + kind_bytes]);
+        const char *at = line + (*line == '#');
+        if (!in_kind || strncmp(at, key, key_bytes) != 0)
+            continue;
+        at += key_bytes;
+        at += strspn(at, " ");
+        if (*at++ != '=')
+            continue;
+        at += strspn(at, " ");
+        if (!*value || (strcspn(at, "\n") == strlen(value) && strncmp(at, value, strlen(value)) == 0))
+            return true;
+    }
+    return false;
+}
+
+static bool is_key(const char *kind, const char *word, size_t bytes) {
+    for (size_t i = 0; config_key_name(kind, i); i++)
+        if (strlen(config_key_name(kind, i)) == bytes && strncmp(config_key_name(kind, i), word, bytes) == 0)
+            return true;
+    return false;
+}
+
+static void etc_full_ini_names_every_key_with_its_default(void **state) {
+    (void)state;
+    static const char *const kinds[] = {"headgate", "pool", "task"};
+    struct text text = {0};
+    file_text("full.ini", &text);
+    for (size_t k = 0; k < COUNT(kinds); k++)
+        for (size_t i = 0; config_key_name(kinds[k], i); i++)
+            if (!stands_in(text.bytes, kinds[k], config_key_name(kinds[k], i), config_key_default(kinds[k], i)))
+                fail_msg("etc/full.ini has no '%s = %s' in [%s]", config_key_name(kinds[k], i),
+                         config_key_default(kinds[k], i), kinds[k]);
+    text_finish(&text);
+}
+
+static void etc_full_ini_names_no_other_key(void **state) {
+    (void)state;
+    struct text text = {0};
+    file_text("full.ini", &text);
+    char kind[16] = "";
+    for (const char *line = text.bytes; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+        if (*line == '[')
+            sscanf(line, "[%15[a-z]", kind);
+        const char *word = line + (*line == '#');
+        size_t bytes = strspn(word, "abcdefghijklmnopqrstuvwxyz_");
+        const char *after = word + bytes;
+        if (bytes && after[strspn(after, " ")] == '=' && !is_key(kind, word, bytes))
+            fail_msg("etc/full.ini has '%.*s' in [%s]", (int)bytes, word, kind);
+    }
+    text_finish(&text);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(read_any_wrong_file_names_line_and_reason),
+        cmocka_unit_test(read_many_faults_gives_all_in_line_order),
+        cmocka_unit_test(read_too_many_pools_is_refused),
+        cmocka_unit_test(read_many_faulty_tasks_stops_listing),
+        cmocka_unit_test(read_few_keys_gives_defaults),
+        cmocka_unit_test(read_all_keys_gives_what_they_say),
+        cmocka_unit_test(etc_files_are_read_without_a_fault),
+        cmocka_unit_test(etc_full_ini_names_every_key_with_its_default),
+        cmocka_unit_test(etc_full_ini_names_no_other_key),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,81 @@
+#include "tests/unit/unit.h"
+
+#include "pool/outcome.h"
+
+static void name_of_every_outcome_is_its_own(void **state) {
+    (void)state;
+    for (int i = OUTCOME_OK; i <= OUTCOME_SKIPPED; i++) {
+        assert_string_not_equal(outcome_name((enum outcome)i), "?");
+        for (int j = i + 1; j <= OUTCOME_SKIPPED; j++)
+            assert_string_not_equal(outcome_name((enum outcome)i), outcome_name((enum outcome)j));
+    }
+}
+
+static void connect_failure_of_a_sqlstate_is_known(void **state) {
+    (void)state;
+    static const struct {
+        const char *sqlstate;
+        enum connect_failure failure;
+        const char *advice; /* a piece of it */
+    } cases[] = {
+        {"", CONNECT_UNREACHABLE, "until the server answers"},
+        {"53300", CONNECT_FULL, "slot"},
+        {"57P03", CONNECT_STARTING, "starting up"},
+        {"57P01", CONNECT_UNREACHABLE, "until"},
+        {"08006", CONNECT_UNREACHABLE, "until"},
+        {"08P01", CONNECT_OPTIONS, "startup option"},
+        {"42704", CONNECT_OPTIONS, "startup option"},
+        {"22023", CONNECT_OPTIONS, "startup option"},
+        {"28P01", CONNECT_NEEDS_PERSON, "password"},
+        {"28000", CONNECT_NEEDS_PERSON, "pg_hba.conf"},
+        {"3D000", CONNECT_NEEDS_PERSON, "dbname"},
+        {"42501", CONNECT_NEEDS_PERSON, "GRANT CONNECT"},
+        {"0A000", CONNECT_NEEDS_PERSON, "conninfo"},
+        {"XX000", CONNECT_UNREACHABLE, "until"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        enum connect_failure failure = connect_failure_of(cases[i].sqlstate);
+        if (failure != cases[i].failure)
+            fail_msg("'%s' gave %d", cases[i].sqlstate, (int)failure);
+        assert_non_null(strstr(connect_failure_advice(failure, cases[i].sqlstate), cases[i].advice));
+    }
+}
+
+static void statement_advice_depends_on_the_transaction_key(void **state) {
+    (void)state;
+    static const struct {
+        const char *sqlstate;
+        bool transaction;
+        const char *advice; /* a piece of it; "": none at all */
+    } cases[] = {
+        {"25001", true, "transaction = off"}, {"25001", false, "task of its own"},
+        {"2D000", true, "transaction = off"}, {"2D000", false, "task of its own"},
+        {"25P01", false, "transaction = on"}, {"25P01", true, ""},
+        {"57014", true, "statement_timeout"}, {"42P01", true, ""},
+        {"", false, ""},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const char *advice = statement_failure_advice(cases[i].sqlstate, cases[i].transaction);
+        assert_non_null(strstr(advice, cases[i].advice));
+        assert_int_equal(*advice == '\0', *cases[i].advice == '\0');
+    }
+}
+
+static void sqlstate_of_syntax_and_cancel_are_told_apart(void **state) {
+    (void)state;
+    assert_true(sqlstate_is_syntax("42601"));
+    assert_false(sqlstate_is_syntax("57014"));
+    assert_true(sqlstate_is_cancel("57014"));
+    assert_false(sqlstate_is_cancel("57P01"));
+    assert_false(sqlstate_is_syntax("") || sqlstate_is_cancel(""));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(name_of_every_outcome_is_its_own),
+        cmocka_unit_test(connect_failure_of_a_sqlstate_is_known),
+        cmocka_unit_test(statement_advice_depends_on_the_transaction_key),
+        cmocka_unit_test(sqlstate_of_syntax_and_cancel_are_told_apart),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

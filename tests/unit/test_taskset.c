@@ -1,0 +1,69 @@
+#include "tests/unit/unit.h"
+
+#include "tasks/taskset.h"
+
+static struct taskset *set_of(const char *const *names) {
+    struct taskset *set = taskset_create();
+    while (names[set->task_count])
+        set->task_count++;
+    set->pool_count = set->task_count;
+    set->tasks = arena_alloc(&set->arena, (set->task_count + 1) * sizeof *set->tasks);
+    set->pools = arena_alloc(&set->arena, (set->pool_count + 1) * sizeof *set->pools);
+    for (uint32_t i = 0; i < set->task_count; i++)
+        set->tasks[i].name = set->pools[i].name = arena_text(&set->arena, names[i], strlen(names[i]));
+    return set;
+}
+
+static const char *const some[] = {"tick", "awards", "nightly", NULL};
+static const char *const others[] = {"nightly", "new", "tick", NULL};
+static const char *const none[] = {NULL};
+
+static void ref_keeps_the_set_until_the_last_unref(void **state) {
+    (void)state;
+    struct taskset *set = set_of(some);
+    assert_int_equal(set->references, 1);
+    assert_ptr_equal(taskset_ref(set), set);
+    taskset_unref(set);
+    assert_int_equal(set->references, 1);
+    assert_string_equal(set->tasks[0].name, "tick");
+    taskset_unref(set); /* the sanitizer would tell of a leak */
+    taskset_unref(NULL);
+}
+
+static void find_by_name_gives_its_index_or_none(void **state) {
+    (void)state;
+    struct taskset *set = set_of(some);
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_int_equal(taskset_find_task(set, some[i]), i);
+        assert_int_equal(taskset_find_pool(set, some[i]), i);
+    }
+    assert_int_equal(taskset_find_task(set, "tic"), TASKSET_NONE);
+    assert_int_equal(taskset_find_pool(set, "tickk"), TASKSET_NONE);
+    taskset_unref(set);
+}
+
+static void match_by_name_gives_old_indexes(void **state) {
+    (void)state;
+    struct taskset *from = set_of(some), *to = set_of(others), *empty = set_of(none);
+    uint32_t from_of[3];
+    taskset_match(from, to, from_of);
+    assert_int_equal(from_of[0], 2);
+    assert_int_equal(from_of[1], TASKSET_NONE);
+    assert_int_equal(from_of[2], 0);
+    taskset_match(empty, to, from_of);
+    for (size_t i = 0; i < COUNT(from_of); i++)
+        assert_int_equal(from_of[i], TASKSET_NONE);
+    taskset_match(from, empty, NULL);
+    taskset_unref(from);
+    taskset_unref(to);
+    taskset_unref(empty);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ref_keeps_the_set_until_the_last_unref),
+        cmocka_unit_test(find_by_name_gives_its_index_or_none),
+        cmocka_unit_test(match_by_name_gives_old_indexes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
