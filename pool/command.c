@@ -143,11 +143,11 @@ static void close_handle(uv_handle_t *handle) {
 }
 
 static void end(struct command *command, enum outcome outcome) {
-    struct event event = {.kind = EVENT_RUN_ENDED, .run = command->run};
-    event.ended.outcome = outcome;
-    event.ended.row_count = command->output_bytes;
+    struct report report = {.kind = REPORT_RUN_ENDED, .run = command->run};
+    report.ended.outcome = outcome;
+    report.ended.row_count = command->output_bytes;
     struct failure failure = {.message = command->message, .output = read_out(command)};
-    command->report(command->context, &event, &failure);
+    command->report(command->context, &report, &failure);
     close_handle((uv_handle_t *)&command->output);
     close_handle((uv_handle_t *)&command->failed);
     if (command->spawned)

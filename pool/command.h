@@ -8,6 +8,7 @@
 #include <uv.h>
 
 #include "pool/session.h"
+#include "tasks/instant.h"
 
 #define COMMAND_OUTPUT_BYTES 4096 /* the end of it is kept, the rest counted */
 

@@ -28,7 +28,7 @@ void linger_stop(struct session *session) {
 
 static void gone(struct session *session) {
     linger_stop(session);
-    session_report(session, EVENT_SESSION_GONE, NULL);
+    session_report(session, REPORT_SESSION_GONE, NULL);
 }
 
 static void on_lingering(uv_poll_t *poll, int status, int events) {

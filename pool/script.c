@@ -71,10 +71,10 @@ void script_end_run(struct session *session, enum outcome outcome, const char *w
                               .advice = script->advice,
                               .line = script->line};
     memcpy(failure.sqlstate, script->sqlstate, SQLSTATE_BYTES);
-    struct event event = {.kind = EVENT_RUN_ENDED, .session = session->handle, .run = script->work.run};
-    event.ended.outcome = outcome;
-    event.ended.row_count = script->row_count;
-    session->pool->report(session->pool->context, &event, outcome == OUTCOME_OK ? NULL : &failure);
+    struct report report = {.kind = REPORT_RUN_ENDED, .session = session->handle, .run = script->work.run};
+    report.ended.outcome = outcome;
+    report.ended.row_count = script->row_count;
+    session->pool->report(session->pool->context, &report, outcome == OUTCOME_OK ? NULL : &failure);
 }
 
 static void decide(struct session *session) {
@@ -295,7 +295,7 @@ static bool cleaned(struct session *session) {
     if (script->retry_simple)
         return begin_simple(session);
     session_idle(session);
-    session_report(session, EVENT_SESSION_READY, NULL);
+    session_report(session, REPORT_SESSION_READY, NULL);
     return true;
 }
 
@@ -310,13 +310,13 @@ static bool sync_arrived(struct session *session) {
     case STEP_CLEAN_SYNC: return cleaned(session);
     case STEP_CHECK_SYNC:
         session_idle(session);
-        session_report(session, EVENT_SESSION_READY, NULL);
+        session_report(session, REPORT_SESSION_READY, NULL);
         return true;
     case STEP_SURVEY_SYNC: {
-        struct event event = {.kind = EVENT_SURVEYED, .session = session->handle};
-        event.surveyed.leftover_count = (uint32_t)session->script.survey_count;
+        struct report report = {.kind = REPORT_SURVEYED, .session = session->handle};
+        report.leftover_count = (uint32_t)session->script.survey_count;
         session_idle(session);
-        session->pool->report(session->pool->context, &event, NULL);
+        session->pool->report(session->pool->context, &report, NULL);
         return true;
     }
     default: return true;

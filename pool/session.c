@@ -12,13 +12,13 @@
 
 /* --- reporting --- */
 
-static void report(struct session *session, struct event event, const struct failure *failure) {
-    event.session = session->handle;
-    session->pool->report(session->pool->context, &event, failure);
+static void tell(struct session *session, struct report report, const struct failure *failure) {
+    report.session = session->handle;
+    session->pool->report(session->pool->context, &report, failure);
 }
 
-void session_report(struct session *session, enum event_kind kind, const struct failure *failure) {
-    report(session, (struct event){.kind = kind}, failure);
+void session_report(struct session *session, enum report_kind kind, const struct failure *failure) {
+    tell(session, (struct report){.kind = kind}, failure);
 }
 
 static void want_more(struct session *session, bool wanted);
@@ -39,7 +39,7 @@ void session_break(struct session *session, const char *why) {
     script_end_run(session, OUTCOME_UNKNOWN, line);
     want_more(session, false);
     session_watch(session, 0);
-    session_report(session, EVENT_SESSION_BROKEN, &failure);
+    session_report(session, REPORT_SESSION_BROKEN, &failure);
 }
 
 /* --- watching the socket --- */
@@ -97,16 +97,16 @@ static void connect_failed(struct session *session, const char *message) {
     char text[1024];
     struct failure failure = {.message = text};
     read_connect_error(message, failure.sqlstate, text, sizeof text);
-    struct event event = {.kind = EVENT_SESSION_FAILED};
-    event.failed.failure = connect_failure_of(failure.sqlstate);
-    if (event.failed.failure == CONNECT_OPTIONS && !session->optioned)
-        event.failed.failure = CONNECT_NEEDS_PERSON;
-    else if (event.failed.failure == CONNECT_OPTIONS)
+    struct report report = {.kind = REPORT_SESSION_FAILED};
+    report.connect_failure = connect_failure_of(failure.sqlstate);
+    if (report.connect_failure == CONNECT_OPTIONS && !session->optioned)
+        report.connect_failure = CONNECT_NEEDS_PERSON;
+    else if (report.connect_failure == CONNECT_OPTIONS)
         session->pool->plain_options = true;
-    failure.advice = connect_failure_advice(event.failed.failure, failure.sqlstate);
+    failure.advice = connect_failure_advice(report.connect_failure, failure.sqlstate);
     session->broken = true;
     session_watch(session, 0);
-    report(session, event, &failure);
+    tell(session, report, &failure);
 }
 
 static void drop_notice(void *context, const PGresult *result) {
@@ -126,7 +126,7 @@ static void connected(struct session *session) {
     }
     session->state = SESSION_IDLE;
     session_watch(session, UV_READABLE);
-    session_report(session, EVENT_SESSION_OPENED, NULL);
+    session_report(session, REPORT_SESSION_OPENED, NULL);
 }
 
 static void connect_more(struct session *session) {
@@ -285,7 +285,7 @@ static void start(struct session *session) {
 
 void session_run(struct session *session, const struct session_work *work) {
     if (session->broken) { /* its end was noticed in the same turn of the loop */
-        report(session, (struct event){.kind = EVENT_RUN_UNSENT, .run = work->run}, NULL);
+        tell(session, (struct report){.kind = REPORT_RUN_UNSENT, .run = work->run}, NULL);
         return;
     }
     assert(session->state == SESSION_IDLE);

@@ -1,7 +1,7 @@
 /*
  * One PostgreSQL connection, without one call that blocks: opened under the core's deadline, given one run at a
  * time, cleaned after each, closed, and watched until the server's backend is gone. What happens is reported as
- * events for the core; what it means is not decided here.
+ * reports; what they mean is not decided here.
  */
 #ifndef POOL_SESSION_H
 #define POOL_SESSION_H
@@ -9,7 +9,7 @@
 #include <uv.h>
 
 #include "pool/conninfo.h"
-#include "scheduler/event.h"
+#include "pool/report.h"
 
 struct session_pool;
 
@@ -23,10 +23,10 @@ struct failure {
 };
 
 /*
- * An event without its time. failure: NULL when nothing went wrong. The receiver takes a note and acts later: from
+ * failure: NULL when nothing went wrong. The receiver takes a note and acts later: from
  * within the call it may not use the session.
  */
-typedef void report_callback(void *context, const struct event *event, const struct failure *failure);
+typedef void report_callback(void *context, const struct report *report, const struct failure *failure);
 
 struct session;
 

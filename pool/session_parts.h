@@ -76,7 +76,7 @@ void script_end_run(struct session *session, enum outcome outcome, const char *w
 void script_forget(struct script *script);
 
 /* session.c */
-void session_report(struct session *session, enum event_kind kind, const struct failure *failure);
+void session_report(struct session *session, enum report_kind kind, const struct failure *failure);
 void session_watch(struct session *session, int events);
 void session_idle(struct session *session);
 /* Of no more use; its undecided run is unknown. why: NULL when that was said already. */

@@ -5,7 +5,7 @@
 #define SCHEDULER_ACTION_H
 
 #include "pool/outcome.h"
-#include "scheduler/handle.h"
+#include "pool/handle.h"
 #include "tasks/instant.h"
 
 enum action_kind {

@@ -36,8 +36,7 @@ static const char *owned(const char *text) {
     return text ? strdup(text) : NULL;
 }
 
-void daemon_queue(void *context, const struct event *event, const struct failure *failure) {
-    struct daemon *daemon = context;
+static struct queued *enqueue(struct daemon *daemon, const struct event *event) {
     if (daemon->queue_count == daemon->queue_capacity) {
         daemon->queue_capacity = daemon->queue_capacity ? daemon->queue_capacity * 2 : 64;
         daemon->queue = realloc(daemon->queue, daemon->queue_capacity * sizeof *daemon->queue);
@@ -45,9 +44,35 @@ void daemon_queue(void *context, const struct event *event, const struct failure
             abort();
     }
     struct queued *queued = &daemon->queue[daemon->queue_count++];
-    *queued = (struct queued){.event = *event, .has_failure = failure != NULL};
+    *queued = (struct queued){.event = *event};
+    return queued;
+}
+
+static struct event event_of(const struct report *report) {
+    static const enum event_kind kinds[] = {
+        [REPORT_SESSION_OPENED] = EVENT_SESSION_OPENED, [REPORT_SESSION_FAILED] = EVENT_SESSION_FAILED,
+        [REPORT_SESSION_READY] = EVENT_SESSION_READY,   [REPORT_SESSION_BROKEN] = EVENT_SESSION_BROKEN,
+        [REPORT_SESSION_GONE] = EVENT_SESSION_GONE,     [REPORT_SURVEYED] = EVENT_SURVEYED,
+        [REPORT_RUN_UNSENT] = EVENT_RUN_UNSENT,         [REPORT_RUN_ENDED] = EVENT_RUN_ENDED,
+    };
+    struct event event = {.kind = kinds[report->kind], .session = report->session, .run = report->run};
+    if (report->kind == REPORT_SESSION_FAILED)
+        event.failed.failure = report->connect_failure;
+    if (report->kind == REPORT_SURVEYED)
+        event.surveyed.leftover_count = report->leftover_count;
+    if (report->kind == REPORT_RUN_ENDED) {
+        event.ended.outcome = report->ended.outcome;
+        event.ended.row_count = report->ended.row_count;
+    }
+    return event;
+}
+
+void daemon_report(void *context, const struct report *report, const struct failure *failure) {
+    struct event event = event_of(report);
+    struct queued *queued = enqueue(context, &event);
     if (!failure)
         return;
+    queued->has_failure = true;
     queued->failure = *failure;
     queued->failure.message = owned(failure->message);
     queued->failure.detail = owned(failure->detail);
@@ -125,7 +150,7 @@ static void on_check(uv_check_t *check) {
 
 static void ask_to_drain(struct daemon *daemon) {
     struct event event = {.kind = EVENT_DRAIN};
-    daemon_queue(daemon, &event, NULL);
+    enqueue(daemon, &event);
 }
 
 /* --- the dump --- */

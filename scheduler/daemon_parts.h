@@ -63,7 +63,7 @@ struct daemon {
 };
 
 /* daemon.c */
-void daemon_queue(void *daemon, const struct event *event, const struct failure *failure);
+void daemon_report(void *daemon, const struct report *report, const struct failure *failure);
 
 /* perform.c */
 void perform(struct daemon *daemon, const struct actions *actions);

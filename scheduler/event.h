@@ -6,7 +6,7 @@
 #define SCHEDULER_EVENT_H
 
 #include "pool/outcome.h"
-#include "scheduler/handle.h"
+#include "pool/handle.h"
 #include "tasks/instant.h"
 
 enum event_kind {

@@ -60,7 +60,7 @@ static void start_command(struct daemon *daemon, const struct action *action, co
         .run_number = run->number,
         .due = run->due_first,
     };
-    daemon->commands[action->run.slot] = command_start(&daemon->loop, &work, daemon_queue, daemon);
+    daemon->commands[action->run.slot] = command_start(&daemon->loop, &work, daemon_report, daemon);
 }
 
 static void perform_start(struct daemon *daemon, const struct action *action) {
@@ -202,7 +202,7 @@ struct session_pool **perform_prepare(struct daemon *daemon, struct taskset *set
         char *why = NULL;
         if (find_fitting(daemon, &set->pools[i]))
             continue;
-        fresh[i] = session_pool_create(&daemon->loop, set, i, daemon->identity, daemon_queue, daemon, &why);
+        fresh[i] = session_pool_create(&daemon->loop, set, i, daemon->identity, daemon_report, daemon, &why);
         if (fresh[i])
             continue;
         text_add(error, "conninfo of [pool %s]: %s", set->pools[i].name, why);

@@ -1,8 +1,8 @@
 /*
  * Runs and sessions are named by slot and generation, so a late answer finds nothing instead of freed memory.
  */
-#ifndef SCHEDULER_HANDLE_H
-#define SCHEDULER_HANDLE_H
+#ifndef POOL_HANDLE_H
+#define POOL_HANDLE_H
 
 #include <stdbool.h>
 #include <stdint.h>
