@@ -11,7 +11,7 @@
 struct address_lookup {
     uv_loop_t *loop;
     uv_getaddrinfo_t request;
-    uv_timer_t *later; /* the callback comes from the loop, also when there was nothing to look up */
+    uv_timer_t *later;          /* the callback comes from the loop, also when there was nothing to look up */
     address_callback *callback; /* NULL once cancelled */
     void *context;
     char *hosts, *ports; /* comma lists, cut into the entries below */
@@ -41,7 +41,8 @@ static bool needs_lookup(const char *host) {
 
 static void add_entry(struct address_lookup *lookup, const char *hostaddr) {
     const char *comma = lookup->port_list.bytes_count ? "," : "";
-    /* A list of one empty entry has no bytes, so the port, which is never empty, tells whether one is first. */
+    /* A list of one empty entry has no bytes, so the port, which is never empty, tells whether one is first.
+     */
     text_add(&lookup->host_list, "%s%s", comma, lookup->host[lookup->next]);
     text_add(&lookup->hostaddr_list, "%s%s", comma, hostaddr);
     text_add(&lookup->port_list, "%s%s", comma, lookup->port[lookup->next]);
@@ -60,7 +61,8 @@ static void lookup_free(struct address_lookup *lookup) {
 static void finish(struct address_lookup *lookup) {
     struct address_list list = {0};
     if (lookup->any_looked_up)
-        list = (struct address_list){lookup->host_list.bytes, lookup->hostaddr_list.bytes, lookup->port_list.bytes};
+        list = (struct address_list){lookup->host_list.bytes, lookup->hostaddr_list.bytes,
+                                     lookup->port_list.bytes};
     if (lookup->callback)
         lookup->callback(lookup->context, &list, lookup->port_list.bytes_count ? NULL : lookup->error.bytes);
     lookup_free(lookup);
@@ -101,7 +103,8 @@ static void lookup_next(struct address_lookup *lookup) {
         struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
         lookup->any_looked_up = true;
         lookup->request.data = lookup;
-        int error = uv_getaddrinfo(lookup->loop, &lookup->request, on_resolved, lookup->host[lookup->next], NULL, &hints);
+        int error = uv_getaddrinfo(lookup->loop, &lookup->request, on_resolved, lookup->host[lookup->next],
+                                   NULL, &hints);
         if (error == 0)
             return;
         text_add(&lookup->error, "host \"%s\": %s", lookup->host[lookup->next], uv_strerror(error));
@@ -114,8 +117,8 @@ static void lookup_next(struct address_lookup *lookup) {
     uv_timer_start(lookup->later, on_later, 0, 0);
 }
 
-struct address_lookup *address_lookup(uv_loop_t *loop, const struct conninfo *conninfo, address_callback *callback,
-                                      void *context) {
+struct address_lookup *address_lookup(uv_loop_t *loop, const struct conninfo *conninfo,
+                                      address_callback *callback, void *context) {
     struct address_lookup *lookup = calloc(1, sizeof *lookup);
     if (!lookup)
         abort();

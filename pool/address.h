@@ -22,8 +22,8 @@ typedef void address_callback(void *context, const struct address_list *list, co
 struct address_lookup;
 
 /* Copies what it needs of conninfo. */
-struct address_lookup *address_lookup(uv_loop_t *loop, const struct conninfo *conninfo, address_callback *callback,
-                                      void *context);
+struct address_lookup *address_lookup(uv_loop_t *loop, const struct conninfo *conninfo,
+                                      address_callback *callback, void *context);
 
 /* The callback will not be called; the lookup frees itself when the resolver lets go of it. */
 void address_cancel(struct address_lookup *lookup);

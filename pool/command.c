@@ -89,7 +89,8 @@ static void keep_output(struct command *command, const char *bytes, size_t count
 
 /* The end of what was printed, as text: a NUL in it becomes a question mark. */
 static const char *read_out(struct command *command) {
-    size_t count = command->output_bytes < COMMAND_OUTPUT_BYTES ? command->output_bytes : COMMAND_OUTPUT_BYTES;
+    size_t count =
+        command->output_bytes < COMMAND_OUTPUT_BYTES ? command->output_bytes : COMMAND_OUTPUT_BYTES;
     char straight[COMMAND_OUTPUT_BYTES];
     for (size_t i = 0; i < count; i++) {
         char c = command->kept[(command->output_bytes - count + i) % COMMAND_OUTPUT_BYTES];
@@ -159,7 +160,8 @@ static void on_child_exit(uv_process_t *process, int64_t status, int signal) {
     kill(-process->pid, SIGKILL); /* what is left of its group */
     drain_output(command);
     if (signal)
-        snprintf(command->message, sizeof command->message, "ended by signal %d (%s)", signal, strsignal(signal));
+        snprintf(command->message, sizeof command->message, "ended by signal %d (%s)", signal,
+                 strsignal(signal));
     else if (status)
         snprintf(command->message, sizeof command->message, "exited with %" PRId64, status);
     end(command, signal || status ? OUTCOME_FAILED : OUTCOME_OK);

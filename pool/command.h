@@ -1,6 +1,6 @@
 /*
- * A child process as a run: its own process group, a clean environment, nothing inherited but stdio, the end of its
- * output kept. The run ends when the child does, even if a grandchild keeps the output open.
+ * A child process as a run: its own process group, a clean environment, nothing inherited but stdio, the end
+ * of its output kept. The run ends when the child does, even if a grandchild keeps the output open.
  */
 #ifndef POOL_COMMAND_H
 #define POOL_COMMAND_H
@@ -17,7 +17,7 @@ struct command_work {
     struct handle run;
     const char *task;
     char *const *argv;
-    const char *directory;          /* where it runs */
+    const char *directory;           /* where it runs */
     const struct conninfo *conninfo; /* its pool's, given as PG* */
     uint64_t run_number;
     struct wall due;
@@ -26,8 +26,8 @@ struct command_work {
 struct command;
 
 /*
- * RUN_ENDED follows by report, from the loop, also when the child could not be started. row_count is the number of
- * bytes it printed. The command frees itself after that; do not use it any more.
+ * RUN_ENDED follows by report, from the loop, also when the child could not be started. row_count is the
+ * number of bytes it printed. The command frees itself after that; do not use it any more.
  */
 struct command *command_start(uv_loop_t *loop, const struct command_work *work, report_callback *report,
                               void *context);

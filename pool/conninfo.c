@@ -29,8 +29,9 @@ static bool is_readable(const char *text, char **ret_error) {
     PQconninfoOption *parsed = PQconninfoParse(text, &error);
     if (!parsed) {
         /* libpq may quote a piece of the text, and that piece may be the password */
-        *ret_error = strdup(error && strstr(error, "missing \"=\"") ? "is not key=value pairs or a postgresql:// URI"
-                                                                     : "has an unknown keyword or a stray quote");
+        *ret_error =
+            strdup(error && strstr(error, "missing \"=\"") ? "is not key=value pairs or a postgresql:// URI"
+                                                           : "has an unknown keyword or a stray quote");
         PQfreemem(error);
         return false;
     }
@@ -109,7 +110,10 @@ bool conninfo_holds_secret(const char *text) {
 void conninfo_describe(const struct conninfo *conninfo, struct text *text) {
     const char *host = conninfo_get(conninfo, "host"), *address = conninfo_get(conninfo, "hostaddr");
     const char *user = conninfo_get(conninfo, "user"), *dbname = conninfo_get(conninfo, "dbname");
-    text_add(text, "%s on %s", *dbname ? dbname : user, *host ? host : *address ? address : "the local socket");
+    text_add(text, "%s on %s", *dbname ? dbname : user,
+             *host      ? host
+             : *address ? address
+                        : "the local socket");
     text_add(text, " port %s as %s", conninfo_get(conninfo, "port"), user);
 }
 

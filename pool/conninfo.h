@@ -15,7 +15,8 @@ struct conninfo {
 };
 
 /* False when libpq can't read it; then *ret_error is a sentence to free(), without any secret in it. */
-bool conninfo_resolve(const char *text, struct conninfo *ret, char **ret_error) __attribute__((warn_unused_result));
+bool conninfo_resolve(const char *text, struct conninfo *ret, char **ret_error)
+    __attribute__((warn_unused_result));
 void conninfo_finish(struct conninfo *conninfo);
 
 /* The value of a keyword, "" when it has none. Borrowed. */
@@ -28,10 +29,10 @@ bool conninfo_holds_secret(const char *text);
 void conninfo_describe(const struct conninfo *conninfo, struct text *text);
 
 /*
- * NAME=VALUE for each setting that libpq would take from the environment and that is not its built-in default,
- * handed to `add` one by one. Never a password.
+ * NAME=VALUE for each setting that libpq would take from the environment and that is not its built-in
+ * default, handed to `add` one by one. Never a password.
  */
-void conninfo_environment(const struct conninfo *conninfo, void (*add)(void *context, const char *name, const char *value),
-                          void *context);
+void conninfo_environment(const struct conninfo *conninfo,
+                          void (*add)(void *context, const char *name, const char *value), void *context);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * A closed session keeps its token until the server's backend is gone, and the other end of the socket says when:
- * the kernel closes it when the backend's process has given back its slot and exits.
+ * A closed session keeps its token until the server's backend is gone, and the other end of the socket says
+ * when: the kernel closes it when the backend's process has given back its slot and exits.
  */
 #include <assert.h>
 #include <errno.h>

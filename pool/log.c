@@ -9,7 +9,7 @@
 
 #define LINE_COST_US   (US_PER_S / 100)     /* 100 lines a second in the long run */
 #define BURST_US       (500 * LINE_COST_US) /* 500 at once */
-#define LINE_BYTES_MAX 4096                 /* PIPE_BUF: a pipe that is ready takes this much without blocking */
+#define LINE_BYTES_MAX 4096 /* PIPE_BUF: a pipe that is ready takes this much without blocking */
 
 static int64_t monotonic_us(void) {
     struct timespec now;
@@ -67,7 +67,8 @@ static void add_value(struct text *line, const char *value) {
     text_add_bytes(line, "\"", 1);
 }
 
-static void compose(struct text *line, enum log_level level, const char *event, const struct log_field *fields) {
+static void compose(struct text *line, enum log_level level, const char *event,
+                    const struct log_field *fields) {
     static const char *const names[] = {"error", "warning", "info", "debug"};
     text_clear(line);
     add_time(line);

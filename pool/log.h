@@ -1,7 +1,7 @@
 /*
- * One line an event, key=value, for people and for grep. Written by the shell only; the pure rooms return values.
- * A reader that does not read must not stop the daemon: a line that would block is dropped and counted, and so is
- * what exceeds the rate.
+ * One line an event, key=value, for people and for grep. Written by the shell only; the pure rooms return
+ * values. A reader that does not read must not stop the daemon: a line that would block is dropped and
+ * counted, and so is what exceeds the rate.
  */
 #ifndef POOL_LOG_H
 #define POOL_LOG_H

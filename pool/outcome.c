@@ -26,24 +26,27 @@ enum connect_failure connect_failure_of(const char *sqlstate) {
     if (is(sqlstate, "53300"))
         return CONNECT_FULL;
     if (*sqlstate == '\0' || in_class(sqlstate, "57") || in_class(sqlstate, "08"))
-        return is(sqlstate, "57P03") ? CONNECT_STARTING
+        return is(sqlstate, "57P03")   ? CONNECT_STARTING
                : is(sqlstate, "08P01") ? CONNECT_OPTIONS
                                        : CONNECT_UNREACHABLE;
     if (is(sqlstate, "42704") || is(sqlstate, "22023"))
         return CONNECT_OPTIONS;
-    if (in_class(sqlstate, "28") || in_class(sqlstate, "3D") || in_class(sqlstate, "42") || in_class(sqlstate, "0A"))
+    if (in_class(sqlstate, "28") || in_class(sqlstate, "3D") || in_class(sqlstate, "42") ||
+        in_class(sqlstate, "0A"))
         return CONNECT_NEEDS_PERSON;
     return CONNECT_UNREACHABLE;
 }
 
 const char *connect_failure_advice(enum connect_failure failure, const char *sqlstate) {
     switch (failure) {
-    case CONNECT_FULL: return "the server has no free connection slot for this role; runs wait until there is one";
+    case CONNECT_FULL:
+        return "the server has no free connection slot for this role; runs wait until there is one";
     case CONNECT_STARTING: return "the server is starting up or shutting down; runs wait until it is ready";
     case CONNECT_UNREACHABLE: return "runs wait until the server answers";
     case CONNECT_OPTIONS: return "the server refuses a startup option; trying without headgate's own";
     case CONNECT_NEEDS_PERSON:
-        return in_class(sqlstate, "28")   ? "correct user and password in conninfo, or pg_hba.conf on the server"
+        return in_class(sqlstate, "28")
+                   ? "correct user and password in conninfo, or pg_hba.conf on the server"
                : in_class(sqlstate, "3D") ? "correct dbname in conninfo, or create the database"
                                           : "correct conninfo, or GRANT CONNECT on the database to the role";
     }

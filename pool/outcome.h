@@ -1,6 +1,7 @@
 /*
  * What a failure means: from SQLSTATE to what headgate does next and what a person can do about it.
- * SQLSTATEs are PostgreSQL's (appendix "Error Codes" of its manual); texts are never compared, they are translated.
+ * SQLSTATEs are PostgreSQL's (appendix "Error Codes" of its manual); texts are never compared, they are
+ * translated.
  */
 #ifndef POOL_OUTCOME_H
 #define POOL_OUTCOME_H

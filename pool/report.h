@@ -1,6 +1,6 @@
 /*
- * What a session or a child says of itself: to the daemon, which passes it on to the core as an event. What it
- * means is decided there.
+ * What a session or a child says of itself: to the daemon, which passes it on to the core as an event. What
+ * it means is decided there.
  */
 #ifndef POOL_REPORT_H
 #define POOL_REPORT_H

@@ -15,10 +15,12 @@
 #define RESULTS_PER_TURN 1000
 
 static const char survey_sql[] =
-    "/* headgate survey */ WITH me AS (SELECT usesysid, pid, (extract(epoch FROM backend_start) * 1000000)::bigint AS"
+    "/* headgate survey */ WITH me AS (SELECT usesysid, pid, (extract(epoch FROM backend_start) * "
+    "1000000)::bigint AS"
     " since FROM pg_stat_get_activity(pg_backend_pid())) SELECT count(a.pid), min(me.since) FROM me LEFT JOIN"
     " pg_stat_get_activity(NULL) a ON a.usesysid = me.usesysid AND a.pid <> me.pid AND a.application_name ="
-    " ANY ($1::text[]) AND extract(epoch FROM a.backend_start) * 1000000 < coalesce(nullif($2, '')::bigint, me.since)"
+    " ANY ($1::text[]) AND extract(epoch FROM a.backend_start) * 1000000 < coalesce(nullif($2, '')::bigint, "
+    "me.since)"
     " WHERE true";
 
 /* --- the run's fate --- */
@@ -63,7 +65,9 @@ void script_end_run(struct session *session, enum outcome outcome, const char *w
     if (outcome == OUTCOME_UNKNOWN && script->failed) /* the server said no before it was lost: not done */
         outcome = OUTCOME_FAILED;
     else if (why)
-        fail(script, "", why, outcome == OUTCOME_UNKNOWN ? "it was sent and its answer was lost; it may have been done" : NULL);
+        fail(script, "", why,
+             outcome == OUTCOME_UNKNOWN ? "it was sent and its answer was lost; it may have been done"
+                                        : NULL);
     struct failure failure = {.message = script->message,
                               .detail = script->detail,
                               .hint = script->hint,
@@ -127,7 +131,8 @@ static bool send_pipelined(struct session *session) {
 /* One step of the simple protocol. */
 static bool send_simple(struct session *session, enum step step) {
     struct script *script = &session->script;
-    static const char *const fixed[] = {[STEP_BEGIN] = "BEGIN", [STEP_COMMIT] = "COMMIT", [STEP_ROLLBACK] = "ROLLBACK"};
+    static const char *const fixed[] = {
+        [STEP_BEGIN] = "BEGIN", [STEP_COMMIT] = "COMMIT", [STEP_ROLLBACK] = "ROLLBACK"};
     struct text text = {0};
     if (step == STEP_WORK)
         compose_work(&script->work, &text);
@@ -236,7 +241,8 @@ static void take_tag(struct script *script, PGresult *result, enum step step) {
 static void take_survey(struct session *session, const PGresult *result) {
     session->script.survey_count = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
     if (*session->pool->surveyed_since == '\0')
-        snprintf(session->pool->surveyed_since, sizeof session->pool->surveyed_since, "%s", PQgetvalue(result, 0, 1));
+        snprintf(session->pool->surveyed_since, sizeof session->pool->surveyed_since, "%s",
+                 PQgetvalue(result, 0, 1));
 }
 
 /* False: the connection must go. */
@@ -339,7 +345,8 @@ static bool simple_step_ended(struct session *session) {
     if (step == STEP_WORK && script->work.transaction && !open)
         fail(script, "", "the text ended the transaction that it runs in", "write transaction = off");
     if (step == STEP_WORK && !script->work.transaction && open)
-        fail(script, "", "the text leaves a transaction open", "end it in the same text, or write transaction = on");
+        fail(script, "", "the text leaves a transaction open",
+             "end it in the same text, or write transaction = on");
     if (step == STEP_WORK && open)
         return send_simple(session, script->failed ? STEP_ROLLBACK : STEP_COMMIT);
     return end_simple(session);
@@ -376,7 +383,8 @@ static bool take_next(struct session *session) {
 bool script_read(struct session *session) {
     PGconn *conn = session->conn;
     bool usable = PQconsumeInput(conn) == 1;
-    for (int i = 0; usable && i < 2 && PQsslInUse(conn); i++) /* what TLS holds back does not show on the socket */
+    for (int i = 0; usable && i < 2 && PQsslInUse(conn);
+         i++) /* what TLS holds back does not show on the socket */
         usable = PQconsumeInput(conn) == 1;
     struct script *script = &session->script;
     for (int i = 0; i < RESULTS_PER_TURN && script->at < script->count && !PQisBusy(conn); i++)

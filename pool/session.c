@@ -82,8 +82,10 @@ void session_watch(struct session *session, int events) {
 
 /* --- connecting --- */
 
-/* libpq's verbose message carries the SQLSTATE as "FATAL:  53300: text" and the place in the server's source. */
-static void read_connect_error(const char *message, char sqlstate[static SQLSTATE_BYTES], char *text, size_t bytes) {
+/* libpq's verbose message carries the SQLSTATE as "FATAL:  53300: text" and the place in the server's source.
+ */
+static void read_connect_error(const char *message, char sqlstate[static SQLSTATE_BYTES], char *text,
+                               size_t bytes) {
     *sqlstate = '\0';
     for (const char *at = message; (at = strstr(at, ":  ")) && !*sqlstate; at += 3) {
         const char *code = at + 3;
@@ -345,7 +347,8 @@ void session_cancel(struct session *session) {
         abort();
     cancel->cancel = session->conn ? PQgetCancel(session->conn) : NULL;
     cancel->request.data = cancel;
-    if (!cancel->cancel || uv_queue_work(session->pool->loop, &cancel->request, cancel_work, cancel_done) != 0)
+    if (!cancel->cancel ||
+        uv_queue_work(session->pool->loop, &cancel->request, cancel_work, cancel_done) != 0)
         cancel_done(&cancel->request, 0);
 }
 

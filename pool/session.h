@@ -1,7 +1,7 @@
 /*
- * One PostgreSQL connection, without one call that blocks: opened under the core's deadline, given one run at a
- * time, cleaned after each, closed, and watched until the server's backend is gone. What happens is reported as
- * reports; what they mean is not decided here.
+ * One PostgreSQL connection, without one call that blocks: opened under the core's deadline, given one run at
+ * a time, cleaned after each, closed, and watched until the server's backend is gone. What happens is
+ * reported as reports; what they mean is not decided here.
  */
 #ifndef POOL_SESSION_H
 #define POOL_SESSION_H
@@ -13,7 +13,8 @@
 
 struct session_pool;
 
-/* What the server, libpq or a child said of a failure. Texts are borrowed until the report returns; NULL: none. */
+/* What the server, libpq or a child said of a failure. Texts are borrowed until the report returns; NULL:
+ * none. */
 struct failure {
     char sqlstate[SQLSTATE_BYTES];
     const char *message, *detail, *hint, *context;
@@ -58,9 +59,9 @@ void session_survey(struct session *session);
 void session_cancel(struct session *session);
 
 /*
- * Ends it. An undecided run is reported as ended: unknown if its text was sent, which it is said why. SESSION_GONE
- * follows once the server's backend is gone; then the session frees itself. When it never does (linger),
- * session_forget() frees it.
+ * Ends it. An undecided run is reported as ended: unknown if its text was sent, which it is said why.
+ * SESSION_GONE follows once the server's backend is gone; then the session frees itself. When it never does
+ * (linger), session_forget() frees it.
  */
 void session_close(struct session *session, const char *why);
 void session_forget(struct session *session);

@@ -1,6 +1,6 @@
 /*
- * What the files of a session lend each other: session.c (its life), script.c (what it runs, step by step) and
- * linger.c (watching a closed one). Not for anybody else.
+ * What the files of a session lend each other: session.c (its life), script.c (what it runs, step by step)
+ * and linger.c (watching a closed one). Not for anybody else.
  */
 #ifndef POOL_SESSION_PARTS_H
 #define POOL_SESSION_PARTS_H
@@ -33,9 +33,9 @@ struct script {
     bool pipelined; /* all steps are sent; otherwise steps[at] alone */
     bool cleaned_again;
     struct session_work work;
-    bool undecided;     /* a run's text was handed over and its end is not reported */
-    bool simple;        /* the run needed the simple protocol */
-    bool retry_simple;  /* the extended protocol refused the text: again when the session is clean */
+    bool undecided;    /* a run's text was handed over and its end is not reported */
+    bool simple;       /* the run needed the simple protocol */
+    bool retry_simple; /* the extended protocol refused the text: again when the session is clean */
     bool failed;
     bool clean_failed;
     uint64_t row_count;

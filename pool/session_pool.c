@@ -39,7 +39,8 @@ struct session_pool *session_pool_create(uv_loop_t *loop, const struct taskset *
     pool->command_names = command_names(set, index);
     pool->report = report;
     pool->context = context;
-    snprintf(pool->application_name, sizeof pool->application_name, "headgate/%s %08x", settings->name, identity);
+    snprintf(pool->application_name, sizeof pool->application_name, "headgate/%s %08x", settings->name,
+             identity);
     return pool;
 }
 

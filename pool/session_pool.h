@@ -1,6 +1,6 @@
 /*
- * What the sessions of one pool share: how to connect, under which name, and whom to tell. A pool whose conninfo
- * changes gets a new one; the old one goes with its last session.
+ * What the sessions of one pool share: how to connect, under which name, and whom to tell. A pool whose
+ * conninfo changes gets a new one; the old one goes with its last session.
  */
 #ifndef POOL_SESSION_POOL_H
 #define POOL_SESSION_POOL_H
@@ -13,13 +13,13 @@ struct session_pool {
     char *name;
     struct conninfo conninfo;
     char *conninfo_text;
-    char application_name[64];  /* how the server shows them, and how leftovers are recognised */
-    char **command_names;       /* application names of this pool's commands, ended with NULL */
+    char application_name[64]; /* how the server shows them, and how leftovers are recognised */
+    char **command_names;      /* application names of this pool's commands, ended with NULL */
     int64_t statement_timeout_us;
-    bool plain_options;         /* the server refused our startup options: go without */
-    char surveyed_since[32];    /* the server's time of the first survey, us since 1970; "" before it */
-    char connect_error[512];    /* of the last attempt; "" after a success */
-    uint32_t connect_failures;  /* in a row */
+    bool plain_options;        /* the server refused our startup options: go without */
+    char surveyed_since[32];   /* the server's time of the first survey, us since 1970; "" before it */
+    char connect_error[512];   /* of the last attempt; "" after a success */
+    uint32_t connect_failures; /* in a row */
     report_callback *report;
     void *context;
     int session_count; /* not freed yet */
@@ -28,7 +28,8 @@ struct session_pool {
 
 /*
  * identity: what tells this daemon's sessions from another's on the same database (from host and ini file).
- * NULL when libpq cannot read the conninfo any more, as when a service file changed; then *ret_error is to free().
+ * NULL when libpq cannot read the conninfo any more, as when a service file changed; then *ret_error is to
+ * free().
  */
 struct session_pool *session_pool_create(uv_loop_t *loop, const struct taskset *set, uint32_t pool,
                                          uint32_t identity, report_callback *report, void *context,

@@ -30,7 +30,8 @@ static const char *skip_comments(const char *at) {
 }
 
 bool statement_is_one_transaction(const char *sql) {
-    static const char *const words[] = {"select", "insert", "update", "delete", "merge", "with", "values", "table"};
+    static const char *const words[] = {"select", "insert", "update", "delete",
+                                        "merge",  "with",   "values", "table"};
     const char *at = skip_comments(sql);
     size_t length = strspn(at, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789");
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
@@ -40,7 +41,8 @@ bool statement_is_one_transaction(const char *sql) {
 }
 
 bool statement_tag_is_transaction(const char *tag) {
-    static const char *const tags[] = {"BEGIN", "START TRANSACTION", "COMMIT", "ROLLBACK", "PREPARE TRANSACTION"};
+    static const char *const tags[] = {"BEGIN", "START TRANSACTION", "COMMIT", "ROLLBACK",
+                                       "PREPARE TRANSACTION"};
     for (size_t i = 0; i < sizeof tags / sizeof *tags; i++)
         if (strcmp(tag, tags[i]) == 0)
             return true;

@@ -1,7 +1,7 @@
 /*
- * What can be said of a task's text without understanding SQL: its first word. A text that begins with SELECT,
- * INSERT and their like is, on the extended protocol, one statement that cannot end its own transaction, so it
- * needs no BEGIN and COMMIT around it to be all or nothing.
+ * What can be said of a task's text without understanding SQL: its first word. A text that begins with
+ * SELECT, INSERT and their like is, on the extended protocol, one statement that cannot end its own
+ * transaction, so it needs no BEGIN and COMMIT around it to be all or nothing.
  */
 #ifndef POOL_STATEMENT_H
 #define POOL_STATEMENT_H

@@ -21,7 +21,8 @@ struct tokens {
 
 /* All that the server may count against us. */
 static inline uint32_t tokens_held(const struct tokens *tokens) {
-    return tokens->opening + tokens->warm + tokens->checking + tokens->busy + tokens->closing + tokens->command + tokens->leftover;
+    return tokens->opening + tokens->warm + tokens->checking + tokens->busy + tokens->closing +
+           tokens->command + tokens->leftover;
 }
 
 /* By work. */

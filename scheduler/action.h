@@ -4,8 +4,8 @@
 #ifndef SCHEDULER_ACTION_H
 #define SCHEDULER_ACTION_H
 
-#include "pool/outcome.h"
 #include "pool/handle.h"
+#include "pool/outcome.h"
 #include "tasks/instant.h"
 
 enum action_kind {

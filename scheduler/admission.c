@@ -13,16 +13,19 @@ static uint32_t least(uint32_t a, uint32_t b) {
     return a < b ? a : b;
 }
 
-/* Before anything is granted, and while something is left, one session asks what an earlier daemon left behind. */
+/* Before anything is granted, and while something is left, one session asks what an earlier daemon left
+ * behind. */
 static struct decision before_survey(const struct supply *supply) {
     const struct tokens *tokens = &supply->tokens;
-    bool room = tokens_held(tokens) - tokens->leftover < tokens->size; /* what is left over must not keep it out */
+    bool room =
+        tokens_held(tokens) - tokens->leftover < tokens->size; /* what is left over must not keep it out */
     if (!supply->any_session && supply->may_connect && room)
         return act_then_wait(VERDICT_OPEN, 1, REASON_OPENING, 1);
     return supply->failing ? wait_for(REASON_CONNECT, 0, 0) : wait_for(REASON_SURVEY, 0, 0);
 }
 
-/* Nothing is free: say who has it, and free what is only warm. `wanted` tokens are needed, `spare` may be closed. */
+/* Nothing is free: say who has it, and free what is only warm. `wanted` tokens are needed, `spare` may be
+ * closed. */
 static struct decision make_room(const struct supply *supply, uint32_t wanted, uint32_t spare) {
     const struct tokens *tokens = &supply->tokens;
     uint32_t coming = tokens_free(tokens) + tokens->closing;
@@ -58,8 +61,9 @@ static struct decision decide_sql(const struct supply *supply, uint32_t weight) 
             return make_room(supply, beside, tokens->warm - 1);
         if (!supply->warm_is_stale)
             return (struct decision){.verdict = VERDICT_START};
-        return tokens->checking < supply->waiting_sql_count ? act_then_wait(VERDICT_CHECK, 1, REASON_CHECKING, 1)
-                                                            : wait_for(REASON_CHECKING, tokens->checking, 0);
+        return tokens->checking < supply->waiting_sql_count
+                   ? act_then_wait(VERDICT_CHECK, 1, REASON_CHECKING, 1)
+                   : wait_for(REASON_CHECKING, tokens->checking, 0);
     }
     uint32_t wanted = beside ? 1 : supply->waiting_sql_count;
     uint32_t coming = tokens->opening + tokens->checking;
@@ -83,11 +87,12 @@ struct decision admission_decide(const struct supply *supply, const struct deman
     uint32_t taken = tokens_taken(tokens);
     if (supply->draining)
         return wait_for(REASON_DRAIN, 0, 0);
-    if (!supply->surveyed || (tokens->leftover && !supply->any_session))
+    if (!supply->surveyed || (tokens->leftover && !supply->any_session && supply->survey_due))
         return before_survey(supply);
     if (taken > 0 && taken + demand->weight > tokens->limit)
         return demand->weight > 1 && taken < tokens->limit
                    ? wait_for(REASON_WEIGHT, tokens->limit - taken, demand->weight)
                    : wait_for(REASON_TOKENS, taken, tokens->limit);
-    return demand->needs_session ? decide_sql(supply, demand->weight) : decide_command(supply, demand->weight);
+    return demand->needs_session ? decide_sql(supply, demand->weight)
+                                 : decide_command(supply, demand->weight);
 }

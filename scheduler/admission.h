@@ -21,7 +21,6 @@ enum reason_code {
     REASON_SURVEY,   /* not known yet what an earlier daemon left on the server */
     REASON_LEFTOVER, /* what it left holds tokens: number = how many, threshold = size */
     REASON_OWN_RUN,  /* overlap = queue: its task's run is under way */
-    REASON_BEHIND,   /* another run is first in line: number = how many are before it */
     REASON_CHILDREN, /* commands without weight: number = running, threshold = the most */
     REASON_DRAIN,    /* the daemon is stopping */
 };
@@ -30,8 +29,9 @@ struct supply {
     struct tokens tokens;
     uint32_t waiting_sql_count; /* runs in the queue that need a session */
     bool failing;               /* the last attempt to connect failed */
-    bool may_connect;           /* not failing, or the time for the next attempt has come and none is under way */
+    bool may_connect; /* not failing, or the time for the next attempt has come and none is under way */
     bool surveyed;
+    bool survey_due;    /* the time to ask again what is left over has come */
     bool warm_is_stale; /* the warm session next in turn must be checked first */
     bool any_session;
     bool draining;
@@ -46,7 +46,7 @@ enum verdict { VERDICT_START, VERDICT_CHECK, VERDICT_OPEN, VERDICT_CLOSE, VERDIC
 
 struct decision {
     enum verdict verdict;
-    uint32_t session_count; /* to open or to close */
+    uint32_t session_count;  /* to open or to close */
     enum reason_code reason; /* why it does not start; NONE for START */
     int64_t number, threshold;
 };

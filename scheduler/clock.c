@@ -22,8 +22,8 @@ void clock_arm(struct core *core, uint32_t task) {
 
 /*
  * After a step forward the due instant stands and may have passed: then it is due now, and answers what was
- * missed. After a step back it stands as well, so that no instant is answered twice, unless it is so far ahead
- * that the clock's past must have been wrong: no task waits for more than twice its interval.
+ * missed. After a step back it stands as well, so that no instant is answered twice, unless it is so far
+ * ahead that the clock's past must have been wrong: no task waits for more than twice its interval.
  */
 static void rearm(struct core *core, uint32_t task) {
     const struct schedule *schedule = &core->tasks[task].definition->schedule;
@@ -71,7 +71,8 @@ static void run_for(struct core *core, uint32_t task, const struct occurrences *
     run_move(core, slot, state);
 }
 
-static void answer(struct core *core, uint32_t index, const struct occurrences *due, struct actions *actions) {
+static void answer(struct core *core, uint32_t index, const struct occurrences *due,
+                   struct actions *actions) {
     struct core_task *task = &core->tasks[index];
     if (task->waiting_run != SLOT_NONE) {
         struct run *run = &core->runs[task->waiting_run];

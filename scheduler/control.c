@@ -57,8 +57,8 @@ void control_path(const struct taskset *set, const char *ini_path, struct text *
     const char *name = strrchr(real, '/') ? strrchr(real, '/') + 1 : real;
     uint64_t hash = hash_finish(hash_bytes(HASH_START, real, strlen(real)));
     bool has_folder = stat(RUNTIME_FOLDER, &folder) == 0 && S_ISDIR(folder.st_mode);
-    text_add(ret_path, "%s/headgate-%.40s-%016" PRIx64 ".sock", has_folder ? RUNTIME_FOLDER : FALLBACK_FOLDER, name,
-             hash);
+    text_add(ret_path, "%s/headgate-%.40s-%016" PRIx64 ".sock", has_folder ? RUNTIME_FOLDER : FALLBACK_FOLDER,
+             name, hash);
 }
 
 static bool address_of(const char *path, struct sockaddr_un *ret, struct text *error) {
@@ -153,7 +153,8 @@ static void answer(struct client *client) {
 static void on_allocate(uv_handle_t *handle, size_t suggested, uv_buf_t *ret) {
     struct client *client = handle->data;
     (void)suggested;
-    *ret = uv_buf_init(client->request + client->request_bytes, (unsigned)(REQUEST_BYTES - 1 - client->request_bytes));
+    *ret = uv_buf_init(client->request + client->request_bytes,
+                       (unsigned)(REQUEST_BYTES - 1 - client->request_bytes));
 }
 
 static void on_request(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer) {
@@ -289,8 +290,9 @@ bool control_ask(const char *path, const char *request, struct text *answer, str
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     bool answered = false;
     if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) != 0)
-        text_add(error, errno == ENOENT || errno == ECONNREFUSED ? "no daemon runs this file (%s: %s)"
-                                                                 : "cannot reach the daemon (%s: %s)",
+        text_add(error,
+                 errno == ENOENT || errno == ECONNREFUSED ? "no daemon runs this file (%s: %s)"
+                                                          : "cannot reach the daemon (%s: %s)",
                  path, strerror(errno));
     else if (!is_trusted(fd))
         text_add(error, "%s belongs to another user; ask as that user or as root", path);

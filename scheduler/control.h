@@ -1,6 +1,6 @@
 /*
- * The control socket: where `headgate status` asks, and the lock that keeps a second daemon off the same file.
- * One line in, an answer out, closed. Mode 0600.
+ * The control socket: where `headgate status` asks, and the lock that keeps a second daemon off the same
+ * file. One line in, an answer out, closed. Mode 0600.
  */
 #ifndef SCHEDULER_CONTROL_H
 #define SCHEDULER_CONTROL_H

@@ -52,7 +52,8 @@ static void on_session_broken(struct core *core, uint32_t index) {
     slot_move(core, index, SLOT_CLOSING);
 }
 
-static void on_surveyed(struct core *core, uint32_t index, const struct event *event, struct actions *actions) {
+static void on_surveyed(struct core *core, uint32_t index, const struct event *event,
+                        struct actions *actions) {
     struct core_pool *pool = &core->pools[core->slots[index].pool];
     pool->survey = SURVEY_DONE;
     pool->tokens.leftover = event->surveyed.leftover_count;
@@ -60,8 +61,10 @@ static void on_surveyed(struct core *core, uint32_t index, const struct event *e
     on_session_ready(core, index, actions);
 }
 
-/* The session has lost its run: it is being cleaned, unless it was lost itself, or a cancel may still hit it. */
-static void release_session(struct core *core, struct handle session, bool cancelled, struct actions *actions) {
+/* The session has lost its run: it is being cleaned, unless it was lost itself, or a cancel may still hit it.
+ */
+static void release_session(struct core *core, struct handle session, bool cancelled,
+                            struct actions *actions) {
     struct slot *slot = core_slot(core, session);
     if (!slot || slot->state != SLOT_BUSY)
         return;
@@ -76,15 +79,21 @@ static void on_run_unsent(struct core *core, uint32_t index, struct actions *act
     struct run *run = &core->runs[index];
     release_session(core, run->session, false, actions);
     run->session = HANDLE_NONE;
-    if (run->state == RUN_STOPPING || core->draining) {
+    if (core->draining) {
         run_skip(core, index, SKIP_DRAIN, actions);
+        return;
+    }
+    if (run->state == RUN_STOPPING) { /* its timeout passed first */
+        struct event ended = {.kind = EVENT_RUN_ENDED, .ended.outcome = OUTCOME_FAILED};
+        run_end(core, index, &ended, actions);
         return;
     }
     run->held_told = false;
     run_move(core, index, RUN_WAITING);
 }
 
-static void on_run_ended(struct core *core, uint32_t index, const struct event *event, struct actions *actions) {
+static void on_run_ended(struct core *core, uint32_t index, const struct event *event,
+                         struct actions *actions) {
     struct handle session = core->runs[index].session;
     bool cancelled = core->runs[index].state == RUN_STOPPING;
     run_end(core, index, event, actions);

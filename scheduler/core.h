@@ -4,9 +4,9 @@
  *     core_step(core, event, actions)      what happened in, what to do out
  *     core_next_wake(core)                 when it wants the next EVENT_TICK
  *
- * It calls no clock, no library that does I/O, and allocates only in core_create() and core_reload(). The daemon,
- * the simulator and the tests are three interpreters of the same actions. The fields below are for reading
- * (status.c shows them to people); only core.c and the files beside it that it names change them:
+ * It calls no clock, no library that does I/O, and allocates only in core_create() and core_reload(). The
+ * daemon, the simulator and the tests are three interpreters of the same actions. The fields below are for
+ * reading (status.c shows them to people); only core.c and the files beside it that it names change them:
  *
  *     clock.c      due instants, and what a stepped wall clock does to them
  *     run.c        the life of a run          slot.c    the life of a session, as the core sees it
@@ -93,12 +93,12 @@ struct task_stats {
 struct core_task {
     const struct task *definition;
     struct taskset *set; /* a reference: where the definition lives */
-    uint32_t pool;        /* index into the core's pools: where new runs go */
-    uint32_t waiting_run; /* slot of the run that is HELD or WAITING, which later occurrences join; or SLOT_NONE */
+    uint32_t pool;       /* index into the core's pools: where new runs go */
+    uint32_t waiting_run;   /* slot of the run that waits, which later occurrences join; or SLOT_NONE */
     uint32_t waiting_count; /* mostly 0 or 1; one more for each unsent run that found a newer one waiting */
     uint32_t running_count;
-    bool retired;         /* no longer in the file; kept while its run is under way */
-    struct wall due;      /* the next due instant; meaningful while the task is armed */
+    bool retired;    /* no longer in the file; kept while its run is under way */
+    struct wall due; /* the next due instant; meaningful while the task is armed */
     struct task_stats stats;
 };
 
@@ -108,7 +108,7 @@ struct core_pool {
     const struct pool_settings *settings;
     struct taskset *set; /* a reference */
     struct tokens tokens;
-    struct due waiting;        /* run slots in the order they may start */
+    struct due waiting;         /* run slots in the order they may start */
     uint32_t waiting_sql_count; /* how many of them need a session */
     uint32_t warm_newest, warm_oldest;
     uint32_t conninfo_version;
@@ -157,7 +157,8 @@ struct core {
     uint32_t open_count; /* not FREE */
     struct due slot_deadlines;
 
-    /* After a reload or the start of a drain: what waits and what is open is looked at once, in bounded turns. */
+    /* After a reload or the start of a drain: what waits and what is open is looked at once, in bounded
+     * turns. */
     uint32_t sweep_run, sweep_slot; /* the next to look at */
 
     struct due unweighted; /* WAITING runs of weight 0, which need no token */
@@ -182,8 +183,8 @@ struct core *core_create(struct taskset *set, uint64_t seed, bool armed, struct 
 void core_destroy(struct core *core);
 
 /*
- * Fills actions (whatever was in it is forgotten). Returns whether there is more to do at this very moment: then
- * call again with EVENT_TICK. event->now must not go back.
+ * Fills actions (whatever was in it is forgotten). Returns whether there is more to do at this very moment:
+ * then call again with EVENT_TICK. event->now must not go back.
  */
 bool core_step(struct core *core, const struct event *event, struct actions *actions);
 
@@ -192,8 +193,8 @@ struct mono core_next_wake(const struct core *core);
 
 /*
  * Goes over to a new file: unchanged schedules keep their due instants, all tasks of the same name their
- * statistics; waiting runs of removed tasks are skipped by the next steps, running ones finish under the old file.
- * Indexes of tasks and pools change; handles stay.
+ * statistics; waiting runs of removed tasks are skipped by the next steps, running ones finish under the old
+ * file. Indexes of tasks and pools change; handles stay.
  */
 void core_reload(struct core *core, struct taskset *set, struct mono now, struct wall wall);
 

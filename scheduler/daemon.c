@@ -119,7 +119,8 @@ static void arm_timer(struct daemon *daemon) {
 
 static void stop_when_done(struct daemon *daemon);
 
-/* Everything that was reported goes through the core, and what the core has left to do, up to a bound a turn. */
+/* Everything that was reported goes through the core, and what the core has left to do, up to a bound a turn.
+ */
 static void drain_queue(struct daemon *daemon) {
     uint32_t steps = 0;
     if (!daemon->core)
@@ -224,7 +225,8 @@ static void dump(struct daemon *daemon) {
     if (!*path)
         log_write_plain(&daemon->log, &text);
     else if (!write_file(path, &text, &error))
-        LOG(&daemon->log, LOG_ERROR, "status_file_failed", log_text("path", path), log_text("message", error.bytes));
+        LOG(&daemon->log, LOG_ERROR, "status_file_failed", log_text("path", path),
+            log_text("message", error.bytes));
     text_finish(&text);
     text_finish(&error);
 }
@@ -248,8 +250,8 @@ static void go_over_to(struct daemon *daemon, struct taskset *set, struct sessio
     taskset_unref(before);
     daemon->loaded = wall_now();
     daemon->log.level = set->daemon.log_level;
-    LOG(&daemon->log, LOG_INFO, "reloaded", log_text("file", daemon->path), log_number("tasks", set->task_count),
-        log_number("pools", set->pool_count));
+    LOG(&daemon->log, LOG_INFO, "reloaded", log_text("file", daemon->path),
+        log_number("tasks", set->task_count), log_number("pools", set->pool_count));
     tick(daemon);
 }
 
@@ -278,7 +280,8 @@ static void on_signal(uv_signal_t *handle, int number) {
     } else {
         LOG(&daemon->log, LOG_INFO, "stopping", log_text("signal", strsignal(number)),
             log_number("running", daemon->core->active_count),
-            log_text("effect", daemon->core->draining ? "what runs is cancelled" : "no new runs; what runs may finish"));
+            log_text("effect", daemon->core->draining ? "what runs is cancelled"
+                                                      : "no new runs; what runs may finish"));
         ask_to_drain(daemon);
     }
 }
@@ -296,8 +299,10 @@ static void open_signals(struct daemon *daemon) {
 }
 
 static void stop_when_done(struct daemon *daemon) {
-    bool once_failed = daemon->once_task && !daemon->once_done && !daemon->core->draining &&
-                       daemon->core->pools[daemon->core->tasks[taskset_find_task(daemon->set, daemon->once_task)].pool].failing;
+    bool once_failed =
+        daemon->once_task && !daemon->once_done && !daemon->core->draining &&
+        daemon->core->pools[daemon->core->tasks[taskset_find_task(daemon->set, daemon->once_task)].pool]
+            .failing;
     if ((daemon->once_done || once_failed) && !daemon->core->draining)
         ask_to_drain(daemon);
     if (!daemon->stopping || uv_is_closing((uv_handle_t *)&daemon->timer))
@@ -352,15 +357,17 @@ static void open_handles(struct daemon *daemon) {
 static void begin(struct daemon *daemon, struct session_pool **fresh) {
     daemon->begun = monotonic_now();
     daemon->loaded = wall_now();
-    daemon->core = core_create(daemon->set, (uint64_t)wall_now().us, !daemon->once_task, daemon->begun, daemon->loaded);
+    daemon->core =
+        core_create(daemon->set, (uint64_t)wall_now().us, !daemon->once_task, daemon->begun, daemon->loaded);
     perform_follow(daemon, fresh);
     open_handles(daemon);
     LOG(&daemon->log, daemon->once_task ? LOG_DEBUG : LOG_INFO, "started", log_text("file", daemon->path),
-        log_text("version", HEADGATE_VERSION), log_number("pid", getpid()), log_number("tasks", daemon->set->task_count),
-        log_number("pools", daemon->set->pool_count));
+        log_text("version", HEADGATE_VERSION), log_number("pid", getpid()),
+        log_number("tasks", daemon->set->task_count), log_number("pools", daemon->set->pool_count));
     struct event event = {.kind = EVENT_TICK};
     if (daemon->once_task)
-        event = (struct event){.kind = EVENT_TRIGGER, .task = taskset_find_task(daemon->set, daemon->once_task)};
+        event =
+            (struct event){.kind = EVENT_TRIGGER, .task = taskset_find_task(daemon->set, daemon->once_task)};
     feed(daemon, &event);
 }
 

@@ -34,7 +34,7 @@ struct daemon {
     struct wall loaded;
     struct mono begun;
 
-    uv_timer_t timer;   /* core_next_wake */
+    uv_timer_t timer;     /* core_next_wake */
     uv_prepare_t prepare; /* both hand queued events to the core: before and after the loop waits */
     uv_check_t check;
     uv_signal_t signals[SIGNALS];
@@ -69,8 +69,8 @@ void daemon_report(void *daemon, const struct report *report, const struct failu
 void perform(struct daemon *daemon, const struct actions *actions);
 void perform_event(struct daemon *daemon, const struct event *event); /* before the core gets it */
 /*
- * The core's, for its present file. Arrays follow its capacities; session pools that still fit are kept, `fresh` has
- * the others, by the file's pools.
+ * The core's, for its present file. Arrays follow its capacities; session pools that still fit are kept,
+ * `fresh` has the others, by the file's pools.
  */
 void perform_follow(struct daemon *daemon, struct session_pool **fresh);
 /* Session pools for what the file changes, by its pools, to free(); NULL with `error` filled. */

@@ -5,8 +5,8 @@
 #ifndef SCHEDULER_EVENT_H
 #define SCHEDULER_EVENT_H
 
-#include "pool/outcome.h"
 #include "pool/handle.h"
+#include "pool/outcome.h"
 #include "tasks/instant.h"
 
 enum event_kind {

@@ -21,6 +21,7 @@ static struct supply supply_of(const struct core *core, const struct core_pool *
         .failing = pool->failing,
         .may_connect = !pool->failing || (core->now.us >= pool->next_attempt.us && tokens->opening == 0),
         .surveyed = pool->survey == SURVEY_DONE,
+        .survey_due = core->now.us >= pool->survey_again.us,
         .warm_is_stale = warm_is_stale(core, pool),
         .any_session = tokens->opening + tokens->warm + tokens->checking + tokens->busy > 0,
         .draining = core->draining,
@@ -33,20 +34,22 @@ struct decision grant_ask(const struct core *core, uint32_t pool, const struct r
     return admission_decide(&supply, &demand);
 }
 
-static void close_oldest_warm(struct core *core, struct core_pool *pool, uint32_t count, struct actions *actions) {
+static void close_oldest_warm(struct core *core, struct core_pool *pool, uint32_t count,
+                              struct actions *actions) {
     for (; count > 0 && pool->warm_oldest != SLOT_NONE && actions_have_room(actions); count--)
         slot_close(core, pool->warm_oldest, CLOSE_ROOM, actions);
 }
 
-static void check_warm(struct core *core, struct core_pool *pool, enum action_kind kind, struct actions *actions) {
+static void check_warm(struct core *core, struct core_pool *pool, enum action_kind kind,
+                       struct actions *actions) {
     uint32_t slot = pool->warm_newest;
     slot_move(core, slot, SLOT_CHECKING);
     actions_add(actions, kind)->session = core_slot_handle(core, slot);
 }
 
 static void survey(struct core *core, struct core_pool *pool, struct actions *actions) {
-    bool due = pool->survey == SURVEY_NEEDED ||
-               (pool->survey == SURVEY_DONE && pool->tokens.leftover && core->now.us >= pool->survey_again.us);
+    bool due = pool->survey == SURVEY_NEEDED || (pool->survey == SURVEY_DONE && pool->tokens.leftover &&
+                                                 core->now.us >= pool->survey_again.us);
     if (!due || pool->warm_newest == SLOT_NONE || core->draining)
         return;
     pool->survey = pool->survey == SURVEY_NEEDED ? SURVEY_ASKED : SURVEY_DONE;
@@ -61,7 +64,8 @@ static bool act(struct core *core, uint32_t index, uint32_t run, const struct de
     switch (decision->verdict) {
     case VERDICT_WAIT: return false;
     case VERDICT_START:
-        run_start(core, run, core->runs[run].definition->work == WORK_SQL ? pool->warm_newest : SLOT_NONE, actions);
+        run_start(core, run, core->runs[run].definition->work == WORK_SQL ? pool->warm_newest : SLOT_NONE,
+                  actions);
         return true;
     case VERDICT_CHECK: check_warm(core, pool, ACTION_CHECK, actions); return true;
     case VERDICT_OPEN:

@@ -1,6 +1,6 @@
 /*
- * What is worth a line: each failure once in full, then when it changes or its count reaches the next power of
- * ten; the first success after it; what was skipped, once until the next success.
+ * What is worth a line: each failure once in full, then when it changes or its count reaches the next power
+ * of ten; the first success after it; what was skipped, once until the next success.
  */
 #include "scheduler/daemon_parts.h"
 
@@ -39,21 +39,25 @@ static void journal_skip(struct daemon *daemon, const char *task, const struct r
     struct trouble *trouble = trouble_get(&daemon->troubles, task);
     enum log_level level = trouble->skip_told && record->skip == SKIP_OVERLAP ? LOG_DEBUG : LOG_INFO;
     trouble->skip_told |= record->skip == SKIP_OVERLAP;
-    LOG(&daemon->log, level, "skipped", log_text("task", task), log_text("due", instant_text(record->due_first, due)),
+    LOG(&daemon->log, level, "skipped", log_text("task", task),
+        log_text("due", instant_text(record->due_first, due)),
         log_number("occurrences", record->occurrence_count), log_text("reason", skip_name(record->skip)));
 }
 
 static void journal_ok(struct daemon *daemon, const char *task, const struct record *record) {
     const struct trouble *trouble = trouble_find(&daemon->troubles, task);
     bool recovered = trouble && trouble->failure_count;
-    LOG(&daemon->log, recovered ? LOG_INFO : LOG_DEBUG, recovered ? "recovered" : "ok", log_text("task", task),
-        log_number("run", (int64_t)record->run_number), log_number("took_ms", record->took_us / 1000),
-        log_number("late_ms", record->lateness_us / 1000), log_number("rows", (int64_t)record->row_count),
-        recovered ? log_number("after_failures", (int64_t)trouble->failure_count) : log_text("after_failures", NULL));
+    LOG(&daemon->log, recovered ? LOG_INFO : LOG_DEBUG, recovered ? "recovered" : "ok",
+        log_text("task", task), log_number("run", (int64_t)record->run_number),
+        log_number("took_ms", record->took_us / 1000), log_number("late_ms", record->lateness_us / 1000),
+        log_number("rows", (int64_t)record->row_count),
+        recovered ? log_number("after_failures", (int64_t)trouble->failure_count)
+                  : log_text("after_failures", NULL));
     trouble_clear(&daemon->troubles, task);
 }
 
-/* The end of a text: where a program says why it gives up. A log line is not longer than a pipe takes at once. */
+/* The end of a text: where a program says why it gives up. A log line is not longer than a pipe takes at
+ * once. */
 #define OUTPUT_LOGGED_BYTES 2048
 
 static const char *end_of(const char *text) {
@@ -75,13 +79,15 @@ static void journal_failure(struct daemon *daemon, const char *task, const struc
     const char *advice = ours ? NULL : or_null(failure->advice);
     bool is_new = trouble_add(trouble, outcome, daemon->failure, advice);
     if (!is_new && !is_milestone(trouble->failure_count)) {
-        LOG(&daemon->log, LOG_DEBUG, outcome, log_text("task", task), log_number("run", (int64_t)record->run_number),
+        LOG(&daemon->log, LOG_DEBUG, outcome, log_text("task", task),
+            log_number("run", (int64_t)record->run_number),
             log_number("in_a_row", (int64_t)trouble->failure_count));
         return;
     }
-    LOG(&daemon->log, record->outcome == OUTCOME_CANCELLED ? LOG_INFO : LOG_WARNING, outcome, log_text("task", task),
-        log_number("run", (int64_t)record->run_number), log_text("due", instant_text(record->due_first, due)),
-        log_number("took_ms", record->took_us / 1000), log_number("in_a_row", (int64_t)trouble->failure_count),
+    LOG(&daemon->log, record->outcome == OUTCOME_CANCELLED ? LOG_INFO : LOG_WARNING, outcome,
+        log_text("task", task), log_number("run", (int64_t)record->run_number),
+        log_text("due", instant_text(record->due_first, due)), log_number("took_ms", record->took_us / 1000),
+        log_number("in_a_row", (int64_t)trouble->failure_count),
         log_text("sqlstate", or_null(failure->sqlstate)), log_text("message", or_null(failure->message)),
         log_text("detail", failure->detail), log_text("hint", failure->hint),
         failure->line ? log_number("line", failure->line) : log_text("line", NULL),
@@ -96,8 +102,8 @@ static void journal_once(struct daemon *daemon, const char *task, const struct r
     daemon->once_outcome = record->outcome;
     if (or_null(failure->output))
         printf("%s\n", failure->output);
-    printf("%s: %s after %.1f ms, %llu %s\n", task, outcome_name(record->outcome), (double)record->took_us / 1000,
-           (unsigned long long)record->row_count,
+    printf("%s: %s after %.1f ms, %llu %s\n", task, outcome_name(record->outcome),
+           (double)record->took_us / 1000, (unsigned long long)record->row_count,
            daemon->core->tasks[record->task].definition->work == WORK_SQL ? "rows" : "bytes of output");
     fflush(stdout);
 }
@@ -121,8 +127,11 @@ void journal_connect(struct daemon *daemon, struct session_pool *pool, const str
     pool->connect_failures++;
     bool tell = pool->connect_failures == 1 || is_milestone(pool->connect_failures);
     conninfo_describe(&pool->conninfo, &where);
-    LOG(&daemon->log, tell ? LOG_WARNING : changed ? LOG_INFO : LOG_DEBUG, "connect_failed",
-        log_text("pool", pool->name), log_text("to", where.bytes),
+    LOG(&daemon->log,
+        tell      ? LOG_WARNING
+        : changed ? LOG_INFO
+                  : LOG_DEBUG,
+        "connect_failed", log_text("pool", pool->name), log_text("to", where.bytes),
         log_number("in_a_row", pool->connect_failures), log_text("sqlstate", or_null(failure->sqlstate)),
         log_text("message", failure->message), log_text("advice", or_null(failure->advice)));
     text_finish(&where);

@@ -47,7 +47,8 @@ static int open_trusted(const char *path, uint32_t line, struct stat *ret_stat, 
     else if (!S_ISREG(ret_stat->st_mode))
         fault_add(faults, line, "%s is not a file", path);
     else if (ret_stat->st_mode & S_IWOTH)
-        fault_add(faults, line, "%s can be written by everybody, who could then run anything; chmod o-w %s", path, path);
+        fault_add(faults, line, "%s can be written by everybody, who could then run anything; chmod o-w %s",
+                  path, path);
     else
         return fd;
     if (fd >= 0)
@@ -93,7 +94,8 @@ static void check_pool(const struct pool_settings *pool, const char *path, const
     conninfo_finish(&conninfo);
     if (others_can_read(stat) && conninfo_holds_secret(pool->conninfo))
         fault_add(faults, pool->conninfo_line,
-                  "conninfo holds a password and others can read this file; chmod 600 %s, or use passfile", path);
+                  "conninfo holds a password and others can read this file; chmod 600 %s, or use passfile",
+                  path);
 }
 
 struct taskset *load_file(const char *path, struct faults *faults) {

@@ -1,6 +1,6 @@
 /*
- * The command line. Each command is one function that returns the exit code: 0 fine, 1 the file or the world is
- * wrong, 2 wrong usage.
+ * The command line. Each command is one function that returns the exit code: 0 fine, 1 the file or the world
+ * is wrong, 2 wrong usage.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -40,8 +40,8 @@ static void print_help(const struct command_line *command) {
 }
 
 /* Reads one FILE and the options; -1 to go on, or the exit code. */
-static int read_arguments(const struct command_line *command, int argc, char **argv, const struct option *options,
-                          const char *values[static 8], const char **ret_file) {
+static int read_arguments(const struct command_line *command, int argc, char **argv,
+                          const struct option *options, const char *values[static 8], const char **ret_file) {
     int found;
     opterr = 0;
     while ((found = getopt_long(argc, argv, "+:h", options, NULL)) != -1 || optind < argc) {
@@ -51,7 +51,8 @@ static int read_arguments(const struct command_line *command, int argc, char **a
         }
         if (found == '?' || found == ':') {
             char what[160];
-            snprintf(what, sizeof what, found == ':' ? "%s needs a value" : "there is no option %s", argv[optind - 1]);
+            snprintf(what, sizeof what, found == ':' ? "%s needs a value" : "there is no option %s",
+                     argv[optind - 1]);
             return wrong_usage(command, what);
         }
         if (found >= 0 && found < 8)
@@ -99,7 +100,8 @@ static const char *nearest_task(const struct taskset *set, const char *name) {
 }
 
 static int run(int argc, char **argv) {
-    static const struct option options[] = {{"once", required_argument, NULL, 1}, {"help", no_argument, NULL, 'h'}, {0}};
+    static const struct option options[] = {
+        {"once", required_argument, NULL, 1}, {"help", no_argument, NULL, 'h'}, {0}};
     const char *values[8] = {0}, *file = NULL;
     int code = read_arguments(&commands[0], argc, argv, options, values, &file);
     if (code >= 0)
@@ -109,7 +111,9 @@ static int run(int argc, char **argv) {
         return 1;
     if (values[1] && taskset_find_task(set, values[1]) == TASKSET_NONE) {
         const char *near = nearest_task(set, values[1]);
-        fprintf(stderr, near ? "headgate: %s has no [task %s]; did you mean '%s'?\n" : "headgate: %s has no [task %s]\n",
+        fprintf(stderr,
+                near ? "headgate: %s has no [task %s]; did you mean '%s'?\n"
+                     : "headgate: %s has no [task %s]\n",
                 file, values[1], near);
         taskset_unref(set);
         return 1;
@@ -125,8 +129,8 @@ static int run(int argc, char **argv) {
 /* --- check --- */
 
 static void print_summary(const struct taskset *set, const char *file) {
-    printf("%s: %u task%s in %u pool%s, nothing wrong\n", file, set->task_count, set->task_count == 1 ? "" : "s",
-           set->pool_count, set->pool_count == 1 ? "" : "s");
+    printf("%s: %u task%s in %u pool%s, nothing wrong\n", file, set->task_count,
+           set->task_count == 1 ? "" : "s", set->pool_count, set->pool_count == 1 ? "" : "s");
     for (uint32_t p = 0; p < set->pool_count; p++) {
         uint32_t sql = 0, commands_count = 0, off = 0;
         double per_minute = 0;
@@ -141,12 +145,14 @@ static void print_summary(const struct taskset *set, const char *file) {
         }
         printf("pool %s: never more than %u sessions; %u SQL task%s, %u command%s", set->pools[p].name,
                set->pools[p].size, sql, sql == 1 ? "" : "s", commands_count, commands_count == 1 ? "" : "s");
-        printf(off ? ", %u of them disabled; %.1f runs a minute\n" : "%.0u; %.1f runs a minute\n", off, per_minute);
+        printf(off ? ", %u of them disabled; %.1f runs a minute\n" : "%.0u; %.1f runs a minute\n", off,
+               per_minute);
     }
 }
 
 static int check(int argc, char **argv) {
-    static const struct option options[] = {{"connect", no_argument, NULL, 1}, {"help", no_argument, NULL, 'h'}, {0}};
+    static const struct option options[] = {
+        {"connect", no_argument, NULL, 1}, {"help", no_argument, NULL, 'h'}, {0}};
     const char *values[8] = {0}, *file = NULL;
     int code = read_arguments(&commands[1], argc, argv, options, values, &file);
     if (code >= 0)
@@ -174,14 +180,16 @@ static unsigned terminal_width(void) {
 }
 
 static int status(int argc, char **argv) {
-    static const struct option options[] = {{"json", no_argument, NULL, 1}, {"help", no_argument, NULL, 'h'}, {0}};
+    static const struct option options[] = {
+        {"json", no_argument, NULL, 1}, {"help", no_argument, NULL, 'h'}, {0}};
     const char *values[8] = {0}, *file = NULL;
     int code = read_arguments(&commands[2], argc, argv, options, values, &file);
     if (code >= 0)
         return code;
     struct faults faults = {0};
     struct text path = {0}, request = {0}, answer = {0}, error = {0};
-    struct taskset *set = load_file(file, &faults); /* with faults, too: the daemon may run an older content */
+    struct taskset *set =
+        load_file(file, &faults); /* with faults, too: the daemon may run an older content */
     if (!set) {
         faults_print(&faults, file, &error);
     } else {
@@ -211,19 +219,22 @@ static const struct command_line commands[] = {
      "Signals:\n"
      "  USR1          write what every task is doing to the log (or status_file)\n"
      "  HUP           read FILE again; with a fault in it the running configuration stays\n"
-     "  TERM, INT     stop: no new runs, running ones may finish within drain_timeout; a second one cancels them\n"},
+     "  TERM, INT     stop: no new runs, running ones may finish within drain_timeout; a second one cancels "
+     "them\n"},
     {"check", check, "headgate check FILE [--connect]",
      "Says what is wrong with FILE, every fault with its line; exits with 1 if anything is.\n\n"
      "  --connect     also log in to each pool's database and add up whether the budget fits\n"},
     {"status", status, "headgate status FILE [--json]",
-     "Asks the daemon that runs FILE what every task is doing and why what waits waits; exits with 1 if there is none.\n\n"
+     "Asks the daemon that runs FILE what every task is doing and why what waits waits; exits with 1 if "
+     "there is none.\n\n"
      "  --json        the same facts for programs; durations and instants are microseconds\n"},
 };
 
 #define COMMANDS_COUNT (sizeof commands / sizeof *commands)
 
 static int help(void) {
-    puts("headgate: cron for a PostgreSQL application that never takes the connections the application needs.\n\nusage:");
+    puts("headgate: cron for a PostgreSQL application that never takes the connections the application "
+         "needs.\n\nusage:");
     for (size_t i = 0; i < COMMANDS_COUNT; i++)
         printf("  %s\n", commands[i].usage);
     puts("  headgate --version | --help | COMMAND --help\n\n"
@@ -247,6 +258,7 @@ int main(int argc, char **argv) {
     snprintf(what, sizeof what, "there is no command '%.100s'", argv[1]);
     for (size_t i = 0; i < COMMANDS_COUNT; i++)
         if (suggest_is_near(argv[1], commands[i].name))
-            snprintf(what, sizeof what, "there is no command '%.100s'; did you mean '%s'?", argv[1], commands[i].name);
+            snprintf(what, sizeof what, "there is no command '%.100s'; did you mean '%s'?", argv[1],
+                     commands[i].name);
     return wrong_usage(NULL, what);
 }

@@ -45,8 +45,9 @@ static void perform_close(struct daemon *daemon, const struct action *action) {
     LOG(&daemon->log, LOG_DEBUG, "session_closed", log_number("session", action->session.slot + 1),
         log_text("reason", close_reason(action->close_cause)));
     if (action->close_cause == CLOSE_TIMEOUT && session_backend_pid(session) == 0)
-        journal_connect(daemon, pool, &(struct failure){.message = "no answer within connect_timeout",
-                                                        .advice = "runs wait until the server answers"});
+        journal_connect(daemon, pool,
+                        &(struct failure){.message = "no answer within connect_timeout",
+                                          .advice = "runs wait until the server answers"});
     session_close(session, close_reason(action->close_cause));
 }
 
@@ -121,7 +122,8 @@ static void perform_one(struct daemon *daemon, const struct action *action) {
     case ACTION_RECORD: journal_record(daemon, &action->record); break;
     case ACTION_HELD: perform_held(daemon, action); break;
     case ACTION_STEPPED:
-        LOG(&daemon->log, LOG_WARNING, "clock_stepped", log_text("by", duration_glance(action->stepped_us, by)),
+        LOG(&daemon->log, LOG_WARNING, "clock_stepped",
+            log_text("by", duration_glance(action->stepped_us, by)),
             log_text("effect", "due instants follow the clock; what was missed becomes one run a task"));
         break;
     case ACTION_STOPPED: daemon->stopping = true; break;
@@ -137,7 +139,8 @@ static void surveyed(struct daemon *daemon, struct session_pool *pool, uint32_t 
     if (count != before)
         LOG(&daemon->log, count ? LOG_WARNING : LOG_INFO, "leftover_sessions", log_text("pool", pool->name),
             log_number("count", count),
-            log_text("effect", count ? "an earlier daemon's sessions still hold that many tokens" : "all tokens are ours"));
+            log_text("effect", count ? "an earlier daemon's sessions still hold that many tokens"
+                                     : "all tokens are ours"));
 }
 
 static void take_session_news(struct daemon *daemon, const struct event *event, struct session *session) {
@@ -155,11 +158,13 @@ static void take_session_news(struct daemon *daemon, const struct event *event, 
         break;
     case EVENT_SURVEYED:
         if (slot)
-            surveyed(daemon, pool, event->surveyed.leftover_count, daemon->core->pools[slot->pool].tokens.leftover);
+            surveyed(daemon, pool, event->surveyed.leftover_count,
+                     daemon->core->pools[slot->pool].tokens.leftover);
         break;
     case EVENT_SESSION_BROKEN:
-        LOG(&daemon->log, daemon->failure->message ? LOG_INFO : LOG_DEBUG, "session_lost", log_text("pool", pool ? pool->name : NULL),
-            log_number("session", event->session.slot + 1), log_text("message", daemon->failure->message));
+        LOG(&daemon->log, daemon->failure->message ? LOG_INFO : LOG_DEBUG, "session_lost",
+            log_text("pool", pool ? pool->name : NULL), log_number("session", event->session.slot + 1),
+            log_text("message", daemon->failure->message));
         session_close(session, "it was lost");
         break;
     case EVENT_SESSION_GONE: forget(daemon, event->session); break;
@@ -231,9 +236,11 @@ void perform_follow(struct daemon *daemon, struct session_pool **fresh) {
     free(fresh);
     daemon->pools = pools;
     daemon->pool_count = core->pool_count;
-    daemon->sessions = resized(daemon->sessions, daemon->session_capacity, core->slot_capacity, sizeof *daemon->sessions);
+    daemon->sessions =
+        resized(daemon->sessions, daemon->session_capacity, core->slot_capacity, sizeof *daemon->sessions);
     daemon->session_capacity = core->slot_capacity;
-    daemon->commands = resized(daemon->commands, daemon->command_capacity, core->run_capacity, sizeof *daemon->commands);
+    daemon->commands =
+        resized(daemon->commands, daemon->command_capacity, core->run_capacity, sizeof *daemon->commands);
     daemon->command_capacity = core->run_capacity;
     free(daemon->simple);
     daemon->simple = resized(NULL, 0, core->task_count, sizeof *daemon->simple);

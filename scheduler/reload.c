@@ -1,6 +1,7 @@
 /*
  * The only place where the core's memory is made: for the first file, and for each one that replaces it.
- * Tasks and pools are matched by name; what is no longer in the file stays on, retired, while something of it runs.
+ * Tasks and pools are matched by name; what is no longer in the file stays on, retired, while something of it
+ * runs.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -244,7 +245,8 @@ static void rename_all(struct core *core, const struct moved *moved) {
 }
 
 void core_reload(struct core *core, struct taskset *set, struct mono now, struct wall wall) {
-    struct moved moved = {zeroed(core->pool_count, sizeof(uint32_t)), zeroed(core->task_count, sizeof(uint32_t))};
+    struct moved moved = {zeroed(core->pool_count, sizeof(uint32_t)),
+                          zeroed(core->task_count, sizeof(uint32_t))};
     core->now = now;
     core->wall = wall;
     reload_pools(core, set, &moved);

@@ -47,7 +47,8 @@ static void queue_leave(struct core *core, struct core_pool *pool, uint32_t slot
     pool->waiting_sql_count -= needs_session(run);
 }
 
-/* Order: arrival, with a head start for priority. The head start is worth a fixed wait, so all get through. */
+/* Order: arrival, with a head start for priority. The head start is worth a fixed wait, so all get through.
+ */
 static void queue_enter(struct core *core, struct core_pool *pool, uint32_t slot) {
     const struct run *run = &core->runs[slot];
     int64_t head_start_us = ((int64_t)run->definition->priority - PRIORITY_NORMAL) * PRIORITY_STEP_US;
@@ -72,7 +73,8 @@ static void tokens_take(struct core *core, struct core_pool *pool, const struct 
     core->active_count++;
     core->tasks[run->task].running_count++;
     core->unweighted_active_count += weight_of(run) == 0;
-    pool->tokens.command += needs_session(run) ? weight_of(run) - 1 : weight_of(run); /* its session is a slot */
+    pool->tokens.command +=
+        needs_session(run) ? weight_of(run) - 1 : weight_of(run); /* its session is a slot */
     if (tokens_held(&pool->tokens) > pool->held_peak)
         pool->held_peak = tokens_held(&pool->tokens);
 }
@@ -99,7 +101,8 @@ static bool is_legal(enum run_state from, enum run_state to) {
     switch (to) {
     case RUN_FREE: return from != RUN_FREE;
     case RUN_HELD: return from == RUN_FREE;
-    case RUN_WAITING: return from == RUN_FREE || from == RUN_HELD || from == RUN_RUNNING; /* the last: unsent */
+    case RUN_WAITING:
+        return from == RUN_FREE || from == RUN_HELD || from == RUN_RUNNING; /* the last: unsent */
     case RUN_RUNNING: return from == RUN_WAITING;
     case RUN_STOPPING: return from == RUN_RUNNING;
     }
@@ -165,7 +168,8 @@ void run_move(struct core *core, uint32_t slot, enum run_state to) {
     }
 }
 
-static struct action *run_action(struct core *core, uint32_t slot, enum action_kind kind, struct actions *actions) {
+static struct action *run_action(struct core *core, uint32_t slot, enum action_kind kind,
+                                 struct actions *actions) {
     struct action *action = actions_add(actions, kind);
     action->run = core_run_handle(core, slot);
     action->task = core->runs[slot].task;

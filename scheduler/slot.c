@@ -1,6 +1,7 @@
 /*
  * The life of a session as the core sees it: a slot that holds one token of its pool from OPENING until GONE.
- * One function moves it and keeps the sum of tokens, the warm list and the deadline that follow from the state.
+ * One function moves it and keeps the sum of tokens, the warm list and the deadline that follow from the
+ * state.
  */
 #include <assert.h>
 
@@ -19,7 +20,8 @@ struct slot *core_slot(const struct core *core, struct handle handle) {
 
 /* A spread of 0..permille of the duration, the same for the same session or attempt on every start. */
 static int64_t jitter(const struct core *core, uint64_t salt, int64_t us, int64_t permille) {
-    uint64_t hash = hash_finish(hash_bytes(hash_bytes(HASH_START, &core->seed, sizeof core->seed), &salt, sizeof salt));
+    uint64_t hash =
+        hash_finish(hash_bytes(hash_bytes(HASH_START, &core->seed, sizeof core->seed), &salt, sizeof salt));
     return (int64_t)hash_below(hash, (uint64_t)(us / 1000 * permille) + 1);
 }
 
@@ -191,7 +193,8 @@ void pool_connect_failed(struct core *core, uint32_t index, enum connect_failure
     pool->failure = failure;
     pool->failure_count++;
     int64_t delay_us = RETRY_US;
-    for (uint32_t i = 1; failure == CONNECT_NEEDS_PERSON && i < pool->failure_count && delay_us < RETRY_MOST_US; i++)
+    for (uint32_t i = 1;
+         failure == CONNECT_NEEDS_PERSON && i < pool->failure_count && delay_us < RETRY_MOST_US; i++)
         delay_us *= 2;
     if (delay_us > RETRY_MOST_US)
         delay_us = RETRY_MOST_US;
@@ -220,9 +223,7 @@ static void slot_deadline(struct core *core, uint32_t index, struct actions *act
         break;
     }
     case SLOT_CHECKING:
-    case SLOT_CLEANING:
-        slot_close(core, index, CLOSE_TIMEOUT, actions);
-        break;
+    case SLOT_CLEANING: slot_close(core, index, CLOSE_TIMEOUT, actions); break;
     case SLOT_CLOSING: /* linger has passed */
         actions_add(actions, ACTION_FORGET)->session = core_slot_handle(core, index);
         slot_move(core, index, SLOT_FREE);

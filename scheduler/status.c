@@ -51,8 +51,9 @@ static void keep_longest(const struct core *core, uint32_t *kept, uint32_t run) 
 }
 
 void status_init(struct status *status, const struct core *core, const struct status_context *context) {
-    *status = (struct status){core, context, none_array(core->run_used), none_array(core->task_count),
-                              none_array(core->pool_count), 4};
+    *status = (struct status){
+        core, context, none_array(core->run_used), none_array(core->task_count), none_array(core->pool_count),
+        4};
     for (uint32_t i = 0; i < core->run_used; i++) {
         const struct run *run = &core->runs[i];
         if (run->state != RUN_RUNNING && run->state != RUN_STOPPING)
@@ -140,12 +141,14 @@ static void note_longest(const struct status *status, uint32_t pool, struct text
 }
 
 static void note_connect(const struct status *status, const struct core_pool *pool, struct text *text) {
-    const char *error = status->context->connect_error_of
-                            ? status->context->connect_error_of(status->context->context, pool->settings->name)
-                            : NULL;
+    const char *error =
+        status->context->connect_error_of
+            ? status->context->connect_error_of(status->context->context, pool->settings->name)
+            : NULL;
     char age[DURATION_TEXT_BYTES], next[DURATION_TEXT_BYTES];
     int64_t until_us = mono_since(pool->next_attempt, status->core->now);
-    text_add(text, "no connection for %s", duration_glance(mono_since(status->core->now, pool->failing_since), age));
+    text_add(text, "no connection for %s",
+             duration_glance(mono_since(status->core->now, pool->failing_since), age));
     if (pool->tokens.opening)
         text_add(text, ", trying now");
     else if (until_us > 0)
@@ -167,20 +170,21 @@ static void note_reason(const struct status *status, const struct run *run, cons
         text_add(text, "too few tokens: needs %" PRId64 ", has %" PRId64, why->threshold, why->number);
         note_longest(status, run->pool, text);
         break;
-    case REASON_OPENING: text_add(text, "opening %" PRId64 " session%s", why->number, why->number == 1 ? "" : "s"); break;
+    case REASON_OPENING:
+        text_add(text, "opening %" PRId64 " session%s", why->number, why->number == 1 ? "" : "s");
+        break;
     case REASON_CHECKING: text_add(text, "asking an idle session whether it still lives"); break;
     case REASON_CLOSING: text_add(text, "closing idle sessions for their tokens"); break;
     case REASON_CONNECT: note_connect(status, pool, text); break;
     case REASON_SURVEY: text_add(text, "asking the server what an earlier daemon left"); break;
     case REASON_LEFTOVER:
-        text_add(text, "an earlier daemon's sessions still hold %" PRId64 " of %" PRId64 " tokens", why->number,
-                 why->threshold);
+        text_add(text, "an earlier daemon's sessions still hold %" PRId64 " of %" PRId64 " tokens",
+                 why->number, why->threshold);
         break;
     case REASON_OWN_RUN: text_add(text, "its own run comes first (overlap = queue)"); break;
     case REASON_CHILDREN:
         text_add(text, "%" PRId64 " of %" PRId64 " commands without tokens run", why->number, why->threshold);
         break;
-    case REASON_BEHIND:
     case REASON_DRAIN: text_add(text, "the daemon is stopping"); break;
     }
 }
@@ -234,9 +238,9 @@ void status_tokens(const struct tokens *tokens, struct text *text) {
         const char *name;
         bool always;
     } parts[] = {
-        {tokens_taken(tokens), "taken", true},      {tokens->warm + tokens->checking, "warm", true},
-        {tokens->opening, "opening", false},        {tokens->closing, "closing", false},
-        {tokens->leftover, "left over", false},     {tokens_free(tokens), "free", true},
+        {tokens_taken(tokens), "taken", true},  {tokens->warm + tokens->checking, "warm", true},
+        {tokens->opening, "opening", false},    {tokens->closing, "closing", false},
+        {tokens->leftover, "left over", false}, {tokens_free(tokens), "free", true},
     };
     uint32_t held = tokens_held(tokens);
     const char *plus = held > tokens->size ? " < " : " = ";
@@ -264,8 +268,8 @@ static void clock_text(const struct status *status, struct wall at, struct text 
 
 static void print_head(const struct status *status, struct text *text) {
     char up[DURATION_TEXT_BYTES];
-    text_add(text, "headgate %s  pid %" PRId64 "  up %s  %s loaded ", status->context->version, status->context->pid,
-             duration_glance(status->context->up_us, up), status->context->path);
+    text_add(text, "headgate %s  pid %" PRId64 "  up %s  %s loaded ", status->context->version,
+             status->context->pid, duration_glance(status->context->up_us, up), status->context->path);
     clock_text(status, status->context->loaded, text);
     text_add(text, "%s\n", status->core->draining ? "  STOPPING" : "");
 }
@@ -286,14 +290,16 @@ static void ms_pair(int64_t p50_us, int64_t p99_us, char *buffer, size_t bytes) 
     char part[2][24];
     const int64_t values[2] = {p50_us, p99_us};
     for (int i = 0; i < 2; i++)
-        snprintf(part[i], sizeof part[i], values[i] < 10 * US_PER_MS ? "%.1f" : "%.0f", (double)values[i] / 1000);
+        snprintf(part[i], sizeof part[i], values[i] < 10 * US_PER_MS ? "%.1f" : "%.0f",
+                 (double)values[i] / 1000);
     snprintf(buffer, bytes, p50_us < 0 ? "-" : "%s/%s", part[0], part[1]);
 }
 
 static void print_last(const struct task_stats *stats, char *buffer, size_t bytes) {
     char took[DURATION_TEXT_BYTES];
     if (stats->any)
-        snprintf(buffer, bytes, "%s %s", outcome_name(stats->last_outcome), duration_glance(stats->last_took_us, took));
+        snprintf(buffer, bytes, "%s %s", outcome_name(stats->last_outcome),
+                 duration_glance(stats->last_took_us, took));
     else
         snprintf(buffer, bytes, "-");
 }
@@ -313,7 +319,8 @@ static void cut_line(struct text *text, size_t start, uint32_t width) {
     text_add(text, "\n");
 }
 
-static void print_row(const struct status *status, const struct status_row *row, uint32_t width, struct text *text) {
+static void print_row(const struct status *status, const struct status_row *row, uint32_t width,
+                      struct text *text) {
     size_t start = text->bytes_count;
     const struct task_stats *stats = &row->task->stats;
     struct text due = {0};
@@ -341,7 +348,8 @@ static void print_waiting(const struct status *status, uint32_t width, struct te
     for (uint32_t i = 0; i < core->task_count; i++) {
         uint32_t run = core->tasks[i].waiting_run;
         if (run != SLOT_NONE)
-            line[count++] = (struct due_entry){((int64_t)core->runs[run].pool << 32) | status->place_of_run[run], i};
+            line[count++] =
+                (struct due_entry){((int64_t)core->runs[run].pool << 32) | status->place_of_run[run], i};
     }
     qsort(line, count, sizeof *line, compare_entries);
     for (uint32_t i = 0; i < count; i++) {
@@ -355,8 +363,9 @@ void status_print(const struct status *status, uint32_t width, struct text *text
     print_head(status, text);
     for (uint32_t i = 0; i < status->core->pool_count; i++)
         print_pool(status, &status->core->pools[i], text);
-    text_add(text, "%-*s  %-8s  %-11s  %-16s %6s %5s %5s %7s  %15s  %15s  %s\n", status->name_width, "task", "state",
-             "due", "last", "ok", "fail", "skip", "merged", "late p50/p99 ms", "took p50/p99 ms", "note");
+    text_add(text, "%-*s  %-8s  %-11s  %-16s %6s %5s %5s %7s  %15s  %15s  %s\n", status->name_width, "task",
+             "state", "due", "last", "ok", "fail", "skip", "merged", "late p50/p99 ms", "took p50/p99 ms",
+             "note");
     print_waiting(status, width, text);
     for (enum task_state state = TASK_RUNNING; state <= TASK_DISABLED; state++) {
         for (uint32_t i = 0; i < status->core->task_count; i++) {

@@ -1,6 +1,6 @@
 /*
- * What every task and pool is doing, and why what waits waits: facts as a value (for JSON and metrics), and the
- * dump that people read. Read from the core at one instant; knows no clock and no time zone of its own.
+ * What every task and pool is doing, and why what waits waits: facts as a value (for JSON and metrics), and
+ * the dump that people read. Read from the core at one instant; knows no clock and no time zone of its own.
  */
 #ifndef SCHEDULER_STATUS_H
 #define SCHEDULER_STATUS_H
@@ -34,14 +34,14 @@ struct status_row {
     const struct run *waiting, *running; /* NULL: none; running: the one that runs longest */
     struct wall due;                     /* of the run shown, or the next; us = 0: never */
     int64_t late_p50_us, late_p99_us, took_p50_us, took_p99_us; /* -1: not known */
-    struct decision why;                 /* of the first in line; reason NONE when nothing waits */
-    uint32_t place;                      /* in line, 1 is the first; 0 when nothing waits */
+    struct decision why; /* of the first in line; reason NONE when nothing waits */
+    uint32_t place;      /* in line, 1 is the first; 0 when nothing waits */
 };
 
 struct status {
     const struct core *core;
     const struct status_context *context;
-    uint32_t *place_of_run;   /* by run slot */
+    uint32_t *place_of_run;    /* by run slot */
     uint32_t *running_of_task; /* by task: run slot or SLOT_NONE */
     uint32_t *longest_of_pool; /* by pool: run slot or SLOT_NONE */
     int name_width;

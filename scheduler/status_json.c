@@ -6,11 +6,10 @@
 
 static const char *reason_name(enum reason_code reason) {
     static const char *const names[] = {
-        [REASON_NONE] = "none",         [REASON_TOKENS] = "tokens",     [REASON_WEIGHT] = "weight",
-        [REASON_OPENING] = "opening",   [REASON_CHECKING] = "checking", [REASON_CLOSING] = "closing",
-        [REASON_CONNECT] = "connect",   [REASON_SURVEY] = "survey",     [REASON_LEFTOVER] = "leftover",
-        [REASON_OWN_RUN] = "own_run",   [REASON_BEHIND] = "behind",     [REASON_CHILDREN] = "children",
-        [REASON_DRAIN] = "drain",
+        [REASON_NONE] = "none",       [REASON_TOKENS] = "tokens",     [REASON_WEIGHT] = "weight",
+        [REASON_OPENING] = "opening", [REASON_CHECKING] = "checking", [REASON_CLOSING] = "closing",
+        [REASON_CONNECT] = "connect", [REASON_SURVEY] = "survey",     [REASON_LEFTOVER] = "leftover",
+        [REASON_OWN_RUN] = "own_run", [REASON_CHILDREN] = "children", [REASON_DRAIN] = "drain",
     };
     return names[reason];
 }
@@ -37,25 +36,28 @@ static json_t *known_json(int64_t us) {
 
 static json_t *tokens_json(const struct tokens *tokens) {
     return json_pack("{si si si si si si si si si}", "size", tokens->size, "limit", tokens->limit, "taken",
-                     tokens_taken(tokens), "warm", tokens->warm + tokens->checking, "opening", tokens->opening,
-                     "closing", tokens->closing, "leftover", tokens->leftover, "free", tokens_free(tokens), "held",
-                     tokens_held(tokens));
+                     tokens_taken(tokens), "warm", tokens->warm + tokens->checking, "opening",
+                     tokens->opening, "closing", tokens->closing, "leftover", tokens->leftover, "free",
+                     tokens_free(tokens), "held", tokens_held(tokens));
 }
 
 static json_t *pool_json(const struct status *status, const struct core_pool *pool) {
-    const char *error = pool->failing && status->context->connect_error_of
-                            ? status->context->connect_error_of(status->context->context, pool->settings->name)
-                            : NULL;
-    return json_pack("{ss so sI si si sb so sb}", "name", pool->settings->name, "tokens", tokens_json(&pool->tokens),
-                     "opened", (json_int_t)pool->opened_count, "peak", pool->held_peak, "waiting", pool->waiting.count,
-                     "connect_failing", pool->failing, "connect_error", text_json(error), "removed", pool->retired);
+    const char *error =
+        pool->failing && status->context->connect_error_of
+            ? status->context->connect_error_of(status->context->context, pool->settings->name)
+            : NULL;
+    return json_pack("{ss so sI si si sb so sb}", "name", pool->settings->name, "tokens",
+                     tokens_json(&pool->tokens), "opened", (json_int_t)pool->opened_count, "peak",
+                     pool->held_peak, "waiting", pool->waiting.count, "connect_failing", pool->failing,
+                     "connect_error", text_json(error), "removed", pool->retired);
 }
 
 static json_t *why_json(const struct status_row *row) {
     if (!row->waiting)
         return json_null();
-    return json_pack("{ss sI sI si}", "reason", reason_name(row->why.reason), "number", (json_int_t)row->why.number,
-                     "threshold", (json_int_t)row->why.threshold, "place", row->place);
+    return json_pack("{ss sI sI si}", "reason", reason_name(row->why.reason), "number",
+                     (json_int_t)row->why.number, "threshold", (json_int_t)row->why.threshold, "place",
+                     row->place);
 }
 
 static json_t *task_json(const struct status *status, uint32_t index) {
@@ -63,16 +65,17 @@ static json_t *task_json(const struct status *status, uint32_t index) {
     const struct task_stats *stats = &row.task->stats;
     struct text note = {0};
     status_note(status, &row, &note);
-    json_t *json = json_pack(
-        "{ss ss ss so so so sI sI sI sI so so so so si so so}", "name", row.task->definition->name, "pool",
-        status->core->pools[row.task->pool].settings->name, "state", task_state_name(row.state), "due",
-        row.due.us ? json_integer(row.due.us) : json_null(), "last",
-        stats->any ? json_string(outcome_name(stats->last_outcome)) : json_null(), "last_took",
-        stats->any ? json_integer(stats->last_took_us) : json_null(), "ok", (json_int_t)stats->ok_count, "failed",
-        (json_int_t)stats->failed_count, "skipped", (json_int_t)stats->skipped_count, "merged",
-        (json_int_t)stats->merged_count, "late_p50", known_json(row.late_p50_us), "late_p99",
-        known_json(row.late_p99_us), "took_p50", known_json(row.took_p50_us), "took_p99", known_json(row.took_p99_us),
-        "running", row.task->running_count, "waiting", why_json(&row), "note", text_json(note.bytes));
+    json_t *json =
+        json_pack("{ss ss ss so so so sI sI sI sI so so so so si so so}", "name", row.task->definition->name,
+                  "pool", status->core->pools[row.task->pool].settings->name, "state",
+                  task_state_name(row.state), "due", row.due.us ? json_integer(row.due.us) : json_null(),
+                  "last", stats->any ? json_string(outcome_name(stats->last_outcome)) : json_null(),
+                  "last_took", stats->any ? json_integer(stats->last_took_us) : json_null(), "ok",
+                  (json_int_t)stats->ok_count, "failed", (json_int_t)stats->failed_count, "skipped",
+                  (json_int_t)stats->skipped_count, "merged", (json_int_t)stats->merged_count, "late_p50",
+                  known_json(row.late_p50_us), "late_p99", known_json(row.late_p99_us), "took_p50",
+                  known_json(row.took_p50_us), "took_p99", known_json(row.took_p99_us), "running",
+                  row.task->running_count, "waiting", why_json(&row), "note", text_json(note.bytes));
     text_finish(&note);
     return json;
 }
@@ -87,8 +90,8 @@ void status_json(const struct status *status, struct text *text) {
     json_t *all = json_pack("{si ss sI sI ss sI sb so so}", "schema", STATUS_JSON_SCHEMA, "version",
                             status->context->version, "pid", (json_int_t)status->context->pid, "up",
                             (json_int_t)status->context->up_us, "file", status->context->path, "loaded",
-                            (json_int_t)status->context->loaded.us, "stopping", core->draining, "pools", pools, "tasks",
-                            tasks);
+                            (json_int_t)status->context->loaded.us, "stopping", core->draining, "pools",
+                            pools, "tasks", tasks);
     char *dumped = json_dumps(all, JSON_COMPACT);
     if (dumped)
         text_add(text, "%s\n", dumped);

@@ -1,6 +1,6 @@
 /*
- * The facts of the dump as JSON. The schema's number grows when a field changes its meaning or goes; new fields do
- * not change it. Durations are microseconds, instants are microseconds since 1970 UTC.
+ * The facts of the dump as JSON. The schema's number grows when a field changes its meaning or goes; new
+ * fields do not change it. Durations are microseconds, instants are microseconds since 1970 UTC.
  */
 #ifndef SCHEDULER_STATUS_JSON_H
 #define SCHEDULER_STATUS_JSON_H

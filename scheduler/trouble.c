@@ -62,7 +62,8 @@ static char *summary_of(const char *outcome, const struct failure *failure, cons
     return text.bytes;
 }
 
-bool trouble_add(struct trouble *trouble, const char *outcome, const struct failure *failure, const char *advice) {
+bool trouble_add(struct trouble *trouble, const char *outcome, const struct failure *failure,
+                 const char *advice) {
     uint64_t signature = signature_of(outcome, failure);
     bool is_new = trouble->failure_count == 0 || signature != trouble->signature;
     trouble->failure_count++;

@@ -1,6 +1,6 @@
 /*
- * The tasks that are in trouble now: what the last failure said, how often in a row, what is worth a line in the
- * log. A task is here from its first failure or skip until its next success.
+ * The tasks that are in trouble now: what the last failure said, how often in a row, what is worth a line in
+ * the log. A task is here from its first failure or skip until its next success.
  */
 #ifndef SCHEDULER_TROUBLE_H
 #define SCHEDULER_TROUBLE_H
@@ -11,7 +11,7 @@
 #include "pool/session.h"
 
 struct trouble {
-    char *task; /* its name */
+    char *task;             /* its name */
     uint64_t failure_count; /* in a row */
     uint64_t signature;     /* of the last failure: what was told of it once is not told again */
     bool skip_told;
@@ -29,8 +29,10 @@ struct trouble *trouble_find(const struct troubles *troubles, const char *task);
 /* The task's, made if need be. */
 struct trouble *trouble_get(struct troubles *troubles, const char *task);
 
-/* Takes in a failure; advice: what to do about it, or NULL. True when it differs from the one before and should be told in full. */
-bool trouble_add(struct trouble *trouble, const char *outcome, const struct failure *failure, const char *advice);
+/* Takes in a failure; advice: what to do about it, or NULL. True when it differs from the one before and
+ * should be told in full. */
+bool trouble_add(struct trouble *trouble, const char *outcome, const struct failure *failure,
+                 const char *advice);
 
 void trouble_clear(struct troubles *troubles, const char *task);
 void troubles_finish(struct troubles *troubles);

@@ -46,8 +46,10 @@ static const struct key daemon_keys[] = {
 static const struct key pool_keys[] = {
     {"conninfo", KEY_TEXT, FIELD(pool_settings, conninfo), "", 0, 0, NULL},
     {"size", KEY_COUNT, FIELD(pool_settings, size), "4", 1, POOL_SIZE_MAX, NULL},
-    {"connect_timeout", KEY_DURATION, FIELD(pool_settings, connect_timeout_us), "10s", US_PER_MS, US_PER_H, NULL},
-    {"statement_timeout", KEY_DURATION, FIELD(pool_settings, statement_timeout_us), "0", 0, 20 * US_PER_DAY, NULL},
+    {"connect_timeout", KEY_DURATION, FIELD(pool_settings, connect_timeout_us), "10s", US_PER_MS, US_PER_H,
+     NULL},
+    {"statement_timeout", KEY_DURATION, FIELD(pool_settings, statement_timeout_us), "0", 0, 20 * US_PER_DAY,
+     NULL},
     {"recycle", KEY_DURATION, FIELD(pool_settings, recycle_us), "30min", US_PER_S, YEARS_10, NULL},
     {"idle", KEY_DURATION, FIELD(pool_settings, idle_us), "5min", US_PER_MS, YEARS_10, NULL},
     {"ping", KEY_DURATION, FIELD(pool_settings, ping_us), "30s", US_PER_MS, YEARS_10, NULL},
@@ -83,8 +85,8 @@ static void read_duration(const struct key *key, const struct inifile_entry *ent
     if (error != DURATION_OK)
         fault_add(faults, entry->line, "%s = '%s' %s", key->name, entry->value, duration_error_text(error));
     else if (us < key->least || us > key->most)
-        fault_add(faults, entry->line, "%s = '%s' is out of bounds; it goes from %s to %s", key->name, entry->value,
-                  duration_format(key->least, least), duration_format(key->most, most));
+        fault_add(faults, entry->line, "%s = '%s' is out of bounds; it goes from %s to %s", key->name,
+                  entry->value, duration_format(key->least, least), duration_format(key->most, most));
     else
         memcpy(field, &us, sizeof us);
 }
@@ -96,8 +98,8 @@ static void read_count(const struct key *key, const struct inifile_entry *entry,
     if (digits == 0 || entry->value[digits])
         fault_add(faults, entry->line, "%s = '%s' is not a whole number", key->name, entry->value);
     else if (number < key->least || number > key->most)
-        fault_add(faults, entry->line, "%s = '%s' is out of bounds; it goes from %" PRId64 " to %" PRId64, key->name,
-                  entry->value, key->least, key->most);
+        fault_add(faults, entry->line, "%s = '%s' is out of bounds; it goes from %" PRId64 " to %" PRId64,
+                  key->name, entry->value, key->least, key->most);
     else
         *(uint32_t *)field = (uint32_t)number;
 }
@@ -149,9 +151,11 @@ static void refuse_unknown_key(const struct key *keys, const struct inifile_sect
             (!near || suggest_distance(entry->key, key->name) < suggest_distance(entry->key, near)))
             near = key->name;
     if (near)
-        fault_add(faults, entry->line, "[%s] has no key '%s'; did you mean '%s'?", section->name, entry->key, near);
+        fault_add(faults, entry->line, "[%s] has no key '%s'; did you mean '%s'?", section->name, entry->key,
+                  near);
     else
-        fault_add(faults, entry->line, "[%s] has no key '%s'; etc/full.ini lists them all", section->name, entry->key);
+        fault_add(faults, entry->line, "[%s] has no key '%s'; etc/full.ini lists them all", section->name,
+                  entry->key);
 }
 
 static const struct inifile_entry *find_entry(const struct inifile_section *section, const char *key) {
@@ -201,7 +205,8 @@ static const char *section_name(const struct reader *reader, const struct inifil
     const char *name = section->name + strlen("task ");
     size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.");
     if (length == 0 || name[length])
-        fault_add(reader->faults, section->line, "the name '%s' may hold letters, digits, '_', '-' and '.' only", name);
+        fault_add(reader->faults, section->line,
+                  "the name '%s' may hold letters, digits, '_', '-' and '.' only", name);
     else if (length > NAME_BYTES_MAX)
         fault_add(reader->faults, section->line, "the name '%s' is %zu bytes; the limit is %d", name, length,
                   NAME_BYTES_MAX);
@@ -214,7 +219,8 @@ static void read_pool(struct reader *reader, const struct inifile_section *secti
     const char *name = section_name(reader, section);
     struct pool_settings *pool = &reader->set->pools[reader->set->pool_count];
     if (name && reader->set->pool_count == POOLS_MAX)
-        fault_add(reader->faults, section->line, "this is pool %d; the limit is %d", POOLS_MAX + 1, POOLS_MAX);
+        fault_add(reader->faults, section->line, "this is pool %d; the limit is %d", POOLS_MAX + 1,
+                  POOLS_MAX);
     else if (name)
         reader->set->pool_count++;
     *pool = (struct pool_settings){.name = name ? name : "", .line = section->line};
@@ -230,14 +236,16 @@ static void refuse_command(struct reader *reader, uint32_t line, enum words_erro
     case WORDS_TRAILING_BACKSLASH: fault_add(reader->faults, line, "command ends in a backslash"); break;
     case WORDS_SHELL_SYNTAX:
         fault_add(reader->faults, line,
-                  "command has an unquoted '%c', which only a shell understands, and there is no shell; quote it, or "
+                  "command has an unquoted '%c', which only a shell understands, and there is no shell; "
+                  "quote it, or "
                   "write /bin/sh -c '...'",
                   *at);
         break;
     }
 }
 
-static void read_work(struct reader *reader, const struct inifile_section *section, struct task_draft *draft) {
+static void read_work(struct reader *reader, const struct inifile_section *section,
+                      struct task_draft *draft) {
     struct task *task = &draft->task;
     int kinds = (draft->sql != NULL) + (draft->sql_file != NULL) + (draft->command != NULL);
     if (kinds != 1) {
@@ -277,14 +285,17 @@ static void refuse_sql_keys(struct reader *reader, const struct inifile_section 
     }
 }
 
-static void read_schedule(struct reader *reader, const struct inifile_section *section, struct task_draft *draft) {
+static void read_schedule(struct reader *reader, const struct inifile_section *section,
+                          struct task_draft *draft) {
     struct schedule *schedule = &draft->task.schedule;
     if (!find_entry(section, "every"))
-        fault_add(reader->faults, section->line, "[%s] has no interval; write every = 15s, say", section->name);
+        fault_add(reader->faults, section->line, "[%s] has no interval; write every = 15s, say",
+                  section->name);
     if (schedule->every_us == 0)
         return;
     if (draft->phase_us >= schedule->every_us)
-        fault_add(reader->faults, line_of(section, "phase"), "phase is not below the interval; it says when within it");
+        fault_add(reader->faults, line_of(section, "phase"),
+                  "phase is not below the interval; it says when within it");
     schedule->phase_us =
         draft->phase_us >= 0 ? draft->phase_us : schedule_default_phase(draft->task.name, schedule->every_us);
 }
@@ -301,19 +312,21 @@ static void read_task(struct reader *reader, const struct inifile_section *secti
     if (draft.pool) {
         draft.task.pool = taskset_find_pool(reader->set, draft.pool);
         if (draft.task.pool == TASKSET_NONE)
-            fault_add(reader->faults, line_of(section, "pool"), "there is no [pool %s] in this file", draft.pool);
+            fault_add(reader->faults, line_of(section, "pool"), "there is no [pool %s] in this file",
+                      draft.pool);
     } else if (reader->set->pool_count == 1) {
         draft.task.pool = 0;
     } else if (reader->set->pool_count > 1) {
-        fault_add(reader->faults, section->line, "[%s] must say which pool it uses; this file has %u", section->name,
-                  reader->set->pool_count);
+        fault_add(reader->faults, section->line, "[%s] must say which pool it uses; this file has %u",
+                  section->name, reader->set->pool_count);
     }
     if (draft.task.pool != TASKSET_NONE && draft.task.tokens > reader->set->pools[draft.task.pool].size)
-        fault_add(reader->faults, line_of(section, "tokens"), "tokens = %u is more than [pool %s] has (size = %u)",
-                  draft.task.tokens, reader->set->pools[draft.task.pool].name,
-                  reader->set->pools[draft.task.pool].size);
+        fault_add(reader->faults, line_of(section, "tokens"),
+                  "tokens = %u is more than [pool %s] has (size = %u)", draft.task.tokens,
+                  reader->set->pools[draft.task.pool].name, reader->set->pools[draft.task.pool].size);
     if (reader->set->task_count == TASKS_MAX)
-        fault_add(reader->faults, section->line, "this is task %d; the limit is %d", TASKS_MAX + 1, TASKS_MAX);
+        fault_add(reader->faults, section->line, "this is task %d; the limit is %d", TASKS_MAX + 1,
+                  TASKS_MAX);
     else
         reader->set->tasks[reader->set->task_count++] = draft.task;
 }
@@ -357,14 +370,17 @@ struct taskset *config_read(const char *text, size_t text_bytes, config_file_rea
     struct reader reader = {set, faults, read_file, context};
     read_sections(&reader, &file);
     if (faults->count == 0 && set->pool_count == 0)
-        fault_add(faults, 0, "there is no [pool NAME]; it says which database, and how many sessions at most");
+        fault_add(faults, 0,
+                  "there is no [pool NAME]; it says which database, and how many sessions at most");
     if (faults->count == 0 && set->task_count == 0)
         fault_add(faults, 0, "there is no [task NAME]; nothing would ever run");
     return set;
 }
 
 static const struct key *keys_of(const char *section_kind) {
-    return strcmp(section_kind, "headgate") == 0 ? daemon_keys : strcmp(section_kind, "pool") == 0 ? pool_keys : task_keys;
+    return strcmp(section_kind, "headgate") == 0 ? daemon_keys
+           : strcmp(section_kind, "pool") == 0   ? pool_keys
+                                                 : task_keys;
 }
 
 const char *config_key_name(const char *section_kind, size_t index) {

@@ -1,6 +1,7 @@
 /*
- * From sections, keys and values to a validated taskset. One table per section says of each key its name, what
- * it takes, its default and its bounds; etc/full.ini shows the same to people, and a test holds them together.
+ * From sections, keys and values to a validated taskset. One table per section says of each key its name,
+ * what it takes, its default and its bounds; etc/full.ini shows the same to people, and a test holds them
+ * together.
  */
 #ifndef TASKS_CONFIG_H
 #define TASKS_CONFIG_H
@@ -22,7 +23,8 @@ typedef const char *config_file_reader(void *context, const char *path, uint32_t
 struct taskset *config_read(const char *text, size_t text_bytes, config_file_reader *read_file, void *context,
                             struct faults *faults);
 
-/* The keys of a section kind ("headgate", "pool", "task"), for the test of etc/full.ini. NULL past the end. */
+/* The keys of a section kind ("headgate", "pool", "task"), for the test of etc/full.ini. NULL past the end.
+ */
 const char *config_key_name(const char *section_kind, size_t index);
 
 /* The default as it would be written in a file; "" where there is none. */

@@ -97,7 +97,8 @@ const char *duration_format(int64_t us, char buffer[static DURATION_TEXT_BYTES])
         int64_t count = us / units[i].us;
         if (count == 0 || strcmp(units[i].name, "m") == 0)
             continue;
-        used += (size_t)snprintf(buffer + used, DURATION_TEXT_BYTES - used, "%" PRId64 "%s", count, units[i].name);
+        used += (size_t)snprintf(buffer + used, DURATION_TEXT_BYTES - used, "%" PRId64 "%s", count,
+                                 units[i].name);
         us -= count * units[i].us;
     }
     if (used == 0)

@@ -1,6 +1,7 @@
 /*
  * One hash for all that must come out the same on every start: a task's default phase, jitter, socket names.
- * FNV-1a, 64 bits (Fowler, Noll, Vo), with a finisher (splitmix64's) because FNV's high bits are poor for short keys.
+ * FNV-1a, 64 bits (Fowler, Noll, Vo), with a finisher (splitmix64's) because FNV's high bits are poor for
+ * short keys.
  */
 #ifndef TASKS_HASH_H
 #define TASKS_HASH_H

@@ -1,7 +1,7 @@
 /*
  * inih asks for one line at a time. Each line is judged before inih gets it; a refused line is replaced by an
- * empty one, so that what inih then sees it can read without loss. inih calls the handler for a line before it
- * asks for the next, which is how a key gets its line number.
+ * empty one, so that what inih then sees it can read without loss. inih calls the handler for a line before
+ * it asks for the next, which is how a key gets its line number.
  */
 #include "tasks/inifile.h"
 
@@ -127,11 +127,13 @@ static bool judge_continuation(struct reading *r, const char *at, const char *en
     if (r->skipping)
         return false;
     if (!r->key_open)
-        fault_add(r->faults, r->line, "indented, but there is no value to continue; keys start in the first column");
-    else if (is_comment(at))
         fault_add(r->faults, r->line,
-                  "an indented '%c' line would be cut from the value of '%s'; comments start in the first column",
-                  *at, open_key(r));
+                  "indented, but there is no value to continue; keys start in the first column");
+    else if (is_comment(at))
+        fault_add(
+            r->faults, r->line,
+            "an indented '%c' line would be cut from the value of '%s'; comments start in the first column",
+            *at, open_key(r));
     else if (looks_like_section(at, end))
         fault_add(r->faults, r->line,
                   "an indented section would continue the value of '%s'; sections start in the first column",
@@ -180,7 +182,8 @@ static bool judge_key(struct reading *r, const char *at, const char *end) {
     else if (key_bytes == 0)
         fault_add(r->faults, r->line, "there is no key before the '='");
     else if (key_bytes > INIFILE_NAME_BYTES_MAX)
-        fault_add(r->faults, r->line, "the key is %zu bytes; the limit is %d", key_bytes, INIFILE_NAME_BYTES_MAX);
+        fault_add(r->faults, r->line, "the key is %zu bytes; the limit is %d", key_bytes,
+                  INIFILE_NAME_BYTES_MAX);
     else if (r->section_count == 0)
         fault_add(r->faults, r->line, "'%.*s' stands before the first section", (int)key_bytes, at);
     else {
@@ -191,28 +194,42 @@ static bool judge_key(struct reading *r, const char *at, const char *end) {
     return false;
 }
 
+/* A line that is refused before it is judged: what hangs on it must neither be missed nor fall to what stood
+ * before. */
+static bool refuse_line(struct reading *r, const char *at, bool continues) {
+    if (continues)
+        return false;
+    if (*at == '[')
+        section_open(r, "", 0);
+    entry_close(r);
+    r->section_faulty = true;
+    r->skipping = true;
+    return false;
+}
+
 static bool judge_line(struct reading *r, const char *line, const char *end) {
     const char *at = skip_blanks(line, end);
+    if (at == end)
+        return true;
+    bool comment = is_comment(at) && (at == line || !(r->key_open || r->skipping));
+    bool continues = at > line && !comment;
     if (memchr(line, '\0', (size_t)(end - line))) {
         fault_add(r->faults, r->line, "holds a NUL byte; this is not a text file");
-        return false;
+        return refuse_line(r, at, continues || comment);
     }
-    if (at == end || (is_comment(at) && at == line))
-        return true;
-    bool continues = at > line && (r->key_open || r->skipping || !is_comment(at));
-    if (is_comment(at) && !continues)
+    if (comment)
         return true;
     if (end - line > INIFILE_LINE_BYTES_MAX) {
-        fault_add(r->faults, r->line, "is %zu bytes long and the limit is %d; continue the value on an indented line",
+        fault_add(r->faults, r->line,
+                  "is %zu bytes long and the limit is %d; continue the value on an indented line",
                   (size_t)(end - line), INIFILE_LINE_BYTES_MAX);
-        if (!continues)
-            r->skipping = true;
-        return false;
+        return refuse_line(r, at, continues);
     }
     if (has_inline_comment(line, end)) {
-        fault_add(r->faults, r->line,
-                  "a blank before ';' starts a comment here and would cut the value; write ';' without the blank");
-        return false;
+        fault_add(
+            r->faults, r->line,
+            "a blank before ';' starts a comment here and would cut the value; write ';' without the blank");
+        return refuse_line(r, at, continues);
     }
     if (continues)
         return judge_continuation(r, at, end);
@@ -251,7 +268,8 @@ static int take_value(void *user, const char *section, const char *name, const c
             (struct inifile_entry){arena_text(r->arena, name, strlen(name)), "", r->line};
         r->key_open = true;
     } else if (r->value.bytes_count) {
-        for (uint32_t line = r->value_line; line < r->line; line++) /* inih drops blank lines; a text needs them */
+        for (uint32_t line = r->value_line; line < r->line;
+             line++) /* inih drops blank lines; a text needs them */
             text_add_bytes(&r->value, "\n", 1);
     }
     r->value_line = r->line;
@@ -260,7 +278,8 @@ static int take_value(void *user, const char *section, const char *name, const c
 }
 
 static int compare_sections(const void *a, const void *b) {
-    const struct inifile_section *x = *(struct inifile_section *const *)a, *y = *(struct inifile_section *const *)b;
+    const struct inifile_section *x = *(struct inifile_section *const *)a,
+                                 *y = *(struct inifile_section *const *)b;
     int order = strcmp(x->name, y->name);
     return order ? order : (x->line > y->line) - (x->line < y->line);
 }

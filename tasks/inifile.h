@@ -1,7 +1,7 @@
 /*
  * The only room that knows inih. Turns a text into sections, keys and values, each with its line, and refuses
- * whatever inih r55 would cut, merge or drop without a word: long lines, long names, inline comments, empty and
- * duplicate sections, NUL, indented lines that continue nothing or would be cut as comments.
+ * whatever inih r55 would cut, merge or drop without a word: long lines, long names, inline comments, empty
+ * and duplicate sections, NUL, indented lines that continue nothing or would be cut as comments.
  */
 #ifndef TASKS_INIFILE_H
 #define TASKS_INIFILE_H

@@ -17,7 +17,8 @@ struct schedule {
 /* The first due instant strictly after. */
 struct wall schedule_next_after(const struct schedule *schedule, struct wall after);
 
-/* How many due instants lie in first..until, both included, where first is one of them. 0 when until < first. */
+/* How many due instants lie in first..until, both included, where first is one of them. 0 when until < first.
+ */
 int64_t schedule_count(const struct schedule *schedule, struct wall first, struct wall until);
 
 /* A phase from the task's name: tasks of one interval are spread, and fall the same on every start. */

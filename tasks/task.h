@@ -65,10 +65,10 @@ struct daemon_settings {
     int64_t drain_timeout_us;
 };
 
-#define NAME_BYTES_MAX  40 /* of a task or pool */
-#define TASKS_MAX       1000000
-#define POOLS_MAX       64
-#define POOL_SIZE_MAX   1000
-#define SQL_BYTES_MAX   (4 * 1024 * 1024)
+#define NAME_BYTES_MAX 40 /* of a task or pool */
+#define TASKS_MAX      1000000
+#define POOLS_MAX      64
+#define POOL_SIZE_MAX  1000
+#define SQL_BYTES_MAX  (4 * 1024 * 1024)
 
 #endif

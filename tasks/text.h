@@ -14,7 +14,8 @@ struct text {
 };
 
 void text_add(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3), nonnull));
-void text_addv(struct text *text, const char *format, va_list arguments) __attribute__((format(printf, 2, 0), nonnull(1, 2)));
+void text_addv(struct text *text, const char *format, va_list arguments)
+    __attribute__((format(printf, 2, 0), nonnull(1, 2)));
 void text_add_bytes(struct text *text, const char *bytes, size_t bytes_count);
 
 /* Keeps the memory, forgets the content. */

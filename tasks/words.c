@@ -3,8 +3,8 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define BLANKS      " \t\r\n"
-#define SHELL_ONLY  "|&;<>()$`*?[]{}~!#"
+#define BLANKS     " \t\r\n"
+#define SHELL_ONLY "|&;<>()$`*?[]{}~!#"
 
 struct scan {
     const char *at;

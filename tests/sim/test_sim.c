@@ -1,7 +1,8 @@
 /*
- * The shipping core under virtual time: hundreds of random files in random worlds, each twice with equal traces.
- * After every step the sums must be right; at the end every occurrence must be in exactly one record, and once the
- * faults are over nobody may wait for long. A failure prints its seed: run `test_sim SEED` to see it again.
+ * The shipping core under virtual time: hundreds of random files in random worlds, each twice with equal
+ * traces. After every step the sums must be right; at the end every occurrence must be in exactly one record,
+ * and once the faults are over nobody may wait for long. A failure prints its seed: run `test_sim SEED` to
+ * see it again.
  */
 #include <assert.h>
 #include <inttypes.h>
@@ -25,7 +26,7 @@ struct ledger {
     char name[16];
     struct range {
         int64_t first, last, count;
-    } *ranges;
+    } * ranges;
     uint32_t count, capacity;
     int64_t every_us;
 };
@@ -71,9 +72,11 @@ static void add_task(struct world *world, struct text *ini, uint32_t i, uint32_t
     uint32_t most = command ? size + 1 : 2;
     uint32_t tokens = world_random(world, most) + !command;
     uint32_t every_ms = 20 + world_random(world, world_random(world, 2) ? 500 : 20000);
-    text_add(ini, "[task t%u]\nevery = %ums\n%s\n", i, every_ms, command ? "command = true" : "sql = SELECT 1");
+    text_add(ini, "[task t%u]\nevery = %ums\n%s\n", i, every_ms,
+             command ? "command = true" : "sql = SELECT 1");
     text_add(ini, "pool = p%u\ntokens = %u\npriority = %s\noverlap = %s\n", world_random(world, pools),
-             tokens > size ? size : tokens, priorities[world_random(world, 3)], overlaps[world_random(world, 3)]);
+             tokens > size ? size : tokens, priorities[world_random(world, 3)],
+             overlaps[world_random(world, 3)]);
     text_add(ini, "timeout = %ums\n", 100 + world_random(world, 5000));
 }
 
@@ -82,8 +85,11 @@ static void random_file(struct world *world, struct text *ini) {
     uint32_t size = 1 + world_random(world, 8);
     text_add(ini, "[headgate]\ndrain_timeout = 2s\n");
     for (uint32_t i = 0; i < pools; i++)
-        text_add(ini, "[pool p%u]\nsize = %u\nidle = %us\nrecycle = %us\nping = %us\nlinger = 5s\nconnect_timeout = 3s\n", i,
-                 size, 1 + world_random(world, 20), 5 + world_random(world, 60), 1 + world_random(world, 10));
+        text_add(ini,
+                 "[pool p%u]\nsize = %u\nidle = %us\nrecycle = %us\nping = %us\nlinger = 5s\nconnect_timeout "
+                 "= 3s\n",
+                 i, size, 1 + world_random(world, 20), 5 + world_random(world, 60),
+                 1 + world_random(world, 10));
     for (uint32_t i = 0; i < tasks; i++)
         add_task(world, ini, i, pools, size);
 }
@@ -147,8 +153,9 @@ static void check_pool(const struct story *story, uint32_t index) {
         weights += run->definition->tokens;
         heaviest = run->definition->tokens > heaviest ? run->definition->tokens : heaviest;
     }
-    if (counted.opening != tokens->opening || counted.warm != tokens->warm || counted.checking != tokens->checking ||
-        counted.busy != tokens->busy || counted.closing != tokens->closing || counted.command != tokens->command)
+    if (counted.opening != tokens->opening || counted.warm != tokens->warm ||
+        counted.checking != tokens->checking || counted.busy != tokens->busy ||
+        counted.closing != tokens->closing || counted.command != tokens->command)
         fail_pool(story, pool, "the sum of tokens is not what sessions and runs hold");
     if (!story->reloaded && tokens_held(tokens) > tokens->size)
         fail_pool(story, pool, "more tokens are held than the pool has");
@@ -166,7 +173,8 @@ static void check_step(const struct story *story) {
 static void check_waits(const struct story *story) {
     const struct core *core = story->world.core;
     for (uint32_t i = 0; i < core->run_used; i++)
-        if ((core->runs[i].state == RUN_WAITING || core->runs[i].state == RUN_HELD) && mono_since(core->now, core->runs[i].due) > LONGEST_WAIT_US)
+        if ((core->runs[i].state == RUN_WAITING || core->runs[i].state == RUN_HELD) &&
+            mono_since(core->now, core->runs[i].due) > LONGEST_WAIT_US)
             fail_dump(story, "a run waits for ever");
 }
 
@@ -209,7 +217,8 @@ static void check_ledger(const struct story *story, struct ledger *ledger) {
         if ((range->last - range->first) / ledger->every_us + 1 != range->count)
             fail(story, "a record's count is not what its range holds");
         if (i > 0 && range->first != ledger->ranges[i - 1].last + ledger->every_us)
-            fail(story, range->first > ledger->ranges[i - 1].last ? "an occurrence is missing" : "one is answered twice");
+            fail(story, range->first > ledger->ranges[i - 1].last ? "an occurrence is missing"
+                                                                  : "one is answered twice");
     }
 }
 

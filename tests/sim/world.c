@@ -120,10 +120,12 @@ static void break_session(struct world *world, struct handle handle) {
 
 static void start_run(struct world *world, const struct action *action) {
     const struct run *run = core_run(world->core, action->run);
-    struct model_session *session = run->definition->work == WORK_SQL ? model_of(world, action->session) : NULL;
+    struct model_session *session =
+        run->definition->work == WORK_SQL ? model_of(world, action->session) : NULL;
     world->runs[action->run.slot] = (struct model_run){action->run.generation, false};
     if (session && (session->broken || happens(world, world->faults.run_unsent))) {
-        happen_in(world, 0, (struct event){.kind = EVENT_RUN_UNSENT, .run = action->run, .session = action->session});
+        happen_in(world, 0,
+                  (struct event){.kind = EVENT_RUN_UNSENT, .run = action->run, .session = action->session});
         break_session(world, action->session);
         return;
     }
@@ -136,7 +138,8 @@ static void start_run(struct world *world, const struct action *action) {
         return;
     }
     bool fails = happens(world, world->faults.run_fails);
-    run_ends(world, some_time(world, 50000), action->run, action->session, fails ? OUTCOME_FAILED : OUTCOME_OK);
+    run_ends(world, some_time(world, 50000), action->run, action->session,
+             fails ? OUTCOME_FAILED : OUTCOME_OK);
 }
 
 static void stop_run(struct world *world, const struct action *action) {
@@ -161,7 +164,7 @@ static void answer(struct world *world, const struct action *action) {
 /* --- actions --- */
 
 static void remember(struct world *world, const struct action *action) {
-    const uint64_t facts[] = {(uint64_t)world->now_us, action->kind,         action->session.slot,
+    const uint64_t facts[] = {(uint64_t)world->now_us, action->kind,           action->session.slot,
                               action->run.slot,        action->run.generation, action->task};
     world->trace = hash_bytes(world->trace, facts, sizeof facts);
 }

@@ -1,6 +1,7 @@
 /*
- * A world for the core: virtual time, a model of a database with a limited number of slots, and faults. It carries
- * out the core's actions as the daemon would, and answers with events. All randomness comes from the seed.
+ * A world for the core: virtual time, a model of a database with a limited number of slots, and faults. It
+ * carries out the core's actions as the daemon would, and answers with events. All randomness comes from the
+ * seed.
  */
 #ifndef TESTS_SIM_WORLD_H
 #define TESTS_SIM_WORLD_H
@@ -9,7 +10,8 @@
 
 /* How bad the world is, in per mille of the chances there are. */
 struct faults_mix {
-    uint32_t connect_fails, connect_hangs, session_breaks, run_fails, run_hangs, run_unsent, never_gone, answer_hangs;
+    uint32_t connect_fails, connect_hangs, session_breaks, run_fails, run_hangs, run_unsent, never_gone,
+        answer_hangs;
     int64_t outage_every_us, outage_us; /* 0: none */
 };
 

@@ -27,7 +27,7 @@ static const struct row rows[] = {
      {VERDICT_WAIT, 0, REASON_CONNECT}},
     {"not surveyed, all closing", POOL(OF_4(.closing = 4), .surveyed = false), SQL(1),
      {VERDICT_WAIT, 0, REASON_SURVEY}},
-    {"left over holds all, nobody asks", POOL(OF_4(.leftover = 4)), SQL(1), {VERDICT_OPEN, 1, REASON_OPENING, 1}},
+    {"left over holds all, nobody asks", POOL(OF_4(.leftover = 4), .survey_due = true), SQL(1), {VERDICT_OPEN, 1, REASON_OPENING, 1}},
     {"left over holds all", POOL(OF_4(.leftover = 4, .checking = 1), .any_session = true), COMMAND(1),
      {VERDICT_WAIT, 0, REASON_LEFTOVER, 4, 4}},
     /* SQL and sessions */

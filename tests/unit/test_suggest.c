@@ -10,7 +10,7 @@ static void suggest_distance_counts_edits(void **state) {
     } rows[] = {
         {"", "", 0},          {"size", "size", 0},     {"size", "sizes", 1},       {"size", "sze", 1},
         {"size", "sise", 1},  {"size", "siez", 1},     {"", "size", 4},            {"size", "", 4},
-        {"every", "eveyr", 1}, {"kitten", "sitting", 3}, {"idle", "timeout", 7},
+        {"every", "eveyr", 1}, {"kitten", "sitting", 3}, {"idle", "timeout", 6},
         {X50 X10 "xxx", "x", 62}, {X50 X10 "xxxx", "x", 63},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
