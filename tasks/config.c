@@ -248,6 +248,8 @@ static void read_work(struct reader *reader, const struct inifile_section *secti
                       struct task_draft *draft) {
     struct task *task = &draft->task;
     int kinds = (draft->sql != NULL) + (draft->sql_file != NULL) + (draft->command != NULL);
+    if (kinds == 0 && section->incomplete)
+        return;
     if (kinds != 1) {
         fault_add(reader->faults, section->line,
                   kinds ? "[%s] has more than one of sql, sql_file and command; keep one"
@@ -288,7 +290,7 @@ static void refuse_sql_keys(struct reader *reader, const struct inifile_section 
 static void read_schedule(struct reader *reader, const struct inifile_section *section,
                           struct task_draft *draft) {
     struct schedule *schedule = &draft->task.schedule;
-    if (!find_entry(section, "every"))
+    if (!find_entry(section, "every") && !section->incomplete)
         fault_add(reader->faults, section->line, "[%s] has no interval; write every = 15s, say",
                   section->name);
     if (schedule->every_us == 0)

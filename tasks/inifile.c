@@ -79,6 +79,7 @@ static void section_close(struct reading *r) {
     if (r->entry_count)
         memcpy(section->entries, r->entries, r->entry_count * sizeof *section->entries);
     section->entry_count = r->entry_count;
+    section->incomplete = r->section_faulty;
     r->entry_count = 0;
 }
 

@@ -6,6 +6,7 @@
 #ifndef TASKS_INIFILE_H
 #define TASKS_INIFILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,6 +24,7 @@ struct inifile_section {
     uint32_t line;
     struct inifile_entry *entries;
     uint32_t entry_count;
+    bool incomplete; /* a line of it was refused: what seems missing may stand there */
 };
 
 struct inifile {
@@ -35,7 +37,7 @@ struct inifile {
 
 /*
  * Always fills *ret with what could be read; what could not is in faults. Everything in *ret is owned by the
- * arena. Duplicate keys are a fault and the first one is kept.
+ * arena. Duplicate keys are a fault.
  */
 void inifile_read(const char *text, size_t text_bytes, struct arena *arena, struct faults *faults,
                   struct inifile *ret);
