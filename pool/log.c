@@ -47,23 +47,37 @@ static void add_time(struct text *line) {
     text_add(line, "%s.%03ldZ", date, now.tv_nsec / 1000000);
 }
 
+static int is_plain(const char *value) {
+    for (const char *at = value; *at; at++)
+        if ((unsigned char)*at <= ' ' || (unsigned char)*at >= 0x7f || strchr("\"\\=", *at))
+            return 0;
+    return *value != '\0';
+}
+
+/* One line of valid UTF-8, whatever a server or a child said. */
+static void add_quoted(struct text *line, const char *value) {
+    while (*value) {
+        size_t length = text_utf8_length(value);
+        if (*value == '\n')
+            text_add_bytes(line, "\\n", 2);
+        else if (length == 0 || (unsigned char)*value < ' ' || *value == 0x7f)
+            text_add_bytes(line, length == 0 ? "?" : " ", 1);
+        else {
+            if (*value == '"' || *value == '\\')
+                text_add_bytes(line, "\\", 1);
+            text_add_bytes(line, value, length);
+        }
+        value += length ? length : 1;
+    }
+}
+
 static void add_value(struct text *line, const char *value) {
-    if (*value && !strpbrk(value, " \"\\=\t\r\n")) {
+    if (is_plain(value)) {
         text_add(line, "%s", value);
         return;
     }
     text_add_bytes(line, "\"", 1);
-    for (; *value; value++) {
-        if (*value == '\n')
-            text_add_bytes(line, "\\n", 2);
-        else if ((unsigned char)*value < ' ')
-            text_add_bytes(line, " ", 1);
-        else {
-            if (*value == '"' || *value == '\\')
-                text_add_bytes(line, "\\", 1);
-            text_add_bytes(line, value, 1);
-        }
-    }
+    add_quoted(line, value);
     text_add_bytes(line, "\"", 1);
 }
 

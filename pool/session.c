@@ -258,13 +258,17 @@ static void read_idle(struct session *session) {
 static void on_socket(uv_poll_t *poll, int status, int events) {
     struct session *session = poll->data;
     (void)events;
-    if (status < 0 && session->state != SESSION_CONNECTING) {
-        session_break(session, uv_strerror(status));
-        return;
-    }
+    bool stopped =
+        status < 0; /* what is wrong, libpq tells better; it may also hold the server's last words */
+    if (stopped)
+        session->poll_events = 0;
     switch (session->state) {
     case SESSION_CONNECTING: connect_more(session); break;
-    case SESSION_IDLE: read_idle(session); break;
+    case SESSION_IDLE:
+        read_idle(session);
+        if (stopped && !session->broken)
+            session_watch(session, UV_READABLE);
+        break;
     case SESSION_WORKING: read_and_flush(session); break;
     case SESSION_ADDRESS:
     case SESSION_LINGERING: assert(!"a socket without a connection was watched"); break;

@@ -14,8 +14,8 @@
 
 #include "tasks/hash.h"
 
-#define CLIENTS_MAX     16
-#define CLIENT_LIFE_MS  30000
+#define CLIENTS_MAX     256
+#define CLIENT_LIFE_MS  10000
 #define REQUEST_BYTES   256
 #define RUNTIME_FOLDER  "/run/headgate"
 #define FALLBACK_FOLDER "/tmp"
@@ -26,6 +26,7 @@ struct control {
     control_handler *handler;
     void *context;
     int lock_fd;
+    bool bound; /* the socket at the path is ours */
     char *path, *lock_path;
     int client_count;
     struct client *clients;
@@ -80,12 +81,27 @@ static bool is_still_there(int fd, const char *path) {
            held.st_ino == found.st_ino;
 }
 
+/* What a daemon writes into its lock; anything else is somebody's file. */
+static bool holds_only_a_pid(int fd) {
+    char content[32];
+    ssize_t count = pread(fd, content, sizeof content, 0);
+    for (ssize_t i = 0; i < count; i++)
+        if (content[i] < '0' || content[i] > '9')
+            return false;
+    return count >= 0 && count < (ssize_t)sizeof content;
+}
+
 /* The file may be removed between open and lock, by a daemon that just stopped: then once more. */
 static int take_lock(const char *path, struct text *error) {
     for (int attempt = 0; attempt < 10; attempt++) {
         int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
         if (fd < 0) {
             text_add(error, "cannot make %s: %s", path, strerror(errno));
+            return -1;
+        }
+        if (!holds_only_a_pid(fd)) {
+            text_add(error, "%s is there and is not a lock of headgate's; give control another path", path);
+            close(fd);
             return -1;
         }
         if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
@@ -175,6 +191,13 @@ static void on_request(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffe
     }
 }
 
+static struct client *oldest_client(const struct control *control) {
+    struct client *client = control->clients;
+    while (client->next)
+        client = client->next;
+    return client;
+}
+
 static void on_connection(uv_stream_t *listener, int status) {
     struct control *control = listener->data;
     if (status < 0)
@@ -192,10 +215,12 @@ static void on_connection(uv_stream_t *listener, int status) {
         client->next->previous = client;
     control->clients = client;
     control->client_count++;
-    if (uv_accept(listener, (uv_stream_t *)&client->pipe) != 0 || control->client_count > CLIENTS_MAX) {
+    if (uv_accept(listener, (uv_stream_t *)&client->pipe) != 0) {
         client_close(client);
         return;
     }
+    if (control->client_count > CLIENTS_MAX) /* the one that has been here longest makes room */
+        client_close(oldest_client(control));
     uv_timer_start(&client->life, on_life_over, CLIENT_LIFE_MS, 0);
     uv_read_start((uv_stream_t *)&client->pipe, on_allocate, on_request);
 }
@@ -206,10 +231,16 @@ static bool listen_on(struct control *control, struct text *error) {
     struct sockaddr_un address;
     if (!address_of(control->path, &address, error))
         return false;
+    struct stat found;
+    if (lstat(control->path, &found) == 0 && !S_ISSOCK(found.st_mode)) {
+        text_add(error, "%s is there and is not a socket; give control another path", control->path);
+        return false;
+    }
     unlink(control->path); /* ours by the lock; left by a daemon that was killed */
     mode_t before = umask(0177);
     int failed = uv_pipe_bind(&control->listener, control->path);
     umask(before);
+    control->bound = !failed;
     if (!failed)
         failed = uv_listen((uv_stream_t *)&control->listener, CLIENTS_MAX, on_connection);
     if (failed)
@@ -255,7 +286,8 @@ void control_close(struct control *control) {
         return;
     while (control->clients)
         client_close(control->clients);
-    unlink(control->path);
+    if (control->bound)
+        unlink(control->path);
     unlink(control->lock_path); /* while it is held: whoever opened it meanwhile sees that it is gone */
     close(control->lock_fd);
     uv_close((uv_handle_t *)&control->listener, on_listener_closed);

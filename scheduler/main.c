@@ -242,7 +242,17 @@ static int help(void) {
     return 0;
 }
 
+/* Started with closed stdio, the next files opened would take its place. */
+static void open_stdio(void) {
+    int fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO)
+        fd = open("/dev/null", O_RDWR);
+    if (fd >= 0)
+        close(fd);
+}
+
 int main(int argc, char **argv) {
+    open_stdio();
     if (argc < 2)
         return wrong_usage(NULL, "what shall it do?");
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)

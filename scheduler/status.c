@@ -305,9 +305,12 @@ static void print_last(const struct task_stats *stats, char *buffer, size_t byte
 }
 
 static void cut_line(struct text *text, size_t start, uint32_t width) {
-    for (size_t i = start; i < text->bytes_count; i++)
-        if ((unsigned char)text->bytes[i] < ' ')
-            text->bytes[i] = ' ';
+    for (size_t i = start; i < text->bytes_count;) { /* one line of valid UTF-8 */
+        size_t length = text_utf8_length(text->bytes + i);
+        if (length == 0 || (unsigned char)text->bytes[i] < ' ' || text->bytes[i] == 0x7f)
+            text->bytes[i] = length == 0 ? '?' : ' ';
+        i += length ? length : 1;
+    }
     if (width && text->bytes_count - start > width) {
         size_t cut = start + width;
         while (cut > start && ((unsigned char)text->bytes[cut] & 0xC0) == 0x80) /* not within a character */

@@ -46,6 +46,20 @@ void text_add(struct text *text, const char *format, ...) {
     va_end(arguments);
 }
 
+size_t text_utf8_length(const char *at) {
+    const unsigned char *byte = (const unsigned char *)at;
+    size_t length = *byte < 0x80   ? 1
+                    : *byte < 0xC2 ? 0
+                    : *byte < 0xE0 ? 2
+                    : *byte < 0xF0 ? 3
+                    : *byte < 0xF5 ? 4
+                                   : 0;
+    for (size_t i = 1; i < length; i++)
+        if ((byte[i] & 0xC0) != 0x80)
+            return 0;
+    return length;
+}
+
 void text_clear(struct text *text) {
     text->bytes_count = 0;
     if (text->bytes)
