@@ -137,9 +137,16 @@ static void write_text(const char *path, const char *format, va_list arguments) 
     fclose(file);
 }
 
+static struct {
+    char directories[16][128];
+    pid_t pids[16];
+    int directory_count, pid_count;
+} left;
+
 void ini_write(struct process *process, const char *format, ...) {
-    char directory[128];
-    make_directory(directory, sizeof directory);
+    assert_true(left.directory_count < 16);
+    char *directory = left.directories[left.directory_count++];
+    make_directory(directory, sizeof left.directories[0]);
     snprintf(process->ini, sizeof process->ini, "%s/t.ini", directory);
     snprintf(process->log, sizeof process->log, "%s/log", directory);
     process->pid = 0;
@@ -170,7 +177,13 @@ void daemon_start(struct process *process) {
         execl(environment("HEADGATE"), "headgate", "run", process->ini, (char *)NULL);
         _exit(127);
     }
-    WAIT_UNTIL(process, has_ended(process) || shell(NULL, "headgate status %s", process->ini) == 0);
+    assert_true(left.pid_count < 16);
+    left.pids[left.pid_count++] = process->pid;
+    bool ended = false;
+    WAIT_UNTIL(process, (ended = has_ended(process)) || shell(NULL, "headgate status %s", process->ini) == 0);
+    left.pid_count -= ended;
+    if (ended)
+        wait_failed(process, "the daemon starts", __FILE__, __LINE__);
 }
 
 int daemon_end(struct process *process, int signal) {
@@ -183,8 +196,22 @@ int daemon_end(struct process *process, int signal) {
             wait_failed(process, "the daemon ends", __FILE__, __LINE__);
         }
     }
+    for (int i = 0; i < left.pid_count; i++)
+        if (left.pids[i] == process->pid)
+            left.pids[i] = left.pids[--left.pid_count];
     process->pid = 0;
     return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+}
+
+int tidy(void **state) {
+    (void)state;
+    for (; left.pid_count; left.pid_count--) {
+        kill(left.pids[left.pid_count - 1], SIGKILL);
+        waitpid(left.pids[left.pid_count - 1], NULL, 0);
+    }
+    for (; left.directory_count; left.directory_count--)
+        shell(NULL, "rm -r %s", left.directories[left.directory_count - 1]);
+    return 0;
 }
 
 long daemon_log_count(const struct process *process, const char *text) {

@@ -48,6 +48,9 @@ void daemon_start(struct process *process);
 int daemon_end(struct process *process, int signal);
 long daemon_log_count(const struct process *process, const char *text);
 
+/* A teardown: what a failed test left running is killed, and the directories of ini_write() are removed. */
+int tidy(void **state);
+
 /* Runs a shell command line, `headgate` being the built one; the exit code; output in a static buffer. */
 int shell(const char **ret_output, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -69,33 +69,30 @@ static void commands_timeout_ends_the_whole_group(void **state) {
     (void)state;
     struct process process;
     ini_write(&process, "[pool p]\nconninfo = %s\n"
-                        "[task stubborn]\nevery = 1h\nphase = 0\ntimeout = 200ms\ncommand = sh -c 'trap \"\" TERM; sleep 1000 & while :; do sleep 0.1; done'\n"
-                        "[task kind]\nevery = 300ms\ntimeout = 100ms\ncommand = sleep 1001\n", conninfo);
-    ini_rewrite(&process, "[pool p]\nconninfo = %s\n"
-                          "[task stubborn]\nevery = 500ms\ntimeout = 200ms\ncommand = sh -c 'trap \"\" TERM; sleep 1000 & while :; do sleep 0.1; done'\n"
-                          "[task kind]\nevery = 300ms\ntimeout = 100ms\ncommand = sleep 1001\n", conninfo);
+                        "[task stubborn]\nevery = 500ms\ntimeout = 200ms\ncommand = sh -c 'trap \"\" TERM; sleep 1000.%d & while :; do sleep 0.1; done'\n"
+                        "[task kind]\nevery = 300ms\ntimeout = 100ms\ncommand = sleep 1001.%d\n", conninfo, getpid(), getpid());
     daemon_start(&process);
     WAIT_UNTIL(&process, task_number(&process, "kind", "failed") >= 2 && task_number(&process, "stubborn", "failed") >= 1);
     assert_string_equal(task_text(&process, "kind", "last"), "timeout");
     assert_string_equal(task_text(&process, "stubborn", "last"), "timeout");
     assert_true(task_number(&process, "stubborn", "last_took") > 5000000); /* TERM, 5 s, KILL */
-    kill(process.pid, SIGTERM);
+    kill(process.pid, SIGINT);
     assert_int_equal(daemon_end(&process, SIGTERM), 0);
-    assert_int_equal(shell(NULL, "! cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' ' | grep -q 'sleep 100[01]'"), 0);
+    assert_int_equal(shell(NULL, "! cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' ' | grep -q 'sleep 100[01].%d'", getpid()), 0);
 }
 
 static void commands_grandchild_does_not_hold_the_run(void **state) {
     (void)state;
     struct process process;
     const char *output;
-    ini_write(&process, "[pool p]\nconninfo = %s\n[task parent]\nevery = 200ms\ncommand = sh -c 'sleep 1002 & echo started'\n"
-                        "[task escapes]\nevery = 200ms\ncommand = sh -c 'setsid sleep 3 & echo started'\n", conninfo);
+    ini_write(&process, "[pool p]\nconninfo = %s\n[task parent]\nevery = 200ms\ncommand = sh -c 'sleep 1002.%d & echo started'\n"
+                        "[task escapes]\nevery = 200ms\ncommand = sh -c 'setsid sleep 3 & echo started'\n", conninfo, getpid());
     daemon_start(&process);
     WAIT_UNTIL(&process, task_number(&process, "parent", "ok") >= 3 && task_number(&process, "escapes", "ok") >= 3);
     shell(&output, "cat /proc/[0-9]*/stat 2>/dev/null | awk '$4 == %d && $3 == \"Z\"' | wc -l", (int)process.pid);
     assert_string_equal(output, "0\n");
     assert_int_equal(daemon_end(&process, SIGTERM), 0);
-    assert_int_equal(shell(NULL, "! cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' ' | grep -q 'sleep 100[2]'"), 0);
+    assert_int_equal(shell(NULL, "! cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' ' | grep -q 'sleep 100[2].%d'", getpid()), 0);
 }
 
 static void commands_weight_is_taken_from_warm_sessions(void **state) {

@@ -70,7 +70,7 @@ static void failures_killed_backend_leaves_the_run_unknown(void **state) {
     assert_int_equal(daemon_log_count(&process, "event=unknown task=slow"), 1);
     long ok = task_number(&process, "beat", "ok");
     WAIT_UNTIL(&process, task_number(&process, "beat", "ok") > ok + 5);
-    kill(process.pid, SIGTERM);
+    kill(process.pid, SIGINT);
     assert_int_equal(daemon_end(&process, SIGTERM), 0);
 }
 
@@ -207,7 +207,7 @@ static void failures_leftovers_of_a_killed_daemon_are_counted(void **state) {
                           task_number(&process, "a", "ok") >= 3));
     assert_true(most <= 4); /* the one that asks may be one too many */
     assert_int_equal(pool_tokens(&process, "p", "leftover"), 0);
-    kill(process.pid, SIGTERM);
+    kill(process.pid, SIGINT);
     assert_int_equal(daemon_end(&process, SIGTERM), 0);
 }
 

@@ -241,6 +241,43 @@ static void operating_two_pools_are_two_databases(void **state) {
     assert_int_equal(daemon_end(&process, SIGTERM), 0);
 }
 
+static void operating_control_never_replaces_a_file(void **state) {
+    (void)state;
+    struct process process;
+    const char *output;
+    ini_write(&process, "[headgate]\ncontrol = %s/precious\n[pool p]\nconninfo = %s\n[task t]\nevery = 1s\nsql = SELECT 1\n", server.directory, conninfo);
+    shell(NULL, "echo gold > %s/precious", server.directory);
+    assert_int_equal(shell(&output, "headgate run %s", process.ini), 1);
+    assert_non_null(strstr(output, "is not a socket"));
+    assert_int_equal(shell(NULL, "cd %s && grep -q gold precious && mv precious precious.lock", server.directory), 0);
+    assert_int_equal(shell(&output, "headgate run %s", process.ini), 1);
+    assert_non_null(strstr(output, "is not a lock"));
+    assert_int_equal(shell(NULL, "cd %s && grep -q gold precious.lock && rm precious.lock", server.directory), 0);
+}
+
+static void operating_many_askers_are_all_answered(void **state) {
+    (void)state;
+    struct process process;
+    const char *output;
+    ini_write(&process, "[pool p]\nconninfo = %s\n[task t]\nevery = 1s\nsql = SELECT 1\n", conninfo);
+    daemon_start(&process);
+    shell(&output, "for i in $(seq 100); do { headgate status %s | grep -c '^pool p'; } & done; wait", process.ini);
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(strncmp(output + 2 * i, "1\n", 2), 0);
+    assert_int_equal(daemon_end(&process, SIGTERM), 0);
+}
+
+static void operating_closed_stdio_is_survived(void **state) {
+    (void)state;
+    struct process process;
+    ini_write(&process, "[headgate]\nlog_level = debug\n[pool p]\nconninfo = %s\n[task t]\nevery = 100ms\ncommand = echo hello\n[task s]\nevery = 100ms\nsql = SELECT 1\n", conninfo);
+    shell(NULL, "\"$HEADGATE\" run %s 0<&- 1>&- 2>&- & echo $! > %s.pid", process.ini, process.ini);
+    WAIT_UNTIL(&process, task_number(&process, "t", "ok") >= 3 && task_number(&process, "s", "ok") >= 3);
+    assert_int_equal(task_number(&process, "t", "failed"), 0);
+    assert_int_equal(shell(NULL, "kill $(cat %s.pid)", process.ini), 0);
+    WAIT_UNTIL(NULL, shell(NULL, "headgate status %s", process.ini) == 1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(operating_check_tells_every_fault_with_its_line),
@@ -255,6 +292,9 @@ int main(void) {
         cmocka_unit_test(operating_overlap_is_skipped_queued_or_allowed),
         cmocka_unit_test(operating_stalled_daemon_answers_with_one_run),
         cmocka_unit_test(operating_two_pools_are_two_databases),
+        cmocka_unit_test(operating_control_never_replaces_a_file),
+        cmocka_unit_test(operating_many_askers_are_all_answered),
+        cmocka_unit_test(operating_closed_stdio_is_survived),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }
