@@ -380,15 +380,29 @@ static bool take_next(struct session *session) {
     return usable;
 }
 
-bool script_read(struct session *session) {
-    PGconn *conn = session->conn;
+static bool consume(PGconn *conn) {
     bool usable = PQconsumeInput(conn) == 1;
     for (int i = 0; usable && i < 2 && PQsslInUse(conn);
          i++) /* what TLS holds back does not show on the socket */
         usable = PQconsumeInput(conn) == 1;
+    return usable;
+}
+
+/* The socket is read only when libpq has nothing complete left: read faster than it is used up, its buffer
+ * would grow with the result, and be moved as a whole at every reading. */
+bool script_read(struct session *session) {
+    PGconn *conn = session->conn;
     struct script *script = &session->script;
-    for (int i = 0; i < RESULTS_PER_TURN && script->at < script->count && !PQisBusy(conn); i++)
+    bool usable = true, consumed = false;
+    for (int i = 0; i < RESULTS_PER_TURN && script->at < script->count; i++) {
+        if (PQisBusy(conn) && !consumed) {
+            consumed = true;
+            usable = consume(conn);
+        }
+        if (PQisBusy(conn))
+            break;
         if (!take_next(session) || session->broken)
             return false;
+    }
     return usable && PQstatus(conn) == CONNECTION_OK;
 }
