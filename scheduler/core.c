@@ -119,6 +119,7 @@ static void on_drain(struct core *core) {
     core->draining = true;
     core->drain_deadline = mono_add(core->now, core->set->daemon.drain_timeout_us);
     core->sweep_run = core->sweep_slot = 0;
+    slot_hurry_closing(core);
     for (uint32_t task = 0; task < core->task_count; task++)
         due_remove(&core->due, task);
 }

@@ -44,6 +44,7 @@ void slot_open(struct core *core, uint32_t pool, struct actions *actions);
 void slot_close(struct core *core, uint32_t slot, enum close_cause cause, struct actions *actions);
 void slot_fall_idle(struct core *core, uint32_t slot,
                     struct actions *actions); /* warm, or closed if not wanted */
+void slot_hurry_closing(struct core *core); /* the drain has begun */
 bool slot_is_unwanted(const struct core *core, uint32_t slot, enum close_cause *ret_cause);
 bool slot_expire(struct core *core, struct actions *actions);
 void pool_connect_failed(struct core *core, uint32_t pool, enum connect_failure failure);

@@ -67,6 +67,11 @@ static int64_t recycle_at(const struct core *core, const struct slot *slot, uint
     return us_add(slot->opened.us, recycle_us - jitter(core, salt, recycle_us, 100));
 }
 
+/* A daemon that stops does not wait long for a server that says nothing. */
+static int64_t slot_linger_us(const struct core *core, const struct pool_settings *pool) {
+    return core->draining && pool->linger_us > STOP_GRACE_US ? STOP_GRACE_US : pool->linger_us;
+}
+
 static int64_t deadline_of(const struct core *core, uint32_t index) {
     const struct slot *slot = &core->slots[index];
     const struct pool_settings *pool = core->pools[slot->pool].settings;
@@ -81,7 +86,7 @@ static int64_t deadline_of(const struct core *core, uint32_t index) {
         return idle < recycle ? idle : recycle;
     case SLOT_CHECKING:
     case SLOT_CLEANING: return us_add(core->now.us, ANSWER_WAIT_US);
-    case SLOT_CLOSING: return us_add(core->now.us, pool->linger_us);
+    case SLOT_CLOSING: return us_add(core->now.us, slot_linger_us(core, pool));
     }
     return INSTANT_MAX;
 }
@@ -158,6 +163,12 @@ void slot_close(struct core *core, uint32_t index, enum close_cause cause, struc
     action->session = core_slot_handle(core, index);
     action->pool = core->slots[index].pool;
     action->close_cause = cause;
+}
+
+void slot_hurry_closing(struct core *core) {
+    for (uint32_t i = 0; i < core->slot_used; i++)
+        if (core->slots[i].state == SLOT_CLOSING)
+            due_set(&core->slot_deadlines, i, deadline_of(core, i));
 }
 
 bool slot_is_unwanted(const struct core *core, uint32_t index, enum close_cause *ret_cause) {

@@ -34,20 +34,24 @@ static void end_well(struct process *process) {
     assert_int_equal(query_number(conninfo, COUNT_OURS), 0);
 }
 
+/* A backend that has these to drop takes its time to end. */
+static const char temporary[] = "DO $$ BEGIN FOR i IN 1..100 LOOP EXECUTE 'CREATE TEMP TABLE t' || i || ' (x int PRIMARY KEY)';"
+                                " END LOOP; END $$; COMMIT; SELECT pg_sleep(60)";
+
 static void budget_cancelled_runs_give_back_sessions_before_others_open(void **state) {
     (void)state;
     struct process process;
     ini_write(&process,
               "[pool p]\nconninfo = %s\nsize = 2\n"
-              "[task late]\nevery = 100ms\ntimeout = 100ms\nsql = SELECT pg_sleep(60)\n"
+              "[task late]\nevery = 100ms\ntimeout = 500ms\ntransaction = off\nsql =\n    %s\n"
               "[task copy]\nevery = 100ms\nsql = COPY done TO STDOUT\n"
               "[task beat]\nevery = 100ms\nsql = SELECT 1\n",
-              conninfo);
+              conninfo, temporary);
     sampler_start(&sampler, conninfo, COUNT_OURS);
     daemon_start(&process);
-    WAIT_UNTIL(&process, task_number(&process, "late", "failed") >= 20 && task_number(&process, "copy", "failed") >= 20 &&
+    WAIT_UNTIL(&process, task_number(&process, "late", "failed") >= 10 && task_number(&process, "copy", "failed") >= 20 &&
                              task_number(&process, "beat", "ok") >= 20);
-    assert_true(pool_number(&process, "p", "opened") >= 40); /* each cancel and each COPY costs a session */
+    assert_true(pool_number(&process, "p", "opened") >= 30); /* each cancel and each COPY costs a session */
     end_well(&process);
     assert_int_equal(sampler_stop(&sampler), 2);
     assert_true(sampler_count(&sampler) > 100);

@@ -161,7 +161,7 @@ static void sessions_hostile_texts_leave_others_on_time(void **state) {
               "    DO $$ BEGIN FOR i IN 1..1000000 LOOP RAISE NOTICE 'notice %%', i; END LOOP; END $$\n"
               "[task slow]\nevery = 1h\nphase = %lds\nsql =\n"
               "    SELECT 1; DO $$ BEGIN RAISE NOTICE 'x'; END $$; SELECT pg_sleep(60)\n"
-              "[task rows]\nevery = 1h\nphase = %lds\nsql = SELECT i, repeat('x', 100) FROM generate_series(1, 3000000) i\n",
+              "[task rows]\nevery = 1h\nphase = %lds\nsql = SELECT i, repeat('x', 200) FROM generate_series(1, 3000000) i\n",
               conninfo, query_number(conninfo, "SELECT (extract(epoch FROM now())::bigint + 3) % 3600"),
               query_number(conninfo, "SELECT (extract(epoch FROM now())::bigint + 2) % 3600"),
               query_number(conninfo, "SELECT (extract(epoch FROM now())::bigint + 3) % 3600"));
