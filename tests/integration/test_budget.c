@@ -144,8 +144,8 @@ static void budget_commands_and_sessions_share_the_tokens(void **state) {
     struct process process;
     ini_write(&process,
               "[pool p]\nconninfo = %s\nsize = 4\n"
-              "[task a]\nevery = 100ms\nsql = SELECT pg_sleep(0.05)\n[task b]\nevery = 100ms\nsql = SELECT pg_sleep(0.05)\n"
-              "[task c]\nevery = 100ms\nsql = SELECT pg_sleep(0.05)\n[task d]\nevery = 100ms\nsql = SELECT pg_sleep(0.05)\n"
+              "[task a]\nevery = 100ms\nphase = 0s\nsql = SELECT pg_sleep(0.05)\n[task b]\nevery = 100ms\nphase = 0s\nsql = SELECT pg_sleep(0.05)\n"
+              "[task c]\nevery = 100ms\nphase = 0s\nsql = SELECT pg_sleep(0.05)\n[task d]\nevery = 100ms\nphase = 0s\nsql = SELECT pg_sleep(0.05)\n"
               "[task heavy]\nevery = 500ms\ntokens = 3\n"
               "command = sh -c 'for i in 1 2 3; do psql -Xqc \"SELECT pg_sleep(0.2)\" >/dev/null & done; wait; sleep 0.1'\n",
               conninfo);
