@@ -11,12 +11,17 @@
 enum action_kind {
     ACTION_OPEN,    /* connect a session */
     ACTION_CHECK,   /* ask a session that sat long whether it still lives */
-    ACTION_SURVEY,  /* ask on this session what an earlier daemon left */
+    ACTION_SAMPLE,  /* look at the database on this session */
+    ACTION_CLEAN,   /* verify and clean a session whose runs were said to leave nothing behind */
     ACTION_CLOSE,   /* close a session; answer with SESSION_GONE */
     ACTION_FORGET,  /* linger has passed: its token is free although nobody saw its backend go */
-    ACTION_START,   /* start a run, on a session if it is SQL */
+    ACTION_START,   /* start a run, on a session if it is SQL; there it may be behind others */
     ACTION_CANCEL,  /* ask a run to stop: cancel request, TERM */
     ACTION_ABORT,   /* end a run that did not stop: close its session, KILL */
+    ACTION_YIELDED, /* a run was asked to stop because others wait for it; it is not spent and waits again */
+    ACTION_BREACH,  /* a task said to leave nothing behind did; from now on its session is cleaned */
+    ACTION_HEAVIER, /* a command has more sessions than its weight says: number */
+    ACTION_GATE,    /* the pool's limit or gate changed its state */
     ACTION_RECORD,  /* a run ended, or occurrences were skipped: for log and statistics */
     ACTION_HELD,    /* a run has held its token longer than leak_warning */
     ACTION_STEPPED, /* the wall clock was set, or the machine slept */
@@ -27,6 +32,8 @@ enum close_cause {
     CLOSE_IDLE,
     CLOSE_RECYCLE,
     CLOSE_ROOM,      /* a command or a smaller size needs the token */
+    CLOSE_GATE,      /* the application needs the slot */
+    CLOSE_LIMIT,     /* the limit went down */
     CLOSE_TIMEOUT,   /* it did not answer in time */
     CLOSE_CANCELLED, /* a cancel may still be under way to it */
     CLOSE_CONNINFO,  /* a reload changed how to connect */
@@ -65,6 +72,7 @@ struct action {
         struct record record;
         int64_t stepped_us;
         int64_t held_us;
+        uint32_t number; /* HEAVIER: sessions; BREACH: tasks that are suspected, 0: this one was proved */
     };
 };
 

@@ -5,81 +5,123 @@ static struct decision wait_for(enum reason_code reason, int64_t number, int64_t
 }
 
 static struct decision act_then_wait(enum verdict verdict, uint32_t session_count, enum reason_code reason,
-                                     int64_t number) {
-    return (struct decision){verdict, session_count, reason, number, 0};
+                                     int64_t number, int64_t threshold) {
+    return (struct decision){verdict, session_count, reason, number, threshold};
 }
 
 static uint32_t least(uint32_t a, uint32_t b) {
     return a < b ? a : b;
 }
 
-/* Before anything is granted, and while something is left, one session asks what an earlier daemon left
- * behind. */
-static struct decision before_survey(const struct supply *supply) {
-    const struct tokens *tokens = &supply->tokens;
-    bool room =
-        tokens_held(tokens) - tokens->leftover < tokens->size; /* what is left over must not keep it out */
-    if (!supply->any_session && supply->may_connect && room)
-        return act_then_wait(VERDICT_OPEN, 1, REASON_OPENING, 1);
-    return supply->failing ? wait_for(REASON_CONNECT, 0, 0) : wait_for(REASON_SURVEY, 0, 0);
+static uint32_t sessions_of(const struct tokens *tokens) {
+    return tokens->opening + tokens->warm + tokens->checking + tokens->busy;
 }
 
-/* Nothing is free: say who has it, and free what is only warm. `wanted` tokens are needed, `spare` may be
- * closed. */
+/* The pool's only session: past limit and reserve, and its own attempt is the look at the database. */
+static struct decision open_floor(const struct supply *supply) {
+    const struct tokens *tokens = &supply->tokens;
+    if (!supply->may_connect)
+        return wait_for(REASON_CONNECT, 0, 0);
+    if (supply->free_slots < 1)
+        return wait_for(REASON_FULL, supply->free_slots, 1);
+    if (tokens_held(tokens) - tokens->leftover >= tokens->size)
+        return tokens->closing ? wait_for(REASON_CLOSING, tokens->closing, 0)
+                               : wait_for(REASON_TOKENS, tokens_taken(tokens), tokens->size);
+    return act_then_wait(VERDICT_OPEN, 1, supply->failing ? REASON_CONNECT : REASON_OPENING, 1, 0);
+}
+
+/* How many more tokens may be held in all; when less than `asked`, *ret_why says what stands against it. */
+static uint32_t growth(const struct supply *supply, uint32_t asked, struct decision *ret_why) {
+    const struct tokens *tokens = &supply->tokens;
+    uint32_t held = tokens_held(tokens), taken = tokens_taken(tokens);
+    uint32_t top = taken == 0 ? tokens->size : tokens->limit; /* what is heavier than the limit runs alone */
+    uint32_t room = top > held ? top - held : 0;
+    uint32_t slots = supply->gate_slots > 0 ? (uint32_t)supply->gate_slots : 0;
+    if (slots < asked && slots < room)
+        *ret_why = wait_for(REASON_HEADROOM, supply->gate_slots, asked);
+    else if (tokens->closing)
+        *ret_why = wait_for(REASON_CLOSING, tokens->closing, 0);
+    else if (tokens->leftover)
+        *ret_why = wait_for(REASON_LEFTOVER, tokens->leftover, tokens->size);
+    else if (taken < tokens->limit && tokens->opening)
+        *ret_why = wait_for(REASON_OPENING, tokens->opening, 0);
+    else if (asked > 1 && taken < tokens->limit)
+        *ret_why = wait_for(REASON_WEIGHT, tokens->limit - taken, asked);
+    else
+        *ret_why =
+            wait_for(tokens->limit < tokens->size ? REASON_LIMIT : REASON_TOKENS, taken, tokens->limit);
+    return least(room, slots);
+}
+
+/* Growing needs a fresh sample. True when it may be done now; otherwise *ret_decision says what comes first.
+ */
+static bool may_grow(const struct supply *supply, struct decision *ret_decision) {
+    if (supply->fresh || supply->trickle)
+        return true;
+    *ret_decision = supply->tokens.warm ? act_then_wait(VERDICT_SAMPLE, 1, REASON_SAMPLE, 0, 0)
+                    : supply->tokens.checking || supply->tokens.opening ? wait_for(REASON_SAMPLE, 0, 0)
+                                                                        : wait_for(REASON_STALE, 0, 0);
+    return false;
+}
+
+/* `wanted` tokens, of which the `spare` warm sessions can give some: close as many as that takes. */
 static struct decision make_room(const struct supply *supply, uint32_t wanted, uint32_t spare) {
     const struct tokens *tokens = &supply->tokens;
-    uint32_t coming = tokens_free(tokens) + tokens->closing;
-    if (wanted > coming && spare > 0)
-        return act_then_wait(VERDICT_CLOSE, least(wanted - coming, spare), REASON_CLOSING, tokens->closing);
-    if (tokens->closing)
-        return wait_for(REASON_CLOSING, tokens->closing, 0);
-    if (tokens->leftover)
-        return wait_for(REASON_LEFTOVER, tokens->leftover, tokens->size);
-    if (tokens->opening)
-        return wait_for(REASON_OPENING, tokens->opening, 0);
-    return wait_for(REASON_TOKENS, tokens_taken(tokens), tokens->limit);
+    struct decision why;
+    uint32_t coming = growth(supply, wanted, &why) + tokens->closing;
+    if (wanted > coming && wanted - coming <= spare)
+        return act_then_wait(VERDICT_CLOSE, wanted - coming, REASON_CLOSING, tokens->closing, 0);
+    return why;
 }
 
-static struct decision decide_command(const struct supply *supply, uint32_t weight) {
+static struct decision decide_heavy(const struct supply *supply, const struct demand *demand) {
     const struct tokens *tokens = &supply->tokens;
-    if (supply->failing) { /* the database has no room, or is not there; one attempt at a time finds out */
-        if (supply->may_connect && tokens_free(tokens))
-            return act_then_wait(VERDICT_OPEN, 1, REASON_CONNECT, 1);
-        return supply->may_connect && tokens->warm ? make_room(supply, 1, tokens->warm)
-                                                   : wait_for(REASON_CONNECT, 0, 0);
-    }
-    if (tokens_free(tokens) >= weight)
-        return (struct decision){.verdict = VERDICT_START};
-    return make_room(supply, weight, tokens->warm);
-}
-
-static struct decision decide_sql(const struct supply *supply, uint32_t weight) {
-    const struct tokens *tokens = &supply->tokens;
-    uint32_t beside = weight - 1; /* tokens for what the statement opens by itself */
-    if (tokens->warm > 0) {
-        if (tokens_free(tokens) < beside)
-            return make_room(supply, beside, tokens->warm - 1);
-        if (!supply->warm_is_stale)
-            return (struct decision){.verdict = VERDICT_START};
-        return tokens->checking < supply->waiting_sql_count
-                   ? act_then_wait(VERDICT_CHECK, 1, REASON_CHECKING, 1)
-                   : wait_for(REASON_CHECKING, tokens->checking, 0);
-    }
-    uint32_t wanted = beside ? 1 : supply->waiting_sql_count;
-    uint32_t coming = tokens->opening + tokens->checking;
-    uint32_t missing = wanted > coming ? wanted - coming : 0;
-    uint32_t openable = least(missing, tokens_free(tokens));
-    if (supply->failing)
-        openable = least(openable, 1);
-    if (openable && supply->may_connect)
-        return act_then_wait(VERDICT_OPEN, openable, REASON_OPENING, tokens->opening + openable);
-    if (supply->failing && tokens_free(tokens))
+    uint32_t beside =
+        demand->weight - demand->needs_session; /* its own session is there, or is opened first */
+    uint32_t spare = tokens->warm - (demand->needs_session && tokens->warm > 0);
+    struct decision why;
+    if (supply->failing && !supply->may_connect)
         return wait_for(REASON_CONNECT, 0, 0);
-    if (tokens->checking)
-        return wait_for(REASON_CHECKING, tokens->checking, 0);
-    if (tokens->opening)
-        return wait_for(REASON_OPENING, tokens->opening, 0);
-    return make_room(supply, 1, 0);
+    if (demand->needs_session && tokens->warm == 0)
+        beside++;
+    if (beside > 0 && !may_grow(supply, &why))
+        return why;
+    if (beside > growth(supply, beside, &why))
+        return make_room(supply, beside, spare);
+    if (!demand->needs_session)
+        return (struct decision){.verdict = VERDICT_START};
+    if (tokens->warm > 0)
+        return supply->warm_is_stale ? act_then_wait(VERDICT_CHECK, 1, REASON_CHECKING, 1, 0)
+                                     : (struct decision){.verdict = VERDICT_START};
+    if (tokens->opening + tokens->checking > 0)
+        return wait_for(tokens->checking ? REASON_CHECKING : REASON_OPENING,
+                        tokens->opening + tokens->checking, 0);
+    return act_then_wait(VERDICT_OPEN, 1, REASON_OPENING, 1, 0);
+}
+
+static struct decision decide_light(const struct supply *supply) {
+    const struct tokens *tokens = &supply->tokens;
+    uint32_t sessions = sessions_of(tokens);
+    struct decision why;
+    if (tokens->warm > 0 && supply->warm_is_stale)
+        return tokens->checking < supply->wanted_count
+                   ? act_then_wait(VERDICT_CHECK, 1, REASON_CHECKING, 1, 0)
+                   : wait_for(REASON_CHECKING, tokens->checking, 0);
+    if (tokens->warm > 0)
+        return (struct decision){.verdict = VERDICT_START};
+    if (sessions >= supply->wanted_count)
+        return tokens->checking  ? wait_for(REASON_CHECKING, tokens->checking, 0)
+               : tokens->opening ? wait_for(REASON_OPENING, tokens->opening, 0)
+                                 : wait_for(REASON_SHARING, sessions, supply->wanted_count);
+    if (supply->failing && !supply->may_connect)
+        return wait_for(REASON_CONNECT, 0, 0);
+    if (!may_grow(supply, &why))
+        return why;
+    uint32_t missing = supply->wanted_count - sessions;
+    uint32_t openable = least(supply->fresh && !supply->failing ? missing : 1, growth(supply, 1, &why));
+    if (openable)
+        return act_then_wait(VERDICT_OPEN, openable, REASON_OPENING, tokens->opening + openable, 0);
+    return tokens->checking ? wait_for(REASON_CHECKING, tokens->checking, 0) : why;
 }
 
 struct decision admission_decide(const struct supply *supply, const struct demand *demand) {
@@ -87,12 +129,13 @@ struct decision admission_decide(const struct supply *supply, const struct deman
     uint32_t taken = tokens_taken(tokens);
     if (supply->draining)
         return wait_for(REASON_DRAIN, 0, 0);
-    if (!supply->surveyed || (tokens->leftover && !supply->any_session && supply->survey_due))
-        return before_survey(supply);
+    bool blind = supply->failing || !supply->fresh;
+    if (sessions_of(tokens) == 0 && (demand->needs_session || blind))
+        return open_floor(supply);
     if (taken > 0 && taken + demand->weight > tokens->limit)
         return demand->weight > 1 && taken < tokens->limit
                    ? wait_for(REASON_WEIGHT, tokens->limit - taken, demand->weight)
-                   : wait_for(REASON_TOKENS, taken, tokens->limit);
-    return demand->needs_session ? decide_sql(supply, demand->weight)
-                                 : decide_command(supply, demand->weight);
+                   : wait_for(tokens->limit < tokens->size ? REASON_LIMIT : REASON_TOKENS, taken,
+                              tokens->limit);
+    return demand->weight == 1 && demand->needs_session ? decide_light(supply) : decide_heavy(supply, demand);
 }

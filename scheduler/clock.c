@@ -3,6 +3,7 @@
  * process, a machine that slept, a clock set forward) becomes one run that answers all it missed.
  */
 #include "scheduler/core_parts.h"
+#include "scheduler/gate.h"
 
 /* Reading two clocks takes a while, and they are slewed alike: only a real step is larger. */
 #define STEP_LEAST_US (500 * US_PER_MS)
@@ -11,8 +12,17 @@ static bool is_armed(const struct core *core, uint32_t task) {
     return due_has(&core->due, task);
 }
 
+static int64_t interval_of(const struct core *core, uint32_t index) {
+    const struct schedule *schedule = &core->tasks[index].definition->schedule;
+    if (schedule->every_most_us == schedule->every_us)
+        return schedule->every_us;
+    return schedule_interval_us(schedule,
+                                gate_pressure_permille(core, &core->pools[core->tasks[index].pool]));
+}
+
 static void wait_for(struct core *core, uint32_t task, struct wall due) {
     core->tasks[task].due = due;
+    core->tasks[task].interval_us = interval_of(core, task);
     due_set(&core->due, task, us_add(core->now.us, due.us - core->wall.us));
 }
 
@@ -28,7 +38,7 @@ void clock_arm(struct core *core, uint32_t task) {
 static void rearm(struct core *core, uint32_t task) {
     const struct schedule *schedule = &core->tasks[task].definition->schedule;
     struct wall due = core->tasks[task].due;
-    if (due.us - core->wall.us > 2 * schedule->every_us)
+    if (due.us - core->wall.us > 2 * schedule->every_most_us)
         due = schedule_next_after(schedule, core->wall);
     wait_for(core, task, due);
 }
@@ -71,10 +81,19 @@ static void run_for(struct core *core, uint32_t task, const struct occurrences *
     run_move(core, slot, state);
 }
 
+/* A run that waits a second time may have missed occurrences that were skipped while it ran: then it answers
+ * only its own. */
+static bool may_join(const struct core *core, const struct core_task *task) {
+    if (task->waiting_run == SLOT_NONE)
+        return false;
+    const struct run *run = &core->runs[task->waiting_run];
+    return run->occurrence_count == 0 || run->due_last.us == task->last_due.us;
+}
+
 static void answer(struct core *core, uint32_t index, const struct occurrences *due,
                    struct actions *actions) {
     struct core_task *task = &core->tasks[index];
-    if (task->waiting_run != SLOT_NONE) {
+    if (may_join(core, task)) {
         struct run *run = &core->runs[task->waiting_run];
         if (run->occurrence_count == 0) { /* a triggered run: it answers what becomes due while it waits */
             run->due_first = due->first;
@@ -84,7 +103,7 @@ static void answer(struct core *core, uint32_t index, const struct occurrences *
         }
         run->due_last = due->last;
         run->occurrence_count += due->count;
-    } else if (task->running_count == 0 || task->definition->overlap == OVERLAP_ALLOW) {
+    } else if (task->running_count + task->waiting_count == 0 || task->definition->overlap == OVERLAP_ALLOW) {
         run_for(core, index, due, RUN_WAITING, actions);
     } else if (task->definition->overlap == OVERLAP_QUEUE) {
         run_for(core, index, due, RUN_HELD, actions);
@@ -100,13 +119,14 @@ bool clock_collect_due(struct core *core, struct actions *actions) {
             return true;
         uint32_t index = first->id;
         struct core_task *task = &core->tasks[index];
-        int64_t count = schedule_count(&task->definition->schedule, task->due, core->wall);
+        int64_t count = schedule_count(task->interval_us, task->due, core->wall);
         if (count < 1) /* the wall clock is a little behind the monotonic one */
             count = 1;
-        struct wall last = {task->due.us + (count - 1) * task->definition->schedule.every_us};
+        struct wall last = {task->due.us + (count - 1) * task->interval_us};
         struct occurrences due = {task->due, last, count, {first->at}};
-        wait_for(core, index, (struct wall){last.us + task->definition->schedule.every_us});
+        wait_for(core, index, (struct wall){last.us + interval_of(core, index)});
         answer(core, index, &due, actions);
+        core->tasks[index].last_due = due.last;
     }
     return false;
 }

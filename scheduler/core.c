@@ -30,17 +30,27 @@ static void on_session_opened(struct core *core, uint32_t index, struct actions 
     slot_fall_idle(core, index, actions);
 }
 
-static void on_session_failed(struct core *core, uint32_t index, const struct event *event) {
+static void on_session_failed(struct core *core, uint32_t index, const struct event *event,
+                              struct actions *actions) {
     if (core->slots[index].state != SLOT_OPENING)
         return;
+    struct core_pool *pool = &core->pools[core->slots[index].pool];
     pool_connect_failed(core, core->slots[index].pool, event->failed.failure);
     slot_move(core, index, SLOT_CLOSING);
+    if (event->failed.failure == CONNECT_FULL)
+        gate_refused(core, pool, actions);
 }
 
-static void on_session_ready(struct core *core, uint32_t index, struct actions *actions) {
-    enum slot_state state = core->slots[index].state;
-    if (state == SLOT_CLEANING || state == SLOT_CHECKING)
-        slot_fall_idle(core, index, actions);
+static void on_session_ready(struct core *core, uint32_t index, const struct event *event,
+                             struct actions *actions) {
+    const struct slot *slot = &core->slots[index];
+    if (slot->state != SLOT_CLEANING && slot->state != SLOT_CHECKING)
+        return;
+    if (event->ready.breach)
+        slot_breach(core, index, actions);
+    else if (slot->state == SLOT_CLEANING)
+        slot_proved_clean(core, index);
+    slot_fall_idle(core, index, actions);
 }
 
 static void on_session_broken(struct core *core, uint32_t index) {
@@ -52,32 +62,35 @@ static void on_session_broken(struct core *core, uint32_t index) {
     slot_move(core, index, SLOT_CLOSING);
 }
 
-static void on_surveyed(struct core *core, uint32_t index, const struct event *event,
-                        struct actions *actions) {
-    struct core_pool *pool = &core->pools[core->slots[index].pool];
-    pool->survey = SURVEY_DONE;
-    pool->tokens.leftover = event->surveyed.leftover_count;
-    pool->survey_again = mono_add(core->now, US_PER_S);
-    on_session_ready(core, index, actions);
+static void on_sampled(struct core *core, uint32_t index, const struct event *event,
+                       struct actions *actions) {
+    if (core->slots[index].state != SLOT_CHECKING)
+        return;
+    gate_take_sample(core, &core->pools[core->slots[index].pool], event->sample, actions);
+    slot_fall_idle(core, index, actions);
 }
 
-/* The session has lost its run: it is being cleaned, unless it was lost itself, or a cancel may still hit it.
- */
-static void release_session(struct core *core, struct handle session, bool cancelled,
-                            struct actions *actions) {
+/* The session has lost a run. With its last one it is being cleaned, unless it was lost itself, or a cancel
+ * may still hit it. */
+static void release_session(struct core *core, struct handle session, uint32_t run, struct actions *actions) {
     struct slot *slot = core_slot(core, session);
     if (!slot || slot->state != SLOT_BUSY)
+        return;
+    slot_lose_run(core, session.slot, run);
+    if (slot->run_count)
         return;
     slot_move(core, session.slot, SLOT_CLEANING);
     if (slot->broken)
         slot_move(core, session.slot, SLOT_CLOSING);
-    else if (cancelled)
+    else if (slot->cancelled)
         slot_close(core, session.slot, CLOSE_CANCELLED, actions);
+    else if (slot->unclean)
+        slot_clean_later(core, session.slot);
 }
 
 static void on_run_unsent(struct core *core, uint32_t index, struct actions *actions) {
     struct run *run = &core->runs[index];
-    release_session(core, run->session, false, actions);
+    release_session(core, run->session, index, actions);
     run->session = HANDLE_NONE;
     if (core->draining) {
         run_skip(core, index, SKIP_DRAIN, actions);
@@ -95,9 +108,26 @@ static void on_run_unsent(struct core *core, uint32_t index, struct actions *act
 static void on_run_ended(struct core *core, uint32_t index, const struct event *event,
                          struct actions *actions) {
     struct handle session = core->runs[index].session;
-    bool cancelled = core->runs[index].state == RUN_STOPPING;
-    run_end(core, index, event, actions);
-    release_session(core, session, cancelled, actions);
+    bool again = run_may_wait_again(core, index, event);
+    release_session(core, session, index, actions);
+    if (again)
+        run_wait_again(core, index);
+    else
+        run_end(core, index, event, actions);
+}
+
+static void on_command_seen(struct core *core, uint32_t index, const struct event *event,
+                            struct actions *actions) {
+    const struct run *run = &core->runs[index];
+    struct core_task *task = &core->tasks[run->task];
+    if (event->seen.session_count <= task->seen_most)
+        return;
+    task->seen_most = event->seen.session_count;
+    if (task->seen_most <= run->definition->tokens)
+        return;
+    struct action *action = actions_add(actions, ACTION_HEAVIER);
+    action->task = run->task;
+    action->number = task->seen_most;
 }
 
 static void on_trigger(struct core *core, uint32_t task) {
@@ -130,29 +160,38 @@ static void take_session_event(struct core *core, const struct event *event, str
         return;
     switch (event->kind) {
     case EVENT_SESSION_OPENED: on_session_opened(core, index, actions); break;
-    case EVENT_SESSION_FAILED: on_session_failed(core, index, event); break;
-    case EVENT_SESSION_READY: on_session_ready(core, index, actions); break;
+    case EVENT_SESSION_FAILED: on_session_failed(core, index, event, actions); break;
+    case EVENT_SESSION_READY: on_session_ready(core, index, event, actions); break;
     case EVENT_SESSION_BROKEN: on_session_broken(core, index); break;
     case EVENT_SESSION_GONE:
         if (core->slots[index].state != SLOT_CLOSING)
             slot_move(core, index, SLOT_CLOSING);
         slot_move(core, index, SLOT_FREE);
         break;
-    case EVENT_SURVEYED: on_surveyed(core, index, event, actions); break;
+    case EVENT_SAMPLED: on_sampled(core, index, event, actions); break;
     default: assert(!"not an event of a session");
     }
 }
 
 static void take_event(struct core *core, const struct event *event, struct actions *actions) {
+    const struct run *run = core_run(core, event->run);
+    bool under_way = run && run_is_on_session(run->state);
     switch (event->kind) {
     case EVENT_TICK: break;
     case EVENT_RUN_UNSENT:
-        if (core_run(core, event->run))
+        if (under_way)
             on_run_unsent(core, event->run.slot, actions);
         break;
     case EVENT_RUN_ENDED:
-        if (core_run(core, event->run))
+        if (under_way)
             on_run_ended(core, event->run.slot, event, actions);
+        break;
+    case EVENT_COMMAND_SEEN:
+        if (under_way)
+            on_command_seen(core, event->run.slot, event, actions);
+        break;
+    case EVENT_POOLER:
+        core->pools[event->pool].gate.pooler_waiting_count = event->pooler.waiting_count;
         break;
     case EVENT_TRIGGER: on_trigger(core, event->task); break;
     case EVENT_DRAIN: on_drain(core); break;
@@ -224,12 +263,15 @@ bool core_step(struct core *core, const struct event *event, struct actions *act
     core->wall = event->wall;
     clock_follow(core, actions);
     take_event(core, event, actions);
+    for (uint32_t i = 0; i < core->pool_count; i++)
+        gate_notice_loss(core, &core->pools[i], actions);
     bool more = sweep_runs(core, actions);
     more |= sweep_slots(core, actions);
     more |= run_expire(core, actions);
     more |= slot_expire(core, actions);
     more |= clock_collect_due(core, actions);
     more |= grant_all(core, actions);
+    more |= slot_clean_all(core, actions);
     if (core->draining)
         more |= drain(core, actions);
     return more;

@@ -10,17 +10,21 @@
  *
  *     clock.c      due instants, and what a stepped wall clock does to them
  *     run.c        the life of a run          slot.c    the life of a session, as the core sees it
+ *     queue.c      what waits, in which order          crew.c    how many sessions that needs
  *     admission.c  may this run start: a pure policy    grant.c   asks the policy and acts on it
+ *     gate.c       samples, limit and headroom of a pool
  *     reload.c     a new ini file under running tasks
  */
 #ifndef SCHEDULER_CORE_H
 #define SCHEDULER_CORE_H
 
+#include "pool/limit.h"
 #include "pool/tokens.h"
 #include "scheduler/action.h"
 #include "scheduler/due.h"
 #include "scheduler/event.h"
 #include "scheduler/quantile.h"
+#include "scheduler/queue.h"
 #include "tasks/taskset.h"
 
 #define SLOT_NONE UINT32_MAX
@@ -31,11 +35,12 @@ enum run_state {
     RUN_FREE,     /* the record is unused */
     RUN_HELD,     /* overlap = queue: waits for its own task's run to end */
     RUN_WAITING,  /* in its pool's queue: waits for admission */
-    RUN_RUNNING,  /* started; holds its tokens */
-    RUN_STOPPING, /* asked to stop, by its timeout or the drain; still holds its tokens */
+    RUN_SENT,     /* handed to a session where others are before it */
+    RUN_RUNNING,  /* started; holds its tokens, or is the first on its session */
+    RUN_STOPPING, /* asked to stop, by its timeout, the drain or for others; still holds its tokens */
 };
 
-enum stop_cause { STOP_NONE, STOP_TIMEOUT, STOP_DRAIN };
+enum stop_cause { STOP_NONE, STOP_TIMEOUT, STOP_DRAIN, STOP_YIELD };
 
 struct run {
     enum run_state state;
@@ -44,14 +49,17 @@ struct run {
     uint32_t task; /* index into the core's tasks */
     uint32_t pool; /* index into the core's pools: where its tokens are */
     bool held_told;
+    bool yielded; /* it was in others' way: from now on it shares no session, and leaves a token to others */
     uint64_t number; /* unique in the life of the daemon; 1 is the first */
     struct handle session;
+    uint32_t behind;               /* the run slot behind it on its session, or SLOT_NONE */
+    int64_t expected_us;           /* learned, when it began to wait */
     struct taskset *set;           /* a reference: the file it was started under */
     const struct task *definition; /* in that set */
     struct wall due_first, due_last;
     int64_t occurrence_count;
     struct mono due;     /* of the first occurrence */
-    struct mono started; /* when tokens were granted */
+    struct mono started; /* when its tokens were granted, or when it became the first on its session */
     uint32_t next_free;
 };
 
@@ -62,8 +70,8 @@ enum slot_state {
     SLOT_OPENING,  /* until OPENED or FAILED */
     SLOT_WARM,     /* on its pool's warm list; leaves it for a run, or when idle or old */
     SLOT_CHECKING, /* asked something short; warm again when READY */
-    SLOT_BUSY,     /* with a run */
-    SLOT_CLEANING, /* after a run, until READY */
+    SLOT_BUSY,     /* with runs */
+    SLOT_CLEANING, /* after them, until READY */
     SLOT_CLOSING,  /* until GONE */
 };
 
@@ -71,12 +79,21 @@ struct slot {
     enum slot_state state;
     uint32_t generation;
     uint32_t pool;
-    bool broken; /* lost while BUSY; its run's own event is on the way */
-    struct handle run;
+    bool broken;    /* lost while BUSY; its runs' own events are on the way */
+    bool cancelled; /* a cancel was sent: it may hit any run on it, so it takes no more and is closed */
+    bool shared;    /* takes further runs: all on it are short, and the pipeline can carry them */
+    bool unclean;   /* runs that are said to leave nothing behind were not cleaned after */
+    uint32_t run_first, run_last; /* run slots, in the order in which they were sent; or SLOT_NONE */
+    uint32_t run_count;
+    int64_t backlog_us;  /* what they are expected to take, the first as of its start */
+    uint64_t batch;      /* unique; since the last cleaning */
+    uint32_t batch_task; /* the only task in it, or SLOT_NONE */
+    struct mono batch_began;
     struct mono opened;
     struct mono idle_since;
     uint32_t conninfo_version;
     uint32_t newer, older; /* on the warm list, most recently used first; slot indexes or SLOT_NONE */
+    uint32_t next_unclean; /* on the core's list of those to clean at the end of the step */
     uint32_t next_free;
 };
 
@@ -92,24 +109,51 @@ struct task_stats {
 
 struct core_task {
     const struct task *definition;
-    struct taskset *set; /* a reference: where the definition lives */
-    uint32_t pool;       /* index into the core's pools: where new runs go */
-    uint32_t waiting_run;   /* slot of the run that waits, which later occurrences join; or SLOT_NONE */
-    uint32_t waiting_count; /* mostly 0 or 1; one more for each unsent run that found a newer one waiting */
+    struct taskset *set;    /* a reference: where the definition lives */
+    uint32_t pool;          /* index into the core's pools: where new runs go */
+    uint32_t waiting_run;   /* slot of the newest run that waits; or SLOT_NONE */
+    uint32_t waiting_count; /* mostly 0 or 1; one more for each that waits again and found a newer one */
+    struct wall
+        last_due; /* the last occurrence: the waiting run is joined by later ones if it answers that */
     uint32_t running_count;
     bool retired;    /* no longer in the file; kept while its run is under way */
+    bool simple;     /* its text needs the simple protocol */
+    bool proven;     /* the extended protocol is known to take its text */
+    bool suspected;  /* of leaving something behind in spite of session = clean: its next run is a batch alone
+                      */
+    bool breached;   /* it did: cleaned after every run */
     struct wall due; /* the next due instant; meaningful while the task is armed */
+    int64_t expected_us; /* a robust running estimate of how long a run takes; until the first: `expect` */
+    int64_t interval_us; /* in force when it was last armed */
+    uint64_t batch;      /* the last that it was in */
+    uint32_t seen_most;  /* sessions of a command that the server counted */
     struct task_stats stats;
 };
 
-enum survey { SURVEY_NEEDED, SURVEY_ASKED, SURVEY_DONE };
+/* A look at the database: asked for on a session, or taken. */
+struct gate {
+    struct sample sample; /* the last one; known = false: never, or it failed */
+    struct mono sampled;  /* when; meaningful once asked_count > 0 */
+    uint64_t sample_count;
+    struct handle asked; /* the session that is being asked, or none */
+    struct mono asked_at;
+    struct handle resting; /* a session that takes no further runs, so that it falls idle and can be asked */
+    bool leftover_unknown; /* nothing is granted before the first look: what did an earlier daemon leave? */
+    struct foreground_watch watch;
+    struct limit limit;
+    uint32_t pooler_waiting_count;
+    struct mono trickled; /* the last growth without a fresh sample */
+    bool wanted;          /* since the last sample something waited for a token */
+    uint32_t seen_count;  /* sessions of commands */
+};
 
 struct core_pool {
     const struct pool_settings *settings;
     struct taskset *set; /* a reference */
     struct tokens tokens;
-    struct due waiting;         /* run slots in the order they may start */
-    uint32_t waiting_sql_count; /* how many of them need a session */
+    struct queue queue; /* what waits */
+    struct due sharing; /* slots that take further runs, by when they would get to it */
+    struct gate gate;
     uint32_t warm_newest, warm_oldest;
     uint32_t conninfo_version;
     bool retired;
@@ -119,9 +163,6 @@ struct core_pool {
     uint32_t failure_count; /* in a row */
     struct mono failing_since;
     struct mono next_attempt;
-    /* what an earlier daemon left on the server */
-    enum survey survey;
-    struct mono survey_again;
     /* statistics */
     uint64_t opened_count;
     uint32_t held_peak;
@@ -161,6 +202,8 @@ struct core {
      * turns. */
     uint32_t sweep_run, sweep_slot; /* the next to look at */
 
+    uint32_t unclean_first; /* slots to clean unless a run comes in the same step */
+    uint64_t batch_number;
     struct due unweighted; /* WAITING runs of weight 0, which need no token */
     uint32_t unweighted_active_count;
 };
@@ -172,8 +215,8 @@ struct core {
 #define STOP_GRACE_US  (5 * US_PER_S)
 #define ANSWER_WAIT_US (30 * US_PER_S)
 
-/* One level of priority is worth this much waiting: nobody is passed for ever. */
-#define PRIORITY_STEP_US (30 * US_PER_S)
+/* Runs in flight on one session. */
+#define SHARED_RUNS_MAX 32
 
 /*
  * Takes a reference to the set. armed: whether tasks become due by themselves (not for run --once).

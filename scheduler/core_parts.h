@@ -29,13 +29,24 @@ void run_redefine(struct core *core, uint32_t run); /* one that waits goes by it
 void run_move(struct core *core, uint32_t run,
               enum run_state to); /* the one mover: counts, queues, deadlines */
 void run_start(struct core *core, uint32_t run, uint32_t slot,
-               struct actions *actions); /* slot: or SLOT_NONE */
+               struct actions *actions);              /* slot: or SLOT_NONE; behind others when it has some */
+void run_come_first(struct core *core, uint32_t run); /* those before it on its session are done */
+void run_yield(struct core *core, uint32_t run, struct actions *actions); /* it is in others' way */
+bool run_may_wait_again(const struct core *core, uint32_t run, const struct event *event);
+void run_wait_again(struct core *core, uint32_t run); /* it is not spent */
+bool run_is_sharable(const struct core *core, const struct run *run);
+int64_t run_in_the_way_at(const struct core *core, const struct run *run, int64_t patience_us);
+int64_t run_latest_start(const struct run *run); /* its due instant and its patience */
 void run_stop(struct core *core, uint32_t run, enum stop_cause cause, struct actions *actions);
 void run_end(struct core *core, uint32_t run, const struct event *event, struct actions *actions);
 void run_skip(struct core *core, uint32_t run, enum skip_cause cause, struct actions *actions);
 bool run_expire(struct core *core, struct actions *actions);
 void record_skip(struct core *core, uint32_t task, struct wall first, struct wall last, int64_t count,
                  enum skip_cause cause, struct actions *actions);
+
+static inline bool run_is_on_session(enum run_state state) {
+    return state == RUN_SENT || state == RUN_RUNNING || state == RUN_STOPPING;
+}
 
 /* slot.c */
 void slot_move(struct core *core, uint32_t slot,
@@ -44,11 +55,27 @@ void slot_open(struct core *core, uint32_t pool, struct actions *actions);
 void slot_close(struct core *core, uint32_t slot, enum close_cause cause, struct actions *actions);
 void slot_fall_idle(struct core *core, uint32_t slot,
                     struct actions *actions); /* warm, or closed if not wanted */
-void slot_hurry_closing(struct core *core); /* the drain has begun */
+void slot_hurry_closing(struct core *core);   /* the drain has begun */
 bool slot_is_unwanted(const struct core *core, uint32_t slot, enum close_cause *ret_cause);
 bool slot_expire(struct core *core, struct actions *actions);
+void slot_take_run(struct core *core, uint32_t slot, uint32_t run);
+void slot_lose_run(struct core *core, uint32_t slot, uint32_t run);
+void slot_rest(struct core *core, uint32_t slot); /* it takes no further runs, so that it falls idle soon */
+int64_t slot_free_at(const struct core *core, uint32_t slot);    /* when its runs are expected to be done */
+void slot_clean_later(struct core *core, uint32_t slot);         /* unless a run comes in the same step */
+bool slot_clean_all(struct core *core, struct actions *actions); /* those whose batch has ended */
+void slot_breach(struct core *core, uint32_t slot, struct actions *actions);
+void slot_proved_clean(struct core *core, uint32_t slot);
 void pool_connect_failed(struct core *core, uint32_t pool, enum connect_failure failure);
 bool pool_is_quiet(const struct core_pool *pool); /* no session and no run of its own */
+
+/* gate.c */
+struct mono gate_next_sample(const struct core_pool *pool);
+void gate_ask(struct core *core, struct core_pool *pool, uint32_t slot, struct actions *actions);
+void gate_take_sample(struct core *core, struct core_pool *pool, const struct sample *sample,
+                      struct actions *actions);
+void gate_refused(struct core *core, struct core_pool *pool, struct actions *actions);
+void gate_notice_loss(struct core *core, struct core_pool *pool, struct actions *actions);
 
 /* grant.c */
 bool grant_all(struct core *core, struct actions *actions);

@@ -48,6 +48,14 @@ static struct queued *enqueue(struct daemon *daemon, const struct event *event) 
     return queued;
 }
 
+static const struct sample *copied(const struct sample *sample) {
+    struct sample *copy = malloc(sizeof *copy);
+    if (!copy)
+        abort();
+    *copy = *sample;
+    return copy;
+}
+
 static struct event event_of(const struct report *report) {
     static const enum event_kind kinds[] = {
         [REPORT_SESSION_OPENED] = EVENT_SESSION_OPENED, [REPORT_SESSION_FAILED] = EVENT_SESSION_FAILED,
@@ -58,10 +66,14 @@ static struct event event_of(const struct report *report) {
     struct event event = {.kind = kinds[report->kind], .session = report->session, .run = report->run};
     if (report->kind == REPORT_SESSION_FAILED)
         event.failed.failure = report->connect_failure;
-    if (report->kind == REPORT_SURVEYED)
-        event.surveyed.leftover_count = report->leftover_count;
+    if (report->kind == REPORT_SESSION_READY)
+        event.ready.breach = report->ready.breach;
+    if (report->kind == REPORT_SAMPLED)
+        event.sample = copied(report->sample);
     if (report->kind == REPORT_RUN_ENDED) {
         event.ended.outcome = report->ended.outcome;
+        event.ended.simple = report->ended.simple;
+        event.ended.cancelled = report->ended.cancelled;
         event.ended.row_count = report->ended.row_count;
     }
     return event;
@@ -82,6 +94,8 @@ void daemon_report(void *context, const struct report *report, const struct fail
 }
 
 static void queued_finish(struct queued *queued) {
+    if (queued->event.kind == EVENT_SAMPLED)
+        free((void *)queued->event.sample);
     free((char *)queued->failure.message);
     free((char *)queued->failure.detail);
     free((char *)queued->failure.hint);
@@ -137,6 +151,8 @@ static void drain_queue(struct daemon *daemon) {
         tick(daemon);
     if (daemon->queue_count) /* an action failed at once */
         daemon->core_has_more = true;
+    for (uint32_t i = 0; i < daemon->pool_count; i++)
+        session_pool_flush(daemon->pools[i]);
     arm_timer(daemon);
     stop_when_done(daemon);
 }

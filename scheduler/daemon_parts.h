@@ -18,7 +18,7 @@
 
 /* An event on its way to the core, with an owned copy of what was said of a failure. */
 struct queued {
-    struct event event;
+    struct event event; /* owns its sample */
     bool has_failure;
     struct failure failure;
 };
@@ -51,7 +51,6 @@ struct daemon {
     uint32_t command_capacity;
     struct session_pool **pools;
     uint32_t pool_count;
-    bool *simple; /* by task: its text needs the simple protocol */
 
     struct troubles troubles;
     const struct failure *failure; /* of the event that is being performed; or NULL */
@@ -79,6 +78,10 @@ void perform_finish(struct daemon *daemon);
 
 /* journal.c */
 void journal_record(struct daemon *daemon, const struct record *record);
+void journal_gate(struct daemon *daemon, uint32_t pool);                    /* its limit changed */
+void journal_blind(struct daemon *daemon, const struct session_pool *pool); /* a sample failed */
+void journal_breach(struct daemon *daemon, const struct action *action);
+void journal_heavier(struct daemon *daemon, const struct action *action);
 void journal_connect(struct daemon *daemon, struct session_pool *pool, const struct failure *failure);
 void journal_connected(struct daemon *daemon, struct session_pool *pool, struct session *session);
 

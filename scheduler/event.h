@@ -7,6 +7,7 @@
 
 #include "pool/handle.h"
 #include "pool/outcome.h"
+#include "pool/sample.h"
 #include "tasks/instant.h"
 
 enum event_kind {
@@ -16,7 +17,9 @@ enum event_kind {
     EVENT_SESSION_READY,  /* clean and idle again: after a run's cleaning, or an answered check */
     EVENT_SESSION_BROKEN, /* of no more use, the shell is closing it; its run was ended by its own event */
     EVENT_SESSION_GONE,   /* the server's backend is gone: the token is free */
-    EVENT_SURVEYED,       /* what an earlier daemon left on the server */
+    EVENT_SAMPLED,        /* a look at the database was taken on this session; it is idle again */
+    EVENT_POOLER,         /* a look at the connection pooler in front of the database */
+    EVENT_COMMAND_SEEN,   /* how many sessions of a running command the server counts */
     EVENT_RUN_UNSENT,     /* nothing of the run reached the server: it is not spent */
     EVENT_RUN_ENDED,
     EVENT_TRIGGER, /* one run of a task now */
@@ -27,18 +30,28 @@ struct event {
     enum event_kind kind;
     struct mono now;
     struct wall wall;
-    struct handle session; /* SESSION_*, SURVEYED */
-    struct handle run;     /* RUN_* */
+    struct handle session; /* SESSION_*, SAMPLED */
+    struct handle run;     /* RUN_*, COMMAND_SEEN */
     uint32_t task;         /* TRIGGER */
+    uint32_t pool;         /* POOLER */
     union {
         struct {
             enum connect_failure failure;
         } failed;
         struct {
-            uint32_t leftover_count;
-        } surveyed;
+            bool breach; /* a run that was said to leave nothing behind did */
+        } ready;
+        const struct sample *sample; /* borrowed during the step */
+        struct {
+            uint32_t waiting_count; /* clients */
+        } pooler;
+        struct {
+            uint32_t session_count;
+        } seen;
         struct {
             enum outcome outcome;
+            bool simple;    /* SQL: it needed the simple protocol */
+            bool cancelled; /* SQL: the failure is a cancel's (57014) or a lock that was not had (55P03) */
             uint64_t row_count; /* rows the server returned or changed; bytes of output for a command */
         } ended;
     };

@@ -1,38 +1,94 @@
 /*
- * Walks each pool's queue from its head, asks the policy, and turns its verdicts into actions. The head is
- * never passed: a heavy run gets its tokens because nobody behind it takes them.
+ * Walks each pool's queue from its head, asks the policies, and turns their verdicts into actions. A short
+ * run goes onto a session that is at work already, if that gets to it in time. A light run may pass a heavy
+ * head only while the head has patience; then the pool drains for it.
  */
 #include "scheduler/grant.h"
 
 #include "scheduler/core_parts.h"
+#include "scheduler/gate.h"
 
-#define SURVEY_EVERY_US US_PER_S
+/* Without a fresh sample one session or command may be added this often. */
+#define TRICKLE_EVERY_US (5 * US_PER_S)
+
+/* --- what there is --- */
 
 static bool warm_is_stale(const struct core *core, const struct core_pool *pool) {
     return pool->warm_newest != SLOT_NONE &&
            mono_since(core->now, core->slots[pool->warm_newest].idle_since) >= pool->settings->ping_us;
 }
 
-static struct supply supply_of(const struct core *core, const struct core_pool *pool) {
+struct crew grant_crew(const struct core *core, const struct core_pool *pool, int64_t slack_us) {
+    const struct due *light = &pool->queue.lines[LINE_LIGHT];
+    struct crew crew = {
+        .session_count = gate_session_count(pool),
+        .waiting_count = light->count,
+        .waiting_us = pool->queue.light_us,
+        .longest_us = light->count ? core->runs[due_first(light)->id].expected_us : 0,
+    };
+    for (uint32_t i = 0; i < core->slot_used && pool->tokens.busy; i++) {
+        const struct slot *slot = &core->slots[i];
+        if (slot->state != SLOT_BUSY || &core->pools[slot->pool] != pool)
+            continue;
+        int64_t left_us = slot_free_at(core, i) - core->now.us;
+        if (left_us > slack_us)
+            crew.stuck_count++;
+        else
+            crew.busy_us += left_us > 0 ? left_us : 0;
+    }
+    return crew;
+}
+
+static uint32_t wanted_sessions(const struct core *core, const struct core_pool *pool,
+                                const struct run *run) {
+    int64_t slack_us = run_latest_start(run) - core->now.us;
+    struct crew crew = grant_crew(core, pool, slack_us);
+    if (run->yielded) { /* it is in a line of its own */
+        crew.waiting_count++;
+        crew.longest_us = run->expected_us;
+        crew.waiting_us += run->expected_us;
+    }
+    return crew_wanted(&crew, slack_us);
+}
+
+/* No sample can be had: every session is at work, and has been for long. */
+static bool may_trickle(const struct core *core, const struct core_pool *pool) {
+    int64_t since_us = pool->gate.sample_count ? mono_since(core->now, pool->gate.sampled) : 0;
+    return !pool->gate.leftover_unknown && since_us >= TRICKLE_EVERY_US &&
+           mono_since(core->now, pool->gate.trickled) >= TRICKLE_EVERY_US;
+}
+
+static struct supply supply_of(const struct core *core, const struct core_pool *pool, const struct run *run) {
     const struct tokens *tokens = &pool->tokens;
+    struct headroom headroom = gate_headroom(core, pool);
+    bool fresh = gate_is_fresh(core, pool);
+    bool light = run->definition->work == WORK_SQL && run->definition->tokens == 1;
     return (struct supply){
         .tokens = *tokens,
-        .waiting_sql_count = pool->waiting_sql_count,
+        .gate_slots = headroom.slots,
+        .free_slots = fresh ? headroom_free(&headroom) : INT32_MAX, /* the attempt itself will tell */
+        .fresh = fresh,
+        .trickle = may_trickle(core, pool),
+        .wanted_count = !light              ? 1
+                        : tokens->warm == 0 ? wanted_sessions(core, pool, run)
+                                            : pool->queue.lines[LINE_LIGHT].count,
         .failing = pool->failing,
         .may_connect = !pool->failing || (core->now.us >= pool->next_attempt.us && tokens->opening == 0),
-        .surveyed = pool->survey == SURVEY_DONE,
-        .survey_due = core->now.us >= pool->survey_again.us,
         .warm_is_stale = warm_is_stale(core, pool),
-        .any_session = tokens->opening + tokens->warm + tokens->checking + tokens->busy > 0,
         .draining = core->draining,
     };
 }
 
-struct decision grant_ask(const struct core *core, uint32_t pool, const struct run *run) {
-    struct supply supply = supply_of(core, &core->pools[pool]);
+struct decision grant_ask(const struct core *core, uint32_t index, const struct run *run) {
+    const struct core_pool *pool = &core->pools[index];
+    struct supply supply = supply_of(core, pool, run);
     struct demand demand = {run->definition->tokens, run->definition->work == WORK_SQL};
+    if (pool->gate.leftover_unknown && pool->gate.sample_count == 0 && gate_session_count(pool) > 0)
+        return (struct decision){.verdict = VERDICT_WAIT, .reason = REASON_SAMPLE};
     return admission_decide(&supply, &demand);
 }
+
+/* --- acting --- */
 
 static void close_oldest_warm(struct core *core, struct core_pool *pool, uint32_t count,
                               struct actions *actions) {
@@ -40,54 +96,205 @@ static void close_oldest_warm(struct core *core, struct core_pool *pool, uint32_
         slot_close(core, pool->warm_oldest, CLOSE_ROOM, actions);
 }
 
-static void check_warm(struct core *core, struct core_pool *pool, enum action_kind kind,
-                       struct actions *actions) {
+/* Whether it still lives; the sample asks that, too. */
+static void check_warm(struct core *core, struct core_pool *pool, struct actions *actions) {
     uint32_t slot = pool->warm_newest;
-    slot_move(core, slot, SLOT_CHECKING);
-    actions_add(actions, kind)->session = core_slot_handle(core, slot);
-}
-
-static void survey(struct core *core, struct core_pool *pool, struct actions *actions) {
-    bool due = pool->survey == SURVEY_NEEDED || (pool->survey == SURVEY_DONE && pool->tokens.leftover &&
-                                                 core->now.us >= pool->survey_again.us);
-    if (!due || pool->warm_newest == SLOT_NONE || core->draining)
+    if (gate_wants_sample(core, pool)) {
+        gate_ask(core, pool, slot, actions);
         return;
-    pool->survey = pool->survey == SURVEY_NEEDED ? SURVEY_ASKED : SURVEY_DONE;
-    pool->survey_again = mono_add(core->now, SURVEY_EVERY_US);
-    check_warm(core, pool, ACTION_SURVEY, actions);
+    }
+    slot_move(core, slot, SLOT_CHECKING);
+    actions_add(actions, ACTION_CHECK)->session = core_slot_handle(core, slot);
 }
 
-/* Acts on one verdict about the head. False when nothing more can be done for this pool now. */
+static void open_sessions(struct core *core, uint32_t index, uint32_t count, struct actions *actions) {
+    struct core_pool *pool = &core->pools[index];
+    if (!gate_is_fresh(core, pool))
+        pool->gate.trickled = core->now;
+    for (uint32_t i = 0; i < count && actions_have_room(actions); i++)
+        slot_open(core, index, actions);
+}
+
+static void start(struct core *core, struct core_pool *pool, uint32_t run, struct actions *actions) {
+    bool sql = core->runs[run].definition->work == WORK_SQL;
+    if (!sql && !gate_is_fresh(core, pool))
+        pool->gate.trickled = core->now;
+    run_start(core, run, sql ? pool->warm_newest : SLOT_NONE, actions);
+}
+
+/* Acts on a verdict. False when nothing more can be done for this run now. */
 static bool act(struct core *core, uint32_t index, uint32_t run, const struct decision *decision,
                 struct actions *actions) {
     struct core_pool *pool = &core->pools[index];
     switch (decision->verdict) {
     case VERDICT_WAIT: return false;
-    case VERDICT_START:
-        run_start(core, run, core->runs[run].definition->work == WORK_SQL ? pool->warm_newest : SLOT_NONE,
-                  actions);
+    case VERDICT_START: start(core, pool, run, actions); return true;
+    case VERDICT_CHECK: check_warm(core, pool, actions); return true;
+    case VERDICT_SAMPLE:
+        if (pool->gate.asked.generation)
+            return false;
+        gate_ask(core, pool, pool->warm_newest, actions);
         return true;
-    case VERDICT_CHECK: check_warm(core, pool, ACTION_CHECK, actions); return true;
-    case VERDICT_OPEN:
-        for (uint32_t i = 0; i < decision->session_count && actions_have_room(actions); i++)
-            slot_open(core, index, actions);
-        return true;
+    case VERDICT_OPEN: open_sessions(core, index, decision->session_count, actions); return true;
     case VERDICT_CLOSE: close_oldest_warm(core, pool, decision->session_count, actions); return true;
     }
     return false;
 }
 
+/* --- the light line: sharing --- */
+
+/* Under steady work no session falls idle by itself: one at a time is let to, so that it can take the sample.
+ */
+static void let_one_rest(struct core *core, struct core_pool *pool) {
+    const struct due_entry *first = due_first(&pool->sharing);
+    const struct slot *resting = core_slot(core, pool->gate.resting);
+    bool on_its_way =
+        resting && !resting->shared && (resting->state == SLOT_BUSY || resting->state == SLOT_CLEANING);
+    if (!first || on_its_way || pool->tokens.warm || !gate_wants_sample(core, pool))
+        return;
+    pool->gate.resting = core_slot_handle(core, first->id);
+    slot_rest(core, first->id);
+}
+
+/* The session that gets to a further run first; SLOT_NONE when none takes one. */
+static uint32_t sharing_slot(struct core *core, struct core_pool *pool) {
+    let_one_rest(core, pool);
+    const struct due_entry *first = due_first(&pool->sharing);
+    return first ? first->id : SLOT_NONE;
+}
+
+static bool waits_for_a_session_that_comes(enum reason_code reason) {
+    return reason == REASON_OPENING || reason == REASON_CHECKING || reason == REASON_DRAIN ||
+           reason == REASON_SAMPLE;
+}
+
+static bool grant_light(struct core *core, uint32_t index, uint32_t run_slot, struct actions *actions) {
+    struct core_pool *pool = &core->pools[index];
+    const struct run *run = &core->runs[run_slot];
+    bool sharable = !core->draining && run_is_sharable(core, run);
+    uint32_t slot = sharable ? sharing_slot(core, pool) : SLOT_NONE;
+    if (slot != SLOT_NONE && slot_free_at(core, slot) <= run_latest_start(run)) {
+        run_start(core, run_slot, slot, actions);
+        return true;
+    }
+    struct decision decision = grant_ask(core, index, run);
+    if (act(core, index, run_slot, &decision, actions))
+        return true;
+    pool->gate.wanted |= decision.reason == REASON_LIMIT;
+    if (slot == SLOT_NONE || waits_for_a_session_that_comes(decision.reason))
+        return false;
+    run_start(core, run_slot, slot, actions); /* late, but nothing gets to it earlier */
+    return true;
+}
+
+/* --- what is in the way --- */
+
+/* Every session has a run that is not expected to end soon, and the head's patience is over. */
+static bool is_stuck(const struct core *core, const struct core_pool *pool, const struct run *head) {
+    int64_t patience_us = head->definition->patience_us;
+    if (core->now.us < run_latest_start(head) ||
+        pool->tokens.opening + pool->tokens.warm + pool->tokens.checking)
+        return false;
+    struct crew crew = grant_crew(core, pool, patience_us > US_PER_MS ? patience_us : US_PER_MS);
+    return crew.session_count > 0 && crew.stuck_count == crew.session_count;
+}
+
+/* The one that came last keeps others from their turn for the shortest time; SLOT_NONE: no run is to blame.
+ */
+static uint32_t find_in_the_way(const struct core *core, const struct core_pool *pool, int64_t patience_us) {
+    uint32_t found = SLOT_NONE;
+    for (uint32_t i = 0; i < core->slot_used; i++) {
+        const struct slot *slot = &core->slots[i];
+        if (slot->state != SLOT_BUSY || &core->pools[slot->pool] != pool || slot->cancelled)
+            continue;
+        const struct run *run = &core->runs[slot->run_first];
+        if (run_in_the_way_at(core, run, patience_us) <= core->now.us &&
+            (found == SLOT_NONE || run->started.us > core->runs[found].started.us))
+            found = slot->run_first;
+    }
+    return found;
+}
+
+static bool is_cancelling(const struct core *core, const struct core_pool *pool) {
+    for (uint32_t i = 0; i < core->slot_used; i++)
+        if (core->slots[i].state == SLOT_BUSY && core->slots[i].cancelled &&
+            &core->pools[core->slots[i].pool] == pool)
+            return true;
+    return false;
+}
+
+static void make_way(struct core *core, struct core_pool *pool, const struct run *head,
+                     struct actions *actions) {
+    if (!is_stuck(core, pool, head) || is_cancelling(core, pool))
+        return;
+    uint32_t run = find_in_the_way(core, pool, head->definition->patience_us);
+    if (run != SLOT_NONE)
+        run_yield(core, run, actions);
+}
+
+/* --- the pool --- */
+
+/* What was in the way starts where it leaves a token to others, or nobody else waits, or it waited for too
+ * long. */
+static bool returned_may_go(const struct core *core, const struct core_pool *pool) {
+    const struct due_entry *first = queue_first(&pool->queue, LINE_RETURNED);
+    if (!first)
+        return false;
+    bool old = mono_since(core->now, core->runs[first->id].due) >= pool->settings->max_wait_us;
+    bool alone = pool->queue.lines[LINE_LIGHT].count + pool->queue.lines[LINE_HEAVY].count == 0;
+    return old || alone || tokens_taken(&pool->tokens) + 1 < gate_in_force(core, pool);
+}
+
+/* The line whose first is the head of those that are not closed; LINES when there is none. */
+static enum line head_line(const struct core *core, const struct core_pool *pool, const bool closed[LINES]) {
+    enum line head = LINES;
+    for (enum line line = 0; line < LINES; line++) {
+        const struct due_entry *first = queue_first(&pool->queue, line);
+        if (!first || closed[line] || (line == LINE_RETURNED && !returned_may_go(core, pool)))
+            continue;
+        if (head == LINES || first->at < queue_first(&pool->queue, head)->at)
+            head = line;
+    }
+    return head;
+}
+
+static bool grant_one(struct core *core, uint32_t index, enum line line, uint32_t run,
+                      struct actions *actions) {
+    if (line == LINE_LIGHT)
+        return grant_light(core, index, run, actions);
+    struct decision decision = grant_ask(core, index, &core->runs[run]);
+    bool lets_pass = core->now.us < run_latest_start(&core->runs[run]) &&
+                     queue_first(&core->pools[index].queue, LINE_LIGHT);
+    if (decision.verdict == VERDICT_CLOSE && lets_pass) /* others can use what it would close */
+        return false;
+    return act(core, index, run, &decision, actions);
+}
+
+/* Whether others may go on past a run of this line that cannot start now. Draining the pool for what the gate
+ * leaves no room for would help nobody. */
+static bool may_be_passed(const struct core *core, const struct core_pool *pool, enum line line,
+                          const struct run *run) {
+    return line != LINE_HEAVY || core->now.us < run_latest_start(run) ||
+           run->definition->tokens > gate_room(core, pool);
+}
+
 static bool grant_pool(struct core *core, uint32_t index, struct actions *actions) {
     struct core_pool *pool = &core->pools[index];
-    survey(core, pool, actions);
-    const struct due_entry *first;
-    while ((first = due_first(&pool->waiting))) {
+    bool closed[LINES] = {false};
+    for (enum line line; (line = head_line(core, pool, closed)) != LINES;) {
         if (!actions_have_room(actions))
             return true;
-        struct decision decision = grant_ask(core, index, &core->runs[first->id]);
-        if (!act(core, index, first->id, &decision, actions))
-            return false;
+        uint32_t run = queue_first(&pool->queue, line)->id;
+        if (grant_one(core, index, line, run, actions))
+            continue;
+        if (line == LINE_LIGHT)
+            make_way(core, pool, &core->runs[run], actions);
+        if (!may_be_passed(core, pool, line, &core->runs[run]))
+            break;
+        closed[line] = true;
     }
+    if (pool->warm_oldest != SLOT_NONE && gate_wants_sample(core, pool) && actions_have_room(actions))
+        gate_ask(core, pool, pool->warm_oldest, actions);
     return false;
 }
 
@@ -105,17 +312,58 @@ bool grant_all(struct core *core, struct actions *actions) {
     return more;
 }
 
+/* --- when to look again --- */
+
+static int64_t sooner(int64_t wake, int64_t at, struct mono now) {
+    return at > now.us && at < wake ? at
+                                    : wake; /* an instant that has passed without effect waits for an event */
+}
+
+/* When the first of a line runs out of patience; and once it has, when something turns out to be in its way.
+ */
+static int64_t patience_wake(const struct core *core, const struct core_pool *pool, int64_t wake) {
+    for (enum line line = 0; line < LINES; line++) {
+        const struct due_entry *first = queue_first(&pool->queue, line);
+        if (!first)
+            continue;
+        const struct run *run = &core->runs[first->id];
+        wake = sooner(wake,
+                      line == LINE_RETURNED ? us_add(run->due.us, pool->settings->max_wait_us)
+                                            : run_latest_start(run),
+                      core->now);
+        if (line != LINE_LIGHT || core->now.us < run_latest_start(run))
+            continue;
+        for (uint32_t i = 0; i < core->slot_used; i++) {
+            const struct slot *slot = &core->slots[i];
+            if (slot->state == SLOT_BUSY && &core->pools[slot->pool] == pool && slot->run_first != SLOT_NONE)
+                wake = sooner(
+                    wake, run_in_the_way_at(core, &core->runs[slot->run_first], run->definition->patience_us),
+                    core->now);
+        }
+    }
+    return wake;
+}
+
+static int64_t pool_wake(const struct core *core, const struct core_pool *pool, int64_t wake) {
+    bool waiting = queue_count(&pool->queue) > 0;
+    if (waiting && pool->failing)
+        wake = sooner(wake, pool->next_attempt.us, core->now);
+    if (waiting && pool->failing && gate_session_count(pool) == 0)
+        return wake;
+    if (waiting && gate_is_fresh(core, pool))
+        wake = sooner(wake, us_add(pool->gate.sampled.us, pool->settings->stale_us + 1), core->now);
+    else if (waiting && pool->gate.sample_count)
+        wake = sooner(wake, us_add(pool->gate.trickled.us, TRICKLE_EVERY_US), core->now);
+    if (pool->gate.asked.generation)
+        wake = sooner(wake, us_add(pool->gate.asked_at.us, pool->settings->stale_us + 1), core->now);
+    else if (pool->tokens.warm && !core->draining)
+        wake = sooner(wake, gate_next_sample(pool).us, core->now);
+    return waiting ? patience_wake(core, pool, wake) : wake;
+}
+
 struct mono grant_next_wake(const struct core *core) {
     int64_t wake = INSTANT_MAX;
-    for (uint32_t i = 0; i < core->pool_count; i++) {
-        const struct core_pool *pool = &core->pools[i];
-        if (pool->waiting.count == 0)
-            continue;
-        /* An instant that has passed without effect waits for an event, not for time. */
-        if (pool->failing && pool->next_attempt.us > core->now.us && pool->next_attempt.us < wake)
-            wake = pool->next_attempt.us;
-        if (pool->tokens.leftover && pool->survey_again.us > core->now.us && pool->survey_again.us < wake)
-            wake = pool->survey_again.us;
-    }
+    for (uint32_t i = 0; i < core->pool_count; i++)
+        wake = pool_wake(core, &core->pools[i], wake);
     return (struct mono){wake};
 }

@@ -1,13 +1,17 @@
 /*
- * What the policy would say of the first in a pool's queue right now: for grant.c and for the dump.
+ * What the policies would say of a waiting run right now: for grant.c and for the dump.
  */
 #ifndef SCHEDULER_GRANT_H
 #define SCHEDULER_GRANT_H
 
 #include "scheduler/admission.h"
 #include "scheduler/core.h"
+#include "scheduler/crew.h"
 
-/* The verdict on a run that is first in its pool's queue. */
+/* The verdict on a run that waits for its pool, as if it were first in its line. */
 struct decision grant_ask(const struct core *core, uint32_t pool, const struct run *run);
+
+/* What the pool's sessions have to do, seen from a run that may wait for slack_us. */
+struct crew grant_crew(const struct core *core, const struct core_pool *pool, int64_t slack_us);
 
 #endif

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "scheduler/status.h"
+
 static const char *skip_name(enum skip_cause cause) {
     switch (cause) {
     case SKIP_NONE: return NULL;
@@ -147,4 +149,44 @@ void journal_connected(struct daemon *daemon, struct session_pool *pool, struct 
     pool->connect_failures = 0;
     pool->connect_error[0] = '\0';
     text_finish(&where);
+}
+
+void journal_gate(struct daemon *daemon, uint32_t index) {
+    const struct core_pool *pool = &daemon->core->pools[index];
+    struct text cause = {0};
+    status_pressure(&pool->gate.limit, &cause);
+    bool worse = pool->gate.limit.state == LIMIT_CRITICAL || pool->gate.limit.state == LIMIT_LOST;
+    LOG(&daemon->log, worse ? LOG_WARNING : LOG_INFO, "limit", log_text("pool", pool->settings->name),
+        log_number("tokens", pool->tokens.limit), log_number("size", pool->settings->size),
+        log_text("reason", cause.bytes_count > 2 ? cause.bytes + 2 : "the database is at ease"));
+    text_finish(&cause);
+}
+
+void journal_blind(struct daemon *daemon, const struct session_pool *pool) {
+    LOG(&daemon->log, LOG_WARNING, "sample_failed", log_text("pool", pool->name),
+        log_text("message", daemon->failure ? daemon->failure->message : NULL),
+        log_text("effect", "nothing more is opened than one session or command every 5 s"));
+}
+
+void journal_breach(struct daemon *daemon, const struct action *action) {
+    const char *task = daemon->core->tasks[action->task].definition->name;
+    const char *left = daemon->failure ? daemon->failure->message : NULL;
+    if (action->number)
+        LOG(&daemon->log, LOG_WARNING, "left_behind", log_text("left", left), log_text("task", task),
+            log_number("or_one_of", action->number),
+            log_text("effect",
+                     "session = clean was not kept; each of these runs alone next, to find out which"));
+    else
+        LOG(&daemon->log, LOG_ERROR, "left_behind", log_text("left", left), log_text("task", task),
+            log_text("effect",
+                     "session = clean was not kept; its session is cleaned after every run from now on"),
+            log_text("advice", "write session = discard"));
+}
+
+void journal_heavier(struct daemon *daemon, const struct action *action) {
+    const struct task *task = daemon->core->tasks[action->task].definition;
+    LOG(&daemon->log, LOG_WARNING, "heavier_than_declared", log_text("task", task->name),
+        log_number("tokens", task->tokens), log_number("sessions", action->number),
+        log_text("effect", "its sessions take slots that nobody budgeted"),
+        log_text("advice", "raise its tokens"));
 }

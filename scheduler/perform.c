@@ -31,6 +31,8 @@ static const char *close_reason(enum close_cause cause) {
     case CLOSE_IDLE: return "idle";
     case CLOSE_RECYCLE: return "old enough to be replaced";
     case CLOSE_ROOM: return "its token is needed";
+    case CLOSE_GATE: return "the application needs its slot";
+    case CLOSE_LIMIT: return "the limit went down";
     case CLOSE_TIMEOUT: return "no answer in time";
     case CLOSE_CANCELLED: return "its run was cancelled";
     case CLOSE_CONNINFO: return "conninfo was changed";
@@ -76,7 +78,9 @@ static void perform_start(struct daemon *daemon, const struct action *action) {
         .sql = run->definition->sql,
         .label = run->definition->name,
         .transaction = run->definition->transaction,
-        .simple = daemon->simple[run->task],
+        .simple = daemon->core->tasks[run->task].simple,
+        .proven = daemon->core->tasks[run->task].proven,
+        .clean = run->definition->session == SESSION_CLEAN && !daemon->core->tasks[run->task].breached,
     };
     session_run(session_of(daemon, action->session), &work);
 }
@@ -88,7 +92,9 @@ static void perform_stop(struct daemon *daemon, const struct action *action) {
         return;
     LOG(&daemon->log, LOG_INFO, abort_it ? "aborting" : "cancelling", log_text("task", run->definition->name),
         log_number("run", (int64_t)run->number),
-        log_text("reason", run->stop == STOP_TIMEOUT ? "its timeout has passed" : "the daemon is stopping"));
+        log_text("reason", run->stop == STOP_TIMEOUT ? "its timeout has passed"
+                           : run->stop == STOP_YIELD ? "others wait, and it takes far longer than usual"
+                                                     : "the daemon is stopping"));
     if (run->definition->work == WORK_COMMAND)
         command_signal(daemon->commands[action->run.slot], abort_it ? SIGKILL : SIGTERM);
     else if (abort_it)
@@ -113,12 +119,17 @@ static void perform_one(struct daemon *daemon, const struct action *action) {
         daemon->sessions[action->session.slot] = session_open(daemon->pools[action->pool], action->session);
         break;
     case ACTION_CHECK: session_check(session_of(daemon, action->session)); break;
-    case ACTION_SURVEY: session_survey(session_of(daemon, action->session)); break;
+    case ACTION_SAMPLE: session_sample(session_of(daemon, action->session)); break;
+    case ACTION_CLEAN: session_clean(session_of(daemon, action->session)); break;
     case ACTION_CLOSE: perform_close(daemon, action); break;
     case ACTION_FORGET: perform_forget(daemon, action); break;
     case ACTION_START: perform_start(daemon, action); break;
     case ACTION_CANCEL:
     case ACTION_ABORT: perform_stop(daemon, action); break;
+    case ACTION_YIELDED: break; /* the cancel beside it was told */
+    case ACTION_BREACH: journal_breach(daemon, action); break;
+    case ACTION_HEAVIER: journal_heavier(daemon, action); break;
+    case ACTION_GATE: journal_gate(daemon, action->pool); break;
     case ACTION_RECORD: journal_record(daemon, &action->record); break;
     case ACTION_HELD: perform_held(daemon, action); break;
     case ACTION_STEPPED:
@@ -135,7 +146,8 @@ void perform(struct daemon *daemon, const struct actions *actions) {
         perform_one(daemon, &actions->items[i]);
 }
 
-static void surveyed(struct daemon *daemon, struct session_pool *pool, uint32_t count, uint32_t before) {
+static void tell_leftovers(struct daemon *daemon, struct session_pool *pool, uint32_t count,
+                           uint32_t before) {
     if (count != before)
         LOG(&daemon->log, count ? LOG_WARNING : LOG_INFO, "leftover_sessions", log_text("pool", pool->name),
             log_number("count", count),
@@ -156,10 +168,12 @@ static void take_session_news(struct daemon *daemon, const struct event *event, 
             journal_connect(daemon, pool, daemon->failure);
         session_close(session, "it could not be opened");
         break;
-    case EVENT_SURVEYED:
-        if (slot)
-            surveyed(daemon, pool, event->surveyed.leftover_count,
-                     daemon->core->pools[slot->pool].tokens.leftover);
+    case EVENT_SAMPLED:
+        if (slot && event->sample->known)
+            tell_leftovers(daemon, pool, (uint32_t)event->sample->leftover_count,
+                           daemon->core->pools[slot->pool].tokens.leftover);
+        else if (slot)
+            journal_blind(daemon, pool);
         break;
     case EVENT_SESSION_BROKEN:
         LOG(&daemon->log, daemon->failure->message ? LOG_INFO : LOG_DEBUG, "session_lost",
@@ -175,8 +189,6 @@ static void take_session_news(struct daemon *daemon, const struct event *event, 
 void perform_event(struct daemon *daemon, const struct event *event) {
     const struct run *run = core_run(daemon->core, event->run);
     struct session *session = session_of(daemon, event->session);
-    if (event->kind == EVENT_RUN_ENDED && run && session)
-        daemon->simple[run->task] |= session_was_simple(session);
     if (event->kind == EVENT_RUN_ENDED && run && !session)
         daemon->commands[event->run.slot] = NULL;
     if (session)
@@ -242,8 +254,6 @@ void perform_follow(struct daemon *daemon, struct session_pool **fresh) {
     daemon->commands =
         resized(daemon->commands, daemon->command_capacity, core->run_capacity, sizeof *daemon->commands);
     daemon->command_capacity = core->run_capacity;
-    free(daemon->simple);
-    daemon->simple = resized(NULL, 0, core->task_count, sizeof *daemon->simple);
 }
 
 void perform_finish(struct daemon *daemon) {
@@ -254,5 +264,4 @@ void perform_finish(struct daemon *daemon) {
     free(daemon->sessions);
     free(daemon->commands);
     free(daemon->pools);
-    free(daemon->simple);
 }

@@ -50,14 +50,21 @@ static void pool_take_over(struct core_pool *pool, struct taskset *set, uint32_t
     const struct pool_settings *settings = &set->pools[index];
     if (pool->settings && !is_same_connection(pool->settings, settings)) {
         pool->conninfo_version++;
-        pool->survey = SURVEY_NEEDED;
         pool->failing = false;
         pool->failure_count = 0;
+        pool->gate = (struct gate){.leftover_unknown = true};
+        limit_init(&pool->gate.limit, settings->size);
+    } else if (pool->settings) {
+        limit_resize(&pool->gate.limit, pool->settings->size, settings->size);
+    } else {
+        pool->gate.leftover_unknown = true;
+        limit_init(&pool->gate.limit, settings->size);
     }
     struct taskset *before = pool->set;
     pool->set = taskset_ref(set);
     pool->settings = settings;
-    pool->tokens.size = pool->tokens.limit = settings->size;
+    pool->tokens.size = settings->size;
+    pool->tokens.limit = pool->gate.limit.tokens;
     pool->retired = false;
     taskset_unref(before);
 }
@@ -83,7 +90,8 @@ static void reload_pools(struct core *core, struct taskset *set, struct moved *m
             pools[to] = core->pools[i];
             pools[to].retired = true; /* unless it is taken over below */
         } else {
-            due_finish(&core->pools[i].waiting);
+            queue_finish(&core->pools[i].queue);
+            due_finish(&core->pools[i].sharing);
             taskset_unref(core->pools[i].set);
         }
     }
@@ -124,7 +132,21 @@ static uint32_t find_retired(const struct core *core, const struct moved *moved,
 }
 
 static bool same_schedule(const struct task *a, const struct task *b) {
-    return a->schedule.every_us == b->schedule.every_us && a->schedule.phase_us == b->schedule.phase_us;
+    return a->schedule.every_us == b->schedule.every_us && a->schedule.phase_us == b->schedule.phase_us &&
+           a->schedule.every_most_us == b->schedule.every_most_us;
+}
+
+static bool same_work(const struct task *a, const struct task *b) {
+    if (a->work != b->work || a->transaction != b->transaction)
+        return false;
+    return a->work == WORK_COMMAND || strcmp(a->sql, b->sql) == 0;
+}
+
+/* What was learned of another text says nothing of this one. */
+static void forget_work(struct core_task *task, const struct task *definition) {
+    task->simple = task->proven = task->suspected = task->breached = false;
+    task->seen_most = 0;
+    task->expected_us = definition->expect_us;
 }
 
 static void task_take_over(struct core *core, struct taskset *set, struct new_tasks *new, uint32_t index,
@@ -135,6 +157,8 @@ static void task_take_over(struct core *core, struct taskset *set, struct new_ta
         task->waiting_run = SLOT_NONE;
     else
         task_carry(core, new, from, index);
+    if (from == SLOT_NONE || !same_work(task->definition, definition))
+        forget_work(task, definition);
     if (from != SLOT_NONE && definition->enabled && due_has(&core->due, from) &&
         same_schedule(core->tasks[from].definition, definition))
         due_set(&new->due, index, core->due.entries[core->due.positions[from] - 1].at);
@@ -206,13 +230,14 @@ static void arm_new(struct core *core) {
 static uint32_t all_tokens(const struct core *core) {
     uint32_t sum = 0;
     for (uint32_t i = 0; i < core->pool_count; i++)
-        sum += core->pools[i].tokens.size + 1; /* one more: the session that surveys while others hold all */
+        sum += core->pools[i].tokens.size + 1; /* one more: the floor, while leftovers hold all */
     return sum;
 }
 
-/* At most one run of a task waits, and at most size runs are active a pool. */
+/* At most one run of a task waits, and at most so many are on each session. */
 static void make_room(struct core *core) {
-    uint32_t runs = core->task_count + all_tokens(core) + UNWEIGHTED_RUNS_MAX + core->active_count;
+    uint32_t runs =
+        core->task_count + all_tokens(core) * SHARED_RUNS_MAX + UNWEIGHTED_RUNS_MAX + core->active_count;
     uint32_t slots = all_tokens(core) + core->open_count;
     if (runs > core->run_capacity) {
         core->runs = grown(core->runs, core->run_used, runs, sizeof *core->runs);
@@ -221,18 +246,24 @@ static void make_room(struct core *core) {
         due_grow(&core->unweighted, runs);
     }
     for (uint32_t i = 0; i < core->pool_count; i++)
-        due_grow(&core->pools[i].waiting, core->run_capacity);
+        for (int line = 0; line < LINES; line++)
+            due_grow(&core->pools[i].queue.lines[line], core->run_capacity);
     if (slots > core->slot_capacity) {
         core->slots = grown(core->slots, core->slot_used, slots, sizeof *core->slots);
         core->slot_capacity = slots;
         due_grow(&core->slot_deadlines, slots);
     }
+    for (uint32_t i = 0; i < core->pool_count; i++)
+        due_grow(&core->pools[i].sharing, core->slot_capacity);
 }
 
 static void rename_all(struct core *core, const struct moved *moved) {
     for (uint32_t i = 0; i < core->slot_used; i++)
-        if (core->slots[i].state != SLOT_FREE)
-            core->slots[i].pool = moved->pools[core->slots[i].pool];
+        if (core->slots[i].state != SLOT_FREE) {
+            struct slot *slot = &core->slots[i];
+            slot->pool = moved->pools[slot->pool];
+            slot->batch_task = slot->batch_task == SLOT_NONE ? SLOT_NONE : moved->tasks[slot->batch_task];
+        }
     for (uint32_t i = 0; i < core->run_used; i++) {
         struct run *run = &core->runs[i];
         if (run->state == RUN_FREE)
@@ -266,7 +297,7 @@ struct core *core_create(struct taskset *set, uint64_t seed, bool armed, struct 
     struct core *core = zeroed(1, sizeof *core);
     core->seed = seed;
     core->armed = armed;
-    core->run_free = core->slot_free = SLOT_NONE;
+    core->run_free = core->slot_free = core->unclean_first = SLOT_NONE;
     core_reload(core, set, now, wall);
     return core;
 }
@@ -279,7 +310,8 @@ void core_destroy(struct core *core) {
     for (uint32_t i = 0; i < core->task_count; i++)
         taskset_unref(core->tasks[i].set);
     for (uint32_t i = 0; i < core->pool_count; i++) {
-        due_finish(&core->pools[i].waiting);
+        queue_finish(&core->pools[i].queue);
+        due_finish(&core->pools[i].sharing);
         taskset_unref(core->pools[i].set);
     }
     due_finish(&core->due);

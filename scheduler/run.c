@@ -37,23 +37,38 @@ uint32_t run_create(struct core *core, uint32_t task) {
         .number = ++core->run_number,
         .set = taskset_ref(core->tasks[task].set),
         .definition = core->tasks[task].definition,
+        .behind = SLOT_NONE,
     };
     return slot;
 }
 
-static void queue_leave(struct core *core, struct core_pool *pool, uint32_t slot) {
-    const struct run *run = &core->runs[slot];
-    due_remove(weight_of(run) ? &pool->waiting : &core->unweighted, slot);
-    pool->waiting_sql_count -= needs_session(run);
+static bool is_light(const struct run *run) {
+    return needs_session(run) && weight_of(run) == 1;
 }
 
-/* Order: arrival, with a head start for priority. The head start is worth a fixed wait, so all get through.
- */
-static void queue_enter(struct core *core, struct core_pool *pool, uint32_t slot) {
+/* Where it waits; NULL with weight 0, which waits for no pool. */
+static struct due *line_of(struct core_pool *pool, const struct run *run) {
+    if (weight_of(run) == 0)
+        return NULL;
+    return &pool->queue.lines[!is_light(run) ? LINE_HEAVY : run->yielded ? LINE_RETURNED : LINE_LIGHT];
+}
+
+static void queue_leave(struct core *core, struct core_pool *pool, uint32_t slot) {
     const struct run *run = &core->runs[slot];
-    int64_t head_start_us = ((int64_t)run->definition->priority - PRIORITY_NORMAL) * PRIORITY_STEP_US;
-    due_set(weight_of(run) ? &pool->waiting : &core->unweighted, slot, run->due.us - head_start_us);
-    pool->waiting_sql_count += needs_session(run);
+    struct due *line = line_of(pool, run);
+    due_remove(line ? line : &core->unweighted, slot);
+    if (line == &pool->queue.lines[LINE_LIGHT])
+        pool->queue.light_us -= run->expected_us;
+}
+
+static void queue_enter(struct core *core, struct core_pool *pool, uint32_t slot) {
+    struct run *run = &core->runs[slot];
+    struct due *line = line_of(pool, run);
+    run->expected_us = core->tasks[run->task].expected_us;
+    int64_t rank_us = queue_rank(run->definition, run->due.us, run->expected_us, pool->settings->max_wait_us);
+    due_set(line ? line : &core->unweighted, slot, rank_us);
+    if (line == &pool->queue.lines[LINE_LIGHT])
+        pool->queue.light_us += run->expected_us;
 }
 
 void run_redefine(struct core *core, uint32_t slot) {
@@ -101,9 +116,9 @@ static bool is_legal(enum run_state from, enum run_state to) {
     switch (to) {
     case RUN_FREE: return from != RUN_FREE;
     case RUN_HELD: return from == RUN_FREE;
-    case RUN_WAITING:
-        return from == RUN_FREE || from == RUN_HELD || from == RUN_RUNNING; /* the last: unsent */
-    case RUN_RUNNING: return from == RUN_WAITING;
+    case RUN_WAITING: return from != RUN_WAITING; /* from its session: unsent, or cancelled for others */
+    case RUN_SENT: return from == RUN_WAITING;
+    case RUN_RUNNING: return from == RUN_WAITING || from == RUN_SENT;
     case RUN_STOPPING: return from == RUN_RUNNING;
     }
     return false;
@@ -115,9 +130,9 @@ static void stop_waiting(struct core_task *task, uint32_t slot) {
         task->waiting_run = SLOT_NONE;
 }
 
-static void begin_waiting(struct core_task *task, uint32_t slot) {
+static void begin_waiting(struct core *core, struct core_task *task, uint32_t slot) {
     task->waiting_count++;
-    if (task->waiting_run == SLOT_NONE)
+    if (task->waiting_run == SLOT_NONE || core->runs[slot].number > core->runs[task->waiting_run].number)
         task->waiting_run = slot;
 }
 
@@ -130,21 +145,31 @@ static void leave_state(struct core *core, uint32_t slot, struct core_pool *pool
         queue_leave(core, pool, slot);
         stop_waiting(&core->tasks[run->task], slot);
         break;
+    case RUN_SENT:
     case RUN_RUNNING:
     case RUN_STOPPING:
         due_remove(&core->run_deadlines, slot);
-        if (to != RUN_STOPPING)
+        if (!run_is_on_session(to))
             tokens_give(core, pool, run);
         break;
     }
 }
 
+static void arm_deadline(struct core *core, uint32_t slot, const struct core_pool *pool) {
+    int64_t deadline = first_deadline(&core->runs[slot], pool->settings);
+    if (deadline != INSTANT_MAX)
+        due_set(&core->run_deadlines, slot, deadline);
+}
+
 void run_move(struct core *core, uint32_t slot, enum run_state to) {
     struct run *run = &core->runs[slot];
     struct core_pool *pool = &core->pools[run->pool];
+    bool had_tokens = run_is_on_session(run->state);
     assert(is_legal(run->state, to));
     leave_state(core, slot, pool, to);
     run->state = to;
+    if (run_is_on_session(to) && !had_tokens)
+        tokens_take(core, pool, run);
     switch (to) {
     case RUN_FREE:
         taskset_unref(run->set);
@@ -154,16 +179,11 @@ void run_move(struct core *core, uint32_t slot, enum run_state to) {
         break;
     case RUN_WAITING:
         queue_enter(core, pool, slot);
-        begin_waiting(&core->tasks[run->task], slot);
+        begin_waiting(core, &core->tasks[run->task], slot);
         break;
-    case RUN_HELD: begin_waiting(&core->tasks[run->task], slot); break;
-    case RUN_RUNNING: {
-        tokens_take(core, pool, run);
-        int64_t deadline = first_deadline(run, pool->settings);
-        if (deadline != INSTANT_MAX)
-            due_set(&core->run_deadlines, slot, deadline);
-        break;
-    }
+    case RUN_HELD: begin_waiting(core, &core->tasks[run->task], slot); break;
+    case RUN_SENT: break;
+    case RUN_RUNNING: arm_deadline(core, slot, pool); break;
     case RUN_STOPPING: due_set(&core->run_deadlines, slot, us_add(core->now.us, STOP_GRACE_US)); break;
     }
 }
@@ -179,20 +199,85 @@ static struct action *run_action(struct core *core, uint32_t slot, enum action_k
 
 void run_start(struct core *core, uint32_t slot, uint32_t session, struct actions *actions) {
     struct run *run = &core->runs[slot];
+    bool first = session == SLOT_NONE || core->slots[session].run_count == 0;
     run->started = core->now;
+    run_move(core, slot, first ? RUN_RUNNING : RUN_SENT);
     if (session != SLOT_NONE) {
         run->session = core_slot_handle(core, session);
-        core->slots[session].run = core_run_handle(core, slot);
-        slot_move(core, session, SLOT_BUSY);
+        slot_take_run(core, session, slot);
     }
-    run_move(core, slot, RUN_RUNNING);
     run_action(core, slot, ACTION_START, actions);
 }
 
+void run_come_first(struct core *core, uint32_t slot) {
+    core->runs[slot].started = core->now;
+    run_move(core, slot, RUN_RUNNING);
+}
+
 void run_stop(struct core *core, uint32_t slot, enum stop_cause cause, struct actions *actions) {
+    struct slot *session = core_slot(core, core->runs[slot].session);
     core->runs[slot].stop = cause;
     run_move(core, slot, RUN_STOPPING);
+    if (session) {
+        session->cancelled = true;
+        slot_rest(core, core->runs[slot].session.slot);
+    }
     run_action(core, slot, ACTION_CANCEL, actions);
+}
+
+int64_t run_latest_start(const struct run *run) {
+    return us_add(run->due.us, run->definition->patience_us);
+}
+
+/* --- sharing a session --- */
+
+static bool is_short(const struct core *core, const struct run *run) {
+    const struct core_task *task = &core->tasks[run->task];
+    return is_light(run) && run->definition->transaction && task->proven &&
+           task->expected_us <= core->pools[run->pool].settings->short_us;
+}
+
+static bool waited_too_long(const struct core *core, const struct run *run) {
+    return mono_since(core->now, run->due) >= core->pools[run->pool].settings->max_wait_us;
+}
+
+bool run_is_sharable(const struct core *core, const struct run *run) {
+    return is_short(core, run) && !run->yielded && !core->tasks[run->task].suspected &&
+           !core->pools[run->pool].gate.sample.pooled && !waited_too_long(core, run);
+}
+
+#define IN_THE_WAY_TIMES 4 /* what it was expected to take */
+
+int64_t run_in_the_way_at(const struct core *core, const struct run *run, int64_t patience_us) {
+    int64_t longer_us = IN_THE_WAY_TIMES * run->expected_us;
+    if (run->state != RUN_RUNNING || !is_short(core, run) || waited_too_long(core, run))
+        return INSTANT_MAX;
+    return us_add(run->started.us, patience_us > longer_us ? patience_us : longer_us);
+}
+
+/* Its transaction was rolled back by our cancel, meant for it or for the one before it: so it may be
+ * repeated. */
+bool run_may_wait_again(const struct core *core, uint32_t slot, const struct event *event) {
+    const struct run *run = &core->runs[slot];
+    const struct slot *session = core_slot(core, run->session);
+    bool asked = run->stop == STOP_YIELD;
+    bool hit = run->stop == STOP_NONE && session && session->cancelled;
+    return !core->draining && event->ended.cancelled && event->ended.outcome == OUTCOME_FAILED &&
+           (asked || hit) && run->definition->transaction;
+}
+
+void run_wait_again(struct core *core, uint32_t slot) {
+    struct run *run = &core->runs[slot];
+    run->yielded |= run->stop == STOP_YIELD;
+    run->stop = STOP_NONE;
+    run->held_told = false;
+    run->session = HANDLE_NONE;
+    run_move(core, slot, RUN_WAITING);
+}
+
+void run_yield(struct core *core, uint32_t slot, struct actions *actions) {
+    run_stop(core, slot, STOP_YIELD, actions);
+    run_action(core, slot, ACTION_YIELDED, actions);
 }
 
 void record_skip(struct core *core, uint32_t task, struct wall first, struct wall last, int64_t count,
@@ -217,9 +302,25 @@ void run_skip(struct core *core, uint32_t slot, enum skip_cause cause, struct ac
 
 /* What was stopped by us failed because of us; what finished all the same is fine. */
 static enum outcome final_outcome(const struct run *run, enum outcome told) {
-    if (told != OUTCOME_FAILED || run->stop == STOP_NONE)
+    if (told != OUTCOME_FAILED || run->stop == STOP_NONE || run->stop == STOP_YIELD)
         return told;
     return run->stop == STOP_TIMEOUT ? OUTCOME_TIMEOUT : OUTCOME_CANCELLED;
+}
+
+/* Jumps at most to four times what was thought, and forgets an odd one in eight: no single run decides. */
+static int64_t learned(int64_t expected_us, int64_t took_us, bool first) {
+    if (first)
+        return took_us;
+    int64_t clipped_us = took_us > 4 * expected_us + US_PER_MS ? 4 * expected_us + US_PER_MS : took_us;
+    return expected_us + (clipped_us - expected_us) / 8;
+}
+
+static void learn(struct core_task *task, const struct record *record, const struct event *event) {
+    if (record->outcome != OUTCOME_OK && record->outcome != OUTCOME_TIMEOUT)
+        return;
+    task->expected_us = learned(task->expected_us, record->took_us, task->stats.ok_count == 0);
+    task->simple |= event->ended.simple;
+    task->proven = record->outcome == OUTCOME_OK && !task->simple;
 }
 
 static void count_end(struct core *core, const struct run *run, const struct record *record) {
@@ -244,10 +345,11 @@ void run_end(struct core *core, uint32_t slot, const struct event *event, struct
         .due_first = run->due_first,
         .due_last = run->due_last,
         .occurrence_count = run->occurrence_count,
-        .lateness_us = mono_since(run->started, run->due),
+        .lateness_us = mono_since(run->started, run->due), /* SENT: it never came first */
         .took_us = mono_since(core->now, run->started),
         .row_count = event->ended.row_count,
     };
+    learn(task, &action->record, event);
     count_end(core, run, &action->record);
     uint32_t held = task->running_count == 1 ? task->waiting_run : SLOT_NONE;
     run_move(core, slot, RUN_FREE);

@@ -6,10 +6,14 @@
 #include <assert.h>
 
 #include "scheduler/core_parts.h"
+#include "scheduler/gate.h"
 #include "tasks/hash.h"
 
 #define RETRY_US      US_PER_S
 #define RETRY_MOST_US (30 * US_PER_S)
+
+/* Runs that leave nothing behind are taken at their word for this long before it is verified. */
+#define BATCH_MOST_US US_PER_S
 
 struct slot *core_slot(const struct core *core, struct handle handle) {
     if (handle.generation == 0 || handle.slot >= core->slot_used)
@@ -72,13 +76,21 @@ static int64_t slot_linger_us(const struct core *core, const struct pool_setting
     return core->draining && pool->linger_us > STOP_GRACE_US ? STOP_GRACE_US : pool->linger_us;
 }
 
+/* When the first run on a session would be in the way of the next. */
+static int64_t in_the_way_at(const struct core *core, const struct slot *slot) {
+    if (slot->run_count < 2 || slot->cancelled)
+        return INSTANT_MAX;
+    const struct run *first = &core->runs[slot->run_first], *next = &core->runs[first->behind];
+    return us_add(run_in_the_way_at(core, first, next->definition->patience_us), US_PER_MS);
+}
+
 static int64_t deadline_of(const struct core *core, uint32_t index) {
     const struct slot *slot = &core->slots[index];
     const struct pool_settings *pool = core->pools[slot->pool].settings;
     int64_t idle, recycle;
     switch (slot->state) {
-    case SLOT_FREE:
-    case SLOT_BUSY: return INSTANT_MAX;
+    case SLOT_FREE: return INSTANT_MAX;
+    case SLOT_BUSY: return in_the_way_at(core, slot);
     case SLOT_OPENING: return us_add(core->now.us, pool->connect_timeout_us);
     case SLOT_WARM:
         idle = us_add(slot->idle_since.us, pool->idle_us);
@@ -97,11 +109,37 @@ static bool is_legal(enum slot_state from, enum slot_state to) {
     case SLOT_OPENING: return from == SLOT_FREE;
     case SLOT_WARM: return from == SLOT_OPENING || from == SLOT_CHECKING || from == SLOT_CLEANING;
     case SLOT_CHECKING: return from == SLOT_WARM;
-    case SLOT_BUSY: return from == SLOT_WARM;
+    case SLOT_BUSY: return from == SLOT_WARM || from == SLOT_CLEANING;
     case SLOT_CLEANING: return from == SLOT_BUSY;
     case SLOT_CLOSING: return from != SLOT_FREE && from != SLOT_CLOSING;
     }
     return false;
+}
+
+int64_t slot_free_at(const struct core *core, uint32_t index) {
+    const struct slot *slot = &core->slots[index];
+    if (slot->run_count == 0)
+        return core->now.us;
+    const struct run *first = &core->runs[slot->run_first];
+    int64_t at = us_add(first->started.us, slot->backlog_us);
+    int64_t over_us = mono_since(core->now, first->started) - first->expected_us;
+    return over_us > 0 ? us_add(at, 2 * over_us) : at; /* it may take as long again as it is over already */
+}
+
+/* What takes further runs, and the deadline. */
+static void follow_runs(struct core *core, uint32_t index) {
+    const struct slot *slot = &core->slots[index];
+    struct core_pool *pool = &core->pools[slot->pool];
+    bool takes_more = slot->shared && !slot->broken && !slot->cancelled && slot->run_count < SHARED_RUNS_MAX;
+    int64_t deadline = deadline_of(core, index);
+    if (takes_more)
+        due_set(&pool->sharing, index, slot_free_at(core, index));
+    else
+        due_remove(&pool->sharing, index);
+    if (deadline == INSTANT_MAX)
+        due_remove(&core->slot_deadlines, index);
+    else
+        due_set(&core->slot_deadlines, index, deadline);
 }
 
 void slot_move(struct core *core, uint32_t index, enum slot_state to) {
@@ -117,16 +155,12 @@ void slot_move(struct core *core, uint32_t index, enum slot_state to) {
         warm_remove(core, pool, index);
     if (to == SLOT_WARM)
         warm_add(core, pool, index);
-    if (slot->state == SLOT_BUSY)
-        slot->run = HANDLE_NONE;
-    if (slot->state == SLOT_CHECKING && to == SLOT_CLOSING && pool->survey == SURVEY_ASKED)
-        pool->survey = SURVEY_NEEDED; /* the one that was asked will not answer */
+    if (slot->state == SLOT_CHECKING && handle_is(pool->gate.asked, core_slot_handle(core, index)))
+        pool->gate.asked = HANDLE_NONE; /* answered, or it will not answer any more */
     slot->state = to;
-    int64_t deadline = deadline_of(core, index);
-    if (deadline == INSTANT_MAX)
-        due_remove(&core->slot_deadlines, index);
-    else
-        due_set(&core->slot_deadlines, index, deadline);
+    if (to != SLOT_BUSY && to != SLOT_CLEANING)
+        slot->shared = false;
+    follow_runs(core, index);
     if (to == SLOT_FREE) {
         slot->next_free = core->slot_free;
         core->slot_free = index;
@@ -135,6 +169,126 @@ void slot_move(struct core *core, uint32_t index, enum slot_state to) {
     if (tokens_held(&pool->tokens) > pool->held_peak)
         pool->held_peak = tokens_held(&pool->tokens);
 }
+
+/* --- its runs --- */
+
+/* A task's word is good for its own run and for what follows until the session is cleaned. */
+static void follow_batch(struct core *core, struct slot *slot, const struct run *run) {
+    struct core_task *task = &core->tasks[run->task];
+    if (run->definition->session != SESSION_CLEAN || task->breached) {
+        slot->unclean =
+            false; /* its cleaning, which follows in the same flush, is for those before it, too */
+        return;
+    }
+    if (!slot->unclean) {
+        slot->batch = ++core->batch_number;
+        slot->batch_began = core->now;
+        slot->batch_task = run->task;
+    }
+    slot->batch_task = slot->batch_task == run->task ? run->task : SLOT_NONE;
+    slot->unclean = true;
+    task->batch = slot->batch;
+}
+
+void slot_take_run(struct core *core, uint32_t index, uint32_t run_slot) {
+    struct slot *slot = &core->slots[index];
+    struct run *run = &core->runs[run_slot];
+    bool sharable = run_is_sharable(core, run);
+    if (slot->run_count++ == 0) {
+        slot->run_first = run_slot;
+        slot->shared = sharable;
+        slot->backlog_us = 0;
+    } else {
+        core->runs[slot->run_last].behind = run_slot;
+        slot->shared &= sharable;
+    }
+    slot->run_last = run_slot;
+    run->behind = SLOT_NONE;
+    slot->backlog_us += run->expected_us;
+    follow_batch(core, slot, run);
+    slot->shared &= !slot->unclean || mono_since(core->now, slot->batch_began) < BATCH_MOST_US;
+    if (slot->state == SLOT_BUSY)
+        follow_runs(core, index);
+    else
+        slot_move(core, index, SLOT_BUSY);
+}
+
+void slot_lose_run(struct core *core, uint32_t index, uint32_t run_slot) {
+    struct slot *slot = &core->slots[index];
+    const struct run *run = &core->runs[run_slot];
+    bool was_first = slot->run_first == run_slot;
+    uint32_t before = was_first ? SLOT_NONE : slot->run_first;
+    while (!was_first && core->runs[before].behind != run_slot)
+        before = core->runs[before].behind;
+    if (was_first)
+        slot->run_first = run->behind;
+    else
+        core->runs[before].behind = run->behind;
+    if (slot->run_last == run_slot)
+        slot->run_last = before;
+    slot->run_count--;
+    slot->backlog_us -= run->expected_us;
+    if (was_first && slot->run_count && core->runs[slot->run_first].state == RUN_SENT)
+        run_come_first(core, slot->run_first);
+    follow_runs(core, index);
+}
+
+void slot_rest(struct core *core, uint32_t index) {
+    core->slots[index].shared = false;
+    follow_runs(core, index);
+}
+
+void slot_clean_later(struct core *core, uint32_t index) {
+    core->slots[index].next_unclean = core->unclean_first;
+    core->unclean_first = index;
+}
+
+bool slot_clean_all(struct core *core, struct actions *actions) {
+    while (core->unclean_first != SLOT_NONE) {
+        if (!actions_have_room(actions))
+            return true;
+        uint32_t index = core->unclean_first;
+        struct slot *slot = &core->slots[index];
+        core->unclean_first = slot->next_unclean;
+        if (slot->state != SLOT_CLEANING || !slot->unclean || slot->run_count)
+            continue;
+        slot->unclean = false;
+        slot_rest(core, index);
+        actions_add(actions, ACTION_CLEAN)->session = core_slot_handle(core, index);
+    }
+    return false;
+}
+
+void slot_breach(struct core *core, uint32_t index, struct actions *actions) {
+    const struct slot *slot = &core->slots[index];
+    uint32_t found = slot->batch_task, count = 0;
+    for (uint32_t i = 0; found == SLOT_NONE && i < core->task_count; i++) {
+        if (core->tasks[i].batch != slot->batch)
+            continue;
+        core->tasks[i].suspected = true;
+        count++;
+    }
+    for (uint32_t i = 0; count && found == SLOT_NONE && i < core->task_count; i++)
+        if (core->tasks[i].batch == slot->batch)
+            found = i;
+    if (found == SLOT_NONE)
+        return;
+    if (count == 0) {
+        core->tasks[found].suspected = false;
+        core->tasks[found].breached = true;
+    }
+    struct action *action = actions_add(actions, ACTION_BREACH);
+    action->task = found;
+    action->number = count;
+}
+
+void slot_proved_clean(struct core *core, uint32_t index) {
+    if (core->slots[index].batch && core->slots[index].batch_task != SLOT_NONE)
+        core->tasks[core->slots[index].batch_task].suspected = false;
+    core->slots[index].batch = 0;
+}
+
+/* --- opening and closing --- */
 
 void slot_open(struct core *core, uint32_t pool, struct actions *actions) {
     uint32_t index = core->slot_free;
@@ -149,6 +303,9 @@ void slot_open(struct core *core, uint32_t pool, struct actions *actions) {
         .generation = slot->generation + 1,
         .pool = pool,
         .conninfo_version = core->pools[pool].conninfo_version,
+        .run_first = SLOT_NONE,
+        .run_last = SLOT_NONE,
+        .batch_task = SLOT_NONE,
     };
     core->open_count++;
     slot_move(core, index, SLOT_OPENING);
@@ -171,6 +328,11 @@ void slot_hurry_closing(struct core *core) {
             due_set(&core->slot_deadlines, i, deadline_of(core, i));
 }
 
+/* The floor stays while it could not be opened again. */
+static bool may_go(const struct core *core, const struct core_pool *pool) {
+    return gate_session_count(pool) > 1 || gate_headroom(core, pool).slots >= 0;
+}
+
 bool slot_is_unwanted(const struct core *core, uint32_t index, enum close_cause *ret_cause) {
     const struct slot *slot = &core->slots[index];
     const struct core_pool *pool = &core->pools[slot->pool];
@@ -178,22 +340,26 @@ bool slot_is_unwanted(const struct core *core, uint32_t index, enum close_cause 
         *ret_cause = CLOSE_DRAIN;
     else if (slot->conninfo_version != pool->conninfo_version)
         *ret_cause = CLOSE_CONNINFO;
-    else if (slot->state != SLOT_OPENING && core->now.us >= recycle_at(core, slot, index))
+    else if (slot->state != SLOT_OPENING && core->now.us >= recycle_at(core, slot, index) &&
+             may_go(core, pool))
         *ret_cause = CLOSE_RECYCLE;
     else if (tokens_held(&pool->tokens) - pool->tokens.leftover > pool->tokens.size)
         *ret_cause = CLOSE_ROOM;
     else
-        return false;
+        return gate_excess(core, pool, ret_cause) > 0;
     return true;
 }
 
 void slot_fall_idle(struct core *core, uint32_t index, struct actions *actions) {
     enum close_cause cause;
     core->slots[index].idle_since = core->now;
-    if (slot_is_unwanted(core, index, &cause))
+    if (slot_is_unwanted(core, index, &cause)) {
         slot_close(core, index, cause, actions);
-    else
-        slot_move(core, index, SLOT_WARM);
+        return;
+    }
+    slot_move(core, index, SLOT_WARM);
+    if (gate_wants_sample(core, &core->pools[core->slots[index].pool]))
+        gate_ask(core, &core->pools[core->slots[index].pool], index, actions);
 }
 
 void pool_connect_failed(struct core *core, uint32_t index, enum connect_failure failure) {
@@ -219,20 +385,35 @@ bool pool_is_quiet(const struct core_pool *pool) {
     return tokens_held(&none) == 0;
 }
 
+/* The first run on a session takes far longer than it was learned to, and others wait behind it. */
+static void make_way(struct core *core, uint32_t index, struct actions *actions) {
+    struct slot *slot = &core->slots[index];
+    due_remove(&core->slot_deadlines, index);
+    if (core->runs[slot->run_first].state == RUN_RUNNING)
+        run_yield(core, slot->run_first, actions);
+}
+
+/* Idle or old. A pool's only session stays: it is the floor, and it takes the samples. */
+static void warm_deadline(struct core *core, uint32_t index, struct actions *actions) {
+    const struct slot *slot = &core->slots[index];
+    const struct core_pool *pool = &core->pools[slot->pool];
+    bool old = core->now.us >= recycle_at(core, slot, index);
+    if (old ? may_go(core, pool) : gate_session_count(pool) > 1)
+        slot_close(core, index, old ? CLOSE_RECYCLE : CLOSE_IDLE, actions);
+    else
+        due_set(&core->slot_deadlines, index, us_add(core->now.us, pool->settings->idle_us));
+}
+
 static void slot_deadline(struct core *core, uint32_t index, struct actions *actions) {
     struct slot *slot = &core->slots[index];
     switch (slot->state) {
-    case SLOT_FREE:
-    case SLOT_BUSY: assert(!"a slot without a deadline had one"); break;
+    case SLOT_FREE: assert(!"a slot without a deadline had one"); break;
+    case SLOT_BUSY: make_way(core, index, actions); break;
     case SLOT_OPENING:
         pool_connect_failed(core, slot->pool, CONNECT_UNREACHABLE);
         slot_close(core, index, CLOSE_TIMEOUT, actions);
         break;
-    case SLOT_WARM: {
-        bool old = core->now.us >= recycle_at(core, slot, index);
-        slot_close(core, index, old ? CLOSE_RECYCLE : CLOSE_IDLE, actions);
-        break;
-    }
+    case SLOT_WARM: warm_deadline(core, index, actions); break;
     case SLOT_CHECKING:
     case SLOT_CLEANING: slot_close(core, index, CLOSE_TIMEOUT, actions); break;
     case SLOT_CLOSING: /* linger has passed */

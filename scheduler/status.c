@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "scheduler/core_parts.h"
+#include "scheduler/gate.h"
 #include "scheduler/grant.h"
 #include "tasks/duration.h"
 
@@ -34,15 +36,27 @@ static int compare_entries(const void *a, const void *b) {
     return x->at != y->at ? (x->at > y->at) - (x->at < y->at) : (x->id > y->id) - (x->id < y->id);
 }
 
-static void number_places(struct status *status, const struct due *queue) {
-    struct due_entry *line = malloc(((size_t)queue->count + 1) * sizeof *line);
-    if (!line)
+/* All that waits for one budget, in one order; and what is before each. */
+static void number_places(struct status *status, const struct due *lines, int line_count) {
+    uint32_t count = 0, at = 0;
+    for (int i = 0; i < line_count; i++)
+        count += lines[i].count;
+    struct due_entry *order = malloc(((size_t)count + 1) * sizeof *order);
+    if (!order)
         abort();
-    memcpy(line, queue->entries, queue->count * sizeof *line);
-    qsort(line, queue->count, sizeof *line, compare_entries);
-    for (uint32_t i = 0; i < queue->count; i++)
-        status->place_of_run[line[i].id] = i + 1;
-    free(line);
+    for (int i = 0; i < line_count; i++) {
+        if (lines[i].count)
+            memcpy(order + at, lines[i].entries, lines[i].count * sizeof *order);
+        at += lines[i].count;
+    }
+    qsort(order, count, sizeof *order, compare_entries);
+    int64_t ahead_us = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        status->place_of_run[order[i].id] = i + 1;
+        status->ahead_of_run_us[order[i].id] = ahead_us;
+        ahead_us += status->core->runs[order[i].id].expected_us;
+    }
+    free(order);
 }
 
 static void keep_longest(const struct core *core, uint32_t *kept, uint32_t run) {
@@ -51,20 +65,26 @@ static void keep_longest(const struct core *core, uint32_t *kept, uint32_t run) 
 }
 
 void status_init(struct status *status, const struct core *core, const struct status_context *context) {
-    *status = (struct status){
-        core, context, none_array(core->run_used), none_array(core->task_count), none_array(core->pool_count),
-        4};
+    *status = (struct status){.core = core,
+                              .context = context,
+                              .place_of_run = none_array(core->run_used),
+                              .ahead_of_run_us = calloc((size_t)core->run_used + 1, sizeof(int64_t)),
+                              .running_of_task = none_array(core->task_count),
+                              .longest_of_pool = none_array(core->pool_count),
+                              .name_width = 4};
+    if (!status->ahead_of_run_us)
+        abort();
     for (uint32_t i = 0; i < core->run_used; i++) {
         const struct run *run = &core->runs[i];
-        if (run->state != RUN_RUNNING && run->state != RUN_STOPPING)
+        if (!run_is_on_session(run->state))
             continue;
         keep_longest(core, &status->running_of_task[run->task], i);
         if (run->definition->tokens)
             keep_longest(core, &status->longest_of_pool[run->pool], i);
     }
     for (uint32_t i = 0; i < core->pool_count; i++)
-        number_places(status, &core->pools[i].waiting);
-    number_places(status, &core->unweighted);
+        number_places(status, core->pools[i].queue.lines, LINES);
+    number_places(status, &core->unweighted, 1);
     for (uint32_t i = 0; i < core->task_count; i++) {
         int length = (int)strlen(core->tasks[i].definition->name);
         status->name_width = length > status->name_width ? length : status->name_width;
@@ -73,9 +93,27 @@ void status_init(struct status *status, const struct core *core, const struct st
 
 void status_finish(struct status *status) {
     free(status->place_of_run);
+    free(status->ahead_of_run_us);
     free(status->running_of_task);
     free(status->longest_of_pool);
     *status = (struct status){0};
+}
+
+/* It waits for what the first of its line waits for, unless the pool drains for somebody heavier. */
+static struct decision why_in_line(const struct core *core, const struct run *run) {
+    const struct core_pool *pool = &core->pools[run->pool];
+    bool light = run->definition->work == WORK_SQL && run->definition->tokens == 1;
+    enum line line = !light ? LINE_HEAVY : run->yielded ? LINE_RETURNED : LINE_LIGHT;
+    const struct run *first = &core->runs[queue_first(&pool->queue, line)->id];
+    const struct due_entry *heavy = queue_first(&pool->queue, LINE_HEAVY);
+    struct decision why = grant_ask(core, run->pool, first);
+    if (line == LINE_RETURNED && why.verdict == VERDICT_START)
+        return (struct decision){.verdict = VERDICT_WAIT, .reason = REASON_RETURNED};
+    if (line != LINE_HEAVY && why.verdict == VERDICT_START && heavy)
+        return (struct decision){.verdict = VERDICT_WAIT,
+                                 .reason = REASON_HEAVY,
+                                 .number = core->runs[heavy->id].definition->tokens};
+    return why;
 }
 
 static struct decision why_waiting(const struct status *status, const struct run *run) {
@@ -89,8 +127,7 @@ static struct decision why_waiting(const struct status *status, const struct run
                                  .reason = REASON_CHILDREN,
                                  .number = core->unweighted_active_count,
                                  .threshold = UNWEIGHTED_RUNS_MAX};
-    const struct due_entry *head = due_first(&core->pools[run->pool].waiting);
-    return grant_ask(core, run->pool, &core->runs[head->id]);
+    return why_in_line(core, run);
 }
 
 static enum task_state state_of(const struct status *status, uint32_t index) {
@@ -101,6 +138,17 @@ static enum task_state state_of(const struct status *status, uint32_t index) {
     if (running != SLOT_NONE)
         return status->core->runs[running].state == RUN_STOPPING ? TASK_STOPPING : TASK_RUNNING;
     return task->definition->enabled && !task->retired ? TASK_IDLE : TASK_DISABLED;
+}
+
+/* What is under way and what is before it, shared among the tokens in force. */
+static int64_t guess_start(const struct status *status, uint32_t index, const struct decision *why) {
+    const struct run *run = &status->core->runs[index];
+    const struct core_pool *pool = &status->core->pools[run->pool];
+    if (run->state != RUN_WAITING || (why->reason != REASON_TOKENS && why->reason != REASON_LIMIT &&
+                                      why->reason != REASON_WEIGHT && why->reason != REASON_SHARING))
+        return 0;
+    struct crew crew = grant_crew(status->core, pool, INSTANT_MAX);
+    return (crew.busy_us + status->ahead_of_run_us[index]) / gate_in_force(status->core, pool);
 }
 
 struct status_row status_row(const struct status *status, uint32_t index) {
@@ -124,133 +172,9 @@ struct status_row status_row(const struct status *status, uint32_t index) {
         row.due = row.waiting->due_first;
         row.why = why_waiting(status, row.waiting);
         row.place = row.waiting->state == RUN_HELD ? 1 : status->place_of_run[task->waiting_run];
+        row.starts_in_us = guess_start(status, task->waiting_run, &row.why);
     }
     return row;
-}
-
-/* --- words --- */
-
-static void note_longest(const struct status *status, uint32_t pool, struct text *text) {
-    uint32_t longest = status->longest_of_pool[pool];
-    if (longest == SLOT_NONE)
-        return;
-    const struct run *run = &status->core->runs[longest];
-    char age[DURATION_TEXT_BYTES];
-    text_add(text, ", longest %s %s", run->definition->name,
-             duration_glance(mono_since(status->core->now, run->started), age));
-}
-
-static void note_connect(const struct status *status, const struct core_pool *pool, struct text *text) {
-    const char *error =
-        status->context->connect_error_of
-            ? status->context->connect_error_of(status->context->context, pool->settings->name)
-            : NULL;
-    char age[DURATION_TEXT_BYTES], next[DURATION_TEXT_BYTES];
-    int64_t until_us = mono_since(pool->next_attempt, status->core->now);
-    text_add(text, "no connection for %s",
-             duration_glance(mono_since(status->core->now, pool->failing_since), age));
-    if (pool->tokens.opening)
-        text_add(text, ", trying now");
-    else if (until_us > 0)
-        text_add(text, ", next attempt in %s", duration_glance(until_us, next));
-    if (error)
-        text_add(text, ": %s", error);
-}
-
-static void note_reason(const struct status *status, const struct run *run, const struct decision *why,
-                        struct text *text) {
-    const struct core_pool *pool = &status->core->pools[run->pool];
-    switch (why->reason) {
-    case REASON_NONE: text_add(text, "starts now"); break;
-    case REASON_TOKENS:
-        text_add(text, "no token: %" PRId64 " of %" PRId64 " taken", why->number, why->threshold);
-        note_longest(status, run->pool, text);
-        break;
-    case REASON_WEIGHT:
-        text_add(text, "too few tokens: needs %" PRId64 ", has %" PRId64, why->threshold, why->number);
-        note_longest(status, run->pool, text);
-        break;
-    case REASON_OPENING:
-        text_add(text, "opening %" PRId64 " session%s", why->number, why->number == 1 ? "" : "s");
-        break;
-    case REASON_CHECKING: text_add(text, "asking an idle session whether it still lives"); break;
-    case REASON_CLOSING: text_add(text, "closing idle sessions for their tokens"); break;
-    case REASON_CONNECT: note_connect(status, pool, text); break;
-    case REASON_SURVEY: text_add(text, "asking the server what an earlier daemon left"); break;
-    case REASON_LEFTOVER:
-        text_add(text, "an earlier daemon's sessions still hold %" PRId64 " of %" PRId64 " tokens",
-                 why->number, why->threshold);
-        break;
-    case REASON_OWN_RUN: text_add(text, "its own run comes first (overlap = queue)"); break;
-    case REASON_CHILDREN:
-        text_add(text, "%" PRId64 " of %" PRId64 " commands without tokens run", why->number, why->threshold);
-        break;
-    case REASON_DRAIN: text_add(text, "the daemon is stopping"); break;
-    }
-}
-
-static const char *ordinal_suffix(uint32_t n) {
-    if (n % 100 / 10 == 1)
-        return "th";
-    return n % 10 == 1 ? "st" : n % 10 == 2 ? "nd" : n % 10 == 3 ? "rd" : "th";
-}
-
-static void note_waiting(const struct status *status, const struct status_row *row, struct text *text) {
-    note_reason(status, row->waiting, &row->why, text);
-    if (row->place > 1)
-        text_add(text, "; %u%s in line", row->place, ordinal_suffix(row->place));
-    if (row->waiting->occurrence_count > 1)
-        text_add(text, "; answers %" PRId64 " occurrences", row->waiting->occurrence_count);
-}
-
-static void note_running(const struct status *status, const struct status_row *row, struct text *text) {
-    const struct run *run = row->running;
-    char age[DURATION_TEXT_BYTES];
-    duration_glance(mono_since(status->core->now, run->started), age);
-    if (run->definition->work == WORK_SQL)
-        text_add(text, "on session %u for %s", run->session.slot + 1, age);
-    else
-        text_add(text, "command for %s, %u token%s", age, run->definition->tokens,
-                 run->definition->tokens == 1 ? "" : "s");
-    if (row->task->running_count > 1)
-        text_add(text, ", the longest of %u runs", row->task->running_count);
-    if (run->state == RUN_STOPPING)
-        text_add(text, run->stop == STOP_TIMEOUT ? ", timed out" : ", told to stop");
-}
-
-void status_note(const struct status *status, const struct status_row *row, struct text *text) {
-    if (row->waiting)
-        note_waiting(status, row, text);
-    if (row->waiting && row->running)
-        text_add(text, "; ");
-    if (row->running)
-        note_running(status, row, text);
-    if (row->waiting || row->running || !status->context->failure_of)
-        return;
-    const char *failure = status->context->failure_of(status->context->context, row->task->definition->name);
-    if (failure)
-        text_add(text, "%s", failure);
-}
-
-void status_tokens(const struct tokens *tokens, struct text *text) {
-    const struct {
-        uint32_t count;
-        const char *name;
-        bool always;
-    } parts[] = {
-        {tokens_taken(tokens), "taken", true},  {tokens->warm + tokens->checking, "warm", true},
-        {tokens->opening, "opening", false},    {tokens->closing, "closing", false},
-        {tokens->leftover, "left over", false}, {tokens_free(tokens), "free", true},
-    };
-    uint32_t held = tokens_held(tokens);
-    const char *plus = held > tokens->size ? " < " : " = ";
-    text_add(text, "%u", tokens->size);
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        if (!parts[i].count && !parts[i].always)
-            continue;
-        text_add(text, "%s%u %s", plus, parts[i].count, parts[i].name);
-        plus = " + ";
-    }
 }
 
 /* --- the dump --- */
@@ -272,18 +196,6 @@ static void print_head(const struct status *status, struct text *text) {
              status->context->pid, duration_glance(status->context->up_us, up), status->context->path);
     clock_text(status, status->context->loaded, text);
     text_add(text, "%s\n", status->core->draining ? "  STOPPING" : "");
-}
-
-static void print_pool(const struct status *status, const struct core_pool *pool, struct text *text) {
-    text_add(text, "pool %-10s ", pool->settings->name);
-    status_tokens(&pool->tokens, text);
-    text_add(text, "    limit %u    opened %" PRIu64 "  peak %u  waiting %u%s\n", pool->tokens.limit,
-             pool->opened_count, pool->held_peak, pool->waiting.count, pool->retired ? "  (removed)" : "");
-    if (pool->failing) {
-        text_add(text, "  ");
-        note_connect(status, pool, text);
-        text_add(text, "\n");
-    }
 }
 
 static void ms_pair(int64_t p50_us, int64_t p99_us, char *buffer, size_t bytes) {
@@ -365,7 +277,7 @@ static void print_waiting(const struct status *status, uint32_t width, struct te
 void status_print(const struct status *status, uint32_t width, struct text *text) {
     print_head(status, text);
     for (uint32_t i = 0; i < status->core->pool_count; i++)
-        print_pool(status, &status->core->pools[i], text);
+        status_pool(status, i, text);
     text_add(text, "%-*s  %-8s  %-11s  %-16s %6s %5s %5s %7s  %15s  %15s  %s\n", status->name_width, "task",
              "state", "due", "last", "ok", "fail", "skip", "merged", "late p50/p99 ms", "took p50/p99 ms",
              "note");

@@ -34,14 +34,17 @@ struct status_row {
     const struct run *waiting, *running; /* NULL: none; running: the one that runs longest */
     struct wall due;                     /* of the run shown, or the next; us = 0: never */
     int64_t late_p50_us, late_p99_us, took_p50_us, took_p99_us; /* -1: not known */
-    struct decision why; /* of the first in line; reason NONE when nothing waits */
-    uint32_t place;      /* in line, 1 is the first; 0 when nothing waits */
+    struct decision why;  /* of the first in line; reason NONE when nothing waits */
+    uint32_t place;       /* in line, 1 is the first; 0 when nothing waits */
+    int64_t starts_in_us; /* a guess; 0: none can be made */
+    size_t note_start;    /* for status_note() itself */
 };
 
 struct status {
     const struct core *core;
     const struct status_context *context;
     uint32_t *place_of_run;    /* by run slot */
+    int64_t *ahead_of_run_us;  /* by run slot: what those before it are expected to take */
     uint32_t *running_of_task; /* by task: run slot or SLOT_NONE */
     uint32_t *longest_of_pool; /* by pool: run slot or SLOT_NONE */
     int name_width;
@@ -58,6 +61,16 @@ void status_note(const struct status *status, const struct status_row *row, stru
 
 /* What a pool's sum is made of: "8 = 3 taken + 2 warm + 3 free". */
 void status_tokens(const struct tokens *tokens, struct text *text);
+
+/* Why the limit is below the size: ": 12 application sessions were active, 8 are many". Empty when it is not.
+ */
+void status_pressure(const struct limit *limit, struct text *text);
+
+/* Since when a pool cannot connect, and when it tries again. */
+void status_connect(const struct status *status, const struct core_pool *pool, struct text *text);
+
+/* The block of lines about one pool. */
+void status_pool(const struct status *status, uint32_t pool, struct text *text);
 
 /* The whole dump. width: of the terminal in columns, notes are cut to it; 0: not cut. Waiting tasks first. */
 void status_print(const struct status *status, uint32_t width, struct text *text);

@@ -4,12 +4,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "scheduler/gate.h"
+
 static const char *reason_name(enum reason_code reason) {
     static const char *const names[] = {
-        [REASON_NONE] = "none",       [REASON_TOKENS] = "tokens",     [REASON_WEIGHT] = "weight",
-        [REASON_OPENING] = "opening", [REASON_CHECKING] = "checking", [REASON_CLOSING] = "closing",
-        [REASON_CONNECT] = "connect", [REASON_SURVEY] = "survey",     [REASON_LEFTOVER] = "leftover",
-        [REASON_OWN_RUN] = "own_run", [REASON_CHILDREN] = "children", [REASON_DRAIN] = "drain",
+        [REASON_NONE] = "none",         [REASON_TOKENS] = "tokens",     [REASON_LIMIT] = "limit",
+        [REASON_WEIGHT] = "weight",     [REASON_HEADROOM] = "headroom", [REASON_FULL] = "full",
+        [REASON_SHARING] = "sharing",   [REASON_OPENING] = "opening",   [REASON_CHECKING] = "checking",
+        [REASON_CLOSING] = "closing",   [REASON_CONNECT] = "connect",   [REASON_SAMPLE] = "sample",
+        [REASON_STALE] = "stale",       [REASON_LEFTOVER] = "leftover", [REASON_HEAVY] = "heavy",
+        [REASON_RETURNED] = "returned", [REASON_OWN_RUN] = "own_run",   [REASON_CHILDREN] = "children",
+        [REASON_DRAIN] = "drain",
     };
     return names[reason];
 }
@@ -41,23 +46,55 @@ static json_t *tokens_json(const struct tokens *tokens) {
                      tokens_free(tokens), "held", tokens_held(tokens));
 }
 
+/* null before the first look at the database, and after one that failed. */
+static json_t *gate_json(const struct status *status, const struct core_pool *pool) {
+    static const char *const scopes[] = {"server", "role", "database"};
+    struct headroom headroom = gate_headroom(status->core, pool);
+    const struct sample *sample = &pool->gate.sample;
+    if (headroom.slots == INT32_MAX)
+        return json_null();
+    return json_pack(
+        "{ss si si si si si si sI sI si si si sI sI sb sb}", "scope", scopes[headroom.scope], "usable",
+        headroom.usable, "foreground", headroom.foreground, "ours", headroom.held, "reserve", headroom.kept,
+        "headroom", headroom.slots, "invisible", sample->invisible_count, "age",
+        (json_int_t)mono_since(status->core->now, pool->gate.sampled), "round_trip",
+        (json_int_t)sample->round_trip_us, "active", sample->active_count, "lock_waiters",
+        sample->lock_waiter_count, "idle_in_transaction", sample->idle_in_transaction_count,
+        "idle_in_transaction_for", (json_int_t)sample->idle_in_transaction_us, "oldest_transaction",
+        (json_int_t)sample->oldest_transaction_us, "standby", sample->standby, "pooler", sample->pooled);
+}
+
+static const char *limit_state_name(enum limit_state state) {
+    static const char *const names[] = {"clear", "hold", "high", "critical", "lost", "returning"};
+    return names[state];
+}
+
 static json_t *pool_json(const struct status *status, const struct core_pool *pool) {
     const char *error =
         pool->failing && status->context->connect_error_of
             ? status->context->connect_error_of(status->context->context, pool->settings->name)
             : NULL;
-    return json_pack("{ss so sI si si sb so sb}", "name", pool->settings->name, "tokens",
-                     tokens_json(&pool->tokens), "opened", (json_int_t)pool->opened_count, "peak",
-                     pool->held_peak, "waiting", pool->waiting.count, "connect_failing", pool->failing,
-                     "connect_error", text_json(error), "removed", pool->retired);
+    struct text pressure = {0};
+    status_pressure(&pool->gate.limit, &pressure);
+    const char *cause = pressure.bytes_count > 2 ? pressure.bytes + 2 : NULL;
+    json_t *json = json_pack(
+        "{ss so sI si si sb so sb so ss so si sI}", "name", pool->settings->name, "tokens",
+        tokens_json(&pool->tokens), "opened", (json_int_t)pool->opened_count, "peak", pool->held_peak,
+        "waiting", queue_count(&pool->queue), "connect_failing", pool->failing, "connect_error",
+        text_json(error), "removed", pool->retired, "gate", gate_json(status, pool), "limit_state",
+        limit_state_name(pool->gate.limit.state), "limit_cause", text_json(cause), "pressure",
+        gate_pressure_permille(status->core, pool), "samples", (json_int_t)pool->gate.sample_count);
+    text_finish(&pressure);
+    return json;
 }
 
 static json_t *why_json(const struct status_row *row) {
     if (!row->waiting)
         return json_null();
-    return json_pack("{ss sI sI si}", "reason", reason_name(row->why.reason), "number",
+    return json_pack("{ss sI sI si so}", "reason", reason_name(row->why.reason), "number",
                      (json_int_t)row->why.number, "threshold", (json_int_t)row->why.threshold, "place",
-                     row->place);
+                     row->place, "starts_in",
+                     row->starts_in_us > 0 ? json_integer(row->starts_in_us) : json_null());
 }
 
 static json_t *task_json(const struct status *status, uint32_t index) {
@@ -65,17 +102,18 @@ static json_t *task_json(const struct status *status, uint32_t index) {
     const struct task_stats *stats = &row.task->stats;
     struct text note = {0};
     status_note(status, &row, &note);
-    json_t *json =
-        json_pack("{ss ss ss so so so sI sI sI sI so so so so si so so}", "name", row.task->definition->name,
-                  "pool", status->core->pools[row.task->pool].settings->name, "state",
-                  task_state_name(row.state), "due", row.due.us ? json_integer(row.due.us) : json_null(),
-                  "last", stats->any ? json_string(outcome_name(stats->last_outcome)) : json_null(),
-                  "last_took", stats->any ? json_integer(stats->last_took_us) : json_null(), "ok",
-                  (json_int_t)stats->ok_count, "failed", (json_int_t)stats->failed_count, "skipped",
-                  (json_int_t)stats->skipped_count, "merged", (json_int_t)stats->merged_count, "late_p50",
-                  known_json(row.late_p50_us), "late_p99", known_json(row.late_p99_us), "took_p50",
-                  known_json(row.took_p50_us), "took_p99", known_json(row.took_p99_us), "running",
-                  row.task->running_count, "waiting", why_json(&row), "note", text_json(note.bytes));
+    json_t *json = json_pack(
+        "{ss ss ss so so so sI sI sI sI so so so so si so so sI sI}", "name", row.task->definition->name,
+        "pool", status->core->pools[row.task->pool].settings->name, "state", task_state_name(row.state),
+        "due", row.due.us ? json_integer(row.due.us) : json_null(), "last",
+        stats->any ? json_string(outcome_name(stats->last_outcome)) : json_null(), "last_took",
+        stats->any ? json_integer(stats->last_took_us) : json_null(), "ok", (json_int_t)stats->ok_count,
+        "failed", (json_int_t)stats->failed_count, "skipped", (json_int_t)stats->skipped_count, "merged",
+        (json_int_t)stats->merged_count, "late_p50", known_json(row.late_p50_us), "late_p99",
+        known_json(row.late_p99_us), "took_p50", known_json(row.took_p50_us), "took_p99",
+        known_json(row.took_p99_us), "running", row.task->running_count, "waiting", why_json(&row), "note",
+        text_json(note.bytes), "expected", (json_int_t)row.task->expected_us, "interval",
+        (json_int_t)row.task->interval_us);
     text_finish(&note);
     return json;
 }

@@ -9,7 +9,7 @@
 #include "tasks/suggest.h"
 #include "tasks/words.h"
 
-enum key_kind { KEY_DURATION, KEY_COUNT, KEY_CHOICE, KEY_SWITCH, KEY_TEXT };
+enum key_kind { KEY_DURATION, KEY_RANGE, KEY_COUNT, KEY_CHOICE, KEY_SWITCH, KEY_TEXT };
 
 struct key {
     const char *name;
@@ -28,7 +28,7 @@ static const char *const session_cares[] = {"discard", "clean", NULL};
 /* What a task's section says before it is put together. */
 struct task_draft {
     struct task task;
-    int64_t phase_us;
+    int64_t phase_us, patience_us; /* -1: not given */
     const char *sql, *sql_file, *command, *pool;
 };
 
@@ -51,15 +51,32 @@ static const struct key pool_keys[] = {
     {"statement_timeout", KEY_DURATION, FIELD(pool_settings, statement_timeout_us), "0", 0, 20 * US_PER_DAY,
      NULL},
     {"recycle", KEY_DURATION, FIELD(pool_settings, recycle_us), "30min", US_PER_S, YEARS_10, NULL},
-    {"idle", KEY_DURATION, FIELD(pool_settings, idle_us), "5min", US_PER_MS, YEARS_10, NULL},
+    {"idle", KEY_DURATION, FIELD(pool_settings, idle_us), "10s", US_PER_MS, YEARS_10, NULL},
     {"ping", KEY_DURATION, FIELD(pool_settings, ping_us), "30s", US_PER_MS, YEARS_10, NULL},
     {"leak_warning", KEY_DURATION, FIELD(pool_settings, leak_warning_us), "30s", 0, YEARS_10, NULL},
     {"linger", KEY_DURATION, FIELD(pool_settings, linger_us), "1min", US_PER_S, US_PER_DAY, NULL},
+    {"reserve", KEY_COUNT, FIELD(pool_settings, reserve), "0", 0, 100000, NULL},
+    {"burst_window", KEY_DURATION, FIELD(pool_settings, burst_window_us), "5min", US_PER_S, US_PER_DAY, NULL},
+    {"sample", KEY_DURATION, FIELD(pool_settings, sample_us), "1s", 10 * US_PER_MS, US_PER_H, NULL},
+    {"sample_idle", KEY_DURATION, FIELD(pool_settings, sample_idle_us), "30s", 10 * US_PER_MS, US_PER_DAY,
+     NULL},
+    {"stale", KEY_DURATION, FIELD(pool_settings, stale_us), "3s", 20 * US_PER_MS, US_PER_DAY, NULL},
+    {"cool_down", KEY_DURATION, FIELD(pool_settings, cool_down_us), "10s", 0, US_PER_DAY, NULL},
+    {"high_samples", KEY_COUNT, FIELD(pool_settings, high_samples), "2", 1, 1000, NULL},
+    {"clear_samples", KEY_COUNT, FIELD(pool_settings, clear_samples), "5", 1, 1000, NULL},
+    {"active_high", KEY_COUNT, FIELD(pool_settings, active_high), "4", 0, 10000, NULL},
+    {"lock_waiters_high", KEY_COUNT, FIELD(pool_settings, lock_waiters_high), "5", 0, 100000, NULL},
+    {"round_trip_high", KEY_COUNT, FIELD(pool_settings, round_trip_high), "20", 0, 100000, NULL},
+    {"replica_lag_high", KEY_DURATION, FIELD(pool_settings, replica_lag_high_us), "10s", 0, US_PER_DAY, NULL},
+    {"pooler_waiting_high", KEY_COUNT, FIELD(pool_settings, pooler_waiting_high), "1", 0, 100000, NULL},
+    {"low_watermark", KEY_COUNT, FIELD(pool_settings, low_watermark), "70", 1, 100, NULL},
+    {"short", KEY_DURATION, FIELD(pool_settings, short_us), "20ms", 0, US_PER_S, NULL},
+    {"max_wait", KEY_DURATION, FIELD(pool_settings, max_wait_us), "1min", US_PER_S, US_PER_DAY, NULL},
     {0},
 };
 
 static const struct key task_keys[] = {
-    {"every", KEY_DURATION, FIELD(task_draft, task.schedule.every_us), NULL, US_PER_MS, YEARS_10, NULL},
+    {"every", KEY_RANGE, FIELD(task_draft, task.schedule), NULL, US_PER_MS, YEARS_10, NULL},
     {"phase", KEY_DURATION, FIELD(task_draft, phase_us), NULL, 0, YEARS_10, NULL},
     {"sql", KEY_TEXT, FIELD(task_draft, sql), NULL, 0, 0, NULL},
     {"sql_file", KEY_TEXT, FIELD(task_draft, sql_file), NULL, 0, 0, NULL},
@@ -67,6 +84,8 @@ static const struct key task_keys[] = {
     {"pool", KEY_TEXT, FIELD(task_draft, pool), NULL, 0, 0, NULL},
     {"tokens", KEY_COUNT, FIELD(task_draft, task.tokens), "1", 0, POOL_SIZE_MAX, NULL},
     {"priority", KEY_CHOICE, FIELD(task_draft, task.priority), "normal", 0, 0, priorities},
+    {"patience", KEY_DURATION, FIELD(task_draft, patience_us), NULL, 0, YEARS_10, NULL},
+    {"expect", KEY_DURATION, FIELD(task_draft, task.expect_us), "50ms", US_PER_MS, US_PER_DAY, NULL},
     {"timeout", KEY_DURATION, FIELD(task_draft, task.timeout_us), "0", 0, YEARS_10, NULL},
     {"overlap", KEY_CHOICE, FIELD(task_draft, task.overlap), "skip", 0, 0, overlaps},
     {"transaction", KEY_SWITCH, FIELD(task_draft, task.transaction), "on", 0, 0, NULL},
@@ -89,6 +108,27 @@ static void read_duration(const struct key *key, const struct inifile_entry *ent
                   entry->value, duration_format(key->least, least), duration_format(key->most, most));
     else
         memcpy(field, &us, sizeof us);
+}
+
+/* "15s..20s", or one duration for both ends. */
+static void read_range(const struct key *key, const struct inifile_entry *entry, struct schedule *schedule,
+                       struct faults *faults) {
+    const char *dots = strstr(entry->value, "..");
+    struct text low = {0};
+    struct inifile_entry ends[2] = {*entry, *entry};
+    text_add_bytes(&low, entry->value, dots ? (size_t)(dots - entry->value) : strlen(entry->value));
+    ends[0].value = low.bytes;
+    ends[1].value = dots ? dots + 2 : low.bytes;
+    size_t faults_before = faults->count;
+    read_duration(key, &ends[0], &schedule->every_us, faults);
+    if (dots)
+        read_duration(key, &ends[1], &schedule->every_most_us, faults);
+    else
+        schedule->every_most_us = schedule->every_us;
+    if (faults->count == faults_before && schedule->every_most_us < schedule->every_us)
+        fault_add(faults, entry->line, "%s = '%s' ends before it begins; write the shorter one first",
+                  key->name, entry->value);
+    text_finish(&low);
 }
 
 static void read_count(const struct key *key, const struct inifile_entry *entry, void *field,
@@ -134,6 +174,7 @@ static void read_value(const struct key *key, const struct inifile_entry *entry,
     void *field = (char *)section + key->offset;
     switch (key->kind) {
     case KEY_DURATION: read_duration(key, entry, field, faults); break;
+    case KEY_RANGE: read_range(key, entry, field, faults); break;
     case KEY_COUNT: read_count(key, entry, field, faults); break;
     case KEY_CHOICE: read_choice(key, entry, field, faults); break;
     case KEY_SWITCH: read_switch(key, entry, field, faults); break;
@@ -302,14 +343,30 @@ static void read_schedule(struct reader *reader, const struct inifile_section *s
         draft->phase_us >= 0 ? draft->phase_us : schedule_default_phase(draft->task.name, schedule->every_us);
 }
 
+#define PATIENCE_MOST_US US_PER_S
+
+static void read_patience(struct reader *reader, const struct inifile_section *section,
+                          struct task_draft *draft) {
+    int64_t tenth_us = draft->task.schedule.every_us / 10;
+    bool given = draft->patience_us >= 0;
+    draft->task.patience_us = given                         ? draft->patience_us
+                              : tenth_us < PATIENCE_MOST_US ? tenth_us
+                                                            : PATIENCE_MOST_US;
+    if (given && draft->task.schedule.every_us && draft->patience_us > draft->task.schedule.every_us)
+        fault_add(reader->faults, line_of(section, "patience"),
+                  "patience is above the interval; it says how late a run may start");
+}
+
 static void read_task(struct reader *reader, const struct inifile_section *section) {
     const char *name = section_name(reader, section);
-    struct task_draft draft = {.task = {.name = name ? name : "", .line = section->line}, .phase_us = -1};
+    struct task_draft draft = {
+        .task = {.name = name ? name : "", .line = section->line}, .phase_us = -1, .patience_us = -1};
     read_section(task_keys, section, &draft, reader->faults);
     read_work(reader, section, &draft);
     if (draft.task.work == WORK_COMMAND)
         refuse_sql_keys(reader, section);
     read_schedule(reader, section, &draft);
+    read_patience(reader, section, &draft);
     draft.task.pool = TASKSET_NONE;
     if (draft.pool) {
         draft.task.pool = taskset_find_pool(reader->set, draft.pool);

@@ -85,7 +85,7 @@ const char *duration_error_text(enum duration_error error) {
     case DURATION_UNKNOWN_UNIT: return "has an unknown unit; write one of " DURATION_UNITS;
     case DURATION_ORDER: return "has its units out of order; the largest comes first, each once, as in 1h30m";
     case DURATION_TOO_LARGE: return "is too large";
-    case DURATION_RANGE: return "is a range, and intervals do not stretch yet; write its lower end";
+    case DURATION_RANGE: return "is a range, where one duration is wanted";
     }
     return "?";
 }

@@ -11,8 +11,14 @@ struct wall schedule_next_after(const struct schedule *schedule, struct wall aft
     return (struct wall){us_add(after.us, schedule->every_us - into_us)};
 }
 
-int64_t schedule_count(const struct schedule *schedule, struct wall first, struct wall until) {
-    return until.us < first.us ? 0 : 1 + (until.us - first.us) / schedule->every_us;
+int64_t schedule_count(int64_t interval_us, struct wall first, struct wall until) {
+    return until.us < first.us ? 0 : 1 + (until.us - first.us) / interval_us;
+}
+
+int64_t schedule_interval_us(const struct schedule *schedule, uint32_t pressure_permille) {
+    int64_t stretch_us = schedule->every_most_us - schedule->every_us;
+    return schedule->every_us + stretch_us / 1000 * pressure_permille +
+           stretch_us % 1000 * pressure_permille / 1000;
 }
 
 int64_t schedule_default_phase(const char *name, int64_t every_us) {

@@ -1,6 +1,8 @@
 /*
  * When a task is due: the wall-clock instants with  unix time = phase (mod every).
- * They depend on nothing else, so a restart and a second daemon agree on what an occurrence is.
+ * They depend on nothing else, so a restart and a second daemon agree on what an occurrence is. An elastic
+ * interval begins there and then goes its own way: its occurrences are named by slot = floor(due / every),
+ * and as it is never shorter than `every`, no slot has two.
  */
 #ifndef TASKS_SCHEDULE_H
 #define TASKS_SCHEDULE_H
@@ -8,8 +10,9 @@
 #include "tasks/instant.h"
 
 struct schedule {
-    int64_t every_us; /* above 0 */
-    int64_t phase_us; /* 0..every_us-1 */
+    int64_t every_us;      /* above 0 */
+    int64_t phase_us;      /* 0..every_us-1 */
+    int64_t every_most_us; /* an elastic interval goes from every_us at ease to this under pressure */
 };
 
 #define SCHEDULE_EVERY_MAX_US (3653 * US_PER_DAY) /* ten years */
@@ -17,9 +20,12 @@ struct schedule {
 /* The first due instant strictly after. */
 struct wall schedule_next_after(const struct schedule *schedule, struct wall after);
 
-/* How many due instants lie in first..until, both included, where first is one of them. 0 when until < first.
- */
-int64_t schedule_count(const struct schedule *schedule, struct wall first, struct wall until);
+/* How many due instants, interval_us apart, lie in first..until, both included, where first is one of them. 0
+ * when until < first. */
+int64_t schedule_count(int64_t interval_us, struct wall first, struct wall until);
+
+/* The interval in force: stretched by the pressure, 0..1000. */
+int64_t schedule_interval_us(const struct schedule *schedule, uint32_t pressure_permille);
 
 /* A phase from the task's name: tasks of one interval are spread, and fall the same on every start. */
 int64_t schedule_default_phase(const char *name, int64_t every_us);

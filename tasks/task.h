@@ -32,8 +32,10 @@ struct task {
     const char *sql_path; /* where it was read from; NULL when it stands in the ini file */
     char **argv;          /* WORK_COMMAND: ended with NULL */
     struct schedule schedule;
-    int64_t timeout_us; /* from token to end; 0: none */
-    uint32_t tokens;    /* its weight; for SQL at least 1, which is its own session */
+    int64_t patience_us; /* how late a run may start before a further session is opened for it */
+    int64_t expect_us;   /* how long a run takes, until that was learned */
+    int64_t timeout_us;  /* from token to end; 0: none */
+    uint32_t tokens;     /* its weight; for SQL at least 1, which is its own session */
     enum priority priority;
     enum overlap overlap;
     enum session_care session;
@@ -54,6 +56,19 @@ struct pool_settings {
     int64_t ping_us;              /* a session unused for this long is asked before it is handed on */
     int64_t leak_warning_us;      /* a token taken for longer is worth a line in the log; 0: never */
     int64_t linger_us;            /* how long a closed session's token waits for the server's word */
+    /* admission: pool/headroom.h and pool/limit.h */
+    uint32_t reserve; /* slots left to the application; at least a tenth of all, whatever it says */
+    int64_t burst_window_us;
+    int64_t sample_us;      /* how often the database is looked at while something waits or runs */
+    int64_t sample_idle_us; /* and while nothing does */
+    int64_t stale_us;       /* a sample older than this is not good enough to open sessions by */
+    int64_t cool_down_us;
+    uint32_t high_samples, clear_samples;
+    uint32_t active_high, lock_waiters_high, round_trip_high, pooler_waiting_high, low_watermark;
+    int64_t replica_lag_high_us;
+    /* sharing: scheduler/crew.h */
+    int64_t short_us;    /* a run learned to be shorter may share a session with others */
+    int64_t max_wait_us; /* a run that waited for longer is passed by nobody */
 };
 
 enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };

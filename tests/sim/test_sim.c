@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "scheduler/gate.h"
 #include "scheduler/status.h"
 #include "tasks/config.h"
 #include "tasks/hash.h"
@@ -78,6 +79,10 @@ static void add_task(struct world *world, struct text *ini, uint32_t i, uint32_t
              tokens > size ? size : tokens, priorities[world_random(world, 3)],
              overlaps[world_random(world, 3)]);
     text_add(ini, "timeout = %ums\n", 100 + world_random(world, 5000));
+    if (world_random(world, 3) == 0)
+        text_add(ini, "patience = %ums\n", world_random(world, every_ms));
+    if (!command && world_random(world, 3) == 0)
+        text_add(ini, "session = clean\n");
 }
 
 static void random_file(struct world *world, struct text *ini) {
@@ -86,7 +91,7 @@ static void random_file(struct world *world, struct text *ini) {
     text_add(ini, "[headgate]\ndrain_timeout = 2s\n");
     for (uint32_t i = 0; i < pools; i++)
         text_add(ini,
-                 "[pool p%u]\nsize = %u\nidle = %us\nrecycle = %us\nping = %us\nlinger = 5s\nconnect_timeout "
+                 "[pool p%u]\nsize = %u\nshort = 60ms\nidle = %us\nrecycle = %us\nping = %us\nlinger = 5s\nconnect_timeout "
                  "= 3s\n",
                  i, size, 1 + world_random(world, 20), 5 + world_random(world, 60),
                  1 + world_random(world, 10));
@@ -116,7 +121,8 @@ static struct taskset *random_set(struct world *world) {
 static struct faults_mix random_faults(struct world *world) {
     struct faults_mix mix = {0};
     uint32_t *chances[] = {&mix.connect_fails, &mix.connect_hangs, &mix.session_breaks, &mix.run_fails,
-                           &mix.run_hangs,     &mix.run_unsent,    &mix.never_gone,     &mix.answer_hangs};
+                           &mix.run_hangs,     &mix.run_unsent,    &mix.never_gone,     &mix.answer_hangs,
+                           &mix.sample_fails,  &mix.breaches};
     for (size_t i = 0; i < sizeof chances / sizeof *chances; i++) /* each kind is off in half of the worlds */
         *chances[i] = world_random(world, 2) ? world_random(world, 200) : 0;
     if (world_random(world, 2)) {
@@ -127,6 +133,15 @@ static struct faults_mix random_faults(struct world *world) {
 }
 
 /* --- what must hold after every step --- */
+
+/* What the last step opened was within the gate, but for the floor and what trickles. */
+static void check_growth(const struct story *story, uint32_t index) {
+    const struct core_pool *pool = &story->world.core->pools[index];
+    bool trickled = pool->gate.trickled.us == story->world.core->now.us;
+    if (story->world.opened[index] && gate_session_count(pool) > 1 && !trickled &&
+        gate_headroom(story->world.core, pool).slots < 0)
+        fail_pool(story, pool, "a session was opened that the gate has no room for");
+}
 
 static void check_pool(const struct story *story, uint32_t index) {
     const struct core *core = story->world.core;
@@ -146,11 +161,11 @@ static void check_pool(const struct story *story, uint32_t index) {
     }
     for (uint32_t i = 0; i < core->run_used; i++) {
         const struct run *run = &core->runs[i];
-        if (run->pool != index || (run->state != RUN_RUNNING && run->state != RUN_STOPPING))
+        if (run->pool != index || (run->state != RUN_SENT && run->state != RUN_RUNNING && run->state != RUN_STOPPING))
             continue;
         bool sql = run->definition->work == WORK_SQL;
         counted.command += run->definition->tokens - sql;
-        weights += run->definition->tokens;
+        weights += run->state == RUN_SENT ? 0 : run->definition->tokens;
         heaviest = run->definition->tokens > heaviest ? run->definition->tokens : heaviest;
     }
     if (counted.opening != tokens->opening || counted.warm != tokens->warm ||
@@ -159,8 +174,11 @@ static void check_pool(const struct story *story, uint32_t index) {
         fail_pool(story, pool, "the sum of tokens is not what sessions and runs hold");
     if (!story->reloaded && tokens_held(tokens) > tokens->size)
         fail_pool(story, pool, "more tokens are held than the pool has");
-    if (!story->reloaded && weights > tokens->limit && weights > heaviest)
-        fail_pool(story, pool, "more tokens are taken than the limit");
+    if (!story->reloaded && weights > tokens->size && weights > heaviest)
+        fail_pool(story, pool, "more tokens are taken than the size");
+    if (tokens->limit < 1 || tokens->limit > tokens->size)
+        fail_pool(story, pool, "the limit is not within 1 and the size");
+    check_growth(story, index);
     if (!story->reloaded && story->world.server_used[index] > tokens_held(tokens))
         fail_pool(story, pool, "the server counts more sessions than tokens are held");
 }
@@ -267,11 +285,15 @@ static void live_with_faults(struct story *story) {
         if (world_random(world, 4) == 0)
             step_clock(story);
         if (world_random(world, 4) == 0)
-            world->server_slots = 1 + world_random(world, 12);
+            world->server_slots = 1 + world_random(world, 30);
+        for (uint32_t i = 0; i < POOLS_MAX; i++)
+            world->foreground[i] = world_random(world, 3) ? world->foreground[i] : world_random(world, world->server_slots);
         if (story->seed % 4 == 3 && world_random(world, 6) == 0)
             reload(story);
     }
 }
+
+static uint64_t yields, breaches; /* that the mechanisms were exercised at all */
 
 static uint64_t tell(uint64_t seed, uint64_t *ret_steps) {
     struct story story = {.seed = seed};
@@ -288,6 +310,7 @@ static uint64_t tell(uint64_t seed, uint64_t *ret_steps) {
     live_with_faults(&story);
     story.world.faults = (struct faults_mix){0};
     story.world.server_slots = 100;
+    memset(story.world.foreground, 0, sizeof story.world.foreground);
     live_until(&story, FAULTY_US + QUIET_US, false);
     check_waits(&story);
     world_feed(&story.world, (struct event){.kind = EVENT_DRAIN});
@@ -300,6 +323,8 @@ static uint64_t tell(uint64_t seed, uint64_t *ret_steps) {
         free(story.ledgers[i].ranges);
     }
     *ret_steps += story.world.step_count;
+    yields += story.world.yield_count;
+    breaches += story.world.breach_count;
     uint64_t trace = story.world.trace;
     world_finish(&story.world);
     core_destroy(core);
@@ -321,6 +346,7 @@ int main(int argc, char **argv) {
     uint64_t count = one ? 1 : getenv("HEADGATE_LONG") ? 20000 : 200, steps = 0;
     for (uint64_t i = 0; i < count; i++)
         tell_twice(seed + i, &steps);
-    printf("%" PRIu64 " worlds, each twice, %" PRIu64 " steps\n", count, steps);
+    printf("%" PRIu64 " worlds, each twice, %" PRIu64 " steps, %" PRIu64 " runs gave way, %" PRIu64 " breaches\n", count,
+           steps, yields, breaches);
     return 0;
 }

@@ -33,15 +33,20 @@ static void happen_in(struct world *world, int64_t us, struct event event) {
         world->events = realloc(world->events, world->event_capacity * sizeof *world->events);
         assert(world->events);
     }
-    struct timed_event new = {world->now_us + us, ++world->event_number, event};
+    bool of_run = event.kind == EVENT_RUN_ENDED || event.kind == EVENT_RUN_UNSENT;
+    uint64_t start = of_run ? world->runs[event.run.slot].start : 0;
+    struct timed_event new = {world->now_us + us, ++world->event_number, start, event};
     uint32_t i = world->event_count++;
     for (; i > 0 && is_before(&new, &world->events[(i - 1) / 2]); i = (i - 1) / 2)
         world->events[i] = world->events[(i - 1) / 2];
     world->events[i] = new;
 }
 
+/* A tick instead of an end that was overtaken by another one. */
 static struct event next_event(struct world *world) {
     struct event first = world->events[0].event;
+    if (world->events[0].start && world->runs[first.run.slot].start != world->events[0].start)
+        first = (struct event){.kind = EVENT_TICK};
     struct timed_event last = world->events[--world->event_count];
     uint32_t i = 0;
     for (;;) {
@@ -69,11 +74,12 @@ static void session_event(struct world *world, int64_t us, enum event_kind kind,
 }
 
 static void run_ends(struct world *world, int64_t us, struct handle run, struct handle session,
-                     enum outcome outcome) {
+                     enum outcome outcome, bool cancelled) {
     struct event event = {.kind = EVENT_RUN_ENDED, .run = run, .session = session};
     event.ended.outcome = outcome;
+    event.ended.cancelled = cancelled;
     event.ended.row_count = 1;
-    world->runs[run.slot] = (struct model_run){run.generation, true};
+    world->runs[run.slot].ends = true;
     happen_in(world, us, event);
 }
 
@@ -95,7 +101,7 @@ static void open_session(struct world *world, const struct action *action) {
     failed.failed.failure = CONNECT_UNREACHABLE;
     if (happens(world, world->faults.connect_hangs))
         return;
-    if (world->server_used[action->pool] >= world->server_slots)
+    if (world->server_used[action->pool] + world->foreground[action->pool] >= world->server_slots)
         failed.failed.failure = CONNECT_FULL;
     else if (!world->down && !happens(world, world->faults.connect_fails)) {
         session->on_server = true;
@@ -106,11 +112,18 @@ static void open_session(struct world *world, const struct action *action) {
     happen_in(world, some_time(world, 1000), failed);
 }
 
+/* Nothing more is heard of this start of the run. */
+static void forget_start(struct world *world, struct handle run) {
+    world->runs[run.slot] = (struct model_run){.start = ++world->start_number};
+}
+
 static void break_session(struct world *world, struct handle handle) {
     struct model_session *session = model_of(world, handle);
-    if (session->run.generation) /* an end that is on its way already finds no run any more */
-        run_ends(world, 0, session->run, handle, OUTCOME_UNKNOWN);
-    session->run = HANDLE_NONE;
+    for (uint32_t i = 0; i < session->run_count; i++) {
+        forget_start(world, session->runs[i]);
+        run_ends(world, 0, session->runs[i], handle, OUTCOME_UNKNOWN, false);
+    }
+    session->run_count = 0;
     if (!session->broken)
         session_event(world, 0, EVENT_SESSION_BROKEN, handle);
     session->broken = true;
@@ -118,43 +131,72 @@ static void break_session(struct world *world, struct handle handle) {
 
 /* --- runs --- */
 
+/* The first on a session, or a command: how it goes on is decided when the server gets to it. */
+static void begin_run(struct world *world, struct handle run, struct handle session) {
+    if (happens(world, world->faults.run_hangs))
+        return; /* until it is cancelled, or aborted */
+    if (session.generation && happens(world, world->faults.session_breaks)) {
+        break_session(world, session);
+        return;
+    }
+    bool fails = happens(world, world->faults.run_fails);
+    run_ends(world, some_time(world, world_random(world, 2) ? 50000 : 5000), run, session,
+             fails ? OUTCOME_FAILED : OUTCOME_OK, false);
+}
+
 static void start_run(struct world *world, const struct action *action) {
     const struct run *run = core_run(world->core, action->run);
-    struct model_session *session =
-        run->definition->work == WORK_SQL ? model_of(world, action->session) : NULL;
-    world->runs[action->run.slot] = (struct model_run){action->run.generation, false};
+    bool sql = run->definition->work == WORK_SQL;
+    struct model_session *session = sql ? model_of(world, action->session) : NULL;
+    forget_start(world, action->run);
     if (session && (session->broken || happens(world, world->faults.run_unsent))) {
         happen_in(world, 0,
                   (struct event){.kind = EVENT_RUN_UNSENT, .run = action->run, .session = action->session});
         break_session(world, action->session);
         return;
     }
-    if (session)
-        session->run = action->run;
-    if (happens(world, world->faults.run_hangs))
-        return; /* until it is cancelled, or aborted */
-    if (session && happens(world, world->faults.session_breaks)) {
-        break_session(world, action->session);
-        return;
+    if (session) {
+        assert(session->run_count < SHARED_RUNS_MAX);
+        session->runs[session->run_count++] = action->run;
+        session->unclean = run->definition->session == SESSION_CLEAN && !world->core->tasks[run->task].breached;
     }
-    bool fails = happens(world, world->faults.run_fails);
-    run_ends(world, some_time(world, 50000), action->run, action->session,
-             fails ? OUTCOME_FAILED : OUTCOME_OK);
+    if (!session || session->run_count == 1)
+        begin_run(world, action->run, session ? action->session : HANDLE_NONE);
 }
 
+/* A cancel hits whatever the server is at: mostly the one that it is meant for. */
 static void stop_run(struct world *world, const struct action *action) {
     struct model_run *run = &world->runs[action->run.slot];
     if (run->ends && action->kind == ACTION_CANCEL)
         return;
     if (action->kind == ACTION_ABORT || !happens(world, world->faults.answer_hangs)) {
         enum outcome outcome = action->kind == ACTION_ABORT ? OUTCOME_UNKNOWN : OUTCOME_FAILED;
-        run_ends(world, some_time(world, 1000), action->run, action->session, outcome);
+        run_ends(world, some_time(world, 1000), action->run, action->session, outcome, outcome == OUTCOME_FAILED);
     }
+    if (action->kind == ACTION_ABORT && action->session.generation) /* its session is closed */
+        break_session(world, action->session);
+}
+
+static const struct sample *look(struct world *world, uint32_t pool) {
+    struct sample *sample = &world->samples[pool];
+    *sample = (struct sample){.known = !happens(world, world->faults.sample_fails), .core_count = 2};
+    sample->scopes[SCOPE_SERVER] = (struct sample_scope){
+        (int32_t)world->server_slots, (int32_t)(world->server_used[pool] + world->foreground[pool]),
+        (int32_t)world->server_used[pool]};
+    sample->scopes[SCOPE_ROLE].usable = sample->scopes[SCOPE_DATABASE].usable = SLOTS_UNLIMITED;
+    sample->active_count = (int32_t)world_random(world, world->foreground[pool] + 1);
+    sample->round_trip_us = some_time(world, 500);
+    return sample;
 }
 
 static void answer(struct world *world, const struct action *action) {
-    struct event event = {.kind = action->kind == ACTION_SURVEY ? EVENT_SURVEYED : EVENT_SESSION_READY,
+    struct event event = {.kind = action->kind == ACTION_SAMPLE ? EVENT_SAMPLED : EVENT_SESSION_READY,
                           .session = action->session};
+    if (action->kind == ACTION_SAMPLE)
+        event.sample = look(world, model_of(world, action->session)->pool);
+    else if (action->kind == ACTION_CLEAN)
+        event.ready.breach = happens(world, world->faults.breaches);
+    model_of(world, action->session)->unclean = false;
     if (happens(world, world->faults.session_breaks))
         break_session(world, action->session);
     else if (!happens(world, world->faults.answer_hangs))
@@ -172,16 +214,24 @@ static void remember(struct world *world, const struct action *action) {
 static void carry_out(struct world *world, const struct action *action) {
     remember(world, action);
     switch (action->kind) {
-    case ACTION_OPEN: open_session(world, action); break;
+    case ACTION_OPEN:
+        world->opened[action->pool] = true;
+        open_session(world, action);
+        break;
     case ACTION_CHECK:
-    case ACTION_SURVEY: answer(world, action); break;
+    case ACTION_CLEAN:
+    case ACTION_SAMPLE: answer(world, action); break;
     case ACTION_CLOSE: leave_server(world, action->session); break;
     case ACTION_START: start_run(world, action); break;
     case ACTION_CANCEL:
     case ACTION_ABORT: stop_run(world, action); break;
     case ACTION_RECORD: world->on_record(world, &action->record); break;
     case ACTION_STOPPED: world->stopped = true; break;
+    case ACTION_YIELDED: world->yield_count++; break;
+    case ACTION_BREACH: world->breach_count++; break;
     case ACTION_FORGET:
+    case ACTION_HEAVIER:
+    case ACTION_GATE:
     case ACTION_HELD:
     case ACTION_STEPPED: break;
     }
@@ -200,18 +250,21 @@ static void before_core(struct world *world, const struct event *event) {
     }
     if ((event->kind == EVENT_SESSION_BROKEN || event->kind == EVENT_SESSION_FAILED) && open)
         leave_server(world, event->session);
-    if (event->kind == EVENT_RUN_ENDED && core_run(world->core, event->run)) {
-        session->run = HANDLE_NONE;
-        if (!happens(world, world->faults.session_breaks))
-            session_event(world, some_time(world, 300), EVENT_SESSION_READY, event->session);
-        else if (open)
+    if (event->kind == EVENT_RUN_ENDED && session->run_count && handle_is(session->runs[0], event->run)) {
+        memmove(session->runs, session->runs + 1, --session->run_count * sizeof *session->runs);
+        if (open && happens(world, world->faults.session_breaks))
             break_session(world, event->session);
+        else if (session->run_count)
+            begin_run(world, session->runs[0], event->session);
+        else if (!session->unclean)
+            session_event(world, some_time(world, 300), EVENT_SESSION_READY, event->session);
     }
 }
 
 void world_feed(struct world *world, struct event event) {
     struct actions actions;
     bool more = true;
+    memset(world->opened, 0, sizeof world->opened);
     before_core(world, &event);
     while (more) {
         event.now = (struct mono){world->now_us};

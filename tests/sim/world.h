@@ -11,13 +11,14 @@
 /* How bad the world is, in per mille of the chances there are. */
 struct faults_mix {
     uint32_t connect_fails, connect_hangs, session_breaks, run_fails, run_hangs, run_unsent, never_gone,
-        answer_hangs;
+        answer_hangs, sample_fails, breaches;
     int64_t outage_every_us, outage_us; /* 0: none */
 };
 
 struct timed_event {
     int64_t at_us;
     uint64_t number;
+    uint64_t start; /* RUN_*: of which start of the run; stale when it was started again since */
     struct event event;
 };
 
@@ -27,12 +28,14 @@ struct model_session {
     uint32_t pool;
     bool broken;    /* said so */
     bool on_server; /* the server counts it */
-    struct handle run;
+    bool unclean;   /* its last run was said to leave nothing behind: READY comes after CLEAN only */
+    struct handle runs[SHARED_RUNS_MAX]; /* in the order in which they were sent */
+    uint32_t run_count;
 };
 
 struct model_run {
-    uint32_t generation;
-    bool ends; /* an end is on its way */
+    uint64_t start; /* unique */
+    bool ends;      /* an end is on its way */
 };
 
 struct world {
@@ -42,14 +45,18 @@ struct world {
     int64_t now_us, wall_us;
     uint32_t server_slots; /* of each pool's database */
     uint32_t server_used[POOLS_MAX];
+    uint32_t foreground[POOLS_MAX]; /* sessions of the application */
+    struct sample samples[POOLS_MAX];
+    uint64_t start_number;
     bool down;
     struct timed_event *events;
     uint32_t event_count, event_capacity;
     uint64_t event_number;
     struct model_session *sessions;
     struct model_run *runs;
+    bool opened[POOLS_MAX]; /* by the last step */
     uint64_t trace; /* a hash of every action, with its time */
-    uint64_t step_count;
+    uint64_t step_count, yield_count, breach_count;
     void (*on_record)(struct world *world, const struct record *record);
     void *context;
     bool stopped;

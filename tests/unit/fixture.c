@@ -106,10 +106,21 @@ void fixture_fail(struct fixture *fixture, struct handle session, enum connect_f
     fixture_step(fixture, event);
 }
 
-void fixture_survey(struct fixture *fixture, struct handle session, uint32_t leftover_count) {
-    struct event event = {.kind = EVENT_SURVEYED, .session = session};
-    event.surveyed.leftover_count = leftover_count;
-    fixture_step(fixture, event);
+struct sample fixture_roomy(void) {
+    struct sample sample = {.known = true, .max_connections = 100, .core_count = 2, .round_trip_us = 500};
+    sample.scopes[SCOPE_SERVER].usable = 97;
+    sample.scopes[SCOPE_ROLE].usable = sample.scopes[SCOPE_DATABASE].usable = SLOTS_UNLIMITED;
+    return sample;
+}
+
+void fixture_look(struct fixture *fixture, struct handle session, const struct sample *sample) {
+    fixture_step(fixture, (struct event){.kind = EVENT_SAMPLED, .session = session, .sample = sample});
+}
+
+void fixture_sample(struct fixture *fixture, struct handle session, int32_t leftover_count) {
+    struct sample sample = fixture_roomy();
+    sample.leftover_count = leftover_count;
+    fixture_look(fixture, session, &sample);
 }
 
 void fixture_end(struct fixture *fixture, struct handle run, enum outcome outcome) {
@@ -135,8 +146,8 @@ struct handle fixture_first_run(struct fixture *fixture, const char *task) {
     fixture_trigger(fixture, task);
     struct handle session = fixture_need(fixture, ACTION_OPEN)->session;
     fixture_session(fixture, EVENT_SESSION_OPENED, session);
-    assert_true(handle_is(fixture_need(fixture, ACTION_SURVEY)->session, session));
-    fixture_survey(fixture, session, 0);
+    assert_true(handle_is(fixture_need(fixture, ACTION_SAMPLE)->session, session));
+    fixture_sample(fixture, session, 0);
     return fixture_started(fixture, task);
 }
 

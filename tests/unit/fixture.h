@@ -41,7 +41,10 @@ void fixture_tick(struct fixture *fixture);
 void fixture_pass(struct fixture *fixture, int64_t us);          /* advance and tick */
 void fixture_session(struct fixture *fixture, enum event_kind kind, struct handle session);
 void fixture_fail(struct fixture *fixture, struct handle session, enum connect_failure failure);
-void fixture_survey(struct fixture *fixture, struct handle session, uint32_t leftover_count);
+/* A look at a server of 100 slots on which nobody but we have sessions. */
+struct sample fixture_roomy(void);
+void fixture_look(struct fixture *fixture, struct handle session, const struct sample *sample);
+void fixture_sample(struct fixture *fixture, struct handle session, int32_t leftover_count); /* roomy */
 void fixture_end(struct fixture *fixture, struct handle run, enum outcome outcome);
 void fixture_unsent(struct fixture *fixture, struct handle run);
 void fixture_trigger(struct fixture *fixture, const char *task);

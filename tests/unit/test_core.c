@@ -1,5 +1,6 @@
 #include "fixture.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "tasks/text.h"
@@ -13,6 +14,15 @@
 static enum run_state run_state_of(const struct fixture *f, struct handle run) {
     const struct run *found = core_run(f->core, run);
     return found ? found->state : RUN_FREE;
+}
+
+/* Ends the run and cleans its session, so that the next in line can start on it; the sample comes first if it is due. */
+static void hand_on(struct fixture *f, struct handle run) {
+    struct handle session = core_run(f->core, run)->session;
+    fixture_end(f, run, OUTCOME_OK);
+    fixture_session(f, EVENT_SESSION_READY, session);
+    if (fixture_find(f, ACTION_SAMPLE))
+        fixture_sample(f, session, 0);
 }
 
 /* --- time --- */
@@ -43,7 +53,7 @@ static void clock_waiting_run_answers_what_becomes_due_meanwhile(void **state) {
     fixture_pass(f, 9 * S);
     fixture_session(f, EVENT_SESSION_OPENED, session);
     fixture_pass(f, 5 * S); /* due again while the survey is under way */
-    fixture_survey(f, session, 0);
+    fixture_sample(f, session, 0);
     struct handle run = fixture_started(f, "a");
     assert_int_equal(core_run(f->core, run)->occurrence_count, 2);
     assert_int_equal(fixture_core_task(f, "a")->stats.merged_count, 1);
@@ -213,7 +223,7 @@ static void connect_failure_waits_a_second_or_for_a_person(void **state) {
     };
     (void)state;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        struct fixture *f = fixture_create_unarmed(POOL(4) SQL("a") SQL("b") SQL("c"));
+        struct fixture *f = fixture_create_unarmed(POOL(4) SQL("a") "patience = 0\n" SQL("b") "patience = 0\n" SQL("c") "patience = 0\n");
         fixture_trigger(f, "a");
         struct handle session = fixture_need(f, ACTION_OPEN)->session;
         fixture_trigger(f, "b");
@@ -224,9 +234,10 @@ static void connect_failure_waits_a_second_or_for_a_person(void **state) {
         }
         fixture_session(f, EVENT_SESSION_OPENED, session);
         assert_false(f->core->pools[0].failing);
-        fixture_survey(f, session, 0);
+        fixture_sample(f, session, 0);
         fixture_started(f, "a");
-        assert_int_equal(fixture_count(f, ACTION_OPEN), 2); /* as many as still wait */
+        assert_int_equal(fixture_count(f, ACTION_OPEN), 0); /* after an outage one more by each sample, no herd */
+        assert_int_equal(f->core->pools[0].tokens.limit, 1);
         fixture_destroy(f);
     }
 }
@@ -266,8 +277,8 @@ static void survey_comes_before_the_first_run(void **state) {
     assert_int_equal(f->count, 0);
     fixture_session(f, EVENT_SESSION_OPENED, session);
     assert_int_equal(f->count, 1);
-    fixture_need(f, ACTION_SURVEY);
-    fixture_survey(f, session, 0);
+    fixture_need(f, ACTION_SAMPLE);
+    fixture_sample(f, session, 0);
     fixture_started(f, "c");
     fixture_started(f, "a");
     fixture_destroy(f);
@@ -279,7 +290,7 @@ static void survey_leftovers_hold_tokens_until_they_are_gone(void **state) {
     fixture_trigger(f, "a");
     struct handle session = fixture_need(f, ACTION_OPEN)->session;
     fixture_session(f, EVENT_SESSION_OPENED, session);
-    fixture_survey(f, session, 1); /* one of two is left over: the other is this session */
+    fixture_sample(f, session, 1); /* one of two is left over: the other is this session */
     fixture_started(f, "a");
     assert_int_equal(f->core->pools[0].tokens.leftover, 1);
     assert_int_equal(tokens_free(&f->core->pools[0].tokens), 0);
@@ -292,13 +303,13 @@ static void survey_is_asked_again_while_leftovers_keep_a_command_out(void **stat
     fixture_trigger(f, "c");
     struct handle session = fixture_need(f, ACTION_OPEN)->session;
     fixture_session(f, EVENT_SESSION_OPENED, session);
-    fixture_survey(f, session, 2);
+    fixture_sample(f, session, 2);
     assert_null(fixture_find(f, ACTION_START));
     for (int turn = 0; turn < 20 && !fixture_find(f, ACTION_START); turn++) {
-        const struct action *survey = fixture_find(f, ACTION_SURVEY), *open = fixture_find(f, ACTION_OPEN);
+        const struct action *survey = fixture_find(f, ACTION_SAMPLE), *open = fixture_find(f, ACTION_OPEN);
         const struct action *close = fixture_find(f, ACTION_CLOSE);
         if (survey)
-            fixture_survey(f, survey->session, 0);
+            fixture_sample(f, survey->session, 0);
         else if (open)
             fixture_session(f, EVENT_SESSION_OPENED, open->session);
         else if (close)
@@ -348,14 +359,14 @@ static void session_never_gone_is_forgotten_after_linger(void **state) {
 }
 
 static void session_that_sat_long_is_checked_first(void **state) {
-    struct fixture *f = fixture_create_unarmed(POOL(2) SQL("a"));
+    struct fixture *f = fixture_create_unarmed(POOL(2) "ping = 20s\n" SQL("a"));
     (void)state;
     struct handle session = fixture_warm_up(f, "a");
-    fixture_advance(f, 30 * S);
+    fixture_advance(f, 20 * S);
     fixture_trigger(f, "a");
     assert_int_equal(f->count, 1);
-    assert_true(handle_is(fixture_need(f, ACTION_CHECK)->session, session));
-    fixture_session(f, EVENT_SESSION_READY, session);
+    assert_true(handle_is(fixture_need(f, ACTION_SAMPLE)->session, session)); /* due by then, and as good a check */
+    fixture_sample(f, session, 0);
     assert_true(handle_is(core_run(f->core, fixture_started(f, "a"))->session, session));
     fixture_destroy(f);
 }
@@ -384,28 +395,57 @@ static void session_without_answer_to_a_check_is_closed(void **state) {
     fixture_destroy(f);
 }
 
+/* A second session for `b`, which has no patience, while `a` holds the first; both warm in the end. */
+static struct handle two_warm(struct fixture *f) {
+    struct handle first = fixture_warm_up(f, "a");
+    fixture_trigger(f, "a");
+    struct handle run = fixture_started(f, "a");
+    fixture_advance(f, 1); /* longer than it was learned to take */
+    fixture_trigger(f, "b");
+    struct handle second = fixture_need(f, ACTION_OPEN)->session;
+    fixture_session(f, EVENT_SESSION_OPENED, second);
+    hand_on(f, fixture_started(f, "b"));
+    hand_on(f, run);
+    assert_int_equal(f->core->pools[0].tokens.warm, 2);
+    (void)first;
+    return second;
+}
+
 static void session_is_closed_when_idle_or_old(void **state) {
     static const struct {
         const char *ini;
         int64_t least_us, most_us;
         enum close_cause cause;
     } table[] = {
-        {"[pool p]\nidle = 40s\nrecycle = 1h\n" SQL("a"), 40 * S, 40 * S, CLOSE_IDLE},
-        {"[pool p]\nidle = 1h\nrecycle = 40s\n" SQL("a"), 36 * S, 40 * S, CLOSE_RECYCLE},
+        {"idle = 40s\nrecycle = 1h\n", 40 * S, 40 * S + 1, CLOSE_IDLE},
+        {"idle = 1h\nrecycle = 40s\n", 36 * S, 40 * S + 1, CLOSE_RECYCLE},
     };
     (void)state;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        struct fixture *f = fixture_create_unarmed(table[i].ini);
-        struct handle session = fixture_warm_up(f, "a");
+        char ini[512];
+        snprintf(ini, sizeof ini, "[pool p]\nsample_idle = 2h\n%s%s", table[i].ini, SQL("a") SQL("b") "patience = 0\n");
+        struct fixture *f = fixture_create_unarmed(ini);
+        two_warm(f);
         int64_t wake_us = core_next_wake(f->core).us;
         assert_in_range(wake_us, table[i].least_us, table[i].most_us);
-        fixture_pass(f, wake_us - 1);
+        fixture_pass(f, wake_us - f->now.us - 1);
         assert_int_equal(f->count, 0);
         fixture_pass(f, 1);
-        assert_true(handle_is(fixture_need(f, ACTION_CLOSE)->session, session));
         assert_int_equal(fixture_need(f, ACTION_CLOSE)->close_cause, table[i].cause);
         fixture_destroy(f);
     }
+}
+
+static void session_that_is_the_last_stays(void **state) {
+    struct fixture *f = fixture_create_unarmed("[pool p]\nsample_idle = 2h\nidle = 10s\nrecycle = 1h\n" SQL("a"));
+    (void)state;
+    fixture_warm_up(f, "a");
+    for (int i = 0; i < 30; i++) {
+        fixture_pass(f, 10 * S);
+        assert_int_equal(f->count, 0);
+    }
+    assert_int_equal(f->core->pools[0].tokens.warm, 1);
+    fixture_destroy(f);
 }
 
 static void session_old_after_a_run_is_closed_when_clean(void **state) {
@@ -487,13 +527,6 @@ static void command_without_tokens_waits_behind_64_others(void **state) {
     fixture_destroy(f);
 }
 
-/* Ends the run and cleans its session, so that the next in line can start on it. */
-static void hand_on(struct fixture *f, struct handle run) {
-    struct handle session = core_run(f->core, run)->session;
-    fixture_end(f, run, OUTCOME_OK);
-    fixture_session(f, EVENT_SESSION_READY, session);
-}
-
 static void priority_is_worth_thirty_seconds_of_waiting(void **state) {
     static const struct {
         int64_t waited_us; /* the normal one, when the high one comes */
@@ -517,25 +550,31 @@ static void priority_is_worth_thirty_seconds_of_waiting(void **state) {
     }
 }
 
-static void heavy_run_at_the_head_is_not_passed(void **state) {
+static void heavy_run_is_passed_within_its_patience_only(void **state) {
     struct fixture *f = fixture_create_unarmed(POOL(2) SQL("a") SQL("b") COMMAND("heavy") "tokens = 2\n");
     (void)state;
     struct handle run = fixture_first_run(f, "a");
     fixture_advance(f, 1);
     fixture_trigger(f, "heavy");
     fixture_advance(f, 1);
-    fixture_trigger(f, "b"); /* a token is free, and it stays free */
-    assert_int_equal(f->count, 0);
-    assert_int_equal(tokens_free(&f->core->pools[0].tokens), 1);
-    struct handle session = core_run(f->core, run)->session;
+    fixture_trigger(f, "b");
     hand_on(f, run);
-    assert_null(fixture_find(f, ACTION_START));
+    run = fixture_started(f, "b"); /* heavy has a second's patience, and its two tokens are not there yet */
+    fixture_trigger(f, "a");
+    fixture_pass(f, 1 * S);
+    struct handle session = core_run(f->core, run)->session;
+    fixture_end(f, run, OUTCOME_OK);
+    fixture_session(f, EVENT_SESSION_READY, session);
+    if (fixture_find(f, ACTION_SAMPLE))
+        fixture_sample(f, session, 0);
+    assert_null(fixture_find(f, ACTION_START)); /* now the pool drains for it */
+    assert_true(handle_is(fixture_need(f, ACTION_CLOSE)->session, session));
     fixture_session(f, EVENT_SESSION_GONE, session);
     struct handle heavy = fixture_started(f, "heavy");
     assert_int_equal(fixture_count(f, ACTION_START), 1);
     fixture_end(f, heavy, OUTCOME_OK);
     fixture_session(f, EVENT_SESSION_OPENED, fixture_need(f, ACTION_OPEN)->session);
-    fixture_started(f, "b");
+    fixture_started(f, "a");
     fixture_destroy(f);
 }
 
@@ -556,7 +595,7 @@ static void handle_of_the_past_is_ignored(void **state) {
     assert_int_equal(run_state_of(f, run), RUN_RUNNING);
     struct handle never = {session.slot, session.generation + 1};
     static const enum event_kind kinds[] = {EVENT_SESSION_OPENED, EVENT_SESSION_FAILED, EVENT_SESSION_READY,
-                                            EVENT_SESSION_BROKEN, EVENT_SESSION_GONE,   EVENT_SURVEYED};
+                                            EVENT_SESSION_BROKEN, EVENT_SESSION_GONE,   EVENT_SAMPLED};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         fixture_session(f, kinds[i], never);
         fixture_session(f, kinds[i], HANDLE_NONE);
@@ -575,7 +614,7 @@ static void drain_skips_what_waits_and_lets_runs_end(void **state) {
     fixture_pass(f, 10 * S);
     struct handle session = fixture_need(f, ACTION_OPEN)->session;
     fixture_session(f, EVENT_SESSION_OPENED, session);
-    fixture_survey(f, session, 0);
+    fixture_sample(f, session, 0);
     struct handle run = fixture_started(f, "a");
     fixture_drain(f);
     assert_int_equal(f->count, 1);
@@ -620,10 +659,11 @@ static void drain_deadline_or_second_drain_cancels(void **state) {
 }
 
 static void drain_closes_warm_and_opening_sessions(void **state) {
-    struct fixture *f = fixture_create_unarmed(POOL(2) SQL("a") SQL("b"));
+    struct fixture *f = fixture_create_unarmed(POOL(2) SQL("a") SQL("b") "patience = 0\n");
     (void)state;
     fixture_warm_up(f, "a");
     fixture_trigger(f, "a");
+    fixture_advance(f, 1);
     fixture_trigger(f, "b");
     struct handle opening = fixture_need(f, ACTION_OPEN)->session;
     fixture_drain(f);
@@ -648,16 +688,16 @@ static void drain_with_nothing_open_stops_at_once(void **state) {
 static void step_with_more_than_the_actions_hold_goes_on(void **state) {
     struct text ini = {0};
     (void)state;
-    text_add(&ini, "[pool p]\nsize = 300\n");
+    text_add(&ini, "[pool p]\nsize = 80\n");
     for (int i = 0; i < 300; i++)
-        text_add(&ini, "[task t%d]\nevery = 10s\nphase = 0\nsql = SELECT 1\n", i);
+        text_add(&ini, "[task t%d]\nevery = 10s\nphase = 0\npatience = 0\nsql = SELECT 1\n", i);
     struct fixture *f = fixture_create(ini.bytes);
     fixture_pass(f, 10 * S);
     struct handle session = fixture_need(f, ACTION_OPEN)->session;
     fixture_session(f, EVENT_SESSION_OPENED, session);
-    fixture_survey(f, session, 0);
+    fixture_sample(f, session, 0);
     assert_int_equal(fixture_count(f, ACTION_START), 1);
-    assert_int_equal(fixture_count(f, ACTION_OPEN), 299);
+    assert_int_equal(fixture_count(f, ACTION_OPEN), 79); /* more than one step has room for */
     fixture_destroy(f);
     text_finish(&ini);
 }
@@ -686,13 +726,14 @@ int main(void) {
         cmocka_unit_test(session_that_sat_short_is_used_at_once),
         cmocka_unit_test(session_without_answer_to_a_check_is_closed),
         cmocka_unit_test(session_is_closed_when_idle_or_old),
+        cmocka_unit_test(session_that_is_the_last_stays),
         cmocka_unit_test(session_old_after_a_run_is_closed_when_clean),
         cmocka_unit_test(command_closes_warm_sessions_for_its_tokens),
         cmocka_unit_test(pool_of_one_runs_sql_and_command_in_turn),
         cmocka_unit_test(command_without_tokens_starts_whatever_the_pool_does),
         cmocka_unit_test(command_without_tokens_waits_behind_64_others),
         cmocka_unit_test(priority_is_worth_thirty_seconds_of_waiting),
-        cmocka_unit_test(heavy_run_at_the_head_is_not_passed),
+        cmocka_unit_test(heavy_run_is_passed_within_its_patience_only),
         cmocka_unit_test(handle_of_the_past_is_ignored),
         cmocka_unit_test(drain_skips_what_waits_and_lets_runs_end),
         cmocka_unit_test(drain_deadline_or_second_drain_cancels),

@@ -16,12 +16,14 @@ struct trace {
     struct handle sessions[NUMBERS_MAX]; /* by the order of OPEN, from 1 */
     struct handle runs[NUMBERS_MAX];     /* by run number */
     uint32_t session_count;
+    struct sample sample; /* of the event that is played */
     struct text text;
 };
 
 /* --- actions as text --- */
 
-static const char *const close_causes[] = {"idle", "recycle", "room", "timeout", "cancelled", "conninfo", "drain"};
+static const char *const close_causes[] = {"idle",    "recycle",   "room",     "gate", "limit",
+                                           "timeout", "cancelled", "conninfo", "drain"};
 static const char *const skip_causes[] = {"none", "overlap", "drain", "removed", "full"};
 
 static uint32_t session_number(const struct trace *trace, struct handle session) {
@@ -73,13 +75,18 @@ static void print_action(struct trace *trace, const struct action *action) {
     switch (action->kind) {
     case ACTION_OPEN: text_add(text, "open s%u", session); break;
     case ACTION_CHECK: text_add(text, "check s%u", session); break;
-    case ACTION_SURVEY: text_add(text, "survey s%u", session); break;
+    case ACTION_SAMPLE: text_add(text, "sample s%u", session); break;
     case ACTION_CLOSE: text_add(text, "close s%u, %s", session, close_causes[action->close_cause]); break;
     case ACTION_FORGET: text_add(text, "forget s%u", session); break;
     case ACTION_START: print_run(trace, "start", action); break;
     case ACTION_CANCEL: print_run(trace, "cancel", action); break;
     case ACTION_ABORT: print_run(trace, "abort", action); break;
     case ACTION_RECORD: print_record(trace, &action->record); break;
+    case ACTION_CLEAN: text_add(text, "clean s%u", session); break;
+    case ACTION_YIELDED: print_run(trace, "yield", action); break;
+    case ACTION_BREACH: text_add(text, "breach"); break;
+    case ACTION_HEAVIER: text_add(text, "heavier"); break;
+    case ACTION_GATE: text_add(text, "limit %u", trace->fixture->core->pools[action->pool].tokens.limit); break;
     case ACTION_HELD: print_run(trace, "held", action); break;
     case ACTION_STEPPED: text_add(text, "stepped %d ms", (int)(action->stepped_us / US_PER_MS)); break;
     case ACTION_STOPPED: text_add(text, "stopped"); break;
@@ -117,7 +124,7 @@ static const struct {
     {"ready", EVENT_SESSION_READY},
     {"broken", EVENT_SESSION_BROKEN},
     {"gone", EVENT_SESSION_GONE},
-    {"surveyed", EVENT_SURVEYED},
+    {"sampled", EVENT_SAMPLED},
     {"unsent", EVENT_RUN_UNSENT},
     {"ended", EVENT_RUN_ENDED},
     {"trigger", EVENT_TRIGGER},
@@ -141,8 +148,10 @@ static void read_argument(struct trace *trace, struct event *event, const char *
         event->session = trace->sessions[strtoul(what + 1, NULL, 10) % NUMBERS_MAX];
     } else if (*what == '#') {
         event->run = trace->runs[strtoul(what + 1, NULL, 10) % NUMBERS_MAX];
-    } else if (event->kind == EVENT_SURVEYED) {
-        event->surveyed.leftover_count = (uint32_t)strtoul(what, NULL, 10);
+    } else if (event->kind == EVENT_SAMPLED) {
+        trace->sample = fixture_roomy();
+        trace->sample.leftover_count = (int32_t)strtoul(what, NULL, 10);
+        event->sample = &trace->sample;
     } else if (event->kind == EVENT_SESSION_FAILED) {
         for (int i = 0; i < 5; i++)
             if (strcmp(failures[i], what) == 0)

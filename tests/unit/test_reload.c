@@ -71,8 +71,8 @@ static void reload_skips_waiting_runs_of_removed_and_disabled_tasks(void **state
         fixture_reload(f, after[i]);
         assert_int_equal(fixture_count(f, ACTION_RECORD), 1);
         assert_int_equal(fixture_need(f, ACTION_RECORD)->record.skip, SKIP_REMOVED);
-        assert_int_equal(f->core->pools[0].waiting.count, 1);
-        assert_int_equal(f->core->pools[0].waiting_sql_count, 1);
+        assert_int_equal(f->core->pools[0].queue.lines[LINE_LIGHT].count, 1);
+        assert_true(f->core->pools[0].queue.light_us == 50 * US_PER_MS);
         fixture_destroy(f);
     }
 }
@@ -117,7 +117,7 @@ static void reload_with_another_conninfo_closes_warm_sessions(void **state) {
     fixture_reload(f, POOL(2) "conninfo = dbname=two\n" SQL("a"));
     assert_true(handle_is(fixture_need(f, ACTION_CLOSE)->session, session));
     assert_int_equal(fixture_need(f, ACTION_CLOSE)->close_cause, CLOSE_CONNINFO);
-    assert_int_equal(f->core->pools[0].survey, SURVEY_NEEDED); /* another server may be behind it */
+    assert_true(f->core->pools[0].gate.leftover_unknown); /* another server may be behind it */
     fixture_destroy(f);
 }
 
@@ -135,7 +135,7 @@ static void reload_with_another_conninfo_closes_a_busy_session_after_its_run(voi
 }
 
 static void reload_with_a_smaller_size_closes_warm_sessions(void **state) {
-    struct fixture *f = fixture_create_unarmed(POOL(2) SQL("a") SQL("b"));
+    struct fixture *f = fixture_create_unarmed(POOL(2) SQL("a") SQL("b") "patience = 0\n");
     (void)state;
     struct handle first = fixture_first_run(f, "a");
     fixture_trigger(f, "b");

@@ -107,11 +107,11 @@ static void status_held_and_stopping_runs_are_told(void **state) {
     fixture_destroy(f);
 }
 
-static void status_before_the_survey_says_so(void **state) {
+static void status_before_the_first_sample_says_so(void **state) {
     struct fixture *f = fixture_create_unarmed(POOL(1) SQL("a"));
     (void)state;
     fixture_trigger(f, "a");
-    assert_dump(f, 0, (const char *const[]){"\na ", "asking the server what an earlier daemon left\n", NULL});
+    assert_dump(f, 0, (const char *const[]){"\na ", "looking at the database first\n", NULL});
     fixture_destroy(f);
 }
 
@@ -158,7 +158,7 @@ int main(void) {
         cmocka_unit_test(status_failing_pool_says_since_when_and_why),
         cmocka_unit_test(status_disabled_idle_and_failed_tasks_come_last),
         cmocka_unit_test(status_held_and_stopping_runs_are_told),
-        cmocka_unit_test(status_before_the_survey_says_so),
+        cmocka_unit_test(status_before_the_first_sample_says_so),
         cmocka_unit_test(status_rows_are_cut_to_the_width),
         cmocka_unit_test(status_tokens_name_every_part),
     };

@@ -1,0 +1,188 @@
+/*
+ * Why a run waits and what a task does, in words that lead to the right action.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "scheduler/gate.h"
+#include "scheduler/status.h"
+#include "tasks/duration.h"
+
+static void note_longest(const struct status *status, uint32_t pool, struct text *text) {
+    uint32_t longest = status->longest_of_pool[pool];
+    if (longest == SLOT_NONE)
+        return;
+    const struct run *run = &status->core->runs[longest];
+    char age[DURATION_TEXT_BYTES];
+    text_add(text, ", longest %s %s", run->definition->name,
+             duration_glance(mono_since(status->core->now, run->started), age));
+}
+
+void status_connect(const struct status *status, const struct core_pool *pool, struct text *text) {
+    const char *error =
+        status->context->connect_error_of
+            ? status->context->connect_error_of(status->context->context, pool->settings->name)
+            : NULL;
+    char age[DURATION_TEXT_BYTES], next[DURATION_TEXT_BYTES];
+    int64_t until_us = mono_since(pool->next_attempt, status->core->now);
+    text_add(text, "no connection for %s",
+             duration_glance(mono_since(status->core->now, pool->failing_since), age));
+    if (pool->tokens.opening)
+        text_add(text, ", trying now");
+    else if (until_us > 0)
+        text_add(text, ", next attempt in %s", duration_glance(until_us, next));
+    if (error)
+        text_add(text, ": %s", error);
+}
+
+static void note_sample_age(const struct status *status, const struct core_pool *pool, struct text *text) {
+    char age[DURATION_TEXT_BYTES];
+    if (pool->gate.sample_count)
+        text_add(text, " (seen %s ago)",
+                 duration_glance(mono_since(status->core->now, pool->gate.sampled), age));
+}
+
+static const char *scope_name(enum scope scope) {
+    return scope == SCOPE_ROLE ? " of the role" : scope == SCOPE_DATABASE ? " of the database" : "";
+}
+
+static void note_headroom(const struct status *status, const struct core_pool *pool,
+                          const struct decision *why, struct text *text) {
+    struct headroom headroom = gate_headroom(status->core, pool);
+    text_add(text,
+             "no headroom: needs %" PRId64
+             " of %d slots%s: %d are the application's, %d kept for it, %d ours",
+             why->threshold, headroom.usable, scope_name(headroom.scope), headroom.foreground, headroom.kept,
+             headroom.held);
+    note_sample_age(status, pool, text);
+}
+
+static void note_reason(const struct status *status, const struct run *run, const struct decision *why,
+                        struct text *text) {
+    const struct core_pool *pool = &status->core->pools[run->pool];
+    switch (why->reason) {
+    case REASON_NONE: text_add(text, "starts now"); break;
+    case REASON_TOKENS:
+        text_add(text, "no token: %" PRId64 " of %" PRId64 " taken", why->number, why->threshold);
+        note_longest(status, run->pool, text);
+        break;
+    case REASON_LIMIT:
+        text_add(text, "no token in force: %" PRId64 " of %" PRId64 " taken, size %u", why->number,
+                 why->threshold, pool->settings->size);
+        status_pressure(&pool->gate.limit, text);
+        break;
+    case REASON_HEADROOM: note_headroom(status, pool, why, text); break;
+    case REASON_FULL:
+        text_add(text, "the database is full: not one slot is free");
+        note_sample_age(status, pool, text);
+        break;
+    case REASON_SHARING:
+        text_add(text, "%" PRId64 " open session%s will get to it in time", why->number,
+                 why->number == 1 ? "" : "s");
+        break;
+    case REASON_STALE:
+        text_add(text, "no session is free to look at the database, and nothing more is opened blindly");
+        note_sample_age(status, pool, text);
+        break;
+    case REASON_HEAVY: text_add(text, "the pool drains for a run of %" PRId64 " tokens", why->number); break;
+    case REASON_RETURNED:
+        text_add(text, "it kept others waiting (a lock?): starts when it leaves them a token");
+        break;
+    case REASON_WEIGHT:
+        text_add(text, "too few tokens: needs %" PRId64 ", has %" PRId64, why->threshold, why->number);
+        note_longest(status, run->pool, text);
+        break;
+    case REASON_OPENING:
+        text_add(text, "opening %" PRId64 " session%s", why->number, why->number == 1 ? "" : "s");
+        break;
+    case REASON_CHECKING: text_add(text, "asking an idle session whether it still lives"); break;
+    case REASON_CLOSING: text_add(text, "closing idle sessions for their tokens"); break;
+    case REASON_CONNECT: status_connect(status, pool, text); break;
+    case REASON_SAMPLE: text_add(text, "looking at the database first"); break;
+    case REASON_LEFTOVER:
+        text_add(text, "an earlier daemon's sessions still hold %" PRId64 " of %" PRId64 " tokens",
+                 why->number, why->threshold);
+        break;
+    case REASON_OWN_RUN: text_add(text, "its own run comes first (overlap = queue)"); break;
+    case REASON_CHILDREN:
+        text_add(text, "%" PRId64 " of %" PRId64 " commands without tokens run", why->number, why->threshold);
+        break;
+    case REASON_DRAIN: text_add(text, "the daemon is stopping"); break;
+    }
+}
+
+static const char *ordinal_suffix(uint32_t n) {
+    if (n % 100 / 10 == 1)
+        return "th";
+    return n % 10 == 1 ? "st" : n % 10 == 2 ? "nd" : n % 10 == 3 ? "rd" : "th";
+}
+
+/* What is before it, and what is under way, shared among the tokens in force. */
+static void note_guess(const struct status_row *row, struct text *text) {
+    char in[DURATION_TEXT_BYTES];
+    if (row->starts_in_us > 0)
+        text_add(text, "; starts in about %s", duration_glance(row->starts_in_us, in));
+}
+
+static void note_waiting(const struct status *status, const struct status_row *row, struct text *text) {
+    note_reason(status, row->waiting, &row->why, text);
+    if (row->place > 1)
+        text_add(text, "; %u%s in line", row->place, ordinal_suffix(row->place));
+    note_guess(row, text);
+    if (row->waiting->occurrence_count > 1)
+        text_add(text, "; answers %" PRId64 " occurrences", row->waiting->occurrence_count);
+}
+
+static void note_running(const struct status *status, const struct status_row *row, struct text *text) {
+    const struct run *run = row->running;
+    char age[DURATION_TEXT_BYTES];
+    duration_glance(mono_since(status->core->now, run->started), age);
+    if (run->state == RUN_SENT)
+        text_add(text, "on session %u, behind others for %s", run->session.slot + 1, age);
+    else if (run->definition->work == WORK_SQL)
+        text_add(text, "on session %u for %s", run->session.slot + 1, age);
+    else
+        text_add(text, "command for %s, %u token%s", age, run->definition->tokens,
+                 run->definition->tokens == 1 ? "" : "s");
+    if (row->task->running_count > 1)
+        text_add(text, ", the longest of %u runs", row->task->running_count);
+    if (run->state == RUN_STOPPING)
+        text_add(text, run->stop == STOP_TIMEOUT ? ", timed out"
+                       : run->stop == STOP_YIELD ? ", gives way to others"
+                                                 : ", told to stop");
+}
+
+/* An elastic interval, once it is not at its shortest; and what a command's weight does not say. */
+static void note_task(const struct status_row *row, struct text *text) {
+    const struct schedule *schedule = &row->task->definition->schedule;
+    char interval[DURATION_TEXT_BYTES], least[DURATION_TEXT_BYTES];
+    const char *gap = text->bytes_count && row->note_start != text->bytes_count ? "; " : "";
+    if (row->task->interval_us > schedule->every_us) {
+        text_add(text, "%severy %s instead of %s: the database is under pressure", gap,
+                 duration_glance(row->task->interval_us, interval),
+                 duration_glance(schedule->every_us, least));
+        gap = "; ";
+    }
+    if (row->task->seen_most > row->task->definition->tokens)
+        text_add(text, "%sit had %u sessions: write tokens = %u", gap, row->task->seen_most,
+                 row->task->seen_most);
+    else if (row->task->breached)
+        text_add(text, "%sit left something in its session: write session = discard", gap);
+}
+
+void status_note(const struct status *status, const struct status_row *given, struct text *text) {
+    struct status_row own = *given, *row = &own;
+    row->note_start = text->bytes_count;
+    if (row->waiting)
+        note_waiting(status, row, text);
+    if (row->waiting && row->running)
+        text_add(text, "; ");
+    if (row->running)
+        note_running(status, row, text);
+    note_task(row, text);
+    if (row->waiting || row->running || !status->context->failure_of)
+        return;
+    const char *failure = status->context->failure_of(status->context->context, row->task->definition->name);
+    if (failure)
+        text_add(text, "%s%s", text->bytes_count != row->note_start ? "; " : "", failure);
+}
