@@ -14,6 +14,7 @@
 #include "scheduler/load.h"
 #include "scheduler/status.h"
 #include "scheduler/status_json.h"
+#include "scheduler/status_metrics.h"
 #include "tasks/hash.h"
 
 #define STEPS_PER_TURN 256
@@ -186,7 +187,9 @@ static const char *connect_error_of(const void *context, const char *name) {
     return NULL;
 }
 
-static void compose_status(struct daemon *daemon, bool json, uint32_t width, struct text *text) {
+enum form { FORM_TABLE, FORM_JSON, FORM_METRICS };
+
+static void compose_status(struct daemon *daemon, enum form form, uint32_t width, struct text *text) {
     time_t seconds = time(NULL);
     struct tm local;
     localtime_r(&seconds, &local);
@@ -204,8 +207,10 @@ static void compose_status(struct daemon *daemon, bool json, uint32_t width, str
     };
     struct status status;
     status_init(&status, daemon->core, &context);
-    if (json)
+    if (form == FORM_JSON)
         status_json(&status, text);
+    else if (form == FORM_METRICS)
+        status_metrics(&status, text);
     else
         status_print(&status, width, text);
     status_finish(&status);
@@ -214,9 +219,11 @@ static void compose_status(struct daemon *daemon, bool json, uint32_t width, str
 static void on_control(void *context, const char *request, struct text *answer) {
     unsigned width = 0;
     if (strcmp(request, "status json") == 0)
-        compose_status(context, true, 0, answer);
+        compose_status(context, FORM_JSON, 0, answer);
+    else if (strcmp(request, "status metrics") == 0)
+        compose_status(context, FORM_METRICS, 0, answer);
     else if (sscanf(request, "status %u", &width) == 1)
-        compose_status(context, false, width, answer);
+        compose_status(context, FORM_TABLE, width, answer);
     else
         text_add(answer, "unknown request\n");
 }
@@ -237,7 +244,7 @@ static bool write_file(const char *path, const struct text *text, struct text *e
 static void dump(struct daemon *daemon) {
     struct text text = {0}, error = {0};
     const char *path = daemon->set->daemon.status_file;
-    compose_status(daemon, false, 0, &text);
+    compose_status(daemon, FORM_TABLE, 0, &text);
     if (!*path)
         log_write_plain(&daemon->log, &text);
     else if (!write_file(path, &text, &error))

@@ -1,5 +1,5 @@
 /*
- * A queue of ids by instant: a binary heap that knows where each id is, so it can be moved or taken out.
+ * A queue of ids by instant: a heap that knows where each id is, so it can be moved or taken out.
  * Ties go to the lower id, so the order never depends on the heap's history.
  */
 #ifndef SCHEDULER_DUE_H

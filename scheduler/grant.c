@@ -54,7 +54,9 @@ static uint32_t wanted_sessions(const struct core *core, const struct core_pool 
 /* No sample can be had: every session is at work, and has been for long. */
 static bool may_trickle(const struct core *core, const struct core_pool *pool) {
     int64_t since_us = pool->gate.sample_count ? mono_since(core->now, pool->gate.sampled) : 0;
-    return !pool->gate.leftover_unknown && since_us >= TRICKLE_EVERY_US &&
+    bool asking = pool->gate.asked.generation &&
+                  mono_since(core->now, pool->gate.asked_at) <= pool->settings->stale_us;
+    return !asking && !pool->gate.leftover_unknown && since_us >= TRICKLE_EVERY_US &&
            mono_since(core->now, pool->gate.trickled) >= TRICKLE_EVERY_US;
 }
 
@@ -131,7 +133,7 @@ static bool act(struct core *core, uint32_t index, uint32_t run, const struct de
     case VERDICT_START: start(core, pool, run, actions); return true;
     case VERDICT_CHECK: check_warm(core, pool, actions); return true;
     case VERDICT_SAMPLE:
-        if (pool->gate.asked.generation)
+        if (pool->gate.asked.generation || pool->warm_newest == SLOT_NONE)
             return false;
         gate_ask(core, pool, pool->warm_newest, actions);
         return true;
@@ -148,9 +150,10 @@ static bool act(struct core *core, uint32_t index, uint32_t run, const struct de
 static void let_one_rest(struct core *core, struct core_pool *pool) {
     const struct due_entry *first = due_first(&pool->sharing);
     const struct slot *resting = core_slot(core, pool->gate.resting);
+    bool worked_long = first && mono_since(core->now, core->slots[first->id].idle_since) >= pool->settings->sample_us;
     bool on_its_way =
         resting && !resting->shared && (resting->state == SLOT_BUSY || resting->state == SLOT_CLEANING);
-    if (!first || on_its_way || pool->tokens.warm || !gate_wants_sample(core, pool))
+    if (!worked_long || on_its_way || pool->tokens.warm || !gate_wants_sample(core, pool))
         return;
     pool->gate.resting = core_slot_handle(core, first->id);
     slot_rest(core, first->id);

@@ -181,11 +181,13 @@ static unsigned terminal_width(void) {
 
 static int status(int argc, char **argv) {
     static const struct option options[] = {
-        {"json", no_argument, NULL, 1}, {"help", no_argument, NULL, 'h'}, {0}};
+        {"json", no_argument, NULL, 1}, {"metrics", no_argument, NULL, 2}, {"help", no_argument, NULL, 'h'}, {0}};
     const char *values[8] = {0}, *file = NULL;
     int code = read_arguments(&commands[2], argc, argv, options, values, &file);
     if (code >= 0)
         return code;
+    if (values[1] && values[2])
+        return wrong_usage(&commands[2], "--json and --metrics are two forms of the same; take one");
     struct faults faults = {0};
     struct text path = {0}, request = {0}, answer = {0}, error = {0};
     struct taskset *set =
@@ -194,7 +196,10 @@ static int status(int argc, char **argv) {
         faults_print(&faults, file, &error);
     } else {
         control_path(set, file, &path);
-        text_add(&request, values[1] ? "status json" : "status %u", terminal_width());
+        if (values[1] || values[2])
+            text_add(&request, values[1] ? "status json" : "status metrics");
+        else
+            text_add(&request, "status %u", terminal_width());
         code = control_ask(path.bytes, request.bytes, &answer, &error) ? 0 : 1;
     }
     if (answer.bytes)
@@ -224,10 +229,11 @@ static const struct command_line commands[] = {
     {"check", check, "headgate check FILE [--connect]",
      "Says what is wrong with FILE, every fault with its line; exits with 1 if anything is.\n\n"
      "  --connect     also log in to each pool's database and add up whether the budget fits\n"},
-    {"status", status, "headgate status FILE [--json]",
+    {"status", status, "headgate status FILE [--json | --metrics]",
      "Asks the daemon that runs FILE what every task is doing and why what waits waits; exits with 1 if "
      "there is none.\n\n"
-     "  --json        the same facts for programs; durations and instants are microseconds\n"},
+     "  --json        the same facts for programs; durations and instants are microseconds\n"
+     "  --metrics     the same facts in Prometheus' text format\n"},
 };
 
 #define COMMANDS_COUNT (sizeof commands / sizeof *commands)

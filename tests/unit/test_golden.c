@@ -140,7 +140,7 @@ static struct event event_of(const char *word) {
 }
 
 static void read_argument(struct trace *trace, struct event *event, const char *what) {
-    static const char *const outcomes[] = {"ok", "failed", "timeout", "cancelled", "unknown"};
+    static const char *const outcomes[] = {"ok", "failed", "timeout", "-", "unknown"};
     static const char *const failures[] = {"full", "starting", "unreachable", "person", "options"};
     if (event->kind == EVENT_TRIGGER) {
         event->task = fixture_task(trace->fixture, what);
@@ -156,6 +156,8 @@ static void read_argument(struct trace *trace, struct event *event, const char *
         for (int i = 0; i < 5; i++)
             if (strcmp(failures[i], what) == 0)
                 event->failed.failure = (enum connect_failure)i;
+    } else if (event->kind == EVENT_RUN_ENDED && strcmp(what, "cancelled") == 0) {
+        event->ended.cancelled = true;
     } else if (event->kind == EVENT_RUN_ENDED) {
         for (int i = 0; i < 5; i++)
             if (strcmp(outcomes[i], what) == 0)
@@ -247,6 +249,11 @@ static void golden_overload_serves_by_priority_and_merges(void **state) {
     play("overload");
 }
 
+static void golden_locked_table_is_in_nobody_elses_way(void **state) {
+    (void)state;
+    play("locked_table");
+}
+
 static void golden_heavy_command_gets_the_whole_pool(void **state) {
     (void)state;
     play("heavy_command");
@@ -257,6 +264,7 @@ int main(void) {
         cmocka_unit_test(golden_full_server_is_tried_once_a_second),
         cmocka_unit_test(golden_restart_brings_new_sessions_and_loses_no_run),
         cmocka_unit_test(golden_overload_serves_by_priority_and_merges),
+        cmocka_unit_test(golden_locked_table_is_in_nobody_elses_way),
         cmocka_unit_test(golden_heavy_command_gets_the_whole_pool),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
