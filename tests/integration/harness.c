@@ -113,15 +113,15 @@ static bool answers(const char *conninfo) {
     return right;
 }
 
-/* PgBouncer refuses to run as root. Each of these becomes the next one, so the pid is PgBouncer's. */
+/* PgBouncer refuses to run as root. Each of these becomes the next one, so the pid is PgBouncer's; runuser forks. */
 static void pgbouncer_launch(struct pgbouncer *pgbouncer) {
     pgbouncer->pid = fork();
     if (pgbouncer->pid == 0) {
         char line[512];
         snprintf(line, sizeof line,
-                 "cd %s && PATH=$PATH:/usr/sbin && exec %s setpriv --pdeathsig KILL pgbouncer -q pgbouncer.ini"
+                 "cd %s && PATH=$PATH:/usr/sbin && exec setpriv %s --pdeathsig KILL pgbouncer -q pgbouncer.ini"
                  " >>output 2>&1",
-                 pgbouncer->directory, getuid() == 0 ? "runuser -u postgres --" : "");
+                 pgbouncer->directory, getuid() == 0 ? "--reuid postgres --regid postgres --init-groups" : "");
         execl("/bin/sh", "sh", "-c", line, (char *)NULL);
         _exit(127);
     }
@@ -156,7 +156,9 @@ static void pgbouncer_end(struct pgbouncer *pgbouncer) {
     if (pgbouncer->pid <= 0)
         return;
     kill(pgbouncer->pid, SIGTERM);
-    waitpid(pgbouncer->pid, NULL, 0);
+    for (int64_t since_us = clock_us(); waitpid(pgbouncer->pid, NULL, WNOHANG) == 0; breathe())
+        if (clock_us() - since_us > 5000000)
+            kill(pgbouncer->pid, SIGKILL);
     pgbouncer->pid = 0;
 }
 

@@ -327,11 +327,11 @@ static void pooler_daemon_runs_its_tasks_through_pgbouncer(void **state) {
               pgbouncer.conninfo, pgbouncer.console);
     daemon_start(&process);
     WAIT_UNTIL(&process, task_number(&process, "one", "ok") >= 30 && task_number(&process, "several", "ok") >= 30 &&
-                             task_number(&process, "alone", "ok") >= 10 && task_number(&process, "wrong", "fail") >= 10 &&
+                             task_number(&process, "alone", "ok") >= 10 && task_number(&process, "wrong", "failed") >= 10 &&
                              task_number(&process, "look", "ok") >= 30);
     static const char *const right[] = {"one", "several", "alone", "dirty", "look"};
     for (size_t i = 0; i < sizeof right / sizeof *right; i++)
-        assert_int_equal(task_number(&process, right[i], "fail"), 0);
+        assert_int_equal(task_number(&process, right[i], "failed"), 0);
     assert_int_equal(query_number(conninfo, "SELECT count(*) FROM done WHERE note IS NOT NULL"), 0);
     assert_int_equal(daemon_end(&process, SIGTERM), 0);
 }
