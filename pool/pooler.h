@@ -49,8 +49,7 @@ struct pooler *pooler_open(uv_loop_t *loop, const char *conninfo, const char *da
  */
 void pooler_ask(struct pooler *pooler);
 
-/* The callback will not be called again; it frees itself when the loop lets go of its handles. Accepts NULL.
- */
+/* No callback after it; it frees itself when the loop lets go of its handles. Accepts NULL. */
 void pooler_close(struct pooler *pooler);
 
 #endif
