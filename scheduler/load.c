@@ -84,18 +84,31 @@ static bool others_can_read(const struct stat *stat) {
     return stat->st_mode & (stat->st_uid == 0 ? S_IROTH : S_IROTH | S_IRGRP);
 }
 
-static void check_pool(const struct pool_settings *pool, const char *path, const struct stat *stat,
-                       struct faults *faults) {
+/* The ini file, as far as a conninfo in it is concerned. */
+struct ini {
+    const char *path;
+    bool others_can_read;
+    struct faults *faults;
+};
+
+static void check_conninfo(const struct ini *ini, const char *pool, const char *key, const char *text,
+                           uint32_t line) {
     struct conninfo conninfo = {0};
     char *error = NULL;
-    if (!conninfo_resolve(pool->conninfo, &conninfo, &error))
-        fault_add(faults, pool->conninfo_line, "conninfo of [pool %s]: %s", pool->name, error);
+    if (!conninfo_resolve(text, &conninfo, &error))
+        fault_add(ini->faults, line, "%s of [pool %s]: %s", key, pool, error);
     free(error);
     conninfo_finish(&conninfo);
-    if (others_can_read(stat) && conninfo_holds_secret(pool->conninfo))
-        fault_add(faults, pool->conninfo_line,
-                  "conninfo holds a password and others can read this file; chmod 600 %s, or use passfile",
-                  path);
+    if (ini->others_can_read && conninfo_holds_secret(text))
+        fault_add(ini->faults, line,
+                  "%s holds a password and others can read this file; chmod 600 %s, or use passfile", key,
+                  ini->path);
+}
+
+static void check_pool(const struct ini *ini, const struct pool_settings *pool) {
+    check_conninfo(ini, pool->name, "conninfo", pool->conninfo, pool->conninfo_line);
+    if (*pool->pooler_conninfo)
+        check_conninfo(ini, pool->name, "pooler_conninfo", pool->pooler_conninfo, pool->pooler_conninfo_line);
 }
 
 struct taskset *load_file(const char *path, struct faults *faults) {
@@ -110,8 +123,9 @@ struct taskset *load_file(const char *path, struct faults *faults) {
     char *copy = strdup(path);
     struct loading loading = {dirname(copy)};
     struct taskset *set = config_read(text, bytes, read_sql_file, &loading, faults);
+    struct ini ini = {path, others_can_read(&stat), faults};
     for (uint32_t i = 0; i < set->pool_count; i++)
-        check_pool(&set->pools[i], path, &stat, faults);
+        check_pool(&ini, &set->pools[i]);
     explicit_bzero(text, bytes);
     free(text);
     free(copy);

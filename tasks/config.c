@@ -45,6 +45,7 @@ static const struct key daemon_keys[] = {
 
 static const struct key pool_keys[] = {
     {"conninfo", KEY_TEXT, FIELD(pool_settings, conninfo), "", 0, 0, NULL},
+    {"pooler_conninfo", KEY_TEXT, FIELD(pool_settings, pooler_conninfo), "", 0, 0, NULL},
     {"size", KEY_COUNT, FIELD(pool_settings, size), "4", 1, POOL_SIZE_MAX, NULL},
     {"connect_timeout", KEY_DURATION, FIELD(pool_settings, connect_timeout_us), "10s", US_PER_MS, US_PER_H,
      NULL},
@@ -267,6 +268,7 @@ static void read_pool(struct reader *reader, const struct inifile_section *secti
     *pool = (struct pool_settings){.name = name ? name : "", .line = section->line};
     read_section(pool_keys, section, pool, reader->faults);
     pool->conninfo_line = line_of(section, "conninfo");
+    pool->pooler_conninfo_line = line_of(section, "pooler_conninfo");
 }
 
 static void refuse_command(struct reader *reader, uint32_t line, enum words_error error, const char *at) {

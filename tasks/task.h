@@ -46,9 +46,10 @@ struct task {
 struct pool_settings {
     const char *name;
     uint32_t line;
-    uint32_t conninfo_line;
-    const char *conninfo; /* libpq's: key=value or URI; "" means libpq's environment and defaults */
-    uint32_t size;        /* tokens */
+    uint32_t conninfo_line, pooler_conninfo_line;
+    const char *conninfo;        /* libpq's: key=value or URI; "" means libpq's environment and defaults */
+    const char *pooler_conninfo; /* of PgBouncer's admin console, when one is in between; "": none */
+    uint32_t size;               /* tokens */
     int64_t connect_timeout_us;
     int64_t statement_timeout_us; /* per statement, enforced by the server; 0: none */
     int64_t recycle_us;           /* a session older than this is replaced when it falls idle */

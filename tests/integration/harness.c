@@ -104,6 +104,76 @@ long server_log_count(const struct server *server, const char *text) {
     return count_in_file(path, text);
 }
 
+/* --- PgBouncer --- */
+
+static bool answers(const char *conninfo) {
+    PGconn *conn = PQconnectdb(conninfo);
+    bool right = PQstatus(conn) == CONNECTION_OK;
+    PQfinish(conn);
+    return right;
+}
+
+/* PgBouncer refuses to run as root. Each of these becomes the next one, so the pid is PgBouncer's; runuser forks. */
+static void pgbouncer_launch(struct pgbouncer *pgbouncer) {
+    pgbouncer->pid = fork();
+    if (pgbouncer->pid == 0) {
+        char line[512];
+        snprintf(line, sizeof line,
+                 "cd %s && PATH=$PATH:/usr/sbin && exec setpriv %s --pdeathsig KILL pgbouncer -q pgbouncer.ini"
+                 " >>output 2>&1",
+                 pgbouncer->directory, getuid() == 0 ? "--reuid postgres --regid postgres --init-groups" : "");
+        execl("/bin/sh", "sh", "-c", line, (char *)NULL);
+        _exit(127);
+    }
+    for (int64_t since_us = clock_us(); !answers(pgbouncer->console); breathe()) {
+        const char *output;
+        if (waitpid(pgbouncer->pid, NULL, WNOHANG) != pgbouncer->pid && !deadline_passed(since_us))
+            continue;
+        shell(&output, "tail -n 20 %s/output", pgbouncer->directory);
+        fail_msg("pgbouncer does not start: %s", output);
+    }
+}
+
+void pgbouncer_start(struct pgbouncer *pgbouncer, const struct server *server, const char *settings) {
+    make_directory(pgbouncer->directory, sizeof pgbouncer->directory);
+    const char *at = pgbouncer->directory, *output;
+    const char *reach = "host=%s port=6432 user=postgres dbname=%s";
+    snprintf(pgbouncer->conninfo, sizeof pgbouncer->conninfo, reach, at, "app");
+    snprintf(pgbouncer->console, sizeof pgbouncer->console, reach, at, "pgbouncer");
+    int code = shell(&output,
+                     "cd %s && cat >pgbouncer.ini <<'END'\n[databases]\napp = host=%s port=5432 dbname=postgres\n"
+                     "[pgbouncer]\nunix_socket_dir = %s\nlisten_port = 6432\nauth_type = trust\nauth_file = users\n"
+                     "admin_users = postgres\npool_mode = transaction\ndefault_pool_size = 2\n%s\nEND\n"
+                     "printf '\"%%s\" \"\"\\n' postgres watcher other >users\n"
+                     "[ $(id -u) != 0 ] || chown -R postgres .",
+                     at, server->directory, at, settings);
+    if (code != 0)
+        fail_msg("pgbouncer.ini: %s", output);
+    pgbouncer_launch(pgbouncer);
+}
+
+static void pgbouncer_end(struct pgbouncer *pgbouncer) {
+    if (pgbouncer->pid <= 0)
+        return;
+    kill(pgbouncer->pid, SIGTERM);
+    for (int64_t since_us = clock_us(); waitpid(pgbouncer->pid, NULL, WNOHANG) == 0; breathe())
+        if (clock_us() - since_us > 5000000)
+            kill(pgbouncer->pid, SIGKILL);
+    pgbouncer->pid = 0;
+}
+
+void pgbouncer_restart(struct pgbouncer *pgbouncer) {
+    pgbouncer_end(pgbouncer);
+    pgbouncer_launch(pgbouncer);
+}
+
+void pgbouncer_stop(struct pgbouncer *pgbouncer) {
+    pgbouncer_end(pgbouncer);
+    shell(NULL, "rm -r %s", pgbouncer->directory);
+}
+
+/* --- statements --- */
+
 static PGresult *ask(const char *conninfo, const char *sql, PGconn **ret_conn) {
     PGconn *conn = PQconnectdb(conninfo);
     PGresult *result = PQexec(conn, sql);

@@ -29,6 +29,20 @@ void server_destroy(struct server *server);
 /* How often the server's log holds the text. */
 long server_log_count(const struct server *server, const char *text);
 
+/* A PgBouncer in front of a server, in transaction mode, with 2 server connections for each user. */
+struct pgbouncer {
+    char directory[128];
+    char conninfo[256]; /* through it to the server's database postgres, which it calls app */
+    char console[256];
+    pid_t pid;
+};
+
+/* settings: lines for its section [pgbouncer], or "". It dies with the test. */
+void pgbouncer_start(struct pgbouncer *pgbouncer, const struct server *server, const char *settings);
+/* Ends it at once and starts it again; its clients lose their connections. */
+void pgbouncer_restart(struct pgbouncer *pgbouncer);
+void pgbouncer_stop(struct pgbouncer *pgbouncer);
+
 /* One statement by a connection of its own; fails the test when it fails. */
 void query(const char *conninfo, const char *sql);
 long query_number(const char *conninfo, const char *sql);

@@ -192,6 +192,7 @@ static void read_few_keys_gives_defaults(void **state) {
     assert_true(set->daemon.drain_timeout_us == 30 * US_PER_S);
     const struct pool_settings *pool = &set->pools[0];
     assert_string_equal(pool->conninfo, "");
+    assert_string_equal(pool->pooler_conninfo, "");
     assert_int_equal(pool->size, 3);
     assert_true(pool->statement_timeout_us == 0 && pool->recycle_us == 30 * US_PER_MIN);
     const struct task *task = &set->tasks[0];
@@ -216,11 +217,14 @@ static void read_all_keys_gives_what_they_say(void **state) {
                                      "[task " NAME40 "]\nevery = 3653d\npool = p\nsql_file = a.sql\ntransaction = off\n"
                                      "session = clean\ntokens = 2\noverlap = queue\npriority = high\n"
                                      "[pool p]\nsize = 2\n[pool q]\nconninfo = dbname=x\nsize = 1000\n"
+                                     "pooler_conninfo = port=6432\n"
                                      "[headgate]\nlog_level = debug\ncontrol = /x\n");
     assert_int_equal(set->daemon.log_level, LOG_DEBUG);
     assert_string_equal(set->daemon.control, "/x");
     assert_string_equal(set->pools[1].conninfo, "dbname=x");
     assert_int_equal(set->pools[1].conninfo_line, 24);
+    assert_string_equal(set->pools[1].pooler_conninfo, "port=6432");
+    assert_int_equal(set->pools[1].pooler_conninfo_line, 26);
     const struct task *command = &set->tasks[0], *sql = &set->tasks[1];
     assert_int_equal(command->work, WORK_COMMAND);
     assert_string_equal(command->argv[1], "-l a");

@@ -1,0 +1,369 @@
+#include "pool/pooler.h"
+
+#include <assert.h>
+#include <libpq-fe.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pool/address.h"
+#include "pool/conninfo.h"
+
+enum pooler_state {
+    POOLER_IDLE, /* with a connection or without */
+    POOLER_ADDRESS,
+    POOLER_CONNECTING,
+    POOLER_ASKING,
+    POOLER_FAILED, /* reported in the next turn of the loop */
+    POOLER_CLOSED,
+};
+
+struct pooler {
+    enum pooler_state state;
+    uv_loop_t *loop;
+    char *conninfo_text, *database, *user;
+    pooler_callback *callback;
+    void *context;
+    uv_timer_t timer; /* runs while an ask is under way */
+    struct address_lookup *lookup;
+    PGconn *conn;
+    uv_poll_t *poll;
+    bool kept; /* the connection is from an earlier ask: it may have been lost since */
+    struct pooler_load load;
+    char error[256];
+};
+
+/* --- the end of an ask --- */
+
+static void free_handle(uv_handle_t *handle) {
+    free(handle);
+}
+
+static void unwatch(struct pooler *pooler) {
+    if (pooler->poll)
+        uv_close((uv_handle_t *)pooler->poll, free_handle);
+    pooler->poll = NULL;
+}
+
+static void disconnect(struct pooler *pooler) {
+    if (pooler->lookup)
+        address_cancel(pooler->lookup);
+    pooler->lookup = NULL;
+    unwatch(pooler);
+    PQfinish(pooler->conn);
+    pooler->conn = NULL;
+}
+
+/* Last in whoever calls it: the callback may ask again, or close. */
+static void tell(struct pooler *pooler) {
+    uv_timer_stop(&pooler->timer);
+    unwatch(pooler); /* nothing is expected until the next ask, which notices if the connection is gone */
+    pooler->state = POOLER_IDLE;
+    struct pooler_load load = pooler->load;
+    load.error = load.known ? NULL : pooler->error;
+    pooler->callback(pooler->context, &load);
+}
+
+static void on_timer(uv_timer_t *timer) {
+    struct pooler *pooler = timer->data;
+    if (pooler->state != POOLER_FAILED) {
+        snprintf(pooler->error, sizeof pooler->error, "the console did not %s within %d ms",
+                 pooler->state == POOLER_ASKING ? "answer" : "let us in", POOLER_DEADLINE_MS);
+        disconnect(pooler);
+    }
+    pooler->load = (struct pooler_load){.known = false};
+    tell(pooler);
+}
+
+/* libpq explains on further lines what a person at a terminal could do. */
+static void fail(struct pooler *pooler, const char *message) {
+    snprintf(pooler->error, sizeof pooler->error, "%s", message);
+    pooler->error[strcspn(pooler->error, "\n")] = '\0';
+    disconnect(pooler);
+    pooler->state = POOLER_FAILED;
+    uv_timer_start(&pooler->timer, on_timer, 0, 0);
+}
+
+/* --- the answer --- */
+
+static int64_t number_at(const PGresult *row, const char *column) {
+    int field = PQfnumber(row, column);
+    int64_t number = field >= 0 ? strtoll(PQgetvalue(row, 0, field), NULL, 10) : 0;
+    return number > 0 ? number : 0;
+}
+
+static int32_t count_at(const PGresult *row, const char *column) {
+    int64_t number = number_at(row, column);
+    return number < INT32_MAX ? (int32_t)number : INT32_MAX;
+}
+
+static void add(int32_t *sum, int32_t count) {
+    *sum = count < INT32_MAX - *sum ? *sum + count : INT32_MAX;
+}
+
+static bool is_text_at(const PGresult *row, const char *column, const char *text) {
+    int field = PQfnumber(row, column);
+    return field >= 0 && strcmp(PQgetvalue(row, 0, field), text) == 0;
+}
+
+static void take_pool_mode(struct pooler_load *load, const PGresult *row) {
+    int field = PQfnumber(row, "pool_mode");
+    const char *mode = field >= 0 ? PQgetvalue(row, 0, field) : "";
+    if (load->pool_count == 1)
+        snprintf(load->pool_mode, sizeof load->pool_mode, "%s", mode);
+    else if (strcmp(load->pool_mode, mode) != 0)
+        load->pool_mode[0] = '\0';
+}
+
+/* Columns by name: their number and order differ between versions. maxwait_us is the part below a second. */
+static void take_row(struct pooler *pooler, const PGresult *row) {
+    static const char *const holding[] = {"sv_active", "sv_idle",  "sv_used",
+                                          "sv_tested", "sv_login", "sv_being_canceled"};
+    struct pooler_load *load = &pooler->load;
+    if (!is_text_at(row, "database", pooler->database) ||
+        (*pooler->user && !is_text_at(row, "user", pooler->user)))
+        return;
+    add(&load->pool_count, 1);
+    add(&load->waiting_count, count_at(row, "cl_waiting"));
+    add(&load->client_active_count, count_at(row, "cl_active"));
+    add(&load->server_active_count, count_at(row, "sv_active"));
+    for (size_t i = 0; i < sizeof holding / sizeof *holding; i++)
+        add(&load->server_count, count_at(row, holding[i]));
+    int64_t wait_us = count_at(row, "maxwait") * INT64_C(1000000) + count_at(row, "maxwait_us");
+    if (wait_us > load->longest_wait_us)
+        load->longest_wait_us = wait_us;
+    take_pool_mode(load, row);
+}
+
+/* A row, or the end of them. NULL, or why this is no answer: borrowed of the result. */
+static const char *take_result(struct pooler *pooler, const PGresult *result) {
+    ExecStatusType status = PQresultStatus(result);
+    if (status != PGRES_SINGLE_TUPLE && status != PGRES_TUPLES_OK)
+        return *PQresultErrorMessage(result) ? PQresultErrorMessage(result) : "no table came";
+    if (PQfnumber(result, "database") < 0 || PQfnumber(result, "cl_waiting") < 0)
+        return "the answer to SHOW POOLS has no column cl_waiting; this is not PgBouncer's console";
+    pooler->load.known = true;
+    if (status == PGRES_SINGLE_TUPLE)
+        take_row(pooler, result);
+    return NULL;
+}
+
+/* --- asking --- */
+
+static void connect_start(struct pooler *pooler);
+
+/* A kept connection may have been lost long ago, which is no answer: try a new one, under the same deadline.
+ */
+static void lost(struct pooler *pooler, const char *message) {
+    if (!pooler->kept) {
+        fail(pooler, message);
+        return;
+    }
+    disconnect(pooler);
+    connect_start(pooler);
+}
+
+static void on_socket(uv_poll_t *poll, int status, int events);
+
+/* The socket may be another one after each PQconnectPoll, so the handle is made anew while connecting. */
+static void watch(struct pooler *pooler, int events) {
+    if (!pooler->poll) {
+        pooler->poll = malloc(sizeof *pooler->poll);
+        if (!pooler->poll)
+            abort();
+        int error = uv_poll_init(pooler->loop, pooler->poll, PQsocket(pooler->conn));
+        if (error) {
+            free(pooler->poll);
+            pooler->poll = NULL;
+            fail(pooler, uv_strerror(error));
+            return;
+        }
+        pooler->poll->data = pooler;
+    }
+    uv_poll_start(pooler->poll, events, on_socket);
+}
+
+/* Row by row, so that the memory needed does not depend on what is at the other end. */
+static void question_start(struct pooler *pooler) {
+    pooler->state = POOLER_ASKING;
+    pooler->load = (struct pooler_load){.known = false};
+    snprintf(pooler->error, sizeof pooler->error, "the console answered nothing");
+    if (PQsendQuery(pooler->conn, "SHOW POOLS") != 1 || PQsetSingleRowMode(pooler->conn) != 1)
+        lost(pooler, PQerrorMessage(pooler->conn));
+    else
+        watch(pooler, UV_READABLE | UV_WRITABLE);
+}
+
+static void answer_more(struct pooler *pooler) {
+    int unsent = PQflush(pooler->conn);
+    if (unsent < 0 || PQconsumeInput(pooler->conn) == 0) {
+        lost(pooler, PQerrorMessage(pooler->conn));
+        return;
+    }
+    while (!PQisBusy(pooler->conn)) {
+        PGresult *result = PQgetResult(pooler->conn);
+        if (!result) {
+            pooler->kept = true;
+            tell(pooler);
+            return;
+        }
+        const char *wrong = take_result(pooler, result);
+        if (wrong)
+            lost(pooler, wrong);
+        PQclear(result);
+        if (wrong)
+            return;
+    }
+    watch(pooler, unsent ? UV_READABLE | UV_WRITABLE : UV_READABLE);
+}
+
+/* --- connecting --- */
+
+static void drop_notice(void *context, const PGresult *result) {
+    (void)context;
+    (void)result;
+}
+
+static void connected(struct pooler *pooler) {
+    PQsetNoticeReceiver(pooler->conn, drop_notice, NULL);
+    if (PQsetnonblocking(pooler->conn, 1) != 0)
+        fail(pooler, PQerrorMessage(pooler->conn));
+    else
+        question_start(pooler);
+}
+
+static void connect_more(struct pooler *pooler) {
+    unwatch(pooler);
+    switch (PQconnectPoll(pooler->conn)) {
+    case PGRES_POLLING_READING: watch(pooler, UV_READABLE); break;
+    case PGRES_POLLING_WRITING: watch(pooler, UV_WRITABLE); break;
+    case PGRES_POLLING_OK: connected(pooler); break;
+    default: fail(pooler, PQerrorMessage(pooler->conn)); break;
+    }
+}
+
+static void on_socket(uv_poll_t *poll, int status, int events) {
+    struct pooler *pooler = poll->data;
+    (void)status; /* what is wrong, libpq tells better */
+    (void)events;
+    if (pooler->state == POOLER_CONNECTING)
+        connect_more(pooler);
+    else
+        answer_more(pooler);
+}
+
+/* The user's own word; libpq would else fill in PGDATABASE, or the user's name. */
+static bool names_database(const char *text) {
+    bool found = false;
+    PQconninfoOption *parsed = PQconninfoParse(text, NULL);
+    for (const PQconninfoOption *option = parsed; option && option->keyword; option++)
+        found |= option->val &&
+                 (strcmp(option->keyword, "dbname") == 0 || strcmp(option->keyword, "service") == 0);
+    PQconninfoFree(parsed);
+    return found;
+}
+
+/*
+ * Of two entries for one keyword libpq takes the later. The console can't be asked whether it is a standby.
+ */
+static void begin_connect(struct pooler *pooler, const struct address_list *list) {
+    const char *keywords[8], *values[8];
+    int count = 0;
+    const char *const given[][2] = {{"dbname", pooler->conninfo_text},
+                                    {"dbname", names_database(pooler->conninfo_text) ? NULL : "pgbouncer"},
+                                    {"host", list->host},
+                                    {"hostaddr", list->hostaddr},
+                                    {"port", list->port},
+                                    {"target_session_attrs", "any"},
+                                    {"fallback_application_name", "headgate"}};
+    for (size_t i = 0; i < sizeof given / sizeof *given; i++)
+        if (given[i][1])
+            keywords[count] = given[i][0], values[count++] = given[i][1];
+    keywords[count] = values[count] = NULL;
+    pooler->conn = PQconnectStartParams(keywords, values, 1);
+    if (!pooler->conn)
+        abort();
+}
+
+static void on_address(void *context, const struct address_list *list, const char *error) {
+    struct pooler *pooler = context;
+    pooler->lookup = NULL;
+    pooler->state = POOLER_CONNECTING;
+    if (error) {
+        fail(pooler, error);
+        return;
+    }
+    begin_connect(pooler, list);
+    if (PQstatus(pooler->conn) == CONNECTION_BAD)
+        fail(pooler, PQerrorMessage(pooler->conn));
+    else
+        watch(pooler, UV_WRITABLE);
+}
+
+static void connect_start(struct pooler *pooler) {
+    struct conninfo conninfo = {0};
+    char *error = NULL;
+    pooler->kept = false;
+    pooler->state = POOLER_ADDRESS;
+    if (conninfo_resolve(pooler->conninfo_text, &conninfo, &error))
+        pooler->lookup = address_lookup(pooler->loop, &conninfo, on_address, pooler);
+    else
+        fail(pooler, error);
+    free(error);
+    conninfo_finish(&conninfo);
+}
+
+/* --- the outside --- */
+
+void pooler_ask(struct pooler *pooler) {
+    assert(pooler->state != POOLER_CLOSED);
+    if (pooler->state != POOLER_IDLE)
+        return;
+    uv_update_time(pooler->loop);
+    uv_timer_start(&pooler->timer, on_timer, POOLER_DEADLINE_MS, 0);
+    if (pooler->conn)
+        question_start(pooler);
+    else
+        connect_start(pooler);
+}
+
+static char *copy(const char *text) {
+    char *copied = strdup(text ? text : "");
+    if (!copied)
+        abort();
+    return copied;
+}
+
+struct pooler *pooler_open(uv_loop_t *loop, const char *conninfo, const char *database, const char *user,
+                           pooler_callback *callback, void *context) {
+    struct pooler *pooler = calloc(1, sizeof *pooler);
+    if (!pooler)
+        abort();
+    pooler->loop = loop;
+    pooler->conninfo_text = copy(conninfo);
+    pooler->database = copy(database);
+    pooler->user = copy(user);
+    pooler->callback = callback;
+    pooler->context = context;
+    uv_timer_init(loop, &pooler->timer);
+    pooler->timer.data = pooler;
+    return pooler;
+}
+
+static void on_closed(uv_handle_t *timer) {
+    struct pooler *pooler = timer->data;
+    explicit_bzero(pooler->conninfo_text, strlen(pooler->conninfo_text));
+    free(pooler->conninfo_text);
+    free(pooler->database);
+    free(pooler->user);
+    free(pooler);
+}
+
+void pooler_close(struct pooler *pooler) {
+    if (!pooler)
+        return;
+    assert(pooler->state != POOLER_CLOSED);
+    pooler->state = POOLER_CLOSED;
+    disconnect(pooler);
+    uv_close((uv_handle_t *)&pooler->timer, on_closed);
+}
