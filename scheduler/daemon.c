@@ -61,7 +61,7 @@ static struct event event_of(const struct report *report) {
     static const enum event_kind kinds[] = {
         [REPORT_SESSION_OPENED] = EVENT_SESSION_OPENED, [REPORT_SESSION_FAILED] = EVENT_SESSION_FAILED,
         [REPORT_SESSION_READY] = EVENT_SESSION_READY,   [REPORT_SESSION_BROKEN] = EVENT_SESSION_BROKEN,
-        [REPORT_SESSION_GONE] = EVENT_SESSION_GONE,     [REPORT_SURVEYED] = EVENT_SURVEYED,
+        [REPORT_SESSION_GONE] = EVENT_SESSION_GONE,     [REPORT_SAMPLED] = EVENT_SAMPLED,
         [REPORT_RUN_UNSENT] = EVENT_RUN_UNSENT,         [REPORT_RUN_ENDED] = EVENT_RUN_ENDED,
     };
     struct event event = {.kind = kinds[report->kind], .session = report->session, .run = report->run};
