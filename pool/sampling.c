@@ -54,7 +54,9 @@ static const char sample_sql[] =
     US("now() - oldest") ", " US("CASE WHEN NOT pg_is_in_recovery()"
     " THEN (SELECT max(replay_lag) FROM pg_stat_get_wal_senders())"
     " WHEN pg_last_wal_receive_lsn() <> pg_last_wal_replay_lsn()"
-    " THEN now() - pg_last_xact_replay_timestamp() END") ", pg_is_in_recovery(), pg_backend_pid(), since"
+    " THEN now() - pg_last_xact_replay_timestamp() END") ", pg_is_in_recovery(), pg_backend_pid(), since,"
+    " (SELECT string_agg(name || '=' || count, ',') FROM (SELECT substr(application_name, 10) AS name, count(*)"
+    " FROM backend WHERE application_name = ANY ($2::text[]) GROUP BY 1 LIMIT 20) c)"
     " FROM seen, me";
 
 enum column {
@@ -84,6 +86,7 @@ enum column {
     STANDBY,
     BACKEND_PID,
     SINCE,
+    COMMAND_COUNTS,
     COLUMNS,
 };
 
@@ -177,6 +180,7 @@ static void take_foreground(struct sample *sample, const PGresult *result) {
     sample->lock_waiter_count = (int32_t)number(result, LOCK_WAITERS);
     sample->idle_in_transaction_count = (int32_t)number(result, IDLE);
     sample->idle_in_transaction_us = age_us(result, IDLE_US);
+    snprintf(sample->command_counts, sizeof sample->command_counts, "%s", PQgetvalue(result, 0, COMMAND_COUNTS));
     snprintf(sample->idle_in_transaction_name, sizeof sample->idle_in_transaction_name, "%s",
              PQgetvalue(result, 0, IDLE_NAME));
     sample->oldest_transaction_us = age_us(result, OLDEST_US);

@@ -80,6 +80,10 @@ static struct event event_of(const struct report *report) {
     return event;
 }
 
+void daemon_event(struct daemon *daemon, const struct event *event) {
+    enqueue(daemon, event);
+}
+
 void daemon_report(void *context, const struct report *report, const struct failure *failure) {
     struct event event = event_of(report);
     struct queued *queued = enqueue(context, &event);

@@ -9,12 +9,20 @@
 
 #include "pool/command.h"
 #include "pool/log.h"
+#include "pool/pooler.h"
 #include "pool/session_pool.h"
 #include "scheduler/control.h"
 #include "scheduler/core.h"
 #include "scheduler/trouble.h"
 
 #define SIGNALS 4
+
+/* Whom a pooler's answer is for. */
+struct pooler_context {
+    struct daemon *daemon;
+    uint32_t pool;
+    bool told; /* that it could not be asked */
+};
 
 /* An event on its way to the core, with an owned copy of what was said of a failure. */
 struct queued {
@@ -50,6 +58,8 @@ struct daemon {
     struct command **commands;
     uint32_t command_capacity;
     struct session_pool **pools;
+    struct pooler **poolers; /* by pool; NULL without a pooler_conninfo */
+    struct pooler_context *pooler_contexts;
     uint32_t pool_count;
 
     struct troubles troubles;
@@ -63,6 +73,7 @@ struct daemon {
 
 /* daemon.c */
 void daemon_report(void *daemon, const struct report *report, const struct failure *failure);
+void daemon_event(struct daemon *daemon, const struct event *event);
 
 /* perform.c */
 void perform(struct daemon *daemon, const struct actions *actions);
@@ -76,10 +87,16 @@ void perform_follow(struct daemon *daemon, struct session_pool **fresh);
 struct session_pool **perform_prepare(struct daemon *daemon, struct taskset *set, struct text *error);
 void perform_finish(struct daemon *daemon);
 
+/* lookout.c */
+void lookout_follow(struct daemon *daemon); /* the poolers of the present file */
+void lookout_close(struct daemon *daemon);
+void lookout_sampled(struct daemon *daemon, uint32_t pool, const struct sample *sample);
+
 /* journal.c */
 void journal_record(struct daemon *daemon, const struct record *record);
 void journal_gate(struct daemon *daemon, uint32_t pool);                    /* its limit changed */
 void journal_blind(struct daemon *daemon, const struct session_pool *pool); /* a sample failed */
+void journal_pooler(struct daemon *daemon, uint32_t pool, const char *error);
 void journal_breach(struct daemon *daemon, const struct action *action);
 void journal_heavier(struct daemon *daemon, const struct action *action);
 void journal_connect(struct daemon *daemon, struct session_pool *pool, const struct failure *failure);

@@ -190,3 +190,9 @@ void journal_heavier(struct daemon *daemon, const struct action *action) {
         log_text("effect", "its sessions take slots that nobody budgeted"),
         log_text("advice", "raise its tokens"));
 }
+
+void journal_pooler(struct daemon *daemon, uint32_t pool, const char *error) {
+    LOG(&daemon->log, error ? LOG_WARNING : LOG_INFO, error ? "pooler_not_asked" : "pooler_asked_again",
+        log_text("pool", daemon->core->pools[pool].settings->name), log_text("message", error),
+        log_text("effect", error ? "clients that wait in the pooler do not count as pressure" : NULL));
+}

@@ -174,6 +174,8 @@ static void take_session_news(struct daemon *daemon, const struct event *event, 
                            daemon->core->pools[slot->pool].tokens.leftover);
         else if (slot)
             journal_blind(daemon, pool);
+        if (slot)
+            lookout_sampled(daemon, slot->pool, event->sample);
         break;
     case EVENT_SESSION_BROKEN:
         LOG(&daemon->log, daemon->failure->message ? LOG_INFO : LOG_DEBUG, "session_lost",
@@ -244,10 +246,12 @@ void perform_follow(struct daemon *daemon, struct session_pool **fresh) {
     }
     for (uint32_t i = 0; i < daemon->pool_count; i++)
         session_pool_release(daemon->pools[i]);
+    lookout_close(daemon);
     free(daemon->pools);
     free(fresh);
     daemon->pools = pools;
     daemon->pool_count = core->pool_count;
+    lookout_follow(daemon);
     daemon->sessions =
         resized(daemon->sessions, daemon->session_capacity, core->slot_capacity, sizeof *daemon->sessions);
     daemon->session_capacity = core->slot_capacity;
@@ -257,6 +261,7 @@ void perform_follow(struct daemon *daemon, struct session_pool **fresh) {
 }
 
 void perform_finish(struct daemon *daemon) {
+    lookout_close(daemon);
     for (uint32_t i = 0; i < daemon->session_capacity; i++)
         session_forget(daemon->sessions[i]);
     for (uint32_t i = 0; i < daemon->pool_count; i++)

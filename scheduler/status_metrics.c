@@ -40,8 +40,8 @@ static void write_tokens(const struct core *core, const struct core_pool *pool, 
                  {"leftover", tokens->leftover},  {"free", tokens_free(tokens)}};
     (void)core;
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-        text_add(text, "headgate_pool_tokens{pool=\"%s\",state=\"%s\"} %u\n", pool->settings->name, parts[i].state,
-                 parts[i].count);
+        text_add(text, "headgate_pool_tokens{pool=\"%s\",state=\"%s\"} %u\n", pool->settings->name,
+                 parts[i].state, parts[i].count);
 }
 
 static void write_size(const struct core *core, const struct core_pool *pool, struct text *text) {
@@ -79,11 +79,13 @@ static void write_slots(const struct core *core, const struct core_pool *pool, s
     const struct {
         const char *of;
         int32_t count;
-    } parts[] = {{"application", headroom.foreground}, {"ours", headroom.held}, {"reserve", headroom.kept},
+    } parts[] = {{"application", headroom.foreground},
+                 {"ours", headroom.held},
+                 {"reserve", headroom.kept},
                  {"free", headroom.slots}};
     for (size_t i = 0; headroom.slots != INT32_MAX && i < sizeof parts / sizeof *parts; i++)
-        text_add(text, "headgate_database_slots{pool=\"%s\",of=\"%s\"} %d\n", pool->settings->name, parts[i].of,
-                 parts[i].count);
+        text_add(text, "headgate_database_slots{pool=\"%s\",of=\"%s\"} %d\n", pool->settings->name,
+                 parts[i].of, parts[i].count);
 }
 
 static void write_foreground(const struct core *core, const struct core_pool *pool, struct text *text) {
@@ -91,8 +93,10 @@ static void write_foreground(const struct core *core, const struct core_pool *po
     const struct {
         const char *doing;
         int32_t count;
-    } parts[] = {{"active", sample->active_count}, {"lock_wait", sample->lock_waiter_count},
-                 {"idle_in_transaction", sample->idle_in_transaction_count}, {"invisible", sample->invisible_count}};
+    } parts[] = {{"active", sample->active_count},
+                 {"lock_wait", sample->lock_waiter_count},
+                 {"idle_in_transaction", sample->idle_in_transaction_count},
+                 {"invisible", sample->invisible_count}};
     (void)core;
     for (size_t i = 0; sample->known && i < sizeof parts / sizeof *parts; i++)
         text_add(text, "headgate_application_sessions{pool=\"%s\",doing=\"%s\"} %d\n", pool->settings->name,
@@ -122,7 +126,8 @@ static const struct {
     {"pool_tokens", "gauge", "Tokens by what they are at; their sum is the size.", write_tokens},
     {"pool_size_tokens", "gauge", "Tokens of the pool.", write_size},
     {"pool_limit_tokens", "gauge", "Tokens in force now.", write_limit},
-    {"pool_pressure_ratio", "gauge", "How far the tokens in force are pushed below the size, 0 to 1.", write_pressure},
+    {"pool_pressure_ratio", "gauge", "How far the tokens in force are pushed below the size, 0 to 1.",
+     write_pressure},
     {"pool_waiting_runs", "gauge", "Runs that wait for the pool.", write_waiting},
     {"pool_sessions_opened_total", "counter", "Sessions opened.", write_opened},
     {"pool_connect_failing", "gauge", "1 while the last attempt to connect failed.", write_failing},
@@ -163,9 +168,12 @@ static void write_state(const struct status_row *row, const char *name, struct t
              task_state_name(row->state));
 }
 
-static void write_quantiles(const char *task, const char *name, int64_t p50_us, int64_t p99_us, struct text *text) {
+static void write_quantiles(const char *task, const char *name, int64_t p50_us, int64_t p99_us,
+                            struct text *text) {
     if (p50_us >= 0)
-        text_add(text, "headgate_%s{task=\"%s\",quantile=\"0.5\"} %.6f\nheadgate_%s{task=\"%s\",quantile=\"0.99\"} %.6f\n",
+        text_add(text,
+                 "headgate_%s{task=\"%s\",quantile=\"0.5\"} %.6f\nheadgate_%s{task=\"%s\",quantile=\"0.99\"} "
+                 "%.6f\n",
                  name, task, (double)p50_us / US_PER_S, name, task, (double)p99_us / US_PER_S);
 }
 
@@ -186,12 +194,15 @@ void status_metrics(const struct status *status, struct text *text) {
     family(text, "up_seconds", "gauge", "Since the daemon began.");
     text_add(text, "headgate_up_seconds %.3f\n", (double)status->context->up_us / US_PER_S);
     for (size_t i = 0; i < sizeof pool_families / sizeof *pool_families; i++)
-        each_pool(status, pool_families[i].name, pool_families[i].type, pool_families[i].help, pool_families[i].write,
-                  text);
+        each_pool(status, pool_families[i].name, pool_families[i].type, pool_families[i].help,
+                  pool_families[i].write, text);
     each_task(status, "task_runs_total", "counter", "Runs and skipped occurrences.", write_runs, text);
-    each_task(status, "task_merged_total", "counter", "Occurrences that another one's run answered.", write_merged, text);
+    each_task(status, "task_merged_total", "counter", "Occurrences that another one's run answered.",
+              write_merged, text);
     each_task(status, "task_state", "gauge", "1 for the state that the task is in.", write_state, text);
     each_task(status, "task_interval_seconds", "gauge", "The interval in force.", write_interval, text);
-    each_task(status, "task_lateness_seconds", "gauge", "Start minus due, recent quantiles.", write_lateness, text);
-    each_task(status, "task_duration_seconds", "gauge", "What runs took, recent quantiles.", write_duration, text);
+    each_task(status, "task_lateness_seconds", "gauge", "Start minus due, recent quantiles.", write_lateness,
+              text);
+    each_task(status, "task_duration_seconds", "gauge", "What runs took, recent quantiles.", write_duration,
+              text);
 }

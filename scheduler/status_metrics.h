@@ -1,5 +1,6 @@
 /*
- * The facts of the dump in Prometheus' text format (exposition format 0.0.4): base units, _total for counters.
+ * The facts of the dump in Prometheus' text format (exposition format 0.0.4): base units, _total for
+ * counters.
  */
 #ifndef SCHEDULER_STATUS_METRICS_H
 #define SCHEDULER_STATUS_METRICS_H
