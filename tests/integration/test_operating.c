@@ -31,10 +31,10 @@ static void operating_check_tells_every_fault_with_its_line(void **state) {
     (void)state;
     struct process process;
     const char *output;
-    ini_write(&process, "[pool p]\nconninfo = %s\nsiez = 3\n[task a]\nevery = 0s\nsql = SELECT 1 ; DROP TABLE x\n[task b]\nevery = 15s..20s\n", conninfo);
+    ini_write(&process, "[pool p]\nconninfo = %s\nsiez = 3\n[task a]\nevery = 0s\nsql = SELECT 1 ; DROP TABLE x\n[task b]\nevery = 20s..15s\n", conninfo);
     assert_int_equal(shell(&output, "headgate check %s", process.ini), 1);
     static const char *const expected[] = {":3: [pool p] has no key 'siez'; did you mean 'size'?", ":5: every = '0s'",
-                                           ":6: a blank before ';'", ":7: [task b] has no work", ":8: every = '15s..20s' is a range"};
+                                           ":6: a blank before ';'", ":7: [task b] has no work", ":8: every = '20s..15s' ends before it begins"};
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
         if (!strstr(output, expected[i]))
             fail_msg("%s is not in\n%s", expected[i], output);
@@ -57,7 +57,7 @@ static void operating_check_connect_adds_up_the_budget(void **state) {
     const char *output;
     ini_write(&process, "[pool p]\nconninfo = %s\nsize = 4\n[task a]\nevery = 1s\nsql = SELECT 1\n", conninfo);
     assert_int_equal(shell(&output, "headgate check %s --connect", process.ini), 0);
-    assert_non_null(strstr(output, "17 usable - 4 for [pool p] = 13 for everybody else"));
+    assert_non_null(strstr(output, "17 usable - 1 reserve - 4 for [pool p] = 12 for the rest"));
     ini_rewrite(&process, "[pool p]\nconninfo = %s\nsize = 18\n[task a]\nevery = 1s\nsql = SELECT 1\n", conninfo);
     assert_int_equal(shell(&output, "headgate check %s --connect", process.ini), 1);
     assert_non_null(strstr(output, "DOES NOT FIT"));
