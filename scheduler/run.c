@@ -246,10 +246,12 @@ bool run_is_sharable(const struct core *core, const struct run *run) {
            !core->pools[run->pool].gate.sample.pooled && !waited_too_long(core, run);
 }
 
-#define IN_THE_WAY_TIMES 4 /* what it was expected to take */
+#define IN_THE_WAY_TIMES    4                 /* what it was expected to take */
+#define IN_THE_WAY_LEAST_US (100 * US_PER_MS) /* anything may take this long once */
 
 int64_t run_in_the_way_at(const struct core *core, const struct run *run, int64_t patience_us) {
     int64_t longer_us = IN_THE_WAY_TIMES * run->expected_us;
+    longer_us = longer_us > IN_THE_WAY_LEAST_US ? longer_us : IN_THE_WAY_LEAST_US;
     if (run->state != RUN_RUNNING || !is_short(core, run) || waited_too_long(core, run))
         return INSTANT_MAX;
     return us_add(run->started.us, patience_us > longer_us ? patience_us : longer_us);
