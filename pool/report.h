@@ -11,25 +11,32 @@
 enum report_kind {
     REPORT_SESSION_OPENED, /* logged in and usable */
     REPORT_SESSION_FAILED, /* could not be opened; it is being closed */
-    REPORT_SESSION_READY,  /* clean and idle again: after a run's cleaning, or an answered check */
-    REPORT_SESSION_BROKEN, /* of no more use, it is being closed; its run was reported before */
+    REPORT_SESSION_READY,  /* all that was sent is answered and the session is clean */
+    REPORT_SESSION_BROKEN, /* of no more use, it is being closed; its runs were reported before */
     REPORT_SESSION_GONE,   /* the server's backend is gone: the token is free */
-    REPORT_SURVEYED,       /* what an earlier daemon left on the server */
+    REPORT_SAMPLED,        /* what a look at the database told; or that it could not be had */
     REPORT_RUN_UNSENT,     /* nothing of the run reached the server: it is not spent */
     REPORT_RUN_ENDED,
 };
+
+struct sample;
 
 struct report {
     enum report_kind kind;
     struct handle session; /* none for a child */
     struct handle run;     /* RUN_* */
     union {
-        enum connect_failure connect_failure; /* SESSION_FAILED */
-        uint32_t leftover_count;              /* SURVEYED */
         struct {
-            enum outcome outcome;
             uint64_t row_count; /* rows the server returned or changed; bytes of output for a command */
+            enum outcome outcome;
+            bool simple;    /* its text needed the simple protocol */
+            bool cancelled; /* it failed because somebody cancelled it, or a lock was not to be had in time */
         } ended;
+        struct {
+            bool breach; /* session_clean() found what runs had left behind; the failure's message lists it */
+        } ready;         /* SESSION_READY */
+        enum connect_failure connect_failure; /* SESSION_FAILED */
+        const struct sample *sample;          /* SAMPLED; borrowed until the report returns */
     };
 };
 

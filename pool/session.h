@@ -1,7 +1,8 @@
 /*
- * One PostgreSQL connection, without one call that blocks: opened under the core's deadline, given one run at
- * a time, cleaned after each, closed, and watched until the server's backend is gone. What happens is
- * reported as reports; what they mean is not decided here.
+ * One PostgreSQL connection, without one call that blocks: opened under the core's deadline, given runs one
+ * behind the other, cleaned after each or after many, closed, and watched until the server's backend is gone.
+ * What happens is reported as reports; what they mean is not decided here. What is asked for here is only
+ * queued: session_pool_flush() sends it.
  */
 #ifndef POOL_SESSION_H
 #define POOL_SESSION_H
@@ -34,6 +35,9 @@ struct session;
 /* Starts to connect: SESSION_OPENED or SESSION_FAILED follows. */
 struct session *session_open(struct session_pool *pool, struct handle handle);
 
+/* The most runs that may be in flight on a session: started, and not ended. */
+#define SESSION_RUNS_MAX 32
+
 /* The text of a run. Borrowed until its RUN_ENDED or RUN_UNSENT. */
 struct session_work {
     struct handle run;
@@ -41,25 +45,40 @@ struct session_work {
     const char *label; /* the task's name, shown in pg_stat_activity */
     bool transaction;
     bool simple; /* known to need the simple protocol */
+    bool proven; /* the extended protocol took this text before (a run of it ended ok): no second try */
+    bool clean;  /* known to leave nothing behind: the session is not cleaned after it; session_clean() is due
+                  */
 };
 
-/* RUN_UNSENT and SESSION_BROKEN, or RUN_ENDED and later SESSION_READY or SESSION_BROKEN follow. */
+/*
+ * RUN_UNSENT and SESSION_BROKEN, or RUN_ENDED and later SESSION_READY or SESSION_BROKEN follow. Up to
+ * SESSION_RUNS_MAX may be in flight; they end in order, each fails alone. One that is simple or not proven is
+ * the only one in flight while it is. Behind runs that are `clean` there is no SESSION_READY before
+ * session_clean(); further runs may follow them. Not while a check, a sample or session_clean() is
+ * unanswered.
+ */
 void session_run(struct session *session, const struct session_work *work);
 
-/* Whether the run that just ended needed the simple protocol; to be remembered by the caller. */
-bool session_was_simple(const struct session *session);
-
-/* SESSION_READY or SESSION_BROKEN follows. */
+/* Does it still answer? SESSION_READY or SESSION_BROKEN follows. An unclean one is cleaned instead. */
 void session_check(struct session *session);
 
-/* SURVEYED or SESSION_BROKEN follows. */
-void session_survey(struct session *session);
+/*
+ * Looks what the runs before left behind, and cleans it up. SESSION_READY or SESSION_BROKEN follows. May
+ * queue behind runs in flight that are proven.
+ */
+void session_clean(struct session *session);
 
-/* Asks the server to stop what it does; the run ends in its own way. */
+/* Nothing is in flight. SAMPLED or SESSION_BROKEN follows. Is sent at once. */
+void session_sample(struct session *session);
+
+/*
+ * Asks the server to stop what it does. The request travels beside the connection and names no run: whatever
+ * runs when it arrives is hit, or nothing.
+ */
 void session_cancel(struct session *session);
 
 /*
- * Ends it. An undecided run is reported as ended: unknown if its text was sent, which it is said why.
+ * Ends it. Each undecided run is reported as ended: unknown if its text was sent, which it is said why.
  * SESSION_GONE follows once the server's backend is gone; then the session frees itself. When it never does
  * (linger), session_forget() frees it.
  */

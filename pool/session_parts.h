@@ -1,11 +1,13 @@
 /*
- * What the files of a session lend each other: session.c (its life), script.c (what it runs, step by step)
- * and linger.c (watching a closed one). Not for anybody else.
+ * What the files of a session lend each other: session.c (its life), connect.c (until it is logged in),
+ * script.c (what it sends and takes in, step by step), flight.c (the fate of each run), sampling.c and
+ * verify.c (what it asks for us) and linger.c (watching a closed one). Not for anybody else.
  */
 #ifndef POOL_SESSION_PARTS_H
 #define POOL_SESSION_PARTS_H
 
 #include "pool/address.h"
+#include "pool/sample.h"
 #include "pool/session.h"
 #include "pool/session_pool.h"
 
@@ -15,36 +17,53 @@ enum step {
     STEP_WORK,
     STEP_COMMIT,
     STEP_ROLLBACK,
-    STEP_SYNC,     /* decides nothing */
-    STEP_RUN_SYNC, /* the run is decided when it arrives, not before: deferred constraints fail at commit */
     STEP_CLEAN,
-    STEP_CLEAN_SYNC, /* then the session is ready */
-    STEP_CHECK_SYNC, /* a sync alone: does it still answer? */
-    STEP_SURVEY,
-    STEP_SURVEY_SYNC,
+    STEP_VERIFY,
+    STEP_SAMPLE,
+    STEP_SYNC,       /* decides nothing. The syncs come last: see is_sync() */
+    STEP_RUN_SYNC,   /* the run is decided when it arrives, not before: deferred constraints fail at commit */
+    STEP_CLEAN_SYNC, /* the session is clean */
 };
 
-#define STEPS_MAX 12
-
-/* What is being run, and how far it is. */
-struct script {
-    enum step steps[STEPS_MAX];
-    int count, at;
-    bool pipelined; /* all steps are sent; otherwise steps[at] alone */
-    bool cleaned_again;
+/* A run on its way: its text was handed to libpq, and its end is not reported. */
+struct flight {
     struct session_work work;
-    bool undecided;    /* a run's text was handed over and its end is not reported */
-    bool simple;       /* the run needed the simple protocol */
-    bool retry_simple; /* the extended protocol refused the text: again when the session is clean */
+    bool simple; /* its text needed the simple protocol */
     bool failed;
-    bool clean_failed;
-    uint64_t row_count;
-    uint64_t notice_count;
-    int64_t survey_count;
+    bool committed; /* the server said so: nothing that comes after can undo it */
+    bool leaked;    /* a transaction command, whose effect outlives the run */
     char sqlstate[SQLSTATE_BYTES];
-    const char *advice;
     int line;
-    char *message, *detail, *hint, *failure_context; /* owned */
+    uint64_t row_count;
+    const char *advice;
+    char *message, *detail, *hint, *context; /* owned */
+};
+
+/* More than SESSION_RUNS_MAX runs of seven steps; a power of two, as the counters run on over the ring. */
+#define STEPS_MAX 256
+
+/* What was sent and is not answered yet. */
+struct script {
+    uint8_t steps[STEPS_MAX];
+    uint32_t step_at, step_end; /* steps[at % STEPS_MAX] is being answered; at == end: none */
+    struct flight flights[SESSION_RUNS_MAX];
+    uint32_t flight_at, flight_end; /* in the same manner */
+
+    bool simple;     /* out of pipeline mode: one step at a time */
+    bool simple_due; /* the first flight goes over the simple protocol once all else is answered */
+    bool rows_due;   /* the step is new: single-row mode is to be asked for, before its first result */
+    bool asking;     /* a check, a sample or a cleaning is unanswered: no run may join */
+    bool sampling;
+    bool unclean;       /* what was sent ends without a cleaning */
+    bool clean_due;     /* nothing is sent of it yet: the next run's segment or the flush will have it */
+    bool clean_failed;  /* the last cleaning that was answered */
+    char clean_sqlstate[SQLSTATE_BYTES];
+    bool cleaned_again; /* after that */
+    uint64_t sample_sent_ns;
+    struct sample sample;
+    char *sample_error; /* owned */
+    char *breach;       /* owned; what session_clean() found; NULL: nothing */
+    struct text text;   /* what is to be sent is composed here */
 };
 
 enum session_state { SESSION_ADDRESS, SESSION_CONNECTING, SESSION_IDLE, SESSION_WORKING, SESSION_LINGERING };
@@ -52,6 +71,8 @@ enum session_state { SESSION_ADDRESS, SESSION_CONNECTING, SESSION_IDLE, SESSION_
 struct session {
     enum session_state state;
     struct session_pool *pool;
+    TAILQ_ENTRY(session) in_pool, in_unsent;
+    bool unsent; /* is in the pool's list of that name */
     struct handle handle;
     struct address_lookup *lookup;
     PGconn *conn;
@@ -65,22 +86,59 @@ struct session {
     struct script script;
 };
 
-/* script.c */
-void script_start_run(struct session *session, const struct session_work *work);
-void script_start_check(struct session *session);
-void script_start_survey(struct session *session);
-/* Takes in what the server sent. False: the connection is of no more use. */
-bool script_read(struct session *session);
-/* Ends an undecided run with this outcome. */
-void script_end_run(struct session *session, enum outcome outcome, const char *why);
-void script_forget(struct script *script);
-
 /* session.c */
+void session_tell(struct session *session, struct report report, const struct failure *failure);
 void session_report(struct session *session, enum report_kind kind, const struct failure *failure);
 void session_watch(struct session *session, int events);
-void session_idle(struct session *session);
-/* Of no more use; its undecided run is unknown. why: NULL when that was said already. */
+void session_unwatch(struct session *session);
+/* Sends what is queued; false after it broke the session. */
+bool session_flush(struct session *session);
+/* libpq explains on further lines, indented, what a person at a terminal could do. */
+void session_first_line(const char *message, char *line, size_t bytes);
+/* Of no more use; its undecided runs are unknown. why: NULL when that was said already. */
 void session_break(struct session *session, const char *why);
+
+/* connect.c */
+void connect_start(struct session *session);
+void connect_more(struct session *session);
+
+/* script.c: these queue; false: the connection is of no more use. */
+bool script_add_run(struct session *session, const struct session_work *work);
+bool script_add_check(struct session *session);
+bool script_add_sample(struct session *session);
+bool script_add_cleaning(struct session *session);
+/* Queues the cleaning that no further run came to take along. */
+bool script_flush(struct session *session);
+/* Takes in what the server sent. False: the connection is of no more use. */
+bool script_read(struct session *session);
+/* Whether something is unanswered. */
+bool script_busy(const struct script *script);
+/* Whether libpq holds something complete that was not taken in. */
+bool script_has_more(struct session *session);
+void script_finish(struct script *script);
+
+/* flight.c */
+struct flight *flight_first(struct script *script); /* NULL: none */
+struct flight *flight_add(struct script *script, const struct session_work *work);
+uint32_t flight_count(const struct script *script);
+const char *flight_text(struct script *script, const struct session_work *work);
+/* The first failure is the cause; what follows it in the same transaction is its echo. */
+void flight_fail(struct flight *flight, const char *sqlstate, const char *message, const char *advice);
+void flight_take_error(struct script *script, const PGresult *result, enum step step);
+void flight_take_tag(struct script *script, PGresult *result, enum step step);
+void flight_retry(struct flight *flight); /* from the start, over the simple protocol */
+/* Reports the end of the first one, which is none from then on. */
+void flight_end(struct session *session, enum outcome outcome, const char *why);
+void flight_decide(struct session *session);
+
+/* sampling.c */
+bool sampling_send(struct session *session);
+void sampling_take(struct session *session, const PGresult *result);
+void sampling_report(struct session *session);
+
+/* verify.c */
+bool verify_send(struct session *session);
+void verify_take(struct session *session, const PGresult *result);
 
 /* linger.c */
 void linger_start(struct session *session, int fd);

@@ -1,24 +1,18 @@
-#include "pool/session_pool.h"
+#include "pool/session_parts.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static char **command_names(const struct taskset *set, uint32_t pool) {
-    uint32_t count = 0;
+/* Names hold letters, digits, '_', '-' and '.' only: nothing to escape. */
+static char *command_names(const struct taskset *set, uint32_t pool) {
+    struct text names = {0};
+    text_add(&names, "{");
     for (uint32_t i = 0; i < set->task_count; i++)
-        count += set->tasks[i].work == WORK_COMMAND && set->tasks[i].pool == pool;
-    char **names = calloc((size_t)count + 1, sizeof *names);
-    if (!names)
-        abort();
-    for (uint32_t i = 0, n = 0; i < set->task_count && n < count; i++) {
-        if (set->tasks[i].work != WORK_COMMAND || set->tasks[i].pool != pool)
-            continue;
-        struct text name = {0};
-        text_add(&name, "headgate/%s", set->tasks[i].name);
-        names[n++] = name.bytes;
-    }
-    return names;
+        if (set->tasks[i].work == WORK_COMMAND && set->tasks[i].pool == pool)
+            text_add(&names, "%sheadgate/%s", names.bytes_count > 1 ? "," : "", set->tasks[i].name);
+    text_add(&names, "}");
+    return names.bytes;
 }
 
 struct session_pool *session_pool_create(uv_loop_t *loop, const struct taskset *set, uint32_t index,
@@ -37,6 +31,8 @@ struct session_pool *session_pool_create(uv_loop_t *loop, const struct taskset *
     pool->conninfo_text = strdup(settings->conninfo);
     pool->statement_timeout_us = settings->statement_timeout_us;
     pool->command_names = command_names(set, index);
+    TAILQ_INIT(&pool->sessions);
+    TAILQ_INIT(&pool->unsent);
     pool->report = report;
     pool->context = context;
     snprintf(pool->application_name, sizeof pool->application_name, "headgate/%s %08x", settings->name,
@@ -50,11 +46,9 @@ bool session_pool_fits(const struct session_pool *pool, const struct pool_settin
 }
 
 static void free_when_unused(struct session_pool *pool) {
-    if (!pool->released || pool->session_count)
+    if (!pool->released || !TAILQ_EMPTY(&pool->sessions))
         return;
     conninfo_finish(&pool->conninfo);
-    for (char **name = pool->command_names; *name; name++)
-        free(*name);
     free(pool->command_names);
     free(pool->name);
     explicit_bzero(pool->conninfo_text, strlen(pool->conninfo_text));
@@ -69,7 +63,23 @@ void session_pool_release(struct session_pool *pool) {
     free_when_unused(pool);
 }
 
-void session_pool_left(struct session_pool *pool) {
-    pool->session_count--;
+void session_pool_enter(struct session_pool *pool, struct session *session) {
+    TAILQ_INSERT_TAIL(&pool->sessions, session, in_pool);
+}
+
+void session_pool_leave(struct session_pool *pool, struct session *session) {
+    TAILQ_REMOVE(&pool->sessions, session, in_pool);
+    if (session->unsent)
+        TAILQ_REMOVE(&pool->unsent, session, in_unsent);
     free_when_unused(pool);
+}
+
+void session_pool_flush(struct session_pool *pool) {
+    struct session *session;
+    while (pool && (session = TAILQ_FIRST(&pool->unsent))) {
+        TAILQ_REMOVE(&pool->unsent, session, in_unsent);
+        session->unsent = false;
+        if (!session->broken)
+            session_flush(session);
+    }
 }

@@ -5,8 +5,12 @@
 #ifndef POOL_SESSION_POOL_H
 #define POOL_SESSION_POOL_H
 
+#include <sys/queue.h>
+
 #include "pool/session.h"
 #include "tasks/taskset.h"
+
+TAILQ_HEAD(session_list, session);
 
 struct session_pool {
     uv_loop_t *loop;
@@ -14,15 +18,17 @@ struct session_pool {
     struct conninfo conninfo;
     char *conninfo_text;
     char application_name[64]; /* how the server shows them, and how leftovers are recognised */
-    char **command_names;      /* application names of this pool's commands, ended with NULL */
+    char *command_names;       /* application names of this pool's commands, as an array's text */
     int64_t statement_timeout_us;
-    bool plain_options;        /* the server refused our startup options: go without */
-    char surveyed_since[32];   /* the server's time of the first survey, us since 1970; "" before it */
-    char connect_error[512];   /* of the last attempt; "" after a success */
+    bool plain_options; /* the server refused our startup options: go without */
+    bool pooled;        /* a connection pooler is in between: the state of a session is not ours to rely on */
+    char sampled_since[32];  /* the first login that sampled, by the server, seconds since 1970; "" before */
+    char connect_error[512]; /* of the last attempt; "" after a success */
     uint32_t connect_failures; /* in a row */
     report_callback *report;
     void *context;
-    int session_count; /* not freed yet */
+    struct session_list sessions; /* all that are not freed yet, lingering ones too */
+    struct session_list unsent;   /* of these: with something queued since the last flush */
     bool released;
 };
 
@@ -41,7 +47,11 @@ bool session_pool_fits(const struct session_pool *pool, const struct pool_settin
 /* The owner needs it no more; it is freed with its last session. Accepts NULL. */
 void session_pool_release(struct session_pool *pool);
 
-/* Called for each session that was freed. */
-void session_pool_left(struct session_pool *pool);
+/* Sends what was queued on its sessions since the last flush. Accepts NULL. */
+void session_pool_flush(struct session_pool *pool);
+
+/* Called by each session that comes to be and, once it is freed, that is no more. */
+void session_pool_enter(struct session_pool *pool, struct session *session);
+void session_pool_leave(struct session_pool *pool, struct session *session);
 
 #endif

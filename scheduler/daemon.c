@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "pool/sample.h"
 #include "scheduler/daemon_parts.h"
 #include "scheduler/load.h"
 #include "scheduler/status.h"
@@ -52,17 +53,18 @@ static struct event event_of(const struct report *report) {
     static const enum event_kind kinds[] = {
         [REPORT_SESSION_OPENED] = EVENT_SESSION_OPENED, [REPORT_SESSION_FAILED] = EVENT_SESSION_FAILED,
         [REPORT_SESSION_READY] = EVENT_SESSION_READY,   [REPORT_SESSION_BROKEN] = EVENT_SESSION_BROKEN,
-        [REPORT_SESSION_GONE] = EVENT_SESSION_GONE,     [REPORT_SURVEYED] = EVENT_SURVEYED,
+        [REPORT_SESSION_GONE] = EVENT_SESSION_GONE,     [REPORT_SAMPLED] = EVENT_SURVEYED,
         [REPORT_RUN_UNSENT] = EVENT_RUN_UNSENT,         [REPORT_RUN_ENDED] = EVENT_RUN_ENDED,
     };
     struct event event = {.kind = kinds[report->kind], .session = report->session, .run = report->run};
     if (report->kind == REPORT_SESSION_FAILED)
         event.failed.failure = report->connect_failure;
-    if (report->kind == REPORT_SURVEYED)
-        event.surveyed.leftover_count = report->leftover_count;
+    if (report->kind == REPORT_SAMPLED)
+        event.surveyed.leftover_count = (uint32_t)report->sample->leftover_count;
     if (report->kind == REPORT_RUN_ENDED) {
         event.ended.outcome = report->ended.outcome;
         event.ended.row_count = report->ended.row_count;
+        event.ended.simple = report->ended.simple;
     }
     return event;
 }
@@ -135,6 +137,8 @@ static void drain_queue(struct daemon *daemon) {
     daemon->queue_count = 0;
     while (daemon->core_has_more && steps++ < STEPS_PER_TURN && daemon->queue_count == 0)
         tick(daemon);
+    for (uint32_t i = 0; i < daemon->pool_count; i++)
+        session_pool_flush(daemon->pools[i]);
     if (daemon->queue_count) /* an action failed at once */
         daemon->core_has_more = true;
     arm_timer(daemon);

@@ -40,6 +40,7 @@ struct event {
         struct {
             enum outcome outcome;
             uint64_t row_count; /* rows the server returned or changed; bytes of output for a command */
+            bool simple;        /* its text needed the simple protocol */
         } ended;
     };
 };

@@ -113,7 +113,7 @@ static void perform_one(struct daemon *daemon, const struct action *action) {
         daemon->sessions[action->session.slot] = session_open(daemon->pools[action->pool], action->session);
         break;
     case ACTION_CHECK: session_check(session_of(daemon, action->session)); break;
-    case ACTION_SURVEY: session_survey(session_of(daemon, action->session)); break;
+    case ACTION_SURVEY: session_sample(session_of(daemon, action->session)); break;
     case ACTION_CLOSE: perform_close(daemon, action); break;
     case ACTION_FORGET: perform_forget(daemon, action); break;
     case ACTION_START: perform_start(daemon, action); break;
@@ -176,7 +176,7 @@ void perform_event(struct daemon *daemon, const struct event *event) {
     const struct run *run = core_run(daemon->core, event->run);
     struct session *session = session_of(daemon, event->session);
     if (event->kind == EVENT_RUN_ENDED && run && session)
-        daemon->simple[run->task] |= session_was_simple(session);
+        daemon->simple[run->task] |= event->ended.simple;
     if (event->kind == EVENT_RUN_ENDED && run && !session)
         daemon->commands[event->run.slot] = NULL;
     if (session)

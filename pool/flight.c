@@ -1,0 +1,164 @@
+/*
+ * The fate of a run: what the server said of it, and the report of its end. A session has several on their
+ * way, answered in the order of their sending; what comes in belongs to the first.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pool/session_parts.h"
+#include "pool/statement.h"
+
+struct flight *flight_first(struct script *script) {
+    return script->flight_at == script->flight_end ? NULL
+                                                   : &script->flights[script->flight_at % SESSION_RUNS_MAX];
+}
+
+uint32_t flight_count(const struct script *script) {
+    return script->flight_end - script->flight_at;
+}
+
+struct flight *flight_add(struct script *script, const struct session_work *work) {
+    assert(flight_count(script) < SESSION_RUNS_MAX);
+    struct flight *flight = &script->flights[script->flight_end++ % SESSION_RUNS_MAX];
+    *flight = (struct flight){.work = *work, .simple = work->simple};
+    return flight;
+}
+
+static void add(struct text *text, const char *bytes) {
+    text_add_bytes(text, bytes, strlen(bytes));
+}
+
+const char *flight_text(struct script *script, const struct session_work *work) {
+    struct text *text = &script->text;
+    text_clear(text);
+    add(text, "/* headgate task=");
+    add(text, work->label);
+    add(text, " */ ");
+    add(text, work->sql);
+    return text->bytes;
+}
+
+/* --- what went wrong --- */
+
+static char *copy(const char *text) {
+    return text ? strdup(text) : NULL;
+}
+
+static void forget_failure(struct flight *flight) {
+    if (!flight->failed)
+        return;
+    free(flight->message);
+    free(flight->detail);
+    free(flight->hint);
+    free(flight->context);
+    flight->message = flight->detail = flight->hint = flight->context = NULL;
+    flight->sqlstate[0] = '\0';
+    flight->advice = NULL;
+    flight->line = 0;
+    flight->failed = false;
+}
+
+void flight_fail(struct flight *flight, const char *sqlstate, const char *message, const char *advice) {
+    if (flight->failed)
+        return;
+    flight->failed = true;
+    flight->message = copy(message);
+    flight->advice = advice && *advice ? advice : NULL;
+    if (sqlstate && strlen(sqlstate) < SQLSTATE_BYTES)
+        strcpy(flight->sqlstate, sqlstate);
+}
+
+/* Line within the task's own text; the comment before it has no newline. */
+static int line_of(struct script *script, const struct flight *flight, const char *position) {
+    long characters = position ? strtol(position, NULL, 10) : 0;
+    int line = characters > 0;
+    for (const char *at = flight_text(script, &flight->work); *at && characters > 1; at++) {
+        line += *at == '\n';
+        characters -= ((unsigned char)at[1] & 0xC0) != 0x80; /* a character ends here */
+    }
+    return line;
+}
+
+void flight_take_error(struct script *script, const PGresult *result, enum step step) {
+    struct flight *flight = flight_first(script);
+    const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    if (!flight || flight->failed || flight->committed)
+        return;
+    flight_fail(flight, sqlstate, message ? message : PQresultErrorMessage(result),
+                statement_failure_advice(sqlstate ? sqlstate : "", flight->work.transaction));
+    flight->detail = copy(PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL));
+    flight->hint = copy(PQresultErrorField(result, PG_DIAG_MESSAGE_HINT));
+    flight->context = copy(PQresultErrorField(result, PG_DIAG_CONTEXT));
+    if (step == STEP_WORK)
+        flight->line = line_of(script, flight, PQresultErrorField(result, PG_DIAG_STATEMENT_POSITION));
+}
+
+void flight_take_tag(struct script *script, PGresult *result, enum step step) {
+    struct flight *flight = flight_first(script);
+    const char *tag = PQcmdStatus(result);
+    if (step == STEP_COMMIT) {
+        flight->committed = strcmp(tag, "COMMIT") == 0;
+        if (!flight->committed)
+            flight_fail(flight, "", "the server rolled the transaction back when it was told to commit",
+                        NULL);
+    }
+    if (step != STEP_WORK)
+        return;
+    flight->row_count += strtoull(PQcmdTuples(result), NULL, 10);
+    flight->leaked = !script->simple && statement_tag_is_transaction(tag);
+    if (flight->leaked)
+        flight_fail(flight, "", "the text is a transaction command, which would reach beyond its own run",
+                    "leave BEGIN, COMMIT and ROLLBACK to transaction = on");
+}
+
+void flight_retry(struct flight *flight) {
+    forget_failure(flight);
+    flight->row_count = 0;
+    flight->simple = true;
+}
+
+/* --- its end --- */
+
+static bool was_cancelled(const struct flight *flight) {
+    return flight->failed && (sqlstate_is_cancel(flight->sqlstate) || strcmp(flight->sqlstate, "55P03") == 0);
+}
+
+static void report_end(struct session *session, const struct flight *flight, enum outcome outcome) {
+    struct failure failure = {.message = flight->message,
+                              .detail = flight->detail,
+                              .hint = flight->hint,
+                              .context = flight->context,
+                              .advice = flight->advice,
+                              .line = flight->line};
+    memcpy(failure.sqlstate, flight->sqlstate, SQLSTATE_BYTES);
+    struct report report = {.kind = REPORT_RUN_ENDED, .run = flight->work.run};
+    report.ended.outcome = outcome;
+    report.ended.row_count = flight->row_count;
+    report.ended.simple = flight->simple;
+    report.ended.cancelled = was_cancelled(flight);
+    session_tell(session, report, outcome == OUTCOME_OK ? NULL : &failure);
+}
+
+void flight_end(struct session *session, enum outcome outcome, const char *why) {
+    struct flight *flight = flight_first(&session->script);
+    if (!flight)
+        return;
+    if (outcome == OUTCOME_UNKNOWN && flight->committed && !flight->failed)
+        outcome = OUTCOME_OK;
+    else if (outcome == OUTCOME_UNKNOWN &&
+             flight->failed) /* the server said no before it was lost: not done */
+        outcome = OUTCOME_FAILED;
+    else if (why)
+        flight_fail(flight, "", why,
+                    outcome == OUTCOME_UNKNOWN ? "it was sent and its answer was lost; it may have been done"
+                                               : NULL);
+    report_end(session, flight, outcome);
+    forget_failure(flight);
+    session->script.flight_at++;
+}
+
+void flight_decide(struct session *session) {
+    flight_end(session, flight_first(&session->script)->failed ? OUTCOME_FAILED : OUTCOME_OK, NULL);
+}

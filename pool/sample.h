@@ -1,0 +1,44 @@
+/*
+ * What one look at the database told: who holds its slots, what the application does there, how long the
+ * look itself took. A value; session.c takes it, headroom.c and limit.c judge it.
+ */
+#ifndef POOL_SAMPLE_H
+#define POOL_SAMPLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Who limits sessions: max_connections less what is reserved; rolconnlimit; datconnlimit. */
+enum scope { SCOPE_SERVER, SCOPE_ROLE, SCOPE_DATABASE, SCOPES };
+
+#define SLOTS_UNLIMITED   INT32_MAX
+#define SAMPLE_NAME_BYTES 40
+
+struct sample_scope {
+    int32_t usable; /* slots that our role can use there, taken or not; SLOTS_UNLIMITED: no limit */
+    int32_t used;   /* sessions counted there, ours included */
+    int32_t ours;   /* of these: our sessions, our commands' and an earlier daemon's */
+};
+
+struct sample {
+    bool known; /* false: the look failed, and nothing below means anything */
+    struct sample_scope scopes[SCOPES];
+    int32_t max_connections;
+    int32_t leftover_count; /* sessions of an earlier daemon on this file, in `ours` too */
+    int32_t command_count;  /* sessions of commands, by application_name, in `ours` too */
+    /* The foreground: every session that is not ours. */
+    int32_t invisible_count; /* sessions whose state we may not see; 0 with pg_monitor */
+    int32_t active_count;
+    int32_t lock_waiter_count;
+    int32_t idle_in_transaction_count;
+    int64_t idle_in_transaction_us;                      /* of the oldest */
+    char idle_in_transaction_name[SAMPLE_NAME_BYTES];    /* its application_name */
+    int64_t oldest_transaction_us;
+    int64_t replica_lag_us; /* of this standby, or of the primary's slowest standby; 0: none */
+    int32_t core_count;     /* of the server; 0: it is on another machine, and did not say */
+    bool standby;
+    bool pooled; /* a connection pooler is in between: the backend is not the one that we logged in to */
+    int64_t round_trip_us; /* of the look itself, from the query's sending to its answer */
+};
+
+#endif
