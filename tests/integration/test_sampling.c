@@ -1,0 +1,257 @@
+/*
+ * The look at the database, by roles that may see and do different things, while others do things to be seen.
+ */
+#include "driver.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct server server;
+static const char *conninfo = server.conninfo;
+static struct driver d;
+
+static int start(void **state) {
+    (void)state;
+    server_start(&server, "max_connections=30 superuser_reserved_connections=4");
+    query(conninfo, "CREATE TABLE t (x int); INSERT INTO t VALUES (1); GRANT ALL ON t TO public");
+    query(conninfo, "CREATE ROLE three LOGIN CONNECTION LIMIT 3; CREATE ROLE watcher LOGIN IN ROLE pg_monitor");
+    query(conninfo, "CREATE DATABASE narrow CONNECTION LIMIT 5");
+    return 0;
+}
+
+static int stop(void **state) {
+    (void)state;
+    server_destroy(&server);
+    return 0;
+}
+
+static const char *with(const char *more) {
+    static char text[4][600];
+    static int next;
+    char *to = text[next++ % 4];
+    snprintf(to, sizeof text[0], "%s %s", conninfo, more);
+    return to;
+}
+
+static PGconn *connect_as(const char *more, const char *sql) {
+    PGconn *conn = PQconnectdb(with(more));
+    if (PQstatus(conn) != CONNECTION_OK)
+        fail_msg("%s", PQerrorMessage(conn));
+    PQclear(PQexec(conn, sql));
+    return conn;
+}
+
+static long others_left(void) {
+    return query_number(conninfo, "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
+                                  " AND pid <> pg_backend_pid()");
+}
+
+static struct session *open_as(const char *more) {
+    while (others_left()) /* closed ones of an earlier test */
+        breathe();
+    driver_start(&d, with(more));
+    return driver_open(&d);
+}
+
+static const struct sample *look(struct session *session) {
+    const struct note *note = driver_sample(&d, session);
+    if (!note->sample.known)
+        fail_msg("%s", note->message);
+    return &note->sample;
+}
+
+static void assert_scope(const struct sample_scope *scope, int usable, int used, int ours) {
+    assert_int_equal(scope->usable, usable);
+    assert_int_equal(scope->used, used);
+    assert_int_equal(scope->ours, ours);
+}
+
+/* --- limits --- */
+
+static void sampling_superuser_may_use_every_slot(void **state) {
+    (void)state;
+    struct session *session = open_as("dbname=narrow");
+    PGconn *other = connect_as("user=three", "SELECT 1");
+    const struct sample *sample = look(session);
+    assert_int_equal(sample->max_connections, 30);
+    assert_scope(&sample->scopes[SCOPE_SERVER], 30, 2, 1);
+    assert_scope(&sample->scopes[SCOPE_ROLE], SLOTS_UNLIMITED, 1, 1);
+    assert_scope(&sample->scopes[SCOPE_DATABASE], SLOTS_UNLIMITED, 1, 1);
+    assert_int_equal(sample->invisible_count, 0);
+    assert_int_equal(sample->active_count, 0);
+    assert_int_equal(sample->core_count, uv_available_parallelism());
+    assert_false(sample->standby || sample->pooled);
+    assert_true(sample->round_trip_us > 0);
+    assert_int_equal(sample->replica_lag_us, 0);
+    PQfinish(other);
+    driver_finish(&d, session, NULL);
+}
+
+static void sampling_limits_of_role_and_database_hold_for_others(void **state) {
+    (void)state;
+    struct session *session = open_as("user=three dbname=narrow");
+    PGconn *other = connect_as("user=three", "SELECT 1");
+    const struct sample *sample = look(session);
+    assert_scope(&sample->scopes[SCOPE_SERVER], 26, 2, 1);
+    assert_scope(&sample->scopes[SCOPE_ROLE], 3, 2, 1);
+    assert_scope(&sample->scopes[SCOPE_DATABASE], 5, 1, 1);
+    PQfinish(other);
+    driver_finish(&d, session, NULL);
+}
+
+static void sampling_roles_that_may_not_see_count_what_they_cannot(void **state) {
+    (void)state;
+    for (int monitor = 0; monitor < 2; monitor++) {
+        struct session *session = open_as(monitor ? "user=watcher" : "user=three");
+        PGconn *busy = connect_as("", "BEGIN");
+        const struct sample *sample = look(session);
+        assert_int_equal(sample->scopes[SCOPE_SERVER].used, 2);
+        assert_int_equal(sample->scopes[SCOPE_SERVER].ours, 1);
+        assert_int_equal(sample->invisible_count, monitor ? 0 : 1);
+        assert_int_equal(sample->idle_in_transaction_count, monitor ? 1 : 0);
+        PQfinish(busy);
+        driver_finish(&d, session, NULL);
+    }
+}
+
+/* --- the foreground --- */
+
+static void sampling_idle_in_transaction_has_a_name_and_an_age(void **state) {
+    (void)state;
+    struct session *session = open_as("");
+    PGconn *older = connect_as("application_name='the shop'", "BEGIN; SELECT x FROM t");
+    breathe();
+    PGconn *newer = connect_as("application_name=other", "BEGIN; SELECT x FROM t");
+    const struct sample *sample = look(session);
+    assert_int_equal(sample->idle_in_transaction_count, 2);
+    assert_string_equal(sample->idle_in_transaction_name, "the shop");
+    assert_in_range(sample->idle_in_transaction_us, 10000, 60000000);
+    assert_in_range(sample->oldest_transaction_us, sample->idle_in_transaction_us, 60000000);
+    PQfinish(older);
+    PQfinish(newer);
+    driver_finish(&d, session, NULL);
+}
+
+static void sampling_lock_waiters_are_counted(void **state) {
+    (void)state;
+    struct session *session = open_as("");
+    PGconn *holder = connect_as("", "BEGIN; UPDATE t SET x = 2");
+    PGconn *waiter = connect_as("", "SELECT 1");
+    PQsendQuery(waiter, "UPDATE t SET x = 3");
+    for (int64_t since_us = clock_us(); look(session)->lock_waiter_count != 1;) {
+        assert_false(deadline_passed(since_us));
+        d.note_count = 0;
+    }
+    assert_int_equal(look(session)->active_count, 1);
+    PQfinish(holder);
+    PQfinish(waiter);
+    driver_finish(&d, session, NULL);
+}
+
+static void sampling_busy_session_of_ours_is_no_foreground(void **state) {
+    (void)state;
+    struct session *session = open_as(""), *second = driver_open(&d);
+    driver_run(&d, second, "SELECT pg_sleep(60)", PROVEN);
+    driver_turn(&d);
+    PGconn *command = connect_as("application_name=headgate/c", "BEGIN");
+    const struct sample *sample = look(session);
+    assert_int_equal(sample->scopes[SCOPE_SERVER].used, 3);
+    assert_int_equal(sample->scopes[SCOPE_SERVER].ours, 3);
+    assert_int_equal(sample->command_count, 1);
+    assert_int_equal(sample->active_count, 0);
+    assert_int_equal(sample->idle_in_transaction_count, 0);
+    assert_int_equal(sample->leftover_count, 0); /* of after our first look */
+    PQfinish(command);
+    driver_finish(&d, session, second, NULL);
+}
+
+/* --- ours --- */
+
+static void sampling_leftovers_are_ours_of_before(void **state) {
+    (void)state;
+    while (others_left())
+        breathe();
+    PGconn *left = connect_as("application_name='headgate/p 00001234'", "SELECT 1");
+    PGconn *command = connect_as("application_name=headgate/c", "SELECT 1");
+    PGconn *foreign = connect_as("application_name='headgate/p 00005678'", "SELECT 1");
+    driver_start(&d, conninfo);
+    struct session *session = driver_open(&d), *second = driver_open(&d);
+    const struct sample *sample = look(second);
+    assert_int_equal(sample->leftover_count, 2);
+    assert_int_equal(sample->command_count, 1);
+    assert_int_equal(sample->scopes[SCOPE_SERVER].used, 5);
+    assert_int_equal(sample->scopes[SCOPE_SERVER].ours, 4);
+    PQfinish(left);
+    PQfinish(command);
+    PQfinish(foreign);
+    while (others_left() != 2)
+        breathe();
+    left = connect_as("application_name='headgate/p 00001234'", "SELECT 1");
+    sample = look(session);
+    assert_int_equal(sample->leftover_count, 0);
+    assert_int_equal(sample->scopes[SCOPE_SERVER].ours, 3);
+    PQfinish(left);
+    driver_finish(&d, session, second, NULL);
+}
+
+static void sampling_closed_session_stays_ours_while_it_lingers(void **state) {
+    (void)state;
+    struct session *session = open_as(""), *closing = driver_open(&d);
+    PGconn *locker = connect_as("application_name=locker", "BEGIN; LOCK TABLE t");
+    driver_run(&d, closing, "SELECT x FROM t", PROVEN);
+    driver_turn(&d);
+    while (!query_number(conninfo, "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))
+        breathe();
+    session_close(closing, "test");
+    const struct sample *sample = look(session);
+    assert_int_equal(sample->scopes[SCOPE_SERVER].ours, 2);
+    assert_int_equal(sample->leftover_count, 0);
+    assert_int_equal(sample->lock_waiter_count, 0);
+    PQfinish(locker);
+    driver_finish(&d, session, closing, NULL);
+}
+
+/* --- when it cannot be had --- */
+
+static void sampling_refused_says_why_and_harms_nothing(void **state) {
+    (void)state;
+    query(conninfo, "REVOKE SELECT ON pg_roles FROM public");
+    struct session *session = open_as("user=watcher");
+    const struct note *note = driver_sample(&d, session);
+    assert_false(note->sample.known);
+    assert_non_null(strstr(note->message, "pg_roles"));
+    query(conninfo, "GRANT SELECT ON pg_roles TO public");
+    assert_true(driver_sample(&d, session)->sample.known);
+    driver_run(&d, session, "SELECT 1", PROVEN);
+    driver_wait(&d, REPORT_SESSION_READY);
+    driver_finish(&d, session, NULL);
+}
+
+static void sampling_of_an_unclean_session_leaves_it_unclean(void **state) {
+    (void)state;
+    struct session *session = open_as("");
+    driver_run(&d, session, "SELECT pg_advisory_lock(1)", PROVEN | CLEAN);
+    driver_wait_run(&d, 1);
+    look(session);
+    assert_int_equal(driver_count(&d, REPORT_SESSION_READY), 0);
+    session_clean(session);
+    assert_true(driver_wait(&d, REPORT_SESSION_READY)->breach);
+    driver_finish(&d, session, NULL);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sampling_superuser_may_use_every_slot),
+        cmocka_unit_test(sampling_limits_of_role_and_database_hold_for_others),
+        cmocka_unit_test(sampling_roles_that_may_not_see_count_what_they_cannot),
+        cmocka_unit_test(sampling_idle_in_transaction_has_a_name_and_an_age),
+        cmocka_unit_test(sampling_lock_waiters_are_counted),
+        cmocka_unit_test(sampling_busy_session_of_ours_is_no_foreground),
+        cmocka_unit_test(sampling_leftovers_are_ours_of_before),
+        cmocka_unit_test(sampling_closed_session_stays_ours_while_it_lingers),
+        cmocka_unit_test(sampling_refused_says_why_and_harms_nothing),
+        cmocka_unit_test(sampling_of_an_unclean_session_leaves_it_unclean),
+    };
+    return cmocka_run_group_tests(tests, start, stop);
+}
