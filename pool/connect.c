@@ -1,6 +1,6 @@
 /*
- * A session's way from a name to a login that is usable for pipelines: the address looked up off the loop, our
- * options, and what a server or a pooler says when it refuses.
+ * A session's way from a name to a login that is usable for pipelines: the address looked up off the loop,
+ * our options, and what a server or a pooler says when it refuses.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -8,12 +8,6 @@
 #include <string.h>
 
 #include "pool/session_parts.h"
-
-/* libpq explains on further lines, indented, what a person at a terminal could do. */
-void first_line(const char *message, char *line, size_t bytes) {
-    snprintf(line, bytes, "%s", message);
-    line[strcspn(line, "\n")] = '\0';
-}
 
 /* libpq's verbose message carries the SQLSTATE as "FATAL:  53300: text" and the place in the server's source.
  */
@@ -25,7 +19,7 @@ static void read_connect_error(const char *message, char sqlstate[static SQLSTAT
         if (strspn(code, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 5 && code[5] == ':')
             memcpy(sqlstate, code, 5), sqlstate[5] = '\0';
     }
-    first_line(message, text, bytes);
+    session_first_line(message, text, bytes);
 }
 
 static void connect_failed(struct session *session, const char *message) {

@@ -101,7 +101,8 @@ void flight_take_tag(struct script *script, PGresult *result, enum step step) {
     if (step == STEP_COMMIT) {
         flight->committed = strcmp(tag, "COMMIT") == 0;
         if (!flight->committed)
-            flight_fail(flight, "", "the server rolled the transaction back when it was told to commit", NULL);
+            flight_fail(flight, "", "the server rolled the transaction back when it was told to commit",
+                        NULL);
     }
     if (step != STEP_WORK)
         return;
@@ -146,7 +147,8 @@ void flight_end(struct session *session, enum outcome outcome, const char *why) 
         return;
     if (outcome == OUTCOME_UNKNOWN && flight->committed && !flight->failed)
         outcome = OUTCOME_OK;
-    else if (outcome == OUTCOME_UNKNOWN && flight->failed) /* the server said no before it was lost: not done */
+    else if (outcome == OUTCOME_UNKNOWN &&
+             flight->failed) /* the server said no before it was lost: not done */
         outcome = OUTCOME_FAILED;
     else if (why)
         flight_fail(flight, "", why,

@@ -11,9 +11,9 @@
 /* Who limits sessions: max_connections less what is reserved; rolconnlimit; datconnlimit. */
 enum scope { SCOPE_SERVER, SCOPE_ROLE, SCOPE_DATABASE, SCOPES };
 
-#define SLOTS_UNLIMITED     INT32_MAX
-#define SAMPLE_NAME_BYTES   40
-#define SAMPLE_COUNTS_BYTES 256
+#define SLOTS_UNLIMITED    INT32_MAX
+#define SAMPLE_NAME_BYTES  40
+#define SAMPLE_TASKS_BYTES 512
 
 struct sample_scope {
     int32_t usable; /* slots that our role can use there, taken or not; SLOTS_UNLIMITED: no limit */
@@ -25,9 +25,10 @@ struct sample {
     bool known; /* false: the look failed, and nothing below means anything */
     struct sample_scope scopes[SCOPES];
     int32_t max_connections;
-    int32_t leftover_count;                   /* sessions of an earlier daemon on this file, in `ours` too */
-    int32_t command_count;                    /* sessions of commands, by application_name, in `ours` too */
-    char command_counts[SAMPLE_COUNTS_BYTES]; /* "nightly=3,report=1": of which task; cut at an item */
+    int32_t leftover_count;                 /* sessions of an earlier daemon on this file, in `ours` too */
+    int32_t command_count;                  /* sessions of commands, by application_name, in `ours` too */
+    char command_tasks[SAMPLE_TASKS_BYTES]; /* "nightly,nightly,report": the task of each of them, cut at the
+                                               end */
     /* The foreground: every session that is not ours. */
     int32_t invisible_count; /* sessions whose state we may not see; 0 with pg_monitor */
     int32_t active_count;

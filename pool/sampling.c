@@ -11,53 +11,52 @@
 
 #include "pool/session_parts.h"
 
-#define US(interval) "(extract(epoch FROM " interval ") * 1000000)::bigint"
-
 /*
- * $1 our application_name, $2 those of our commands, $3 since when we sample, $4 our backends. A backend of a
- * role whose activity we may not see has no type, so everything with a user and a database counts: too much
- * rather than too little. Functions that exist or may be called only somewhere are avoided: 12 to 18, primary
- * and standby.
+ * $1 our application_name, $2 those of our commands, $3 since when we sample, in seconds since 1970, $4 our
+ * backends. A backend of a role whose activity we may not see has no type, so everything with a user and a
+ * database counts: too much rather than too little. Half of its cost is the planning; OFFSET 0 is a fence:
+ * pulled up, each flag would be planned and evaluated many times.
  */
 static const char sample_sql[] =
     "/* headgate sample */ WITH me AS MATERIALIZED (SELECT r.oid AS role, r.rolsuper AS super,"
-    " r.rolconnlimit AS role_limit, d.oid AS db, d.datconnlimit AS db_limit, coalesce(nullif($3, '')::bigint,"
-    " (SELECT " US("backend_start") " FROM pg_stat_get_activity(pg_backend_pid()))) AS since"
+    " r.rolconnlimit AS role_limit, d.oid AS db, d.datconnlimit AS db_limit,"
+    " coalesce(to_timestamp(nullif($3, '')::float8),"
+    " (SELECT backend_start FROM pg_stat_get_activity(pg_backend_pid()))) AS since"
     " FROM pg_roles r, pg_database d WHERE r.rolname = session_user AND d.datname = current_database()),"
-    " backend AS (SELECT a.*, me.role, me.db, me.since,"
-    " coalesce(a.pid = ANY ($4::int[]) OR a.pid = pg_backend_pid()"
-    " OR (a.usesysid = me.role AND a.application_name = $1) OR a.application_name = ANY ($2::text[]), false)"
-    " AS ours FROM me, pg_stat_get_activity(NULL) a WHERE a.backend_type = 'client backend'"
-    " OR (a.backend_type IS NULL AND a.datid IS NOT NULL AND a.usesysid IS NOT NULL)),"
     " seen AS (SELECT count(*) AS used, count(*) FILTER (WHERE ours) AS ours,"
-    " count(*) FILTER (WHERE usesysid = role) AS role_used,"
-    " count(*) FILTER (WHERE usesysid = role AND ours) AS role_ours,"
-    " count(*) FILTER (WHERE datid = db) AS db_used, count(*) FILTER (WHERE datid = db AND ours) AS db_ours,"
-    " count(*) FILTER (WHERE usesysid = role AND pid <> ALL ($4::int[]) AND pid <> pg_backend_pid()"
-    " AND (application_name = $1 OR application_name = ANY ($2::text[]))"
-    " AND " US("backend_start") " < since) AS leftover,"
-    " count(*) FILTER (WHERE application_name = ANY ($2::text[])) AS commands,"
-    " count(*) FILTER (WHERE backend_type IS NULL) AS invisible,"
-    " count(*) FILTER (WHERE NOT ours AND state = 'active') AS active,"
-    " count(*) FILTER (WHERE NOT ours AND wait_event_type = 'Lock') AS lock_waiters,"
-    " count(*) FILTER (WHERE NOT ours AND state LIKE 'idle in transaction%') AS idle,"
-    " min(state_change) FILTER (WHERE NOT ours AND state LIKE 'idle in transaction%') AS idle_since,"
-    " (array_agg(application_name ORDER BY state_change, pid)"
-    " FILTER (WHERE NOT ours AND state LIKE 'idle in transaction%'))[1] AS idle_name,"
-    " min(xact_start) FILTER (WHERE NOT ours) AS oldest FROM backend)"
+    " count(*) FILTER (WHERE of_role) AS role_used, count(*) FILTER (WHERE of_role AND ours) AS role_ours,"
+    " count(*) FILTER (WHERE of_db) AS db_used, count(*) FILTER (WHERE of_db AND ours) AS db_ours,"
+    " count(*) FILTER (WHERE of_role AND (named OR command) AND NOT listed AND backend_start < since)"
+    " AS leftover,"
+    " count(*) FILTER (WHERE command) AS commands,"
+    " left(string_agg(substr(application_name, 10), ',') FILTER (WHERE command), 511) AS command_tasks, "
+    "count(*) FILTER (WHERE unseen) AS invisible,"
+    " count(*) FILTER (WHERE state = 'active' AND NOT ours) AS active,"
+    " count(*) FILTER (WHERE locked AND NOT ours) AS lock_waiters,"
+    " count(*) FILTER (WHERE idle AND NOT ours) AS idle,"
+    " min(state_change) FILTER (WHERE idle AND NOT ours) AS idle_since,"
+    " min(ARRAY[to_char(state_change AT TIME ZONE 'UTC', 'YYYYMMDDHH24MISSUS'), application_name])"
+    " FILTER (WHERE idle AND NOT ours) AS idle_name, min(xact_start) FILTER (WHERE NOT ours) AS oldest"
+    " FROM (SELECT *, coalesce(listed OR (of_role AND named) OR command, false) AS ours"
+    " FROM (SELECT state, state_change, xact_start, backend_start, application_name, since,"
+    " backend_type IS NULL AS unseen, usesysid = role AS of_role, datid = db AS of_db,"
+    " application_name = $1 AS named, application_name = ANY ($2::text[]) AS command,"
+    " pid = ANY ($4::int[]) OR pid = pg_backend_pid() AS listed, wait_event_type = 'Lock' AS locked,"
+    " state LIKE 'idle in transaction%' AS idle FROM me, pg_stat_get_activity(NULL)"
+    " WHERE backend_type = 'client backend'"
+    " OR (backend_type IS NULL AND datid IS NOT NULL AND usesysid IS NOT NULL)"
+    " OFFSET 0) backend OFFSET 0) backend)"
     " SELECT current_setting('max_connections'), current_setting('superuser_reserved_connections'),"
-    " coalesce(current_setting('reserved_connections', true), '0'),"
-    " coalesce((SELECT pg_has_role(session_user, oid, 'USAGE') FROM pg_roles"
-    " WHERE rolname = 'pg_use_reserved_connections'), false),"
+    " coalesce(current_setting('reserved_connections', true), '0')," /* from 16 on, with the role */
+    " CASE WHEN current_setting('server_version_num')::int >= 160000"
+    " THEN pg_has_role(session_user, 'pg_use_reserved_connections', 'USAGE') ELSE false END,"
     " super, role_limit, db_limit, used, ours, role_used, role_ours, db_used, db_ours, leftover, commands,"
-    " invisible, active, lock_waiters, idle, " US("now() - idle_since") ", left(idle_name, 39), "
-    US("now() - oldest") ", " US("CASE WHEN NOT pg_is_in_recovery()"
-    " THEN (SELECT max(replay_lag) FROM pg_stat_get_wal_senders())"
+    " invisible, active, lock_waiters, idle, extract(epoch FROM now() - idle_since), left(idle_name[2], 39),"
+    " extract(epoch FROM now() - oldest), extract(epoch FROM CASE WHEN NOT pg_is_in_recovery()"
+    " THEN (SELECT replay_lag FROM pg_stat_get_wal_senders() ORDER BY replay_lag DESC NULLS LAST LIMIT 1)"
     " WHEN pg_last_wal_receive_lsn() <> pg_last_wal_replay_lsn()"
-    " THEN now() - pg_last_xact_replay_timestamp() END") ", pg_is_in_recovery(), pg_backend_pid(), since,"
-    " (SELECT string_agg(name || '=' || count, ',') FROM (SELECT substr(application_name, 10) AS name, count(*)"
-    " FROM backend WHERE application_name = ANY ($2::text[]) GROUP BY 1 LIMIT 20) c)"
-    " FROM seen, me";
+    " THEN now() - pg_last_xact_replay_timestamp() END),"
+    " pg_is_in_recovery(), pg_backend_pid(), extract(epoch FROM since), command_tasks FROM seen, me";
 
 enum column {
     MAX_CONNECTIONS,
@@ -79,14 +78,14 @@ enum column {
     ACTIVE,
     LOCK_WAITERS,
     IDLE,
-    IDLE_US,
+    IDLE_AGE,
     IDLE_NAME,
-    OLDEST_US,
-    LAG_US,
+    OLDEST_AGE,
+    LAG,
     STANDBY,
     BACKEND_PID,
     SINCE,
-    COMMAND_COUNTS,
+    COMMAND_TASKS,
     COLUMNS,
 };
 
@@ -99,8 +98,8 @@ static const char *compose_pids(struct session *asking) {
     text_clear(text);
     text_add(text, "{");
     TAILQ_FOREACH(session, &asking->pool->sessions, in_pool)
-        if (session->backend_pid)
-            text_add(text, "%s%d", text->bytes_count > 1 ? "," : "", session->backend_pid);
+    if (session->backend_pid)
+        text_add(text, "%s%d", text->bytes_count > 1 ? "," : "", session->backend_pid);
     text_add(text, "}");
     return text->bytes;
 }
@@ -120,9 +119,10 @@ static int64_t number(const PGresult *result, enum column column) {
     return strtoll(PQgetvalue(result, 0, column), NULL, 10); /* NULL reads as 0 */
 }
 
+/* What began after us is 0 old. */
 static int64_t age_us(const PGresult *result, enum column column) {
-    int64_t us = number(result, column);
-    return us > 0 ? us : 0; /* what began after us is 0 old */
+    double seconds = strtod(PQgetvalue(result, 0, column), NULL);
+    return seconds > 0 ? (int64_t)(seconds * 1e6) : 0;
 }
 
 static bool is_true(const PGresult *result, enum column column) {
@@ -179,11 +179,11 @@ static void take_foreground(struct sample *sample, const PGresult *result) {
     sample->active_count = (int32_t)number(result, ACTIVE);
     sample->lock_waiter_count = (int32_t)number(result, LOCK_WAITERS);
     sample->idle_in_transaction_count = (int32_t)number(result, IDLE);
-    sample->idle_in_transaction_us = age_us(result, IDLE_US);
-    snprintf(sample->command_counts, sizeof sample->command_counts, "%s", PQgetvalue(result, 0, COMMAND_COUNTS));
+    sample->idle_in_transaction_us = age_us(result, IDLE_AGE);
+    snprintf(sample->command_tasks, sizeof sample->command_tasks, "%s", PQgetvalue(result, 0, COMMAND_TASKS));
     snprintf(sample->idle_in_transaction_name, sizeof sample->idle_in_transaction_name, "%s",
              PQgetvalue(result, 0, IDLE_NAME));
-    sample->oldest_transaction_us = age_us(result, OLDEST_US);
+    sample->oldest_transaction_us = age_us(result, OLDEST_AGE);
 }
 
 /* What a pooler keeps open under our name is no earlier daemon's. */
@@ -198,7 +198,7 @@ static void take_answer(struct session *session, const PGresult *result) {
     sample->leftover_count = sample->pooled ? 0 : (int32_t)number(result, LEFTOVER);
     sample->command_count = (int32_t)number(result, COMMANDS);
     take_foreground(sample, result);
-    sample->replica_lag_us = age_us(result, LAG_US);
+    sample->replica_lag_us = age_us(result, LAG);
     sample->standby = is_true(result, STANDBY);
     sample->core_count = core_count_of(session);
 }

@@ -1,9 +1,10 @@
 /*
- * What a session sends and takes in, as a ring of steps. On the extended protocol each run is sent at once, in
- * a pipeline: in segments of its own, so that it fails alone, its cleaning in the next; further runs queue
+ * What a session sends and takes in, as a ring of steps. On the extended protocol each run is sent at once,
+ * in a pipeline: in segments of its own, so that it fails alone, its cleaning in the next; further runs queue
  * behind. A text of several statements needs the simple protocol, which takes one step at a time.
  */
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,8 +51,7 @@ void script_finish(struct script *script) {
 /* --- sending --- */
 
 static bool send_query(struct session *session, enum step step, const char *sql) {
-    return push(&session->script, step,
-                PQsendQueryParams(session->conn, sql, 0, NULL, NULL, NULL, NULL, 0));
+    return push(&session->script, step, PQsendQueryParams(session->conn, sql, 0, NULL, NULL, NULL, NULL, 0));
 }
 
 /* Before version 17 libpq knows no sync that waits for a flush. */
@@ -64,11 +64,20 @@ static bool send_sync(struct session *session, enum step step) {
 }
 
 /* A pooler may give the next segment to another backend, so there is nothing of ours to clean. */
-static bool send_clean(struct session *session) {
+static void want_clean(struct session *session) {
     session->script.unclean = false;
-    if (session->pool->pooled)
-        return true;
-    return send_query(session, STEP_CLEAN, "DISCARD ALL") && send_sync(session, STEP_CLEAN_SYNC);
+    session->script.clean_due = !session->pool->pooled;
+}
+
+/* In the segment of what comes next: where the cleaning fails, the server skips it, and no run is dirty. */
+static bool send_due_clean(struct session *session) {
+    bool due = session->script.clean_due;
+    session->script.clean_due = false;
+    return !due || send_query(session, STEP_CLEAN, "DISCARD ALL");
+}
+
+bool script_flush(struct session *session) {
+    return !session->script.clean_due || (send_due_clean(session) && send_sync(session, STEP_CLEAN_SYNC));
 }
 
 static bool send_rollback(struct session *session) {
@@ -82,7 +91,8 @@ static bool send_rollback(struct session *session) {
 static bool send_run(struct session *session, const struct session_work *work) {
     bool wrapped = work->transaction && !statement_is_one_transaction(work->sql);
     const char *text = flight_text(&session->script, work);
-    return (!wrapped || send_query(session, STEP_BEGIN, "BEGIN")) && send_query(session, STEP_WORK, text) &&
+    return send_due_clean(session) && (!wrapped || send_query(session, STEP_BEGIN, "BEGIN")) &&
+           send_query(session, STEP_WORK, text) &&
            (!wrapped || (send_sync(session, STEP_SYNC) && send_query(session, STEP_COMMIT, "COMMIT"))) &&
            send_sync(session, STEP_RUN_SYNC);
 }
@@ -92,8 +102,7 @@ static bool send_simple(struct session *session, enum step step) {
     static const char *const fixed[] = {
         [STEP_BEGIN] = "BEGIN", [STEP_COMMIT] = "COMMIT", [STEP_ROLLBACK] = "ROLLBACK"};
     struct script *script = &session->script;
-    const char *text =
-        step == STEP_WORK ? flight_text(script, &flight_first(script)->work) : fixed[step];
+    const char *text = step == STEP_WORK ? flight_text(script, &flight_first(script)->work) : fixed[step];
     return push(script, step, PQsendQuery(session->conn, text));
 }
 
@@ -120,31 +129,34 @@ bool script_add_run(struct session *session, const struct session_work *work) {
         script->simple_due = true;
         return script_busy(script) || begin_simple(session);
     }
+    bool sent = send_run(session, work);
     script->unclean = true;
-    return send_run(session, work) && (work->clean || send_clean(session));
-}
-
-bool script_add_check(struct session *session) {
-    session->script.asking = true;
-    return send_sync(session, STEP_SYNC);
+    if (!work->clean)
+        want_clean(session);
+    return sent;
 }
 
 bool script_add_sample(struct session *session) {
     session->script.asking = session->script.sampling = true;
-    return sampling_send(session) && push(&session->script, STEP_SAMPLE, 1) &&
-           send_sync(session, STEP_SYNC);
+    return sampling_send(session) && push(&session->script, STEP_SAMPLE, 1) && send_sync(session, STEP_SYNC);
 }
 
 bool script_add_cleaning(struct session *session) {
     struct script *script = &session->script;
     assert(!flight_first(script) || flight_first(script)->work.proven);
     script->asking = true;
-    if (session->pool->pooled) {
-        script->unclean = false;
-        return send_sync(session, STEP_SYNC);
-    }
-    return verify_send(session) && push(script, STEP_VERIFY, 1) && send_sync(session, STEP_SYNC) &&
-           send_clean(session);
+    bool sent = send_due_clean(session);
+    if (!session->pool->pooled)
+        sent = sent && verify_send(session) && push(script, STEP_VERIFY, 1);
+    want_clean(session);
+    return sent && send_sync(session, STEP_SYNC);
+}
+
+bool script_add_check(struct session *session) {
+    if (session->script.unclean)
+        return script_add_cleaning(session);
+    session->script.asking = true;
+    return send_sync(session, STEP_SYNC);
 }
 
 /* --- taking in: what a result says --- */
@@ -171,10 +183,24 @@ static void take_rows(struct session *session, const PGresult *result, enum step
         verify_take(session, result);
 }
 
+static void take_clean_error(struct script *script, const PGresult *result) {
+    const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    script->clean_failed = true;
+    snprintf(script->clean_sqlstate, sizeof script->clean_sqlstate, "%s", sqlstate ? sqlstate : "");
+}
+
+/* Of a failure before it in its segment: of BEGIN, which was told, or of the cleaning. */
+static void take_skipped(struct script *script, enum step step) {
+    struct flight *flight = flight_first(script);
+    if (step == STEP_WORK && flight)
+        flight_fail(flight, script->clean_sqlstate,
+                    "the session could not be cleaned before it, so it did not begin", NULL);
+}
+
 static void take_error(struct session *session, const PGresult *result, enum step step) {
     struct script *script = &session->script;
     if (step == STEP_CLEAN || step == STEP_CLEAN_SYNC)
-        script->clean_failed = true;
+        take_clean_error(script, result);
     else if (script->sampling)
         sampling_take(session, result);
     else if (step != STEP_VERIFY && step != STEP_ROLLBACK)
@@ -202,7 +228,8 @@ static bool take_result(struct session *session, PGresult *result) {
             return false;
         take_error(session, result, step);
         return true;
-    default: return true; /* an empty query, or a step skipped after a failure */
+    case PGRES_PIPELINE_ABORTED: take_skipped(script, step); return true;
+    default: return true; /* an empty query */
     }
 }
 
@@ -215,7 +242,8 @@ static bool clean_again(struct session *session) {
         return false;
     }
     script->cleaned_again = true;
-    return send_rollback(session) && send_clean(session);
+    want_clean(session);
+    return send_rollback(session) && script_flush(session);
 }
 
 static void report_ready(struct session *session) {
@@ -231,6 +259,8 @@ static void report_ready(struct session *session) {
 /* All that was sent is answered. */
 static bool drained(struct session *session) {
     struct script *script = &session->script;
+    if (script->clean_due)
+        return script_flush(session);
     if (script->clean_failed)
         return clean_again(session);
     script->cleaned_again = false;
@@ -271,9 +301,9 @@ static bool end_simple(struct session *session) {
     script->simple = false;
     script->unclean = true;
     flight_decide(session);
-    if (PQenterPipelineMode(session->conn) != 1 || (!clean && !send_clean(session)))
-        return false;
-    return script_busy(script) || drained(session);
+    if (!clean)
+        want_clean(session);
+    return PQenterPipelineMode(session->conn) == 1 && drained(session);
 }
 
 static bool next_simple(struct session *session, enum step step) {
@@ -347,11 +377,13 @@ bool script_read(struct session *session) {
     PGconn *conn = session->conn;
     bool usable = true, consumed = false;
     for (int i = 0; i < RESULTS_PER_TURN && script_busy(&session->script); i++) {
-        if (waits(session) && !consumed) {
+        bool busy = waits(session);
+        if (busy && !consumed) {
             consumed = true;
             usable = consume(conn);
+            busy = PQisBusy(conn);
         }
-        if (PQisBusy(conn))
+        if (busy)
             break;
         if (!take_next(session) || session->broken)
             return false;

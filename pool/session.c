@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -21,6 +22,11 @@ void session_report(struct session *session, enum report_kind kind, const struct
 
 static void want_more(struct session *session, bool wanted);
 
+void session_first_line(const char *message, char *line, size_t bytes) {
+    snprintf(line, bytes, "%s", message);
+    line[strcspn(line, "\n")] = '\0';
+}
+
 /* In their order. Which of them the server finished is for none of them to know. */
 static void end_flights(struct session *session, const char *why) {
     while (flight_first(&session->script))
@@ -32,7 +38,7 @@ void session_break(struct session *session, const char *why) {
         return;
     session->broken = true;
     char line[512];
-    first_line(why ? why : "", line, sizeof line);
+    session_first_line(why ? why : "", line, sizeof line);
     struct failure failure = {.message = why ? line : NULL};
     end_flights(session, line);
     want_more(session, false);
@@ -110,7 +116,7 @@ static void want_more(struct session *session, bool wanted) {
 }
 
 bool session_flush(struct session *session) {
-    int unsent = PQflush(session->conn);
+    int unsent = script_flush(session) ? PQflush(session->conn) : -1;
     if (unsent < 0) {
         session_break(session, PQerrorMessage(session->conn));
         return false;

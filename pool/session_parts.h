@@ -55,7 +55,9 @@ struct script {
     bool asking;     /* a check, a sample or a cleaning is unanswered: no run may join */
     bool sampling;
     bool unclean;       /* what was sent ends without a cleaning */
+    bool clean_due;     /* nothing is sent of it yet: the next run's segment or the flush will have it */
     bool clean_failed;  /* the last cleaning that was answered */
+    char clean_sqlstate[SQLSTATE_BYTES];
     bool cleaned_again; /* after that */
     uint64_t sample_sent_ns;
     struct sample sample;
@@ -91,20 +93,22 @@ void session_watch(struct session *session, int events);
 void session_unwatch(struct session *session);
 /* Sends what is queued; false after it broke the session. */
 bool session_flush(struct session *session);
+/* libpq explains on further lines, indented, what a person at a terminal could do. */
+void session_first_line(const char *message, char *line, size_t bytes);
 /* Of no more use; its undecided runs are unknown. why: NULL when that was said already. */
 void session_break(struct session *session, const char *why);
 
 /* connect.c */
 void connect_start(struct session *session);
 void connect_more(struct session *session);
-/* libpq explains on further lines, indented, what a person at a terminal could do. */
-void first_line(const char *message, char *line, size_t bytes);
 
 /* script.c: these queue; false: the connection is of no more use. */
 bool script_add_run(struct session *session, const struct session_work *work);
 bool script_add_check(struct session *session);
 bool script_add_sample(struct session *session);
 bool script_add_cleaning(struct session *session);
+/* Queues the cleaning that no further run came to take along. */
+bool script_flush(struct session *session);
 /* Takes in what the server sent. False: the connection is of no more use. */
 bool script_read(struct session *session);
 /* Whether something is unanswered. */

@@ -18,12 +18,12 @@ struct session_pool {
     struct conninfo conninfo;
     char *conninfo_text;
     char application_name[64]; /* how the server shows them, and how leftovers are recognised */
-    char *command_names; /* application names of this pool's commands, as an array's text */
+    char *command_names;       /* application names of this pool's commands, as an array's text */
     int64_t statement_timeout_us;
-    bool plain_options;        /* the server refused our startup options: go without */
-    bool pooled; /* a connection pooler is in between: the state of a session is not ours to rely on */
-    char sampled_since[32];    /* the server's time of the first login that sampled, us since 1970; "" before */
-    char connect_error[512];   /* of the last attempt; "" after a success */
+    bool plain_options; /* the server refused our startup options: go without */
+    bool pooled;        /* a connection pooler is in between: the state of a session is not ours to rely on */
+    char sampled_since[32];  /* the first login that sampled, by the server, seconds since 1970; "" before */
+    char connect_error[512]; /* of the last attempt; "" after a success */
     uint32_t connect_failures; /* in a row */
     report_callback *report;
     void *context;

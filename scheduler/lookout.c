@@ -48,13 +48,12 @@ void lookout_close(struct daemon *daemon) {
     daemon->pooler_contexts = NULL;
 }
 
-/* "nightly=3,report=1": how many sessions of that command the server counts. */
-static uint32_t count_of(const char *counts, const char *task) {
+static uint32_t count_of(const char *tasks, const char *task) {
     size_t length = strlen(task);
-    for (const char *at = counts; at && *at; at = strchr(at, ','), at += at != NULL)
-        if (strncmp(at, task, length) == 0 && at[length] == '=')
-            return (uint32_t)strtoul(at + length + 1, NULL, 10);
-    return 0;
+    uint32_t count = 0;
+    for (const char *at = tasks; *at; at += strcspn(at, ","), at += *at == ',')
+        count += strncmp(at, task, length) == 0 && strchr(",", at[length]) != NULL;
+    return count;
 }
 
 static void count_commands(struct daemon *daemon, uint32_t pool, const struct sample *sample) {
@@ -64,7 +63,7 @@ static void count_commands(struct daemon *daemon, uint32_t pool, const struct sa
         if (run->pool != pool || run->state != RUN_RUNNING || run->definition->work != WORK_COMMAND)
             continue;
         struct event event = {.kind = EVENT_COMMAND_SEEN, .run = core_run_handle(core, i)};
-        event.seen.session_count = count_of(sample->command_counts, run->definition->name);
+        event.seen.session_count = count_of(sample->command_tasks, run->definition->name);
         if (event.seen.session_count > core->tasks[run->task].seen_most)
             daemon_event(daemon, &event);
     }
