@@ -30,11 +30,11 @@ static struct decision open_floor(const struct supply *supply) {
     return act_then_wait(VERDICT_OPEN, 1, supply->failing ? REASON_CONNECT : REASON_OPENING, 1, 0);
 }
 
-/* How many more tokens may be held in all; when less than `asked`, *ret_why says what stands against it. */
-static uint32_t growth(const struct supply *supply, uint32_t asked, struct decision *ret_why) {
+/* How many more tokens may be held in all, `top` at the most; when less than `asked`, *ret_why says what
+ * stands against it. */
+static uint32_t growth(const struct supply *supply, uint32_t asked, uint32_t top, struct decision *ret_why) {
     const struct tokens *tokens = &supply->tokens;
     uint32_t held = tokens_held(tokens), taken = tokens_taken(tokens);
-    uint32_t top = taken == 0 ? tokens->size : tokens->limit; /* what is heavier than the limit runs alone */
     uint32_t room = top > held ? top - held : 0;
     uint32_t slots = supply->gate_slots > 0 ? (uint32_t)supply->gate_slots : 0;
     if (slots < asked && slots < room)
@@ -53,6 +53,11 @@ static uint32_t growth(const struct supply *supply, uint32_t asked, struct decis
     return least(room, slots);
 }
 
+/* What is heavier than the limit runs alone. */
+static uint32_t heavy_top(const struct tokens *tokens) {
+    return tokens_taken(tokens) == 0 ? tokens->size : tokens->limit;
+}
+
 /* Growing needs a fresh sample. True when it may be done now; otherwise *ret_decision says what comes first.
  */
 static bool may_grow(const struct supply *supply, struct decision *ret_decision) {
@@ -64,13 +69,16 @@ static bool may_grow(const struct supply *supply, struct decision *ret_decision)
     return false;
 }
 
-/* `wanted` tokens, of which the `spare` warm sessions can give some: close as many as that takes. */
+/* `wanted` tokens, of which the `spare` warm sessions can give some: close as many as that takes, if it is
+ * enough. What is closing already counts as gone, for the top as for the gate. */
 static struct decision make_room(const struct supply *supply, uint32_t wanted, uint32_t spare) {
     const struct tokens *tokens = &supply->tokens;
     struct decision why;
-    uint32_t coming = growth(supply, wanted, &why) + tokens->closing;
+    growth(supply, wanted, heavy_top(tokens), &why);
+    int64_t by_top = (int64_t)heavy_top(tokens) - tokens_held(tokens);
+    int64_t coming = (by_top < supply->gate_slots ? by_top : supply->gate_slots) + tokens->closing;
     if (wanted > coming && wanted - coming <= spare)
-        return act_then_wait(VERDICT_CLOSE, wanted - coming, REASON_CLOSING, tokens->closing, 0);
+        return act_then_wait(VERDICT_CLOSE, (uint32_t)(wanted - coming), REASON_CLOSING, tokens->closing, 0);
     return why;
 }
 
@@ -86,7 +94,7 @@ static struct decision decide_heavy(const struct supply *supply, const struct de
         beside++;
     if (beside > 0 && !may_grow(supply, &why))
         return why;
-    if (beside > growth(supply, beside, &why))
+    if (beside > growth(supply, beside, heavy_top(tokens), &why))
         return make_room(supply, beside, spare);
     if (!demand->needs_session)
         return (struct decision){.verdict = VERDICT_START};
@@ -120,7 +128,8 @@ static struct decision decide_light(const struct supply *supply) {
     if (!may_grow(supply, &why))
         return why;
     uint32_t missing = supply->wanted_count - sessions;
-    uint32_t openable = least(supply->fresh && !supply->failing ? missing : 1, growth(supply, 1, &why));
+    uint32_t openable =
+        least(supply->fresh && !supply->failing ? missing : 1, growth(supply, 1, tokens->limit, &why));
     if (openable)
         return act_then_wait(VERDICT_OPEN, openable, REASON_OPENING, tokens->opening + openable, 0);
     return tokens->checking ? wait_for(REASON_CHECKING, tokens->checking, 0) : why;

@@ -86,11 +86,13 @@ uint32_t gate_room(const struct core *core, const struct core_pool *pool) {
     if (spare == INT32_MAX)
         return pool->settings->size;
     int64_t room = (int64_t)tokens_held(&pool->tokens) - pool->tokens.closing + spare;
-    return room > 1 ? (uint32_t)room : 1; /* the floor */
+    return room > 0 ? (uint32_t)room : 0;
 }
 
 uint32_t gate_in_force(const struct core *core, const struct core_pool *pool) {
     uint32_t room = gate_room(core, pool);
+    if (room == 0) /* the floor */
+        return 1;
     return room < pool->tokens.limit ? room : pool->tokens.limit;
 }
 

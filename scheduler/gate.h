@@ -23,7 +23,7 @@ bool gate_wants_sample(const struct core *core, const struct core_pool *pool);
 /* How many open sessions are too many, the floor not among them. *ret_cause is set when there are any. */
 uint32_t gate_excess(const struct core *core, const struct core_pool *pool, enum close_cause *ret_cause);
 
-/* How many tokens could be held if nobody held any: by the gate alone. */
+/* How many tokens could be held if nobody held any: by the gate alone, the floor not counted. */
 uint32_t gate_room(const struct core *core, const struct core_pool *pool);
 
 /* Limit and gate together: how many tokens may be taken; at least 1. */

@@ -237,14 +237,37 @@ static void make_way(struct core *core, struct core_pool *pool, const struct run
 
 /* --- the pool --- */
 
+/* How many of the heavy are looked at past a first one that has to wait for the application. */
+#define HEAVY_LOOK_MOST 256
+
+/* The first of a line; of the heavy the first that the gate has room for, if there is one: what the application
+ * leaves no room for waits alone, for as long as that takes. */
+static const struct due_entry *line_first(const struct core *core, const struct core_pool *pool,
+                                          enum line line) {
+    const struct due *waiting = &pool->queue.lines[line];
+    const struct due_entry *first = due_first(waiting), *found = NULL;
+    uint32_t room = line == LINE_HEAVY && first ? gate_room(core, pool) : UINT32_MAX;
+    if (!first || core->runs[first->id].definition->tokens <= room)
+        return first;
+    for (uint32_t i = 0; i < waiting->count && i < HEAVY_LOOK_MOST; i++) {
+        const struct due_entry *entry = &waiting->entries[i];
+        bool earlier = !found || entry->at < found->at || (entry->at == found->at && entry->id < found->id);
+        if (earlier && core->runs[entry->id].definition->tokens <= room)
+            found = entry;
+    }
+    return found ? found : first;
+}
+
 /* What was in the way starts where it leaves a token to others, or nobody else waits, or it waited for too
  * long. */
 static bool returned_may_go(const struct core *core, const struct core_pool *pool) {
     const struct due_entry *first = queue_first(&pool->queue, LINE_RETURNED);
     if (!first)
         return false;
+    const struct due_entry *heavy = line_first(core, pool, LINE_HEAVY);
+    bool heavy_waits = heavy && core->runs[heavy->id].definition->tokens <= gate_room(core, pool);
     bool old = mono_since(core->now, core->runs[first->id].due) >= pool->settings->max_wait_us;
-    bool alone = pool->queue.lines[LINE_LIGHT].count + pool->queue.lines[LINE_HEAVY].count == 0;
+    bool alone = pool->queue.lines[LINE_LIGHT].count == 0 && !heavy_waits;
     return old || alone || tokens_taken(&pool->tokens) + 1 < gate_in_force(core, pool);
 }
 
@@ -252,10 +275,10 @@ static bool returned_may_go(const struct core *core, const struct core_pool *poo
 static enum line head_line(const struct core *core, const struct core_pool *pool, const bool closed[LINES]) {
     enum line head = LINES;
     for (enum line line = 0; line < LINES; line++) {
-        const struct due_entry *first = queue_first(&pool->queue, line);
-        if (!first || closed[line] || (line == LINE_RETURNED && !returned_may_go(core, pool)))
+        const struct due_entry *first = closed[line] ? NULL : line_first(core, pool, line);
+        if (!first || (line == LINE_RETURNED && !returned_may_go(core, pool)))
             continue;
-        if (head == LINES || first->at < queue_first(&pool->queue, head)->at)
+        if (head == LINES || first->at < line_first(core, pool, head)->at)
             head = line;
     }
     return head;
@@ -287,7 +310,7 @@ static bool grant_pool(struct core *core, uint32_t index, struct actions *action
     for (enum line line; (line = head_line(core, pool, closed)) != LINES;) {
         if (!actions_have_room(actions))
             return true;
-        uint32_t run = queue_first(&pool->queue, line)->id;
+        uint32_t run = line_first(core, pool, line)->id;
         if (grant_one(core, index, line, run, actions))
             continue;
         if (line == LINE_LIGHT)
@@ -326,7 +349,7 @@ static int64_t sooner(int64_t wake, int64_t at, struct mono now) {
  */
 static int64_t patience_wake(const struct core *core, const struct core_pool *pool, int64_t wake) {
     for (enum line line = 0; line < LINES; line++) {
-        const struct due_entry *first = queue_first(&pool->queue, line);
+        const struct due_entry *first = line_first(core, pool, line);
         if (!first)
             continue;
         const struct run *run = &core->runs[first->id];

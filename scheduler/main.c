@@ -17,6 +17,7 @@
 #include "scheduler/control.h"
 #include "scheduler/daemon.h"
 #include "scheduler/load.h"
+#include "scheduler/simulate_command.h"
 #include "tasks/duration.h"
 #include "tasks/suggest.h"
 
@@ -234,6 +235,7 @@ static const struct command_line commands[] = {
      "there is none.\n\n"
      "  --json        the same facts for programs; durations and instants are microseconds\n"
      "  --metrics     the same facts in Prometheus' text format\n"},
+    {"simulate", simulate_command, SIMULATE_USAGE, simulate_help},
 };
 
 #define COMMANDS_COUNT (sizeof commands / sizeof *commands)
