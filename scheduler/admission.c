@@ -111,7 +111,8 @@ static struct decision decide_light(const struct supply *supply) {
     const struct tokens *tokens = &supply->tokens;
     uint32_t sessions = sessions_of(tokens);
     struct decision why;
-    if (tokens->warm > 0 && !supply->fresh && supply->wanted_count > 1) /* more may be opened for the others */
+    bool may_need_more = supply->wanted_count > tokens->warm && sessions < tokens->limit;
+    if (tokens->warm > 0 && !supply->fresh && may_need_more)
         return act_then_wait(VERDICT_SAMPLE, 1, REASON_SAMPLE, 0, 0);
     if (tokens->warm > 0 && supply->warm_is_stale)
         return tokens->checking < supply->wanted_count

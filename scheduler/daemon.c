@@ -122,18 +122,12 @@ static void tick(struct daemon *daemon) {
     feed(daemon, &event);
 }
 
-static void on_timer(uv_timer_t *timer) {
-    tick(timer->data);
+static void on_alarm(void *context) {
+    tick(context);
 }
 
-static void arm_timer(struct daemon *daemon) {
-    int64_t wake_us = core_next_wake(daemon->core).us;
-    int64_t wait_us = daemon->core_has_more ? 0 : wake_us - monotonic_now().us;
-    uv_update_time(&daemon->loop);
-    if (wake_us == INSTANT_MAX && !daemon->core_has_more)
-        uv_timer_stop(&daemon->timer);
-    else
-        uv_timer_start(&daemon->timer, on_timer, wait_us > 0 ? (uint64_t)(wait_us + 999) / 1000 : 0, 0);
+static void set_alarm(struct daemon *daemon) {
+    alarm_set(&daemon->alarm, daemon->core_has_more ? monotonic_now() : core_next_wake(daemon->core));
 }
 
 static void stop_when_done(struct daemon *daemon);
@@ -158,7 +152,7 @@ static void drain_queue(struct daemon *daemon) {
         daemon->core_has_more = true;
     for (uint32_t i = 0; i < daemon->pool_count; i++)
         session_pool_flush(daemon->pools[i]);
-    arm_timer(daemon);
+    set_alarm(daemon);
     stop_when_done(daemon);
 }
 
@@ -332,9 +326,9 @@ static void stop_when_done(struct daemon *daemon) {
             .failing;
     if ((daemon->once_done || once_failed) && !daemon->core->draining)
         ask_to_drain(daemon);
-    if (!daemon->stopping || uv_is_closing((uv_handle_t *)&daemon->timer))
+    if (!daemon->stopping || alarm_is_closing(&daemon->alarm))
         return;
-    uv_close((uv_handle_t *)&daemon->timer, NULL);
+    alarm_close(&daemon->alarm);
     uv_close((uv_handle_t *)&daemon->prepare, NULL);
     uv_close((uv_handle_t *)&daemon->check, NULL);
     for (int i = 0; i < SIGNALS; i++)
@@ -372,10 +366,11 @@ static bool open_control(struct daemon *daemon) {
 }
 
 static void open_handles(struct daemon *daemon) {
-    uv_timer_init(&daemon->loop, &daemon->timer);
+    if (!alarm_open(&daemon->alarm, &daemon->loop, on_alarm, daemon))
+        abort(); /* no descriptor at the very start */
     uv_prepare_init(&daemon->loop, &daemon->prepare);
     uv_check_init(&daemon->loop, &daemon->check);
-    daemon->timer.data = daemon->prepare.data = daemon->check.data = daemon;
+    daemon->prepare.data = daemon->check.data = daemon;
     uv_prepare_start(&daemon->prepare, on_prepare);
     uv_check_start(&daemon->check, on_check);
     open_signals(daemon);

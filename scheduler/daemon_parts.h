@@ -11,6 +11,7 @@
 #include "pool/log.h"
 #include "pool/pooler.h"
 #include "pool/session_pool.h"
+#include "scheduler/alarm.h"
 #include "scheduler/control.h"
 #include "scheduler/core.h"
 #include "scheduler/trouble.h"
@@ -42,7 +43,7 @@ struct daemon {
     struct wall loaded;
     struct mono begun;
 
-    uv_timer_t timer;     /* core_next_wake */
+    struct alarm alarm;   /* core_next_wake */
     uv_prepare_t prepare; /* both hand queued events to the core: before and after the loop waits */
     uv_check_t check;
     uv_signal_t signals[SIGNALS];

@@ -101,7 +101,7 @@ static void close_oldest_warm(struct core *core, struct core_pool *pool, uint32_
 /* Whether it still lives; the sample asks that, too. */
 static void check_warm(struct core *core, struct core_pool *pool, struct actions *actions) {
     uint32_t slot = pool->warm_newest;
-    if (gate_wants_sample(core, pool)) {
+    if (gate_wants_sample(core, pool, false)) {
         gate_ask(core, pool, slot, actions);
         return;
     }
@@ -153,7 +153,7 @@ static void let_one_rest(struct core *core, struct core_pool *pool) {
     bool worked_long = first && mono_since(core->now, core->slots[first->id].idle_since) >= pool->settings->sample_us;
     bool on_its_way =
         resting && !resting->shared && (resting->state == SLOT_BUSY || resting->state == SLOT_CLEANING);
-    if (!worked_long || on_its_way || pool->tokens.warm || !gate_wants_sample(core, pool))
+    if (!worked_long || on_its_way || pool->tokens.warm || !gate_wants_sample(core, pool, false))
         return;
     pool->gate.resting = core_slot_handle(core, first->id);
     slot_rest(core, first->id);
@@ -319,7 +319,7 @@ static bool grant_pool(struct core *core, uint32_t index, struct actions *action
             break;
         closed[line] = true;
     }
-    if (pool->warm_oldest != SLOT_NONE && gate_wants_sample(core, pool) && actions_have_room(actions))
+    if (pool->warm_oldest != SLOT_NONE && gate_wants_sample(core, pool, false) && actions_have_room(actions))
         gate_ask(core, pool, pool->warm_oldest, actions);
     return false;
 }

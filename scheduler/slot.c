@@ -352,13 +352,14 @@ bool slot_is_unwanted(const struct core *core, uint32_t index, enum close_cause 
 
 void slot_fall_idle(struct core *core, uint32_t index, struct actions *actions) {
     enum close_cause cause;
+    bool after_run = core->slots[index].state == SLOT_CLEANING;
     core->slots[index].idle_since = core->now;
     if (slot_is_unwanted(core, index, &cause)) {
         slot_close(core, index, cause, actions);
         return;
     }
     slot_move(core, index, SLOT_WARM);
-    if (gate_wants_sample(core, &core->pools[core->slots[index].pool]))
+    if (gate_wants_sample(core, &core->pools[core->slots[index].pool], after_run))
         gate_ask(core, &core->pools[core->slots[index].pool], index, actions);
 }
 
