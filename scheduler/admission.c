@@ -111,7 +111,7 @@ static struct decision decide_light(const struct supply *supply) {
     const struct tokens *tokens = &supply->tokens;
     uint32_t sessions = sessions_of(tokens);
     struct decision why;
-    bool may_need_more = supply->wanted_count > tokens->warm && sessions < tokens->limit;
+    bool may_need_more = supply->wanted_count > tokens->warm && sessions < tokens->size;
     if (tokens->warm > 0 && !supply->fresh && may_need_more)
         return act_then_wait(VERDICT_SAMPLE, 1, REASON_SAMPLE, 0, 0);
     if (tokens->warm > 0 && supply->warm_is_stale)

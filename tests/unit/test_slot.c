@@ -1,0 +1,231 @@
+#include "fixture.h"
+
+#include <stdio.h>
+
+#include "tasks/text.h"
+
+#define S  US_PER_S
+#define MS US_PER_MS
+
+/* count tasks t0, t1, ... and one that warms up. */
+static struct fixture *short_tasks(int count, const char *extra) {
+    struct text ini = {0};
+    text_add(&ini, "[pool p]\nsize = 8\n");
+    for (int i = 0; i < count; i++)
+        text_add(&ini, "[task t%d]\nevery = 10s\nphase = 0\n%ssql = SELECT 1\n", i, extra);
+    struct fixture *f = fixture_create_unarmed(ini.bytes);
+    text_finish(&ini);
+    return f;
+}
+
+static const char *name_of(int i) {
+    static char name[16];
+    snprintf(name, sizeof name, "t%d", i);
+    return name;
+}
+
+/* Each runs once, for 5 ms: then it is known to be short, and its text to suit the extended protocol. */
+static struct handle learn(struct fixture *f, int count) {
+    struct handle session = HANDLE_NONE;
+    for (int i = 0; i < count; i++) {
+        struct handle run = i == 0 ? fixture_first_run(f, "t0") : (fixture_trigger(f, name_of(i)), fixture_started(f, name_of(i)));
+        session = core_run(f->core, run)->session;
+        fixture_advance(f, 5 * MS);
+        fixture_end(f, run, OUTCOME_OK);
+        fixture_session(f, EVENT_SESSION_READY, session);
+    }
+    return session;
+}
+
+static void slot_ten_short_tasks_due_together_take_one_session(void **state) {
+    struct fixture *f = short_tasks(10, "");
+    (void)state;
+    struct handle session = learn(f, 10);
+    for (int i = 0; i < 10; i++) {
+        fixture_trigger(f, name_of(i));
+        assert_true(handle_is(fixture_need(f, ACTION_START)->session, session));
+        assert_null(fixture_find(f, ACTION_OPEN));
+    }
+    assert_int_equal(core_slot(f->core, session)->run_count, 10);
+    assert_int_equal(tokens_held(&f->core->pools[0].tokens), 1);
+    fixture_destroy(f);
+}
+
+static void slot_patience_that_would_break_opens_another(void **state) {
+    struct fixture *f = short_tasks(10, "patience = 20ms\n");
+    (void)state;
+    struct handle session = learn(f, 10);
+    uint32_t opened = 0;
+    for (int i = 0; i < 10; i++) {
+        fixture_trigger(f, name_of(i));
+        opened += fixture_count(f, ACTION_OPEN);
+    }
+    assert_int_equal(core_slot(f->core, session)->run_count, 5); /* the fifth starts after 20 ms */
+    assert_in_range(opened, 1, 2);
+    fixture_destroy(f);
+}
+
+static void slot_long_or_new_task_shares_with_nobody(void **state) {
+    struct fixture *f = short_tasks(3, "");
+    (void)state;
+    learn(f, 2);
+    fixture_trigger(f, "t2"); /* never ran */
+    fixture_started(f, "t2");
+    fixture_trigger(f, "t0");
+    assert_null(fixture_find(f, ACTION_START));
+    fixture_destroy(f);
+}
+
+static void slot_runs_are_timed_from_when_they_come_first(void **state) {
+    struct fixture *f = short_tasks(3, "");
+    (void)state;
+    learn(f, 3);
+    struct handle runs[3];
+    for (int i = 0; i < 3; i++) {
+        fixture_trigger(f, name_of(i));
+        runs[i] = fixture_started(f, name_of(i));
+    }
+    assert_int_equal(core_run(f->core, runs[1])->state, RUN_SENT);
+    for (int i = 0; i < 3; i++) {
+        fixture_advance(f, 4 * MS);
+        fixture_end(f, runs[i], OUTCOME_OK);
+        const struct record *record = &fixture_need(f, ACTION_RECORD)->record;
+        assert_int_equal(record->took_us, 4 * MS);
+        assert_int_equal(record->lateness_us, 4 * MS * i);
+    }
+    fixture_destroy(f);
+}
+
+static void slot_run_in_the_way_is_taken_off_and_not_spent(void **state) {
+    struct fixture *f = short_tasks(3, "");
+    (void)state;
+    struct handle session = learn(f, 3);
+    struct handle runs[3];
+    for (int i = 0; i < 3; i++) {
+        fixture_trigger(f, name_of(i));
+        runs[i] = fixture_started(f, name_of(i));
+    }
+    fixture_pass(f, 1 * S + MS);
+    assert_true(handle_is(fixture_need(f, ACTION_CANCEL)->run, runs[0]));
+    /* the cancel comes late and hits the next one: the first is done, the second is not spent */
+    fixture_end(f, runs[0], OUTCOME_OK);
+    struct event hit = {.kind = EVENT_RUN_ENDED, .run = runs[1]};
+    hit.ended.outcome = OUTCOME_FAILED;
+    hit.ended.cancelled = true;
+    fixture_step(f, hit);
+    assert_null(fixture_find(f, ACTION_RECORD));
+    assert_int_equal(core_run(f->core, runs[1])->state, RUN_WAITING);
+    assert_false(core_run(f->core, runs[1])->yielded); /* it was not to blame */
+    fixture_end(f, runs[2], OUTCOME_OK);
+    assert_int_equal(core_slot(f->core, session)->state, SLOT_CLOSING); /* a cancel may still be on its way to it */
+    fixture_destroy(f);
+}
+
+static void slot_failure_of_its_own_is_spent_even_while_it_is_cancelled(void **state) {
+    struct fixture *f = short_tasks(2, "");
+    (void)state;
+    learn(f, 2);
+    fixture_trigger(f, "t0");
+    struct handle run = fixture_started(f, "t0");
+    fixture_trigger(f, "t1");
+    fixture_pass(f, 1 * S + MS);
+    fixture_need(f, ACTION_CANCEL);
+    fixture_end(f, run, OUTCOME_FAILED);
+    assert_int_equal(fixture_need(f, ACTION_RECORD)->record.outcome, OUTCOME_FAILED);
+    fixture_destroy(f);
+}
+
+static void slot_clean_task_is_verified_once_for_many_runs(void **state) {
+    struct fixture *f = short_tasks(3, "session = clean\n");
+    (void)state;
+    struct handle session = HANDLE_NONE, runs[3];
+    for (int i = 0; i < 3; i++) {
+        struct handle run = i == 0 ? fixture_first_run(f, "t0") : (fixture_trigger(f, name_of(i)), fixture_started(f, name_of(i)));
+        session = core_run(f->core, run)->session;
+        fixture_end(f, run, OUTCOME_OK);
+        assert_true(handle_is(fixture_need(f, ACTION_CLEAN)->session, session));
+        fixture_session(f, EVENT_SESSION_READY, session);
+    }
+    for (int i = 0; i < 3; i++) {
+        fixture_trigger(f, name_of(i));
+        runs[i] = fixture_started(f, name_of(i));
+    }
+    for (int i = 0; i < 2; i++) {
+        fixture_end(f, runs[i], OUTCOME_OK);
+        assert_null(fixture_find(f, ACTION_CLEAN));
+    }
+    fixture_end(f, runs[2], OUTCOME_OK);
+    fixture_need(f, ACTION_CLEAN);
+    fixture_destroy(f);
+}
+
+static void ready_with_breach(struct fixture *f, struct handle session) {
+    struct event event = {.kind = EVENT_SESSION_READY, .session = session};
+    event.ready.breach = true;
+    fixture_step(f, event);
+}
+
+static void slot_breach_of_one_in_a_batch_is_found_by_running_each_alone(void **state) {
+    struct fixture *f = short_tasks(2, "session = clean\n");
+    (void)state;
+    struct handle session = HANDLE_NONE, runs[2];
+    for (int i = 0; i < 2; i++) {
+        runs[i] = i == 0 ? fixture_first_run(f, "t0") : (fixture_trigger(f, "t1"), fixture_started(f, "t1"));
+        session = core_run(f->core, runs[i])->session;
+        fixture_end(f, runs[i], OUTCOME_OK);
+        fixture_session(f, EVENT_SESSION_READY, session);
+    }
+    for (int i = 0; i < 2; i++) {
+        fixture_trigger(f, name_of(i));
+        runs[i] = fixture_started(f, name_of(i));
+    }
+    fixture_end(f, runs[0], OUTCOME_OK);
+    fixture_end(f, runs[1], OUTCOME_OK);
+    ready_with_breach(f, session);
+    assert_int_equal(fixture_need(f, ACTION_BREACH)->number, 2);
+    assert_true(fixture_core_task(f, "t0")->suspected && fixture_core_task(f, "t1")->suspected);
+    fixture_trigger(f, "t0");
+    struct handle run = fixture_started(f, "t0");
+    fixture_trigger(f, "t1");
+    assert_null(fixture_find(f, ACTION_START)); /* not behind t0: each is looked at alone */
+    fixture_end(f, run, OUTCOME_OK);
+    fixture_session(f, EVENT_SESSION_READY, session);
+    assert_false(fixture_core_task(f, "t0")->suspected);
+    run = fixture_started(f, "t1");
+    fixture_end(f, run, OUTCOME_OK);
+    ready_with_breach(f, session);
+    assert_int_equal(fixture_need(f, ACTION_BREACH)->number, 0);
+    assert_int_equal(fixture_need(f, ACTION_BREACH)->task, fixture_task(f, "t1"));
+    assert_true(fixture_core_task(f, "t1")->breached);
+    fixture_trigger(f, "t1");
+    fixture_end(f, fixture_started(f, "t1"), OUTCOME_OK);
+    assert_null(fixture_find(f, ACTION_CLEAN)); /* its session is cleaned after the run like any other's */
+    fixture_destroy(f);
+}
+
+static void slot_behind_a_pooler_nothing_is_shared(void **state) {
+    struct fixture *f = short_tasks(2, "");
+    (void)state;
+    learn(f, 2);
+    f->core->pools[0].gate.sample.pooled = true;
+    fixture_trigger(f, "t0");
+    fixture_started(f, "t0");
+    fixture_trigger(f, "t1");
+    assert_null(fixture_find(f, ACTION_START));
+    fixture_destroy(f);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(slot_ten_short_tasks_due_together_take_one_session),
+        cmocka_unit_test(slot_patience_that_would_break_opens_another),
+        cmocka_unit_test(slot_long_or_new_task_shares_with_nobody),
+        cmocka_unit_test(slot_runs_are_timed_from_when_they_come_first),
+        cmocka_unit_test(slot_run_in_the_way_is_taken_off_and_not_spent),
+        cmocka_unit_test(slot_failure_of_its_own_is_spent_even_while_it_is_cancelled),
+        cmocka_unit_test(slot_clean_task_is_verified_once_for_many_runs),
+        cmocka_unit_test(slot_breach_of_one_in_a_batch_is_found_by_running_each_alone),
+        cmocka_unit_test(slot_behind_a_pooler_nothing_is_shared),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
