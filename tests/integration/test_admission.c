@@ -1,0 +1,307 @@
+/*
+ * The application comes first: a foreground beside the daemon jumps, takes every slot, hides what it does and goes away.
+ * Each test is one situation on a real server, and looks at the sessions that the server counts and at the words of the
+ * dump. What was measured is printed.
+ */
+#include "foreground.h"
+#include "harness.h"
+#include "sampler.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SLOTS 23 /* for whoever is no superuser */
+#define SIZE 8
+#define RESERVE 10
+#define OF_ROLE "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'headgate/%' AND usename = 'tasks'"
+
+static struct server server;
+static const char *conninfo = server.conninfo;
+static struct sampler sampler;       /* static: their threads outlive a test that fails */
+static struct foreground foreground; /* its sessions are the application's, and the sampler's is one, too */
+
+static int start(void **state) {
+    (void)state;
+    server_start(&server, "max_connections=26 superuser_reserved_connections=3 log_lock_waits=off");
+    query(conninfo, "CREATE ROLE web LOGIN");
+    query(conninfo, "CREATE ROLE tasks LOGIN IN ROLE pg_monitor");
+    query(conninfo, "CREATE ROLE blind LOGIN");
+    query(conninfo, "CREATE ROLE few LOGIN IN ROLE pg_monitor CONNECTION LIMIT 3");
+    query(conninfo, "CREATE TABLE done (task text, at timestamptz DEFAULT clock_timestamp())");
+    query(conninfo, "GRANT ALL ON done TO PUBLIC");
+    return 0;
+}
+
+static int stop(void **state) {
+    (void)state;
+    server_destroy(&server);
+    return 0;
+}
+
+/* Eight tasks that keep eight tokens busy; `pool` is lines for [pool p]. */
+static void write_sleepers(struct process *process, const char *role, const char *pool) {
+    char tasks[2048] = "";
+    for (int i = 0; i < 8; i++)
+        snprintf(tasks + strlen(tasks), sizeof tasks - strlen(tasks),
+                 "[task s%d]\nevery = 300ms\nphase = 0s\nsql = SELECT pg_sleep(0.3)\n", i);
+    ini_write(process, "[pool p]\nconninfo = %s user=%s\n%s\n%s", conninfo, role, pool, tasks);
+}
+
+static long sum_of_sleepers(const struct process *process, const char *field) {
+    char name[8];
+    long sum = 0;
+    for (int i = 0; i < 8; i++) {
+        snprintf(name, sizeof name, "s%d", i);
+        sum += task_number(process, name, field);
+    }
+    return sum;
+}
+
+static bool every_sleeper_ran(const struct process *process, long ok) {
+    char name[8];
+    for (int i = 0; i < 8; i++) {
+        snprintf(name, sizeof name, "s%d", i);
+        if (task_number(process, name, "ok") < ok)
+            return false;
+    }
+    return true;
+}
+
+static const char *dump_of(const struct process *process) {
+    const char *output;
+    assert_int_equal(shell(&output, "headgate status %s", process->ini), 0);
+    return output;
+}
+
+static bool dump_has(const struct process *process, const char *words) {
+    return strstr(dump_of(process), words) != NULL;
+}
+
+static double seconds_since(int64_t since_us) {
+    return (double)(clock_us() - since_us) / 1e6;
+}
+
+struct sum {
+    int usable, application, ours, reserve, rest;
+};
+
+/* The first sum of the dump, added up: what is too many is below zero. */
+static struct sum sum_of_dump(const char *dump, const char *scope) {
+    struct sum sum;
+    char sign, format[160];
+    snprintf(format, sizeof format, "pool p %%d usable%s = %%d application + %%d ours + %%d reserve %%c %%d", scope);
+    if (sscanf(strstr(dump, "pool p"), format, &sum.usable, &sum.application, &sum.ours, &sum.reserve, &sign, &sum.rest) != 6)
+        fail_msg("no sum in\n%s", dump);
+    sum.rest = sign == '-' ? -sum.rest : sum.rest;
+    assert_int_equal(sum.usable, sum.application + sum.ours + sum.reserve + sum.rest);
+    return sum;
+}
+
+static void end_well(struct process *process) {
+    kill(process->pid, SIGINT);
+    assert_int_equal(daemon_end(process, SIGTERM), 0);
+}
+
+/* --- the foreground jumps --- */
+
+/* Exactly the reserve is free when it jumps, and that is exactly what it takes. */
+static void jump_by_the_reserve(struct process *process) {
+    WAIT_UNTIL(process, pool_tokens(process, "p", "taken") == SIZE);
+    int64_t since_us = clock_us();
+    foreground_want(&foreground, 4 + RESERVE);
+    WAIT_UNTIL(process, foreground_held(&foreground) == 4 + RESERVE);
+    print_message("jump by %d in %.3f s, refused %ld\n", RESERVE, seconds_since(since_us), foreground_refused(&foreground));
+    assert_int_equal(foreground_refused(&foreground), 0);
+}
+
+static void take_all_that_is_left(struct process *process) {
+    int64_t since_us = clock_us();
+    foreground_want(&foreground, SLOTS - 2); /* the sampler's, and our floor */
+    sampler_most(&sampler);
+    WAIT_UNTIL(process, sampler_count(&sampler) && foreground_held(&foreground) == SLOTS - 2);
+    print_message("all that is left taken after %.1f s\n", seconds_since(since_us));
+    assert_true(seconds_since(since_us) < 4); /* two samples, a run, a sample's turn on two busy processors */
+    assert_int_equal(pool_tokens(process, "p", "held"), 1);
+}
+
+static void look_at_the_dump(struct process *process) {
+    WAIT_UNTIL(process, dump_has(process, "no headroom: needs"));
+    const char *dump = dump_of(process);
+    print_message("%s", dump);
+    struct sum sum = sum_of_dump(dump, "");
+    assert_int_equal(sum.usable, SLOTS);
+    assert_int_equal(sum.application, SLOTS - 1);
+    assert_int_equal(sum.ours, 1);
+    assert_int_equal(sum.reserve, RESERVE);
+    assert_non_null(strstr(dump, "10 too many"));
+    assert_non_null(strstr(dump, "of 23 slots: 22 are the application's, 10 kept for it, 1 ours"));
+}
+
+static void go_on_by_the_floor(struct process *process) {
+    long opened = pool_number(process, "p", "opened"), ok = sum_of_sleepers(process, "ok");
+    int64_t since_us = clock_us();
+    sampler_most(&sampler);
+    WAIT_UNTIL(process, sum_of_sleepers(process, "ok") >= ok + 16);
+    print_message("16 runs on the floor in %.1f s\n", seconds_since(since_us));
+    assert_int_equal(sampler_most(&sampler), 1);
+    assert_int_equal(pool_number(process, "p", "opened"), opened);
+    assert_int_equal(pool_tokens(process, "p", "held"), 1);
+}
+
+static void admission_foreground_that_jumps_gets_every_slot_and_tasks_come_back(void **state) {
+    (void)state;
+    struct process process;
+    write_sleepers(&process, "tasks", "size = 8\nreserve = 10");
+    foreground_start(&foreground, conninfo, "web", 4);
+    sampler_start(&sampler, conninfo, OF_ROLE);
+    daemon_start(&process);
+    jump_by_the_reserve(&process);
+    take_all_that_is_left(&process);
+    look_at_the_dump(&process);
+    go_on_by_the_floor(&process);
+    int64_t since_us = clock_us();
+    foreground_want(&foreground, 4);
+    WAIT_UNTIL(&process, pool_tokens(&process, "p", "taken") > 1);
+    print_message("tasks came back after %.1f s\n", seconds_since(since_us));
+    assert_true(seconds_since(since_us) < 30);
+    assert_int_equal(sum_of_sleepers(&process, "failed"), 0);
+    assert_int_equal(daemon_log_count(&process, "53300"), 0);
+    end_well(&process);
+    sampler_stop(&sampler);
+    foreground_stop(&foreground);
+}
+
+static void admission_full_server_leaves_the_floor_that_runs_every_task(void **state) {
+    (void)state;
+    struct process process;
+    write_sleepers(&process, "tasks", "size = 8");
+    foreground_start(&foreground, conninfo, "web", SLOTS - 1);
+    daemon_start(&process); /* the last slot is its floor */
+    foreground_want(&foreground, FOREGROUND_MOST);
+    WAIT_UNTIL(&process, foreground_refused(&foreground) > 0);
+    int64_t since_us = clock_us();
+    WAIT_UNTIL(&process, every_sleeper_ran(&process, 3));
+    print_message("each of 8 tasks ran 3 times on the floor in %.1f s, the foreground was refused %ld times\n",
+                  seconds_since(since_us), foreground_refused(&foreground));
+    assert_int_equal(foreground_held(&foreground), SLOTS - 1);
+    assert_int_equal(pool_number(&process, "p", "opened"), 1);
+    assert_int_equal(pool_number(&process, "p", "peak"), 1);
+    assert_int_equal(sum_of_sleepers(&process, "failed"), 0);
+    assert_int_equal(daemon_log_count(&process, "53300") + daemon_log_count(&process, "connect_failed"), 0);
+    end_well(&process);
+    foreground_stop(&foreground);
+}
+
+/* --- roles --- */
+
+static void admission_role_limit_is_kept_and_named(void **state) {
+    (void)state;
+    struct process process;
+    write_sleepers(&process, "few", "size = 8");
+    sampler_start(&sampler, conninfo, "SELECT count(*) FROM pg_stat_activity WHERE usename = 'few'");
+    daemon_start(&process);
+    WAIT_UNTIL(&process, every_sleeper_ran(&process, 3) && pool_tokens(&process, "p", "taken") == 3);
+    WAIT_UNTIL(&process, dump_has(&process, "no headroom: needs"));
+    const char *dump = dump_of(&process);
+    struct sum sum = sum_of_dump(dump, " by the role's limit");
+    assert_int_equal(sum.usable, 3);
+    assert_int_equal(sum.ours, 3);
+    assert_non_null(strstr(dump, "of 3 slots of the role"));
+    assert_int_equal(sum_of_sleepers(&process, "failed"), 0);
+    assert_int_equal(daemon_log_count(&process, "53300"), 0);
+    assert_int_equal(server_log_count(&server, "too many connections for role \"few\""), 0);
+    end_well(&process);
+    assert_int_equal(sampler_stop(&sampler), 3);
+}
+
+static void admission_blind_role_gets_half_until_it_may_see(void **state) {
+    (void)state;
+    struct process process;
+    const char *output;
+    write_sleepers(&process, "blind", "size = 8\nsample = 250ms");
+    foreground_start(&foreground, conninfo, "web", 3);
+    assert_int_equal(shell(&output, "headgate check %s --connect", process.ini), 0);
+    assert_non_null(strstr(output, "BLIND        the state of 3 sessions cannot be seen, so half of the size is the most in force;"
+                                   " GRANT pg_monitor TO blind"));
+    print_message("%s", output);
+    daemon_start(&process);
+    WAIT_UNTIL(&process, every_sleeper_ran(&process, 1) && pool_tokens(&process, "p", "limit") == SIZE / 2);
+    sampler_start(&sampler, conninfo, COUNT_OURS);
+    WAIT_UNTIL(&process, every_sleeper_ran(&process, 5));
+    assert_in_range(sampler_stop(&sampler), 1, SIZE / 2);
+    const char *dump = dump_of(&process);
+    print_message("%s", dump);
+    assert_non_null(strstr(dump, "the state of 3 sessions cannot be seen; GRANT pg_monitor to this pool's role"));
+    assert_non_null(strstr(dump, "4 of 8 tokens in force"));
+    int64_t since_us = clock_us();
+    query(conninfo, "GRANT pg_monitor TO blind");
+    WAIT_UNTIL(&process, !dump_has(&process, "cannot be seen"));
+    print_message("seen after %.1f s\n", seconds_since(since_us));
+    WAIT_UNTIL(&process, pool_tokens(&process, "p", "taken") == SIZE);
+    print_message("all tokens in use after %.1f s\n", seconds_since(since_us));
+    assert_int_equal(pool_tokens(&process, "p", "limit"), SIZE);
+    end_well(&process);
+    foreground_stop(&foreground);
+}
+
+/* --- what a command opens itself --- */
+
+static void admission_command_that_is_heavier_than_it_said_is_told(void **state) {
+    (void)state;
+    struct process process;
+    ini_write(&process,
+              "[pool p]\nconninfo = %s user=tasks\nsize = 6\nsample = 200ms\n[task beat]\nevery = 200ms\nsql = SELECT 1\n"
+              "[task three]\nevery = 2s\ntokens = 1\n"
+              "command = sh -c 'for i in 1 2 3; do psql -Xqc \"SELECT pg_sleep(1.5)\" >/dev/null & done; wait'\n",
+              conninfo);
+    daemon_start(&process);
+    WAIT_UNTIL(&process, daemon_log_count(&process, "event=heavier_than_declared") >= 1 &&
+                             strstr(task_text(&process, "three", "note"), "it had 3 sessions: write tokens = 3"));
+    const char *output;
+    shell(&output, "grep event=heavier_than_declared %s", process.log);
+    print_message("%s", output);
+    assert_non_null(strstr(output, "task=three"));
+    assert_non_null(strstr(output, "sessions=3"));
+    end_well(&process);
+}
+
+/* --- an outage --- */
+
+static void admission_sessions_come_back_one_by_one_after_an_outage(void **state) {
+    (void)state;
+    struct process process;
+    write_sleepers(&process, "tasks", "size = 8");
+    daemon_start(&process);
+    WAIT_UNTIL(&process, pool_tokens(&process, "p", "taken") == SIZE);
+    server_do(&server, "stop", "immediate");
+    WAIT_UNTIL(&process, dump_has(&process, "no connection for") && pool_tokens(&process, "p", "held") == 0);
+    long opened = pool_number(&process, "p", "opened");
+    server_do(&server, "restart", "immediate");
+    int64_t since_us = clock_us();
+    WAIT_UNTIL(&process, pool_number(&process, "p", "opened") > opened);
+    print_message("the first session after %.1f s\n", seconds_since(since_us));
+    long ok = sum_of_sleepers(&process, "ok"), most = 0;
+    since_us = clock_us();
+    for (long now; seconds_since(since_us) < 2; breathe())
+        most = (now = pool_number(&process, "p", "opened") - opened) > most ? now : most;
+    print_message("%ld sessions in the first two seconds\n", most);
+    assert_in_range(most, 1, 3);
+    WAIT_UNTIL(&process, pool_tokens(&process, "p", "taken") == SIZE);
+    print_message("all tokens in use %.1f s after the first\n", seconds_since(since_us));
+    WAIT_UNTIL(&process, sum_of_sleepers(&process, "ok") >= ok + 32 && every_sleeper_ran(&process, 2));
+    end_well(&process);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(admission_foreground_that_jumps_gets_every_slot_and_tasks_come_back, tidy),
+        cmocka_unit_test_teardown(admission_full_server_leaves_the_floor_that_runs_every_task, tidy),
+        cmocka_unit_test_teardown(admission_role_limit_is_kept_and_named, tidy),
+        cmocka_unit_test_teardown(admission_blind_role_gets_half_until_it_may_see, tidy),
+        cmocka_unit_test_teardown(admission_command_that_is_heavier_than_it_said_is_told, tidy),
+        cmocka_unit_test_teardown(admission_sessions_come_back_one_by_one_after_an_outage, tidy),
+    };
+    return cmocka_run_group_tests(tests, start, stop);
+}
