@@ -136,6 +136,14 @@ static struct decision decide_light(const struct supply *supply) {
     return tokens->checking ? wait_for(REASON_CHECKING, tokens->checking, 0) : why;
 }
 
+/* Every session has been at work for long, so nobody can see whether the limit is still right: one more is opened, just
+ * to look. */
+static bool must_look(const struct supply *supply) {
+    const struct tokens *tokens = &supply->tokens;
+    return supply->trickle && !supply->fresh && !supply->failing && tokens->limit < tokens->size &&
+           tokens_free(tokens) > 0 && supply->gate_slots > 0 && tokens->busy == sessions_of(tokens);
+}
+
 struct decision admission_decide(const struct supply *supply, const struct demand *demand) {
     const struct tokens *tokens = &supply->tokens;
     uint32_t taken = tokens_taken(tokens);
@@ -144,6 +152,8 @@ struct decision admission_decide(const struct supply *supply, const struct deman
     bool blind = supply->failing || !supply->fresh;
     if (sessions_of(tokens) == 0 && (demand->needs_session || blind))
         return open_floor(supply);
+    if (taken >= tokens->limit && must_look(supply))
+        return act_then_wait(VERDICT_OPEN, 1, REASON_LIMIT, taken, tokens->limit);
     if (taken > 0 && taken + demand->weight > tokens->limit)
         return demand->weight > 1 && taken < tokens->limit
                    ? wait_for(REASON_WEIGHT, tokens->limit - taken, demand->weight)

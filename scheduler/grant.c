@@ -51,13 +51,15 @@ static uint32_t wanted_sessions(const struct core *core, const struct core_pool 
     return crew_wanted(&crew, slack_us);
 }
 
+static int64_t trickle_begins(const struct core_pool *pool) {
+    return pool->gate.trickled.us > pool->gate.sampled.us ? pool->gate.trickled.us : pool->gate.sampled.us;
+}
+
 /* No sample can be had: every session is at work, and has been for long. */
 static bool may_trickle(const struct core *core, const struct core_pool *pool) {
-    int64_t since_us = pool->gate.sample_count ? mono_since(core->now, pool->gate.sampled) : 0;
     bool asking = pool->gate.asked.generation &&
                   mono_since(core->now, pool->gate.asked_at) <= pool->settings->stale_us;
-    return !asking && !pool->gate.leftover_unknown && since_us >= TRICKLE_EVERY_US &&
-           mono_since(core->now, pool->gate.trickled) >= TRICKLE_EVERY_US;
+    return !asking && pool->gate.sample_count && core->now.us - trickle_begins(pool) >= TRICKLE_EVERY_US;
 }
 
 static struct supply supply_of(const struct core *core, const struct core_pool *pool, const struct run *run) {
@@ -379,7 +381,7 @@ static int64_t pool_wake(const struct core *core, const struct core_pool *pool, 
     if (waiting && gate_is_fresh(core, pool))
         wake = sooner(wake, us_add(pool->gate.sampled.us, pool->settings->stale_us + 1), core->now);
     else if (waiting && pool->gate.sample_count)
-        wake = sooner(wake, us_add(pool->gate.trickled.us, TRICKLE_EVERY_US), core->now);
+        wake = sooner(wake, us_add(trickle_begins(pool), TRICKLE_EVERY_US), core->now);
     if (pool->gate.asked.generation)
         wake = sooner(wake, us_add(pool->gate.asked_at.us, pool->settings->stale_us + 1), core->now);
     else if (pool->tokens.warm && !core->draining)

@@ -312,10 +312,35 @@ static void pooler_conninfo_is_checked_like_conninfo(void **state) {
     assert_int_equal(shell(&output, "headgate check %s", process.ini), 0);
 }
 
-/*
- * No task here leaves anything behind on its session: in transaction mode PgBouncer may hand the server connection
- * on between a run and its DISCARD ALL, which then cleans another one.
- */
+/* The server connections are handed back and forth between the daemon and the application, which finds them clean. */
+static void pooler_daemon_leaves_nothing_behind_for_others(void **state) {
+    (void)state;
+    struct process process;
+    ini_write(&process,
+              "[pool p]\nconninfo = %s\nsize = 3\n"
+              "[task sets]\nevery = 10ms\npatience = 0\nsql = SELECT set_config('work_mem', '1111kB', false)\n"
+              "[task fails]\nevery = 10ms\npatience = 0\nsql = SELECT set_config('work_mem', '1111kB', false), 1 / 0\n"
+              "[task off]\nevery = 10ms\npatience = 0\ntransaction = off\nsql = SET work_mem = '1111kB'\n",
+              pgbouncer.conninfo);
+    daemon_start(&process);
+    PGconn *conn = PQconnectdb(pgbouncer.conninfo);
+    long dirty = 0, asked = 0;
+    WAIT_UNTIL(&process, task_number(&process, "sets", "ok") >= 1);
+    while (task_number(&process, "sets", "ok") < 300 || task_number(&process, "off", "ok") < 300) {
+        for (int i = 0; i < 200; i++, asked++) {
+            PGresult *result = PQexec(conn, "SELECT current_setting('work_mem') = '1111kB'");
+            assert_int_equal(PQresultStatus(result), PGRES_TUPLES_OK);
+            dirty += *PQgetvalue(result, 0, 0) == 't';
+            PQclear(result);
+        }
+    }
+    PQfinish(conn);
+    assert_true(asked >= 1000);
+    assert_int_equal(dirty, 0);
+    assert_true(task_number(&process, "fails", "failed") >= 100);
+    assert_int_equal(daemon_end(&process, SIGTERM), 0);
+}
+
 static void pooler_daemon_runs_its_tasks_through_pgbouncer(void **state) {
     (void)state;
     struct process process;
@@ -351,6 +376,7 @@ int main(void) {
         cmocka_unit_test(pooler_closed_at_any_point_leaves_nothing),
         cmocka_unit_test_teardown(pooler_conninfo_is_checked_like_conninfo, tidy),
         cmocka_unit_test_teardown(pooler_daemon_runs_its_tasks_through_pgbouncer, tidy),
+        cmocka_unit_test_teardown(pooler_daemon_leaves_nothing_behind_for_others, tidy),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }
