@@ -12,13 +12,16 @@
 #include <sys/resource.h>
 #include <time.h>
 
-#define S_US       INT64_C(1000000)
-#define WARM_UP_US (3 * S_US)
-#define TAIL_US                                                                                              \
-    (1 * S_US) /* the background goes on after the end, so that its last occurrences are run, too */
+#define S_US        INT64_C(1000000)
+#define WARM_UP_US  (3 * S_US)
 #define DEADLINE_US (1 * S_US)
-#define GRACE_US    (4 * S_US) /* for what is under way at the end */
 #define EMPLOYEES   "200"
+
+/* The background goes on for this long after the end, so that its last occurrences are run, too. */
+#define TAIL_US (1 * S_US)
+
+/* And for this long what is under way may take to end. */
+#define GRACE_US (4 * S_US)
 
 struct load {
     struct plan plan;
