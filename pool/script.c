@@ -85,9 +85,9 @@ static bool send_rollback(struct session *session) {
 }
 
 /*
- * A transaction pooler takes the backend back at the first sync that finds no transaction open, and may do so early
- * when there is a second one behind it: so all goes in one segment, the cleaning too. DISCARD ALL asks for a COMMIT
- * right before it.
+ * A transaction pooler takes the backend back at the first sync that finds no transaction open, and may do so
+ * early when there is a second one behind it: so all goes in one segment, the cleaning too. DISCARD ALL asks
+ * for a COMMIT right before it.
  */
 static bool send_pooled_run(struct session *session, const struct session_work *work) {
     return (!work->transaction || send_query(session, STEP_BEGIN, "BEGIN")) &&
@@ -299,7 +299,8 @@ static bool run_ended(struct session *session) {
     struct script *script = &session->script;
     const struct flight *flight = flight_first(script);
     bool leaked = flight->leaked;
-    bool left_open = session->pool->pooled && flight->failed && flight->work.transaction && !flight->committed;
+    bool left_open =
+        session->pool->pooled && flight->failed && flight->work.transaction && !flight->committed;
     script->simple_due = flight->failed && sqlstate_is_syntax(flight->sqlstate) && !flight->work.proven;
     if (!script->simple_due)
         flight_decide(session);

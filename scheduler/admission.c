@@ -136,8 +136,8 @@ static struct decision decide_light(const struct supply *supply) {
     return tokens->checking ? wait_for(REASON_CHECKING, tokens->checking, 0) : why;
 }
 
-/* Every session has been at work for long, so nobody can see whether the limit is still right: one more is opened, just
- * to look. */
+/* Every session has been at work for long, so nobody can see whether the limit is still right: one more is
+ * opened, just to look. */
 static bool must_look(const struct supply *supply) {
     const struct tokens *tokens = &supply->tokens;
     return supply->trickle && !supply->fresh && !supply->failing && tokens->limit < tokens->size &&

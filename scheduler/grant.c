@@ -57,8 +57,8 @@ static int64_t trickle_begins(const struct core_pool *pool) {
 
 /* No sample can be had: every session is at work, and has been for long. */
 static bool may_trickle(const struct core *core, const struct core_pool *pool) {
-    bool asking = pool->gate.asked.generation &&
-                  mono_since(core->now, pool->gate.asked_at) <= pool->settings->stale_us;
+    bool asking =
+        pool->gate.asked.generation && mono_since(core->now, pool->gate.asked_at) <= pool->settings->stale_us;
     return !asking && pool->gate.sample_count && core->now.us - trickle_begins(pool) >= TRICKLE_EVERY_US;
 }
 
@@ -152,7 +152,8 @@ static bool act(struct core *core, uint32_t index, uint32_t run, const struct de
 static void let_one_rest(struct core *core, struct core_pool *pool) {
     const struct due_entry *first = due_first(&pool->sharing);
     const struct slot *resting = core_slot(core, pool->gate.resting);
-    bool worked_long = first && mono_since(core->now, core->slots[first->id].idle_since) >= pool->settings->sample_us;
+    bool worked_long =
+        first && mono_since(core->now, core->slots[first->id].idle_since) >= pool->settings->sample_us;
     bool on_its_way =
         resting && !resting->shared && (resting->state == SLOT_BUSY || resting->state == SLOT_CLEANING);
     if (!worked_long || on_its_way || pool->tokens.warm || !gate_wants_sample(core, pool, false))
@@ -242,8 +243,8 @@ static void make_way(struct core *core, struct core_pool *pool, const struct run
 /* How many of the heavy are looked at past a first one that has to wait for the application. */
 #define HEAVY_LOOK_MOST 256
 
-/* The first of a line; of the heavy the first that the gate has room for, if there is one: what the application
- * leaves no room for waits alone, for as long as that takes. */
+/* The first of a line; of the heavy the first that the gate has room for, if there is one: what the
+ * application leaves no room for waits alone, for as long as that takes. */
 static const struct due_entry *line_first(const struct core *core, const struct core_pool *pool,
                                           enum line line) {
     const struct due *waiting = &pool->queue.lines[line];

@@ -181,8 +181,10 @@ static unsigned terminal_width(void) {
 }
 
 static int status(int argc, char **argv) {
-    static const struct option options[] = {
-        {"json", no_argument, NULL, 1}, {"metrics", no_argument, NULL, 2}, {"help", no_argument, NULL, 'h'}, {0}};
+    static const struct option options[] = {{"json", no_argument, NULL, 1},
+                                            {"metrics", no_argument, NULL, 2},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {0}};
     const char *values[8] = {0}, *file = NULL;
     int code = read_arguments(&commands[2], argc, argv, options, values, &file);
     if (code >= 0)
