@@ -1,5 +1,18 @@
 #include "scheduler/admission.h"
 
+const char *admission_reason_name(enum reason_code reason) {
+    static const char *const names[] = {
+        [REASON_NONE] = "none",         [REASON_TOKENS] = "tokens",     [REASON_LIMIT] = "limit",
+        [REASON_WEIGHT] = "weight",     [REASON_HEADROOM] = "headroom", [REASON_FULL] = "full",
+        [REASON_SHARING] = "sharing",   [REASON_OPENING] = "opening",   [REASON_CHECKING] = "checking",
+        [REASON_CLOSING] = "closing",   [REASON_CONNECT] = "connect",   [REASON_SAMPLE] = "sample",
+        [REASON_STALE] = "stale",       [REASON_LEFTOVER] = "leftover", [REASON_HEAVY] = "heavy",
+        [REASON_RETURNED] = "returned", [REASON_OWN_RUN] = "own_run",   [REASON_CHILDREN] = "children",
+        [REASON_DRAIN] = "drain",
+    };
+    return names[reason];
+}
+
 static struct decision wait_for(enum reason_code reason, int64_t number, int64_t threshold) {
     return (struct decision){VERDICT_WAIT, 0, reason, number, threshold};
 }
