@@ -63,7 +63,7 @@ static bool send_sync(struct session *session, enum step step) {
 #endif
 }
 
-/* A pooler may give the next segment to another backend, so there is nothing of ours to clean. */
+/* A pooler may give the next segment to another backend, so nothing is cleaned in a segment of its own. */
 static void want_clean(struct session *session) {
     session->script.unclean = false;
     session->script.clean_due = !session->pool->pooled;
@@ -82,6 +82,25 @@ bool script_flush(struct session *session) {
 
 static bool send_rollback(struct session *session) {
     return send_query(session, STEP_ROLLBACK, "ROLLBACK") && send_sync(session, STEP_SYNC);
+}
+
+/*
+ * A transaction pooler takes the backend back at the first sync that finds no transaction open, and may do so
+ * early when there is a second one behind it: so all goes in one segment, the cleaning too. DISCARD ALL asks
+ * for a COMMIT right before it.
+ */
+static bool send_pooled_run(struct session *session, const struct session_work *work) {
+    return (!work->transaction || send_query(session, STEP_BEGIN, "BEGIN")) &&
+           send_query(session, STEP_WORK, flight_text(&session->script, work)) &&
+           (work->transaction || send_query(session, STEP_BEGIN, "BEGIN")) &&
+           send_query(session, STEP_COMMIT, "COMMIT") && send_query(session, STEP_CLEAN, "DISCARD ALL") &&
+           send_sync(session, STEP_RUN_SYNC);
+}
+
+/* The pooler leaves us the backend while the transaction is open, failed or not. */
+static bool end_pooled_failure(struct session *session) {
+    return send_query(session, STEP_ROLLBACK, "ROLLBACK") && send_query(session, STEP_CLEAN, "DISCARD ALL") &&
+           send_sync(session, STEP_CLEAN_SYNC);
 }
 
 /*
@@ -129,7 +148,7 @@ bool script_add_run(struct session *session, const struct session_work *work) {
         script->simple_due = true;
         return script_busy(script) || begin_simple(session);
     }
-    bool sent = send_run(session, work);
+    bool sent = session->pool->pooled ? send_pooled_run(session, work) : send_run(session, work);
     script->unclean = true;
     if (!work->clean)
         want_clean(session);
@@ -280,9 +299,13 @@ static bool run_ended(struct session *session) {
     struct script *script = &session->script;
     const struct flight *flight = flight_first(script);
     bool leaked = flight->leaked;
+    bool left_open =
+        session->pool->pooled && flight->failed && flight->work.transaction && !flight->committed;
     script->simple_due = flight->failed && sqlstate_is_syntax(flight->sqlstate) && !flight->work.proven;
     if (!script->simple_due)
         flight_decide(session);
+    if (left_open)
+        return end_pooled_failure(session);
     return !leaked || send_rollback(session); /* a cleaning on its way fails of it and will be repeated */
 }
 

@@ -54,9 +54,9 @@ struct script {
     bool rows_due;   /* the step is new: single-row mode is to be asked for, before its first result */
     bool asking;     /* a check, a sample or a cleaning is unanswered: no run may join */
     bool sampling;
-    bool unclean;       /* what was sent ends without a cleaning */
-    bool clean_due;     /* nothing is sent of it yet: the next run's segment or the flush will have it */
-    bool clean_failed;  /* the last cleaning that was answered */
+    bool unclean;      /* what was sent ends without a cleaning */
+    bool clean_due;    /* nothing is sent of it yet: the next run's segment or the flush will have it */
+    bool clean_failed; /* the last cleaning that was answered */
     char clean_sqlstate[SQLSTATE_BYTES];
     bool cleaned_again; /* after that */
     uint64_t sample_sent_ns;

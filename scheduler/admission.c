@@ -1,5 +1,18 @@
 #include "scheduler/admission.h"
 
+const char *admission_reason_name(enum reason_code reason) {
+    static const char *const names[] = {
+        [REASON_NONE] = "none",         [REASON_TOKENS] = "tokens",     [REASON_LIMIT] = "limit",
+        [REASON_WEIGHT] = "weight",     [REASON_HEADROOM] = "headroom", [REASON_FULL] = "full",
+        [REASON_SHARING] = "sharing",   [REASON_OPENING] = "opening",   [REASON_CHECKING] = "checking",
+        [REASON_CLOSING] = "closing",   [REASON_CONNECT] = "connect",   [REASON_SAMPLE] = "sample",
+        [REASON_STALE] = "stale",       [REASON_LEFTOVER] = "leftover", [REASON_HEAVY] = "heavy",
+        [REASON_RETURNED] = "returned", [REASON_OWN_RUN] = "own_run",   [REASON_CHILDREN] = "children",
+        [REASON_DRAIN] = "drain",
+    };
+    return names[reason];
+}
+
 static struct decision wait_for(enum reason_code reason, int64_t number, int64_t threshold) {
     return (struct decision){VERDICT_WAIT, 0, reason, number, threshold};
 }
@@ -136,6 +149,14 @@ static struct decision decide_light(const struct supply *supply) {
     return tokens->checking ? wait_for(REASON_CHECKING, tokens->checking, 0) : why;
 }
 
+/* Every session has been at work for long, so nobody can see whether the limit is still right: one more is
+ * opened, just to look. */
+static bool must_look(const struct supply *supply) {
+    const struct tokens *tokens = &supply->tokens;
+    return supply->trickle && !supply->fresh && !supply->failing && tokens->limit < tokens->size &&
+           tokens_free(tokens) > 0 && supply->gate_slots > 0 && tokens->busy == sessions_of(tokens);
+}
+
 struct decision admission_decide(const struct supply *supply, const struct demand *demand) {
     const struct tokens *tokens = &supply->tokens;
     uint32_t taken = tokens_taken(tokens);
@@ -144,6 +165,8 @@ struct decision admission_decide(const struct supply *supply, const struct deman
     bool blind = supply->failing || !supply->fresh;
     if (sessions_of(tokens) == 0 && (demand->needs_session || blind))
         return open_floor(supply);
+    if (taken >= tokens->limit && must_look(supply))
+        return act_then_wait(VERDICT_OPEN, 1, REASON_LIMIT, taken, tokens->limit);
     if (taken > 0 && taken + demand->weight > tokens->limit)
         return demand->weight > 1 && taken < tokens->limit
                    ? wait_for(REASON_WEIGHT, tokens->limit - taken, demand->weight)

@@ -37,6 +37,9 @@ enum reason_code {
     REASON_DRAIN,    /* the daemon is stopping */
 };
 
+/* One word for programs: "headroom". */
+const char *admission_reason_name(enum reason_code reason);
+
 struct supply {
     struct tokens tokens;
     int32_t gate_slots;    /* what the gate leaves; INT32_MAX: nothing is known that would limit it */

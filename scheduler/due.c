@@ -2,7 +2,8 @@
 
 #include <stdlib.h>
 
-/* Four to a parent: half as deep as two, and what a million entries cost is the misses of the cache on the way. */
+/* Four to a parent: half as deep as two, and what a million entries cost is the misses of the cache on the
+ * way. */
 #define CHILDREN 4
 
 void due_init(struct due *due, uint32_t capacity) {

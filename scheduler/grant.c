@@ -51,13 +51,15 @@ static uint32_t wanted_sessions(const struct core *core, const struct core_pool 
     return crew_wanted(&crew, slack_us);
 }
 
+static int64_t trickle_begins(const struct core_pool *pool) {
+    return pool->gate.trickled.us > pool->gate.sampled.us ? pool->gate.trickled.us : pool->gate.sampled.us;
+}
+
 /* No sample can be had: every session is at work, and has been for long. */
 static bool may_trickle(const struct core *core, const struct core_pool *pool) {
-    int64_t since_us = pool->gate.sample_count ? mono_since(core->now, pool->gate.sampled) : 0;
-    bool asking = pool->gate.asked.generation &&
-                  mono_since(core->now, pool->gate.asked_at) <= pool->settings->stale_us;
-    return !asking && !pool->gate.leftover_unknown && since_us >= TRICKLE_EVERY_US &&
-           mono_since(core->now, pool->gate.trickled) >= TRICKLE_EVERY_US;
+    bool asking =
+        pool->gate.asked.generation && mono_since(core->now, pool->gate.asked_at) <= pool->settings->stale_us;
+    return !asking && pool->gate.sample_count && core->now.us - trickle_begins(pool) >= TRICKLE_EVERY_US;
 }
 
 static struct supply supply_of(const struct core *core, const struct core_pool *pool, const struct run *run) {
@@ -150,7 +152,8 @@ static bool act(struct core *core, uint32_t index, uint32_t run, const struct de
 static void let_one_rest(struct core *core, struct core_pool *pool) {
     const struct due_entry *first = due_first(&pool->sharing);
     const struct slot *resting = core_slot(core, pool->gate.resting);
-    bool worked_long = first && mono_since(core->now, core->slots[first->id].idle_since) >= pool->settings->sample_us;
+    bool worked_long =
+        first && mono_since(core->now, core->slots[first->id].idle_since) >= pool->settings->sample_us;
     bool on_its_way =
         resting && !resting->shared && (resting->state == SLOT_BUSY || resting->state == SLOT_CLEANING);
     if (!worked_long || on_its_way || pool->tokens.warm || !gate_wants_sample(core, pool, false))
@@ -240,8 +243,8 @@ static void make_way(struct core *core, struct core_pool *pool, const struct run
 /* How many of the heavy are looked at past a first one that has to wait for the application. */
 #define HEAVY_LOOK_MOST 256
 
-/* The first of a line; of the heavy the first that the gate has room for, if there is one: what the application
- * leaves no room for waits alone, for as long as that takes. */
+/* The first of a line; of the heavy the first that the gate has room for, if there is one: what the
+ * application leaves no room for waits alone, for as long as that takes. */
 static const struct due_entry *line_first(const struct core *core, const struct core_pool *pool,
                                           enum line line) {
     const struct due *waiting = &pool->queue.lines[line];
@@ -379,7 +382,7 @@ static int64_t pool_wake(const struct core *core, const struct core_pool *pool, 
     if (waiting && gate_is_fresh(core, pool))
         wake = sooner(wake, us_add(pool->gate.sampled.us, pool->settings->stale_us + 1), core->now);
     else if (waiting && pool->gate.sample_count)
-        wake = sooner(wake, us_add(pool->gate.trickled.us, TRICKLE_EVERY_US), core->now);
+        wake = sooner(wake, us_add(trickle_begins(pool), TRICKLE_EVERY_US), core->now);
     if (pool->gate.asked.generation)
         wake = sooner(wake, us_add(pool->gate.asked_at.us, pool->settings->stale_us + 1), core->now);
     else if (pool->tokens.warm && !core->draining)

@@ -131,3 +131,18 @@ struct taskset *load_file(const char *path, struct faults *faults) {
     free(copy);
     return set;
 }
+
+struct taskset *load_or_complain(const char *file) {
+    struct faults faults = {0};
+    struct text text = {0};
+    struct taskset *set = load_file(file, &faults);
+    if (faults.count) {
+        faults_print(&faults, file, &text);
+        fputs(text.bytes, stderr);
+        taskset_unref(set);
+        set = NULL;
+    }
+    text_finish(&text);
+    faults_finish(&faults);
+    return set;
+}

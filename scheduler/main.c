@@ -66,21 +66,6 @@ static int read_arguments(const struct command_line *command, int argc, char **a
     return *ret_file ? -1 : wrong_usage(command, "which FILE?");
 }
 
-static struct taskset *load_or_complain(const char *file) {
-    struct faults faults = {0};
-    struct text text = {0};
-    struct taskset *set = load_file(file, &faults);
-    if (faults.count) {
-        faults_print(&faults, file, &text);
-        fputs(text.bytes, stderr);
-        taskset_unref(set);
-        set = NULL;
-    }
-    text_finish(&text);
-    faults_finish(&faults);
-    return set;
-}
-
 /* --- run --- */
 
 static void keep_descriptors_from_children(void) {
@@ -89,15 +74,6 @@ static void keep_descriptors_from_children(void) {
         return;
     for (int fd = 3; fd < most; fd++) /* a kernel before 5.11 */
         fcntl(fd, F_SETFD, FD_CLOEXEC);
-}
-
-static const char *nearest_task(const struct taskset *set, const char *name) {
-    const char *near = NULL;
-    for (uint32_t i = 0; i < set->task_count; i++)
-        if (suggest_is_near(name, set->tasks[i].name) &&
-            (!near || suggest_distance(name, set->tasks[i].name) < suggest_distance(name, near)))
-            near = set->tasks[i].name;
-    return near;
 }
 
 static int run(int argc, char **argv) {
@@ -111,7 +87,7 @@ static int run(int argc, char **argv) {
     if (!set)
         return 1;
     if (values[1] && taskset_find_task(set, values[1]) == TASKSET_NONE) {
-        const char *near = nearest_task(set, values[1]);
+        const char *near = taskset_nearest_task(set, values[1]);
         fprintf(stderr,
                 near ? "headgate: %s has no [task %s]; did you mean '%s'?\n"
                      : "headgate: %s has no [task %s]\n",
@@ -181,8 +157,10 @@ static unsigned terminal_width(void) {
 }
 
 static int status(int argc, char **argv) {
-    static const struct option options[] = {
-        {"json", no_argument, NULL, 1}, {"metrics", no_argument, NULL, 2}, {"help", no_argument, NULL, 'h'}, {0}};
+    static const struct option options[] = {{"json", no_argument, NULL, 1},
+                                            {"metrics", no_argument, NULL, 2},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {0}};
     const char *values[8] = {0}, *file = NULL;
     int code = read_arguments(&commands[2], argc, argv, options, values, &file);
     if (code >= 0)

@@ -144,21 +144,6 @@ static bool check_bursts(const struct request *request, struct text *error) {
 
 /* --- the file --- */
 
-static struct taskset *load(const char *file) {
-    struct faults faults = {0};
-    struct text text = {0};
-    struct taskset *set = load_file(file, &faults);
-    if (faults.count) {
-        faults_print(&faults, file, &text);
-        fputs(text.bytes, stderr);
-        taskset_unref(set);
-        set = NULL;
-    }
-    text_finish(&text);
-    faults_finish(&faults);
-    return set;
-}
-
 static void *zeroed(size_t count, size_t bytes) {
     void *memory = calloc(count + 1, bytes);
     if (!memory)
@@ -349,7 +334,7 @@ int simulate_command(int argc, char **argv) {
     } else if (request.help) {
         fprintf(stdout, "usage: %s\n\n%s", SIMULATE_USAGE, simulate_help);
         code = 0;
-    } else if ((set = load(request.file))) {
+    } else if ((set = load_or_complain(request.file))) {
         code = find_durations(&request, set, &durations, &error) ? forecast(&request, set, &durations)
                                                                  : wrong_usage(&error);
     }

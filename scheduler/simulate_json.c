@@ -15,7 +15,7 @@ static json_t *waited_json(const int64_t waited_us[SIMULATE_REASONS]) {
     json_t *json = json_object();
     for (int i = 0; i < SIMULATE_REASONS; i++)
         if (waited_us[i] > 0)
-            json_object_set_new(json, simulate_reason_name((enum reason_code)i), json_integer(waited_us[i]));
+            json_object_set_new(json, admission_reason_name((enum reason_code)i), json_integer(waited_us[i]));
     return json;
 }
 

@@ -4,21 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "scheduler/admission.h"
 #include "scheduler/simulate_plot.h"
 #include "tasks/duration.h"
-
-const char *simulate_reason_name(enum reason_code reason) {
-    static const char *const names[] = {
-        [REASON_NONE] = "none",         [REASON_TOKENS] = "tokens",     [REASON_LIMIT] = "limit",
-        [REASON_WEIGHT] = "weight",     [REASON_HEADROOM] = "headroom", [REASON_FULL] = "full",
-        [REASON_SHARING] = "sharing",   [REASON_OPENING] = "opening",   [REASON_CHECKING] = "checking",
-        [REASON_CLOSING] = "closing",   [REASON_CONNECT] = "connect",   [REASON_SAMPLE] = "sample",
-        [REASON_STALE] = "stale",       [REASON_LEFTOVER] = "leftover", [REASON_HEAVY] = "heavy",
-        [REASON_RETURNED] = "returned", [REASON_OWN_RUN] = "own_run",   [REASON_CHILDREN] = "children",
-        [REASON_DRAIN] = "drain",
-    };
-    return names[reason];
-}
 
 static const char *plural(uint64_t count) {
     return count == 1 ? "" : "s";
@@ -116,7 +104,7 @@ static void print_reasons(const int64_t waited_us[SIMULATE_REASONS], struct text
         int percent = (int)(100.0 * (double)waited_us[most] / (double)all_us);
         if (i && percent == 0)
             return;
-        text_add(text, "%s%s %d%%", i ? ", " : "  ", simulate_reason_name((enum reason_code)most), percent);
+        text_add(text, "%s%s %d%%", i ? ", " : "  ", admission_reason_name((enum reason_code)most), percent);
     }
 }
 
@@ -165,7 +153,7 @@ static void print_waits(const struct simulate_report *report, struct text *text)
                  duration_glance(simulate_waited_us(waited_us), glance));
         for (int reason = 0; reason < SIMULATE_REASONS; reason++)
             if (waited_us[reason] > 0)
-                text_add(text, ", %s %s", simulate_reason_name((enum reason_code)reason),
+                text_add(text, ", %s %s", admission_reason_name((enum reason_code)reason),
                          duration_glance(waited_us[reason], glance));
         text_add(text, "\n");
     }

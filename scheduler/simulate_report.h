@@ -18,7 +18,4 @@ struct simulate_report { /* all borrowed */
 
 void simulate_report(const struct simulate_report *report, struct text *text);
 
-/* The code of a reason, as in the JSON. */
-const char *simulate_reason_name(enum reason_code reason);
-
 #endif

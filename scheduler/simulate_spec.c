@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "tasks/duration.h"
-#include "tasks/suggest.h"
 
 #define SESSIONS_MOST 100000
 
@@ -106,15 +105,6 @@ bool simulate_spec_foreground(const char *text, struct simulate_foreground *ret,
     return true;
 }
 
-static const char *nearest_task(const struct taskset *set, const char *name) {
-    const char *near = NULL;
-    for (uint32_t i = 0; i < set->task_count; i++)
-        if (suggest_is_near(name, set->tasks[i].name) &&
-            (!near || suggest_distance(name, set->tasks[i].name) < suggest_distance(name, near)))
-            near = set->tasks[i].name;
-    return near;
-}
-
 bool simulate_spec_took(const char *text, const struct taskset *set, uint32_t *ret_task, int64_t *ret_us,
                         struct text *error) {
     const char *equals = strrchr(text, '=');
@@ -123,7 +113,7 @@ bool simulate_spec_took(const char *text, const struct taskset *set, uint32_t *r
     int64_t us = 0;
     text_add(&name, "%.*s", equals ? (int)(equals - text) : 0, text);
     if (equals && (task = taskset_find_task(set, name.bytes)) == TASKSET_NONE) {
-        const char *near = nearest_task(set, name.bytes);
+        const char *near = taskset_nearest_task(set, name.bytes);
         text_add(error,
                  near ? "there is no [task %s]; did you mean '%s'?" : "there is no [task %s] in this file",
                  name.bytes, near);

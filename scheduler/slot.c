@@ -354,13 +354,15 @@ void slot_fall_idle(struct core *core, uint32_t index, struct actions *actions) 
     enum close_cause cause;
     bool after_run = core->slots[index].state == SLOT_CLEANING;
     core->slots[index].idle_since = core->now;
-    if (slot_is_unwanted(core, index, &cause)) {
+    struct core_pool *pool = &core->pools[core->slots[index].pool];
+    bool only_to_look = core->slots[index].state == SLOT_OPENING && gate_wants_sample(core, pool, false);
+    if (slot_is_unwanted(core, index, &cause) && !(cause == CLOSE_LIMIT && only_to_look)) {
         slot_close(core, index, cause, actions);
         return;
     }
     slot_move(core, index, SLOT_WARM);
-    if (gate_wants_sample(core, &core->pools[core->slots[index].pool], after_run))
-        gate_ask(core, &core->pools[core->slots[index].pool], index, actions);
+    if (gate_wants_sample(core, pool, after_run))
+        gate_ask(core, pool, index, actions);
 }
 
 void pool_connect_failed(struct core *core, uint32_t index, enum connect_failure failure) {

@@ -6,19 +6,6 @@
 
 #include "scheduler/gate.h"
 
-static const char *reason_name(enum reason_code reason) {
-    static const char *const names[] = {
-        [REASON_NONE] = "none",         [REASON_TOKENS] = "tokens",     [REASON_LIMIT] = "limit",
-        [REASON_WEIGHT] = "weight",     [REASON_HEADROOM] = "headroom", [REASON_FULL] = "full",
-        [REASON_SHARING] = "sharing",   [REASON_OPENING] = "opening",   [REASON_CHECKING] = "checking",
-        [REASON_CLOSING] = "closing",   [REASON_CONNECT] = "connect",   [REASON_SAMPLE] = "sample",
-        [REASON_STALE] = "stale",       [REASON_LEFTOVER] = "leftover", [REASON_HEAVY] = "heavy",
-        [REASON_RETURNED] = "returned", [REASON_OWN_RUN] = "own_run",   [REASON_CHILDREN] = "children",
-        [REASON_DRAIN] = "drain",
-    };
-    return names[reason];
-}
-
 /* Server messages may hold bytes that are not UTF-8; jansson refuses those. */
 static json_t *text_json(const char *text) {
     if (!text)
@@ -91,7 +78,7 @@ static json_t *pool_json(const struct status *status, const struct core_pool *po
 static json_t *why_json(const struct status_row *row) {
     if (!row->waiting)
         return json_null();
-    return json_pack("{ss sI sI si so}", "reason", reason_name(row->why.reason), "number",
+    return json_pack("{ss sI sI si so}", "reason", admission_reason_name(row->why.reason), "number",
                      (json_int_t)row->why.number, "threshold", (json_int_t)row->why.threshold, "place",
                      row->place, "starts_in",
                      row->starts_in_us > 0 ? json_integer(row->starts_in_us) : json_null());

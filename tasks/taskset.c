@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tasks/suggest.h"
+
 struct taskset *taskset_create(void) {
     struct taskset *set = calloc(1, sizeof *set);
     if (!set)
@@ -32,6 +34,15 @@ uint32_t taskset_find_task(const struct taskset *set, const char *name) {
         if (strcmp(set->tasks[i].name, name) == 0)
             return i;
     return TASKSET_NONE;
+}
+
+const char *taskset_nearest_task(const struct taskset *set, const char *name) {
+    const char *near = NULL;
+    for (uint32_t i = 0; i < set->task_count; i++)
+        if (suggest_is_near(name, set->tasks[i].name) &&
+            (!near || suggest_distance(name, set->tasks[i].name) < suggest_distance(name, near)))
+            near = set->tasks[i].name;
+    return near;
 }
 
 uint32_t taskset_find_pool(const struct taskset *set, const char *name) {

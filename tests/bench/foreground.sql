@@ -5,7 +5,8 @@
 CREATE SCHEMA bench;
 SET search_path = bench;
 
--- every_ms: the office's interval divided by ten, as in the reproduction of the incident. held_ms: the wait.
+-- every_ms: the office's interval divided by ten, as in the reproduction of the incident. held_ms: the wait, such that
+-- all kinds together hold 36 ms of a session per second and copy: 1.4 sessions at x8 if they were due evenly, 5.8 at x32.
 CREATE TABLE kinds (
     kind     text PRIMARY KEY,
     every_ms int NOT NULL,
@@ -13,14 +14,14 @@ CREATE TABLE kinds (
 );
 
 INSERT INTO kinds VALUES
-    ('tick',             800,  8),
+    ('tick',             800,  5),
     ('notifications',   1000,  5),
-    ('messages',        1500, 15),
-    ('meetings',        2000, 10),
-    ('employees',       3000, 10),
-    ('training',        6000, 20),
-    ('reviews',         6000, 60),
-    ('awards',         12000, 40),
+    ('messages',        1500, 10),
+    ('meetings',        2000,  8),
+    ('employees',       3000,  8),
+    ('training',        6000, 15),
+    ('reviews',         6000, 40),
+    ('awards',         12000, 30),
     ('communications', 30000, 30),
     ('shared_drive',  120000, 20);
 
@@ -28,6 +29,12 @@ INSERT INTO kinds VALUES
 CREATE UNLOGGED TABLE runs (
     task    text        NOT NULL,
     started timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- What was due and got no session: the incident's way only; headgate gives up nothing for want of one.
+CREATE UNLOGGED TABLE failures (
+    task   text   NOT NULL,
+    due_us bigint NOT NULL
 );
 
 CREATE PROCEDURE begin_run(task text, held_ms int) LANGUAGE plpgsql AS $$
@@ -61,7 +68,17 @@ END $$;
 CREATE PROCEDURE messages(task text, held_ms int) LANGUAGE plpgsql AS $$
 BEGIN
     CALL bench.begin_run(task, held_ms);
-    CALL office.answer_messages(2);
+    WITH waiting AS (
+        SELECT id
+          FROM office.messages
+         WHERE replied_at IS NULL
+         ORDER BY id
+         LIMIT 2
+           FOR UPDATE SKIP LOCKED)
+    UPDATE office.messages m
+       SET reply = 'Yes.', replied_at = now()
+      FROM waiting
+     WHERE m.id = waiting.id;
 END $$;
 
 CREATE PROCEDURE meetings(task text, held_ms int) LANGUAGE plpgsql AS $$

@@ -1,6 +1,7 @@
-/* The load of tests/bench/foreground, which starts it: once as the application (open loop: what comes does not wait
- * for what is slow, and latency counts from the instant at which a request was due), once as background work done the
- * way that made the incident (every due task at once, on a session of its own), once as the eye on the server. */
+/* The load of tests/bench/foreground, which starts it: once as the application (open loop: what comes does
+ * not wait for what is slow, and latency counts from the instant at which a request was due), once as
+ * background work done the way that made the incident (every due task at once, on a session of its own), once
+ * as the eye on the server. */
 #include "load_monitor.h"
 #include "load_plan.h"
 #include "load_pool.h"
@@ -11,17 +12,22 @@
 #include <sys/resource.h>
 #include <time.h>
 
-#define S_US          INT64_C(1000000)
-#define WARM_UP_US    (3 * S_US)
-#define TAIL_US       (1 * S_US) /* the background goes on after the end, so that its last occurrences are run, too */
-#define DEADLINE_US   (1 * S_US)
-#define GRACE_US      (4 * S_US) /* for what is under way at the end */
-#define EMPLOYEES     "200"
+#define S_US        INT64_C(1000000)
+#define WARM_UP_US  (3 * S_US)
+#define DEADLINE_US (1 * S_US)
+#define EMPLOYEES   "200"
+
+/* The background goes on for this long after the end, so that its last occurrences are run, too. */
+#define TAIL_US (1 * S_US)
+
+/* And for this long what is under way may take to end. */
+#define GRACE_US (4 * S_US)
 
 struct load {
     struct plan plan;
     struct load_tasks tasks; /* the background's */
     bool *busy;              /* by task: its previous run is not over */
+    FILE *failures;          /* one line a run that failed */
     int64_t from_us, to_us;  /* what arrives in between is counted */
     size_t counts[LOAD_OUTCOME_COUNT], merged_count, counted;
     int64_t *latencies_us, *lags_us;
@@ -43,8 +49,10 @@ static bool counts(const struct load *load, size_t job) {
 /* A page of the office: what happened, what is new, and a message to a colleague. */
 static bool send_request(void *context, PGconn *conn, size_t job, int step) {
     static const char *const statements[] = {
-        "SELECT id, at, kind, detail FROM office.activity WHERE employee_id = $1::int ORDER BY at DESC LIMIT 20",
-        "SELECT id, body FROM office.notifications WHERE employee_id = $1::int ORDER BY created_at DESC LIMIT 10",
+        "SELECT id, at, kind, detail FROM office.activity WHERE employee_id = $1::int ORDER BY at DESC LIMIT "
+        "20",
+        "SELECT id, body FROM office.notifications WHERE employee_id = $1::int ORDER BY created_at DESC "
+        "LIMIT 10",
         "INSERT INTO office.messages (channel, sender_id, recipient_id, body)"
         " VALUES ('chat', $1::int, $1::int % " EMPLOYEES " + 1, 'Can you have a look?')"};
     struct load *load = context;
@@ -71,8 +79,11 @@ static void request_finished(void *context, size_t job, enum load_outcome outcom
 
 static void run_finished(void *context, size_t job, enum load_outcome outcome, int64_t now_us) {
     struct load *load = context;
+    const struct arrival *arrival = &load->plan.arrivals[job];
     (void)now_us;
-    load->busy[load->plan.arrivals[job].who] = false;
+    load->busy[arrival->who] = false;
+    if (outcome != LOAD_OK)
+        fprintf(load->failures, "%s\t%ld\n", load->tasks.list[arrival->who].name, (long)arrival->at_us);
     if (counts(load, job))
         load->counts[outcome]++;
 }
@@ -152,9 +163,11 @@ static void report(struct load *load, const struct load_pool *pool) {
     size_t ended = load->merged_count;
     for (int i = 0; i < LOAD_OUTCOME_COUNT; i++)
         ended += load->counts[i];
-    printf("arrived=%zu ok=%zu refused=%zu sql_error=%zu too_late=%zu no_session=%zu unfinished=%zu merged=%zu ",
-           load->counted, load->counts[LOAD_OK], load->counts[LOAD_REFUSED], load->counts[LOAD_SQL_ERROR],
-           load->counts[LOAD_TOO_LATE], load->counts[LOAD_NO_SESSION], load->counted - ended, load->merged_count);
+    printf(
+        "arrived=%zu ok=%zu refused=%zu sql_error=%zu too_late=%zu no_session=%zu unfinished=%zu merged=%zu ",
+        load->counted, load->counts[LOAD_OK], load->counts[LOAD_REFUSED], load->counts[LOAD_SQL_ERROR],
+        load->counts[LOAD_TOO_LATE], load->counts[LOAD_NO_SESSION], load->counted - ended,
+        load->merged_count);
     printf("p50_us=%ld ", quantile(load->latencies_us, load->latency_count, 500));
     printf("p99_us=%ld ", quantile(load->latencies_us, load->latency_count, 990));
     printf("lag_p99_us=%ld ", quantile(load->lags_us, load->lag_count, 990));
@@ -185,7 +198,7 @@ static void run(struct load *load, struct load_pool_options *options) {
 
 static int usage(void) {
     fputs("usage: foreground_load foreground CONNINFO START SECONDS steady|bursts\n"
-          "       foreground_load background CONNINFO START SECONDS KEEP OVERFLOW TASKS_FILE\n"
+          "       foreground_load background CONNINFO START SECONDS KEEP OVERFLOW TASKS_FILE FAILURES_FILE\n"
           "       foreground_load monitor    CONNINFO START SECONDS\n"
           "START is in seconds since 1970; SECONDS are counted after a warm-up of 3\n",
           stderr);
@@ -197,7 +210,7 @@ static int run_foreground(struct load *load, const char *conninfo, char **argume
     run(load, &(struct load_pool_options){.conninfo = conninfo,
                                           .keep = 5,
                                           .most = 60,
-                                          .surplus_us = 3 * S_US,
+                                          .surplus_us = 5 * S_US,
                                           .deadline_us = DEADLINE_US,
                                           .steps = 3,
                                           .send = send_request,
@@ -211,6 +224,9 @@ static int run_background(struct load *load, const char *conninfo, char **argume
         keep + overflow > LOAD_SESSIONS_MOST)
         return usage();
     load->busy = calloc(load->tasks.count + 1, sizeof *load->busy);
+    load->failures = fopen(arguments[3], "w");
+    if (!load->busy || !load->failures)
+        abort();
     plan_occurrences(&load->plan, &load->tasks, load->from_us - WARM_UP_US, load->to_us + TAIL_US);
     run(load, &(struct load_pool_options){.conninfo = conninfo,
                                           .keep = keep,
@@ -219,7 +235,7 @@ static int run_background(struct load *load, const char *conninfo, char **argume
                                           .steps = 1,
                                           .send = send_run,
                                           .finished = run_finished});
-    return 0;
+    return fclose(load->failures) == 0 ? 0 : 1;
 }
 
 int main(int argc, char **argv) {
@@ -232,7 +248,7 @@ int main(int argc, char **argv) {
         return usage();
     if (strcmp(mode, "foreground") == 0 && argc == 6)
         return run_foreground(&load, conninfo, argv + 5);
-    if (strcmp(mode, "background") == 0 && argc == 8)
+    if (strcmp(mode, "background") == 0 && argc == 9)
         return run_background(&load, conninfo, argv + 5);
     if (strcmp(mode, "monitor") == 0 && argc == 5)
         return load_monitor_run(conninfo, load.from_us, load.to_us);

@@ -7,7 +7,8 @@
 
 #define REQUESTS_PER_S 60
 #define BURST_FACTOR   10
-#define BURST_FROM_US  5500000  /* after the start: a burst meets an instant at which many tasks are due (6 s) */
+#define BURST_FROM_US                                                                                        \
+    5500000 /* after the start: a burst meets an instant at which many tasks are due (6 s) */
 #define BURST_EVERY_US 10000000
 #define BURST_LASTS_US 1000000
 #define EMPLOYEES      200

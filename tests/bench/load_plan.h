@@ -1,5 +1,6 @@
-/* What arrives when: the requests of an application, or the occurrences of tasks. Made before the load begins, so the
- * load is open: what is slow does not slow down what comes. Wall-clock microseconds, so that programs agree on it. */
+/* What arrives when: the requests of an application, or the occurrences of tasks. Made before the load
+ * begins, so the load is open: what is slow does not slow down what comes. Wall-clock microseconds, so that
+ * programs agree on it. */
 #ifndef BENCH_LOAD_PLAN_H
 #define BENCH_LOAD_PLAN_H
 
@@ -29,7 +30,8 @@ struct load_tasks {
     size_t count;
 };
 
-/* Poisson arrivals from start to end, the same for every run; with bursts, ten times as many for a second in ten. */
+/* Poisson arrivals from start to end, the same for every run; with bursts, ten times as many for a second in
+ * ten. */
 void plan_requests(struct plan *plan, int64_t start_us, int64_t end_us, bool bursts);
 
 /* Every task is due at start + k * every. */
@@ -37,7 +39,8 @@ void plan_occurrences(struct plan *plan, const struct load_tasks *tasks, int64_t
 
 void plan_finish(struct plan *plan);
 
-/* One task a line: name, interval in ms, SQL, parted by tabs. False: the file can't be read or a line is wrong. */
+/* One task a line: name, interval in ms, SQL, parted by tabs. False: the file can't be read or a line is
+ * wrong. */
 bool load_tasks_read(struct load_tasks *tasks, const char *path);
 void load_tasks_finish(struct load_tasks *tasks);
 

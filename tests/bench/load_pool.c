@@ -1,4 +1,5 @@
-/* The sessions of an application, for tests/bench/foreground. Knows no clock and no load; the caller polls. */
+/* The sessions of an application, for tests/bench/foreground. Knows no clock and no load; the caller polls.
+ */
 #include "load_pool.h"
 
 #include <stdio.h>
@@ -28,7 +29,8 @@ static void note_error(struct load_pool *pool, const PGconn *conn) {
     pool->first_error[strcspn(pool->first_error, "\n")] = 0;
 }
 
-static void end_job(struct load_pool *pool, struct load_session *session, enum load_outcome outcome, int64_t now_us) {
+static void end_job(struct load_pool *pool, struct load_session *session, enum load_outcome outcome,
+                    int64_t now_us) {
     size_t job = session->job;
     session->job = LOAD_NOBODY;
     if (job != LOAD_NOBODY)
@@ -41,7 +43,8 @@ static void close_session(struct load_pool *pool, struct load_session *session) 
     pool->open_count--;
 }
 
-static void broken(struct load_pool *pool, struct load_session *session, enum load_outcome outcome, int64_t now_us) {
+static void broken(struct load_pool *pool, struct load_session *session, enum load_outcome outcome,
+                   int64_t now_us) {
     note_error(pool, session->conn);
     end_job(pool, session, outcome, now_us);
     close_session(pool, session);
@@ -131,8 +134,10 @@ static int64_t sooner(int64_t a_us, int64_t b_us) {
 }
 
 /* The instant at which waiting ends, and as what. */
-static int64_t give_up_us(const struct load_pool *pool, const struct load_waiter *waiter, enum load_outcome *ret_as) {
-    int64_t deadline_us = pool->options.deadline_us ? waiter->arrived_us + pool->options.deadline_us : INT64_MAX;
+static int64_t give_up_us(const struct load_pool *pool, const struct load_waiter *waiter,
+                          enum load_outcome *ret_as) {
+    int64_t deadline_us =
+        pool->options.deadline_us ? waiter->arrived_us + pool->options.deadline_us : INT64_MAX;
     int64_t wait_us = pool->options.wait_us ? waiter->since_us + pool->options.wait_us : INT64_MAX;
     *ret_as = deadline_us <= wait_us ? LOAD_TOO_LATE : LOAD_NO_SESSION;
     return sooner(deadline_us, wait_us);
@@ -160,7 +165,8 @@ static int64_t tick_session(struct load_pool *pool, struct load_session *session
         if (deadline_us > now_us)
             return deadline_us;
         end_job(pool, session, LOAD_TOO_LATE, now_us); /* the statement under way still ends by itself */
-    } else if (session->state == LOAD_IDLE && pool->options.surplus_us && pool->open_count > pool->options.keep) {
+    } else if (session->state == LOAD_IDLE && pool->options.surplus_us &&
+               pool->open_count > pool->options.keep) {
         int64_t close_us = session->idle_since_us + pool->options.surplus_us;
         if (close_us > now_us)
             return close_us;
@@ -231,7 +237,8 @@ int load_pool_poll_set(const struct load_pool *pool, struct pollfd *ret_fds, int
     return count;
 }
 
-void load_pool_polled(struct load_pool *pool, const struct pollfd *fds, const int *places, int count, int64_t now_us) {
+void load_pool_polled(struct load_pool *pool, const struct pollfd *fds, const int *places, int count,
+                      int64_t now_us) {
     for (int i = 0; i < count; i++) {
         struct load_session *session = &pool->sessions[places[i]];
         if (!fds[i].revents)

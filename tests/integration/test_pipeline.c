@@ -357,15 +357,16 @@ static void clean_run_waits_for_it_and_others_do_not(void **state) {
     driver_finish(&d, session, NULL);
 }
 
-static void clean_session_that_is_known_to_be_pooled_is_not_cleaned(void **state) {
+/* In the run's own segment; a cleaning of its own would hit another backend. */
+static void clean_session_that_is_known_to_be_pooled_is_cleaned_with_the_run(void **state) {
     (void)state;
     struct session *session = driver_open(&d);
     d.pool->pooled = true;
     driver_run(&d, session, "SELECT pg_advisory_lock(77)", PROVEN);
     driver_wait(&d, REPORT_SESSION_READY);
+    assert_int_equal(query_number(conninfo, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"), 0);
     session_clean(session);
     assert_false(driver_wait(&d, REPORT_SESSION_READY)->breach);
-    assert_int_equal(query_number(conninfo, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"), 1);
     assert_string_equal(last_message(), "");
     driver_finish(&d, session, NULL);
 }
@@ -391,7 +392,7 @@ int main(void) {
         TEST(clean_finds_what_was_left_behind),
         TEST(clean_that_cannot_verify_cleans_all_the_same),
         TEST(clean_run_waits_for_it_and_others_do_not),
-        TEST(clean_session_that_is_known_to_be_pooled_is_not_cleaned),
+        TEST(clean_session_that_is_known_to_be_pooled_is_cleaned_with_the_run),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }

@@ -4,6 +4,8 @@
  */
 #include "harness.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -312,10 +314,75 @@ static void pooler_conninfo_is_checked_like_conninfo(void **state) {
     assert_int_equal(shell(&output, "headgate check %s", process.ini), 0);
 }
 
-/*
- * No task here leaves anything behind on its session: in transaction mode PgBouncer may hand the server connection
- * on between a run and its DISCARD ALL, which then cleans another one.
- */
+/* Six clients on two connections, so four wait at any moment; the daemon's own sessions get their turn among them. */
+static void *crowd(void *stopping) {
+    PGconn *conns[6];
+    for (int i = 0; i < 6; i++)
+        assert_int_equal(PQstatus(conns[i] = PQconnectdb(pgbouncer.conninfo)), CONNECTION_OK);
+    while (!atomic_load((atomic_bool *)stopping)) {
+        for (int i = 0; i < 6; i++)
+            PQsendQuery(conns[i], "SELECT pg_sleep(0.05)");
+        for (int i = 0; i < 6; i++)
+            for (PGresult *result; (result = PQgetResult(conns[i]));)
+                PQclear(result);
+    }
+    for (int i = 0; i < 6; i++)
+        PQfinish(conns[i]);
+    return NULL;
+}
+
+static void pooler_clients_that_wait_push_the_limit_down(void **state) {
+    (void)state;
+    struct process process;
+    static atomic_bool stopping;
+    pthread_t thread;
+    ini_write(&process,
+              "[pool p]\nconninfo = %s\npooler_conninfo = %s\nsize = 3\nsample = 200ms\nround_trip_high = 0\n"
+              "[task one]\nevery = 100ms\nsql = SELECT 1\n",
+              pgbouncer.conninfo, pgbouncer.console);
+    daemon_start(&process);
+    WAIT_UNTIL(&process, task_number(&process, "one", "ok") >= 5);
+    WAIT_UNTIL(&process, pool_tokens(&process, "p", "limit") == 3);
+    pthread_create(&thread, NULL, crowd, &stopping);
+    WAIT_UNTIL(&process, pool_tokens(&process, "p", "limit") == 1);
+    const char *output;
+    shell(&output, "headgate status %s", process.ini);
+    assert_non_null(strstr(output, "clients waited in the connection pooler"));
+    assert_non_null(strstr(output, "a connection pooler is in between"));
+    atomic_store(&stopping, true);
+    pthread_join(thread, NULL);
+    assert_int_equal(daemon_end(&process, SIGTERM), 0);
+}
+
+/* The server connections are handed back and forth between the daemon and the application, which finds them clean. */
+static void pooler_daemon_leaves_nothing_behind_for_others(void **state) {
+    (void)state;
+    struct process process;
+    ini_write(&process,
+              "[pool p]\nconninfo = %s\nsize = 3\n"
+              "[task sets]\nevery = 10ms\npatience = 0\nsql = SELECT set_config('work_mem', '1111kB', false)\n"
+              "[task fails]\nevery = 10ms\npatience = 0\nsql = SELECT set_config('work_mem', '1111kB', false), 1 / 0\n"
+              "[task off]\nevery = 10ms\npatience = 0\ntransaction = off\nsql = SET work_mem = '1111kB'\n",
+              pgbouncer.conninfo);
+    daemon_start(&process);
+    PGconn *conn = PQconnectdb(pgbouncer.conninfo);
+    long dirty = 0, asked = 0;
+    WAIT_UNTIL(&process, task_number(&process, "sets", "ok") >= 1);
+    while (task_number(&process, "sets", "ok") < 300 || task_number(&process, "off", "ok") < 300) {
+        for (int i = 0; i < 200; i++, asked++) {
+            PGresult *result = PQexec(conn, "SELECT current_setting('work_mem') = '1111kB'");
+            assert_int_equal(PQresultStatus(result), PGRES_TUPLES_OK);
+            dirty += *PQgetvalue(result, 0, 0) == 't';
+            PQclear(result);
+        }
+    }
+    PQfinish(conn);
+    assert_true(asked >= 1000);
+    assert_int_equal(dirty, 0);
+    assert_true(task_number(&process, "fails", "failed") >= 100);
+    assert_int_equal(daemon_end(&process, SIGTERM), 0);
+}
+
 static void pooler_daemon_runs_its_tasks_through_pgbouncer(void **state) {
     (void)state;
     struct process process;
@@ -351,6 +418,8 @@ int main(void) {
         cmocka_unit_test(pooler_closed_at_any_point_leaves_nothing),
         cmocka_unit_test_teardown(pooler_conninfo_is_checked_like_conninfo, tidy),
         cmocka_unit_test_teardown(pooler_daemon_runs_its_tasks_through_pgbouncer, tidy),
+        cmocka_unit_test_teardown(pooler_clients_that_wait_push_the_limit_down, tidy),
+        cmocka_unit_test_teardown(pooler_daemon_leaves_nothing_behind_for_others, tidy),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }
