@@ -86,9 +86,10 @@ static uint32_t at_least_one(uint32_t tokens) {
 
 /* Halved once a cool-down: a second refusal in it says nothing new. */
 static void critical(struct limit *limit, const struct limit_settings *settings, struct mono now) {
-    if (now.us >= limit->cool_until.us)
+    if (now.us >= limit->cool_until.us) {
         limit->tokens = at_least_one(limit->tokens / 2);
-    limit->cool_until = mono_add(now, settings->cool_down_us);
+        limit->cool_until = mono_add(now, settings->cool_down_us);
+    }
     limit->high_count = limit->clear_count = 0;
 }
 
@@ -156,7 +157,7 @@ void limit_sample(struct limit *limit, const struct limit_settings *settings, co
     } else {
         clear(limit, settings, most, wanted, now);
     }
-    if (limit->tokens > most) {
+    if (most < settings->size && limit->tokens >= most && limit->state != LIMIT_CRITICAL) {
         limit->tokens = most;
         push(limit, LIMIT_HOLD, PRESSURE_BLIND, sample->invisible_count, 0);
     }

@@ -28,7 +28,7 @@ static const char sample_sql[] =
     " count(*) FILTER (WHERE of_db) AS db_used, count(*) FILTER (WHERE of_db AND ours) AS db_ours,"
     " count(*) FILTER (WHERE of_role AND (named OR command) AND NOT listed AND backend_start < since)"
     " AS leftover,"
-    " count(*) FILTER (WHERE command) AS commands,"
+    " count(*) FILTER (WHERE command AND backend_start >= since) AS commands," /* the others are left over */
     " left(string_agg(substr(application_name, 10), ',') FILTER (WHERE command), 511) AS command_tasks, "
     "count(*) FILTER (WHERE unseen) AS invisible,"
     " count(*) FILTER (WHERE state = 'active' AND NOT ours) AS active,"

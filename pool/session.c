@@ -188,6 +188,10 @@ static void queued(struct session *session, bool usable) {
         session_break(session, PQerrorMessage(session->conn));
     if (session->unsent || session->broken)
         return;
+    if (pool->released) { /* nobody flushes it any more */
+        session_flush(session);
+        return;
+    }
     session->unsent = true;
     TAILQ_INSERT_TAIL(&pool->unsent, session, in_unsent);
 }

@@ -40,6 +40,18 @@ struct session_pool *session_pool_create(uv_loop_t *loop, const struct taskset *
     return pool;
 }
 
+void session_pool_follow(struct session_pool *pool, const struct taskset *set, uint32_t index) {
+    free(pool->command_names);
+    pool->command_names = command_names(set, index);
+}
+
+void session_pool_inherit(struct session_pool *pool, const struct session_pool *before) {
+    if (strcmp(pool->name, before->name) != 0 || strcmp(pool->conninfo_text, before->conninfo_text) != 0)
+        return;
+    memcpy(pool->sampled_since, before->sampled_since, sizeof pool->sampled_since);
+    pool->pooled = before->pooled;
+}
+
 bool session_pool_fits(const struct session_pool *pool, const struct pool_settings *settings) {
     return strcmp(pool->name, settings->name) == 0 && strcmp(pool->conninfo_text, settings->conninfo) == 0 &&
            pool->statement_timeout_us == settings->statement_timeout_us;

@@ -41,6 +41,13 @@ struct session_pool *session_pool_create(uv_loop_t *loop, const struct taskset *
                                          uint32_t identity, report_callback *report, void *context,
                                          char **ret_error);
 
+/*
+ * Goes over to a new file under which it still fits: the names of its commands. Or, freshly made, follows the
+ * one before it on the same server: since when we look at it.
+ */
+void session_pool_follow(struct session_pool *pool, const struct taskset *set, uint32_t index);
+void session_pool_inherit(struct session_pool *pool, const struct session_pool *before);
+
 /* Whether sessions opened under these settings would be the same. */
 bool session_pool_fits(const struct session_pool *pool, const struct pool_settings *settings);
 

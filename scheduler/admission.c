@@ -74,11 +74,13 @@ static uint32_t heavy_top(const struct tokens *tokens) {
 /* Growing needs a fresh sample. True when it may be done now; otherwise *ret_decision says what comes first.
  */
 static bool may_grow(const struct supply *supply, struct decision *ret_decision) {
+    const struct tokens *tokens = &supply->tokens;
     if (supply->fresh || supply->trickle)
         return true;
-    *ret_decision = supply->tokens.warm ? act_then_wait(VERDICT_SAMPLE, 1, REASON_SAMPLE, 0, 0)
-                    : supply->tokens.checking || supply->tokens.opening ? wait_for(REASON_SAMPLE, 0, 0)
-                                                                        : wait_for(REASON_STALE, 0, 0);
+    if (tokens->warm && supply->look_due)
+        *ret_decision = act_then_wait(VERDICT_SAMPLE, 1, REASON_SAMPLE, 0, 0);
+    else
+        *ret_decision = wait_for(tokens->checking || tokens->opening ? REASON_SAMPLE : REASON_STALE, 0, 0);
     return false;
 }
 
@@ -125,7 +127,7 @@ static struct decision decide_light(const struct supply *supply) {
     uint32_t sessions = sessions_of(tokens);
     struct decision why;
     bool may_need_more = supply->wanted_count > tokens->warm && sessions < tokens->size;
-    if (tokens->warm > 0 && !supply->fresh && may_need_more)
+    if (tokens->warm > 0 && !supply->fresh && supply->look_due && may_need_more)
         return act_then_wait(VERDICT_SAMPLE, 1, REASON_SAMPLE, 0, 0);
     if (tokens->warm > 0 && supply->warm_is_stale)
         return tokens->checking < supply->wanted_count

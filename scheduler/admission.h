@@ -45,7 +45,8 @@ struct supply {
     int32_t gate_slots;    /* what the gate leaves; INT32_MAX: nothing is known that would limit it */
     int32_t free_slots;    /* the same, the reserve included */
     bool fresh;            /* the sample is young enough to grow by */
-    bool trickle;          /* it is not, and cannot be soon: one may go without */
+    bool look_due;         /* the database may be looked at now */
+    bool trickle;          /* no fresh sample is to be had: one may go without */
     uint32_t wanted_count; /* sessions wanted for what waits: crew.h */
     bool failing;          /* the last attempt to connect failed */
     bool may_connect;      /* not failing, or the time for the next attempt has come and none is under way */

@@ -65,9 +65,12 @@ static void on_session_broken(struct core *core, uint32_t index) {
 
 static void on_sampled(struct core *core, uint32_t index, const struct event *event,
                        struct actions *actions) {
-    if (core->slots[index].state != SLOT_CHECKING)
+    const struct slot *slot = &core->slots[index];
+    struct core_pool *pool = &core->pools[slot->pool];
+    if (slot->state != SLOT_CHECKING)
         return;
-    gate_take_sample(core, &core->pools[core->slots[index].pool], event->sample, actions);
+    if (slot->conninfo_version == pool->conninfo_version) /* not of a server that was left by a reload */
+        gate_take_sample(core, pool, event->sample, actions);
     slot_fall_idle(core, index, actions);
 }
 
@@ -93,17 +96,13 @@ static void on_run_unsent(struct core *core, uint32_t index, struct actions *act
     struct run *run = &core->runs[index];
     release_session(core, run->session, index, actions);
     run->session = HANDLE_NONE;
-    if (core->draining) {
-        run_skip(core, index, SKIP_DRAIN, actions);
-        return;
-    }
-    if (run->state == RUN_STOPPING) { /* its timeout passed first */
+    if (run->state == RUN_STOPPING && run->stop != STOP_YIELD &&
+        !core->draining) { /* its timeout passed first */
         struct event ended = {.kind = EVENT_RUN_ENDED, .ended.outcome = OUTCOME_FAILED};
         run_end(core, index, &ended, actions);
         return;
     }
-    run->held_told = false;
-    run_move(core, index, RUN_WAITING);
+    run_wait_again(core, index, actions);
 }
 
 static void on_run_ended(struct core *core, uint32_t index, const struct event *event,
@@ -112,7 +111,7 @@ static void on_run_ended(struct core *core, uint32_t index, const struct event *
     bool again = run_may_wait_again(core, index, event);
     release_session(core, session, index, actions);
     if (again)
-        run_wait_again(core, index);
+        run_wait_again(core, index, actions);
     else
         run_end(core, index, event, actions);
 }
@@ -121,9 +120,10 @@ static void on_command_seen(struct core *core, uint32_t index, const struct even
                             struct actions *actions) {
     const struct run *run = &core->runs[index];
     struct core_task *task = &core->tasks[run->task];
-    if (event->seen.session_count <= task->seen_most)
+    uint32_t each = (event->seen.session_count + task->running_count - 1) / task->running_count;
+    if (each <= task->seen_most || run->definition != task->definition)
         return;
-    task->seen_most = event->seen.session_count;
+    task->seen_most = each;
     if (task->seen_most <= run->definition->tokens)
         return;
     struct action *action = actions_add(actions, ACTION_HEAVIER);
@@ -225,8 +225,9 @@ static bool sweep_slots(struct core *core, struct actions *actions) {
         enum close_cause cause;
         if (state != SLOT_WARM && state != SLOT_OPENING && state != SLOT_CHECKING)
             continue;
-        if (!slot_is_unwanted(core, core->sweep_slot, &cause))
-            continue;
+        if (!slot_is_unwanted(core, core->sweep_slot, &cause) ||
+            (state == SLOT_OPENING && cause == CLOSE_LIMIT))
+            continue; /* what is opened beyond the limit is opened to look whether that is still right */
         if (!actions_have_room(actions))
             return true;
         slot_close(core, core->sweep_slot, cause, actions);
@@ -257,6 +258,15 @@ static bool drain(struct core *core, struct actions *actions) {
     return more;
 }
 
+static bool notice_losses(struct core *core, struct actions *actions) {
+    for (uint32_t i = 0; i < core->pool_count; i++) {
+        if (!actions_have_room(actions))
+            return true;
+        gate_notice_loss(core, &core->pools[i], actions);
+    }
+    return false;
+}
+
 bool core_step(struct core *core, const struct event *event, struct actions *actions) {
     actions->count = 0;
     assert(event->now.us >= core->now.us);
@@ -264,9 +274,8 @@ bool core_step(struct core *core, const struct event *event, struct actions *act
     core->wall = event->wall;
     clock_follow(core, actions);
     take_event(core, event, actions);
-    for (uint32_t i = 0; i < core->pool_count; i++)
-        gate_notice_loss(core, &core->pools[i], actions);
-    bool more = sweep_runs(core, actions);
+    bool more = notice_losses(core, actions);
+    more |= sweep_runs(core, actions);
     more |= sweep_slots(core, actions);
     more |= run_expire(core, actions);
     more |= slot_expire(core, actions);

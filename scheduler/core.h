@@ -93,7 +93,8 @@ struct slot {
     struct mono idle_since;
     uint32_t conninfo_version;
     uint32_t newer, older; /* on the warm list, most recently used first; slot indexes or SLOT_NONE */
-    uint32_t next_unclean; /* on the core's list of those to clean at the end of the step */
+    bool in_unclean;       /* on the core's list of those to clean at the end of the step */
+    uint32_t next_unclean;
     uint32_t next_free;
 };
 
@@ -132,8 +133,10 @@ struct core_task {
 
 /* A look at the database: asked for on a session, or taken. */
 struct gate {
-    struct sample sample; /* the last one; known = false: never, or it failed */
-    struct mono sampled;  /* when; meaningful once asked_count > 0 */
+    struct sample sample; /* the last that told something; known = false: none yet */
+    struct mono sampled;  /* when a look was answered last; meaningful once sample_count > 0 */
+    struct mono known_at; /* when one told something */
+    bool look_failed;     /* the last one told nothing */
     uint64_t sample_count;
     struct handle asked; /* the session that is being asked, or none */
     struct mono asked_at;

@@ -33,7 +33,7 @@ void run_start(struct core *core, uint32_t run, uint32_t slot,
 void run_come_first(struct core *core, uint32_t run); /* those before it on its session are done */
 void run_yield(struct core *core, uint32_t run, struct actions *actions); /* it is in others' way */
 bool run_may_wait_again(const struct core *core, uint32_t run, const struct event *event);
-void run_wait_again(struct core *core, uint32_t run); /* it is not spent */
+void run_wait_again(struct core *core, uint32_t run, struct actions *actions); /* it is not spent */
 bool run_is_sharable(const struct core *core, const struct run *run);
 int64_t run_in_the_way_at(const struct core *core, const struct run *run, int64_t patience_us);
 int64_t run_latest_start(const struct run *run); /* its due instant and its patience */

@@ -191,6 +191,7 @@ static void compose_status(struct daemon *daemon, enum form form, uint32_t width
     time_t seconds = time(NULL);
     struct tm local;
     localtime_r(&seconds, &local);
+    struct mono stepped = daemon->core->now;
     daemon->core->now = monotonic_now(); /* ages are as of now, not as of the last event */
     struct status_context context = {
         .version = HEADGATE_VERSION,
@@ -212,6 +213,7 @@ static void compose_status(struct daemon *daemon, enum form form, uint32_t width
     else
         status_print(&status, width, text);
     status_finish(&status);
+    daemon->core->now = stepped;
 }
 
 static void on_control(void *context, const char *request, struct text *answer) {
@@ -279,6 +281,7 @@ static void go_over_to(struct daemon *daemon, struct taskset *set, struct sessio
 static void reload(struct daemon *daemon) {
     struct faults faults = {0};
     struct text error = {0};
+    drain_queue(daemon); /* what was reported is of pools as they are numbered now */
     struct taskset *set = load_file(daemon->path, &faults);
     struct session_pool **fresh = set && !faults.count ? perform_prepare(daemon, set, &error) : NULL;
     if (error.bytes_count)

@@ -48,7 +48,8 @@ static int64_t sample_age_us(const struct core *core, const struct core_pool *po
 }
 
 bool gate_is_fresh(const struct core *core, const struct core_pool *pool) {
-    return pool->gate.sample.known && sample_age_us(core, pool) <= pool->settings->stale_us;
+    return pool->gate.sample.known && !pool->gate.look_failed &&
+           mono_since(core->now, pool->gate.known_at) <= pool->settings->stale_us;
 }
 
 static bool is_at_work(const struct core_pool *pool) {
@@ -104,6 +105,14 @@ uint32_t gate_pressure_permille(const struct core *core, const struct core_pool 
 /* --- what the core is told --- */
 
 /* Tells of every change of the limit, and of what stands behind it. */
+/* Under steady work no session falls idle by itself: those that are too many take no further runs. */
+static void rest_excess(struct core *core, struct core_pool *pool) {
+    enum close_cause cause;
+    uint32_t excess = gate_excess(core, pool, &cause);
+    while (excess-- > 0 && due_first(&pool->sharing))
+        slot_rest(core, due_first(&pool->sharing)->id);
+}
+
 static void follow_limit(struct core *core, struct core_pool *pool, enum limit_state before,
                          struct actions *actions) {
     enum limit_state state = pool->gate.limit.state;
@@ -113,6 +122,7 @@ static void follow_limit(struct core *core, struct core_pool *pool, enum limit_s
     if (changed || worse)
         actions_add(actions, ACTION_GATE)->pool = (uint32_t)(pool - core->pools);
     core->sweep_slot = 0; /* what is open may be too much now */
+    rest_excess(core, pool);
 }
 
 void gate_ask(struct core *core, struct core_pool *pool, uint32_t slot, struct actions *actions) {
@@ -127,12 +137,14 @@ void gate_take_sample(struct core *core, struct core_pool *pool, const struct sa
     struct gate *gate = &pool->gate;
     struct limit_settings settings = limit_settings_of(pool->settings);
     enum limit_state before = gate->limit.state;
-    gate->sample = *sample;
     gate->sampled = core->now;
     gate->sample_count++;
     gate->leftover_unknown = false;
     gate->asked = HANDLE_NONE;
+    gate->look_failed = !sample->known;
     if (sample->known) {
+        gate->sample = *sample;
+        gate->known_at = core->now;
         pool->tokens.leftover = (uint32_t)sample->leftover_count;
         gate->seen_count = (uint32_t)sample->command_count;
         watch_sample(&gate->watch, sample, pool->settings->burst_window_us, core->now);
@@ -155,8 +167,8 @@ void gate_notice_loss(struct core *core, struct core_pool *pool, struct actions 
     enum limit_state before = pool->gate.limit.state;
     bool silent =
         pool->gate.asked.generation && mono_since(core->now, pool->gate.asked_at) > pool->settings->stale_us;
-    bool away = pool->failing && pool->failure != CONNECT_OPTIONS &&
-                gate_session_count(pool) == pool->tokens.opening;
+    bool away =
+        pool->failing && pool->failure != CONNECT_OPTIONS && gate_session_count(pool) == pool->tokens.opening;
     if (!silent && !away)
         return;
     limit_lost(&pool->gate.limit);

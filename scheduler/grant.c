@@ -52,7 +52,7 @@ static uint32_t wanted_sessions(const struct core *core, const struct core_pool 
 }
 
 static int64_t trickle_begins(const struct core_pool *pool) {
-    return pool->gate.trickled.us > pool->gate.sampled.us ? pool->gate.trickled.us : pool->gate.sampled.us;
+    return pool->gate.trickled.us > pool->gate.known_at.us ? pool->gate.trickled.us : pool->gate.known_at.us;
 }
 
 /* No sample can be had: every session is at work, and has been for long. */
@@ -72,6 +72,7 @@ static struct supply supply_of(const struct core *core, const struct core_pool *
         .gate_slots = headroom.slots,
         .free_slots = fresh ? headroom_free(&headroom) : INT32_MAX, /* the attempt itself will tell */
         .fresh = fresh,
+        .look_due = gate_wants_sample(core, pool, false),
         .trickle = may_trickle(core, pool),
         .wanted_count = !light              ? 1
                         : tokens->warm == 0 ? wanted_sessions(core, pool, run)
@@ -83,12 +84,28 @@ static struct supply supply_of(const struct core *core, const struct core_pool *
     };
 }
 
+/* A reload that changed conninfo leaves sessions to the old server: they tell nothing of the new one. */
+static struct decision before_the_first_look(const struct core *core, const struct core_pool *pool,
+                                             const struct supply *supply) {
+    struct decision wait = {.verdict = VERDICT_WAIT, .reason = REASON_SAMPLE};
+    for (uint32_t i = 0; i < core->slot_used; i++) {
+        const struct slot *slot = &core->slots[i];
+        if (slot->state != SLOT_FREE && slot->state != SLOT_CLOSING && &core->pools[slot->pool] == pool &&
+            slot->conninfo_version == pool->conninfo_version)
+            return wait;
+    }
+    if (supply->draining || !supply->may_connect || tokens_free(&supply->tokens) == 0)
+        return wait;
+    return (struct decision){
+        .verdict = VERDICT_OPEN, .session_count = 1, .reason = REASON_OPENING, .number = 1};
+}
+
 struct decision grant_ask(const struct core *core, uint32_t index, const struct run *run) {
     const struct core_pool *pool = &core->pools[index];
     struct supply supply = supply_of(core, pool, run);
     struct demand demand = {run->definition->tokens, run->definition->work == WORK_SQL};
-    if (pool->gate.leftover_unknown && pool->gate.sample_count == 0 && gate_session_count(pool) > 0)
-        return (struct decision){.verdict = VERDICT_WAIT, .reason = REASON_SAMPLE};
+    if (pool->gate.leftover_unknown && gate_session_count(pool) > 0)
+        return before_the_first_look(core, pool, &supply);
     return admission_decide(&supply, &demand);
 }
 
@@ -377,12 +394,12 @@ static int64_t pool_wake(const struct core *core, const struct core_pool *pool, 
     bool waiting = queue_count(&pool->queue) > 0;
     if (waiting && pool->failing)
         wake = sooner(wake, pool->next_attempt.us, core->now);
-    if (waiting && pool->failing && gate_session_count(pool) == 0)
-        return wake;
     if (waiting && gate_is_fresh(core, pool))
-        wake = sooner(wake, us_add(pool->gate.sampled.us, pool->settings->stale_us + 1), core->now);
+        wake = sooner(wake, us_add(pool->gate.known_at.us, pool->settings->stale_us + 1), core->now);
     else if (waiting && pool->gate.sample_count)
         wake = sooner(wake, us_add(trickle_begins(pool), TRICKLE_EVERY_US), core->now);
+    if (waiting && pool->failing && gate_session_count(pool) == 0)
+        return wake;
     if (pool->gate.asked.generation)
         wake = sooner(wake, us_add(pool->gate.asked_at.us, pool->settings->stale_us + 1), core->now);
     else if (pool->tokens.warm && !core->draining)

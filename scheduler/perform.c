@@ -172,7 +172,7 @@ static void take_session_news(struct daemon *daemon, const struct event *event, 
         if (slot && event->sample->known)
             tell_leftovers(daemon, pool, (uint32_t)event->sample->leftover_count,
                            daemon->core->pools[slot->pool].tokens.leftover);
-        else if (slot)
+        else if (slot && !daemon->core->pools[slot->pool].gate.look_failed) /* the first of a row */
             journal_blind(daemon, pool);
         if (slot)
             lookout_sampled(daemon, slot->pool, event->sample);
@@ -241,8 +241,13 @@ void perform_follow(struct daemon *daemon, struct session_pool **fresh) {
         bool is_fresh = i < core->set->pool_count && fresh[i];
         struct session_pool **fitting = is_fresh ? NULL : find_fitting(daemon, core->pools[i].settings);
         pools[i] = is_fresh ? fresh[i] : *fitting;
+        for (uint32_t j = 0; is_fresh && j < daemon->pool_count; j++)
+            if (daemon->pools[j])
+                session_pool_inherit(fresh[i], daemon->pools[j]);
         if (fitting)
             *fitting = NULL;
+        if (fitting && i < core->set->pool_count)
+            session_pool_follow(pools[i], core->set, i);
     }
     for (uint32_t i = 0; i < daemon->pool_count; i++)
         session_pool_release(daemon->pools[i]);

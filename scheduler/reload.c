@@ -52,8 +52,11 @@ static void pool_take_over(struct core_pool *pool, struct taskset *set, uint32_t
         pool->conninfo_version++;
         pool->failing = false;
         pool->failure_count = 0;
-        pool->gate = (struct gate){.leftover_unknown = true};
-        limit_init(&pool->gate.limit, settings->size);
+        if (strcmp(pool->settings->conninfo, settings->conninfo) != 0) { /* another server, maybe */
+            pool->gate = (struct gate){.leftover_unknown = true};
+            pool->tokens.leftover = 0;
+            limit_init(&pool->gate.limit, settings->size);
+        }
     } else if (pool->settings) {
         limit_resize(&pool->gate.limit, pool->settings->size, settings->size);
     } else {
@@ -63,13 +66,21 @@ static void pool_take_over(struct core_pool *pool, struct taskset *set, uint32_t
     struct taskset *before = pool->set;
     pool->set = taskset_ref(set);
     pool->settings = settings;
+    pool->gate.pooler_waiting_count = 0; /* until the next answer, should there still be a pooler */
     pool->tokens.size = settings->size;
     pool->tokens.limit = pool->gate.limit.tokens;
     pool->retired = false;
     taskset_unref(before);
 }
 
+static bool task_is_in_use(const struct core_task *task) {
+    return task->running_count > 0 || task->waiting_count > 0;
+}
+
 static bool pool_is_used(const struct core *core, uint32_t pool) {
+    for (uint32_t i = 0; i < core->task_count; i++)
+        if (core->tasks[i].pool == pool && task_is_in_use(&core->tasks[i]))
+            return true;
     for (uint32_t i = 0; i < core->run_used; i++)
         if (core->runs[i].state != RUN_FREE && core->runs[i].pool == pool)
             return true;
@@ -111,10 +122,6 @@ struct new_tasks {
     uint32_t count;
 };
 
-static bool is_in_use(const struct core_task *task) {
-    return task->running_count > 0 || task->waiting_count > 0;
-}
-
 static void task_carry(const struct core *core, struct new_tasks *new, uint32_t from, uint32_t to) {
     new->tasks[to] = core->tasks[from];
     if (!core->tasks[from].stats.any)
@@ -136,12 +143,6 @@ static bool same_schedule(const struct task *a, const struct task *b) {
            a->schedule.every_most_us == b->schedule.every_most_us;
 }
 
-static bool same_work(const struct task *a, const struct task *b) {
-    if (a->work != b->work || a->transaction != b->transaction)
-        return false;
-    return a->work == WORK_COMMAND || strcmp(a->sql, b->sql) == 0;
-}
-
 /* What was learned of another text says nothing of this one. */
 static void forget_work(struct core_task *task, const struct task *definition) {
     task->simple = task->proven = task->suspected = task->breached = false;
@@ -157,7 +158,7 @@ static void task_take_over(struct core *core, struct taskset *set, struct new_ta
         task->waiting_run = SLOT_NONE;
     else
         task_carry(core, new, from, index);
-    if (from == SLOT_NONE || !same_work(task->definition, definition))
+    if (from == SLOT_NONE || !task_same_work(task->definition, definition))
         forget_work(task, definition);
     if (from != SLOT_NONE && definition->enabled && due_has(&core->due, from) &&
         same_schedule(core->tasks[from].definition, definition))
@@ -174,7 +175,7 @@ static void retire_rest(struct core *core, struct new_tasks *new, struct moved *
     for (uint32_t i = 0; i < core->task_count; i++) {
         if (moved->tasks[i] != SLOT_NONE)
             continue;
-        if (!is_in_use(&core->tasks[i])) {
+        if (!task_is_in_use(&core->tasks[i])) {
             taskset_unref(core->tasks[i].set);
             continue;
         }
@@ -234,10 +235,10 @@ static uint32_t all_tokens(const struct core *core) {
     return sum;
 }
 
-/* At most one run of a task waits, and at most so many are on each session. */
+/* At most two runs of a task wait, beside what waits again; and at most so many are on each session. */
 static void make_room(struct core *core) {
     uint32_t runs =
-        core->task_count + all_tokens(core) * SHARED_RUNS_MAX + UNWEIGHTED_RUNS_MAX + core->active_count;
+        2 * core->task_count + all_tokens(core) * SHARED_RUNS_MAX + UNWEIGHTED_RUNS_MAX + core->active_count;
     uint32_t slots = all_tokens(core) + core->open_count;
     if (runs > core->run_capacity) {
         core->runs = grown(core->runs, core->run_used, runs, sizeof *core->runs);
@@ -275,6 +276,14 @@ static void rename_all(struct core *core, const struct moved *moved) {
     }
 }
 
+/* Sessions that are connected as an earlier file said take no further runs. */
+static void rest_left_behind(struct core *core) {
+    for (uint32_t i = 0; i < core->slot_used; i++)
+        if (core->slots[i].shared &&
+            core->slots[i].conninfo_version != core->pools[core->slots[i].pool].conninfo_version)
+            slot_rest(core, i);
+}
+
 void core_reload(struct core *core, struct taskset *set, struct mono now, struct wall wall) {
     struct moved moved = {zeroed(core->pool_count, sizeof(uint32_t)),
                           zeroed(core->task_count, sizeof(uint32_t))};
@@ -288,6 +297,7 @@ void core_reload(struct core *core, struct taskset *set, struct mono now, struct
     core->set = taskset_ref(set);
     taskset_unref(before);
     arm_new(core);
+    rest_left_behind(core);
     core->sweep_run = core->sweep_slot = 0;
     free(moved.pools);
     free(moved.tasks);

@@ -268,13 +268,19 @@ bool run_may_wait_again(const struct core *core, uint32_t slot, const struct eve
            (asked || hit) && run->definition->transaction;
 }
 
-void run_wait_again(struct core *core, uint32_t slot) {
+void run_wait_again(struct core *core, uint32_t slot, struct actions *actions) {
     struct run *run = &core->runs[slot];
+    const struct core_task *task = &core->tasks[run->task];
+    if (core->draining || task->retired || !task->definition->enabled) {
+        run_skip(core, slot, core->draining ? SKIP_DRAIN : SKIP_REMOVED, actions);
+        return;
+    }
     run->yielded |= run->stop == STOP_YIELD;
     run->stop = STOP_NONE;
     run->held_told = false;
     run->session = HANDLE_NONE;
     run_move(core, slot, RUN_WAITING);
+    run_redefine(core, slot); /* a reload may have come since it began */
 }
 
 void run_yield(struct core *core, uint32_t slot, struct actions *actions) {
@@ -303,7 +309,12 @@ void run_skip(struct core *core, uint32_t slot, enum skip_cause cause, struct ac
 }
 
 /* What was stopped by us failed because of us; what finished all the same is fine. */
-static enum outcome final_outcome(const struct run *run, enum outcome told) {
+static enum outcome final_outcome(const struct core *core, const struct run *run, const struct event *event) {
+    enum outcome told = event->ended.outcome;
+    const struct slot *session = core_slot(core, run->session);
+    bool hit = event->ended.cancelled && (run->stop == STOP_YIELD || (session && session->cancelled));
+    if (told == OUTCOME_FAILED && core->draining && hit)
+        return OUTCOME_CANCELLED;
     if (told != OUTCOME_FAILED || run->stop == STOP_NONE || run->stop == STOP_YIELD)
         return told;
     return run->stop == STOP_TIMEOUT ? OUTCOME_TIMEOUT : OUTCOME_CANCELLED;
@@ -343,7 +354,7 @@ void run_end(struct core *core, uint32_t slot, const struct event *event, struct
     action->record = (struct record){
         .task = run->task,
         .run_number = run->number,
-        .outcome = final_outcome(run, event->ended.outcome),
+        .outcome = final_outcome(core, run, event),
         .due_first = run->due_first,
         .due_last = run->due_last,
         .occurrence_count = run->occurrence_count,
@@ -351,7 +362,8 @@ void run_end(struct core *core, uint32_t slot, const struct event *event, struct
         .took_us = mono_since(core->now, run->started),
         .row_count = event->ended.row_count,
     };
-    learn(task, &action->record, event);
+    if (task_same_work(run->definition, task->definition)) /* a reload may have changed the text since */
+        learn(task, &action->record, event);
     count_end(core, run, &action->record);
     uint32_t held = task->running_count == 1 ? task->waiting_run : SLOT_NONE;
     run_move(core, slot, RUN_FREE);

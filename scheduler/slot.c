@@ -239,6 +239,9 @@ void slot_rest(struct core *core, uint32_t index) {
 }
 
 void slot_clean_later(struct core *core, uint32_t index) {
+    if (core->slots[index].in_unclean)
+        return;
+    core->slots[index].in_unclean = true;
     core->slots[index].next_unclean = core->unclean_first;
     core->unclean_first = index;
 }
@@ -250,6 +253,7 @@ bool slot_clean_all(struct core *core, struct actions *actions) {
         uint32_t index = core->unclean_first;
         struct slot *slot = &core->slots[index];
         core->unclean_first = slot->next_unclean;
+        slot->in_unclean = false;
         if (slot->state != SLOT_CLEANING || !slot->unclean || slot->run_count)
             continue;
         slot->unclean = false;
@@ -301,6 +305,8 @@ void slot_open(struct core *core, uint32_t pool, struct actions *actions) {
     struct slot *slot = &core->slots[index];
     *slot = (struct slot){
         .generation = slot->generation + 1,
+        .in_unclean = slot->in_unclean,
+        .next_unclean = slot->next_unclean,
         .pool = pool,
         .conninfo_version = core->pools[pool].conninfo_version,
         .run_first = SLOT_NONE,
@@ -343,8 +349,6 @@ bool slot_is_unwanted(const struct core *core, uint32_t index, enum close_cause 
     else if (slot->state != SLOT_OPENING && core->now.us >= recycle_at(core, slot, index) &&
              may_go(core, pool))
         *ret_cause = CLOSE_RECYCLE;
-    else if (tokens_held(&pool->tokens) - pool->tokens.leftover > pool->tokens.size)
-        *ret_cause = CLOSE_ROOM;
     else
         return gate_excess(core, pool, ret_cause) > 0;
     return true;

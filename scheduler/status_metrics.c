@@ -109,8 +109,8 @@ static void write_samples(const struct core *core, const struct core_pool *pool,
 }
 
 static void write_sample_age(const struct core *core, const struct core_pool *pool, struct text *text) {
-    if (pool->gate.sample_count)
-        pool_seconds(text, "sample_age_seconds", pool, mono_since(core->now, pool->gate.sampled));
+    if (pool->gate.sample.known)
+        pool_seconds(text, "sample_age_seconds", pool, mono_since(core->now, pool->gate.known_at));
 }
 
 static void write_round_trip(const struct core *core, const struct core_pool *pool, struct text *text) {
@@ -123,7 +123,7 @@ static const struct {
     const char *name, *type, *help;
     pool_writer *write;
 } pool_families[] = {
-    {"pool_tokens", "gauge", "Tokens by what they are at; their sum is the size.", write_tokens},
+    {"pool_tokens", "gauge", "Tokens by what they are at.", write_tokens},
     {"pool_size_tokens", "gauge", "Tokens of the pool.", write_size},
     {"pool_limit_tokens", "gauge", "Tokens in force now.", write_limit},
     {"pool_pressure_ratio", "gauge", "How far the tokens in force are pushed below the size, 0 to 1.",

@@ -73,14 +73,17 @@ static void print_slots(const struct status *status, const struct core_pool *poo
     char age[DURATION_TEXT_BYTES];
     if (headroom.slots == INT32_MAX) {
         text_add(text, "%s",
-                 pool->gate.sample_count ? "the last look at the database failed" : "not looked at yet");
+                 pool->gate.look_failed ? "the look at the database fails, see the log"
+                                        : "not looked at yet");
         return;
     }
     text_add(text, "%d usable%s = %d application + %d ours + %d reserve %c %d %s    sampled %s ago",
              headroom.usable, scopes[headroom.scope], headroom.foreground, headroom.held, headroom.kept,
              headroom.slots < 0 ? '-' : '+', headroom.slots < 0 ? -headroom.slots : headroom.slots,
              headroom.slots < 0 ? "too many" : "free",
-             duration_glance(mono_since(status->core->now, pool->gate.sampled), age));
+             duration_glance(mono_since(status->core->now, pool->gate.known_at), age));
+    if (pool->gate.look_failed)
+        text_add(text, "  (looks fail since, see the log)");
     if (headroom.burst == headroom.kept && headroom.burst > (int32_t)pool->settings->reserve)
         text_add(text, "  (reserve: its own recent burst)");
 }

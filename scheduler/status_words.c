@@ -37,9 +37,9 @@ void status_connect(const struct status *status, const struct core_pool *pool, s
 
 static void note_sample_age(const struct status *status, const struct core_pool *pool, struct text *text) {
     char age[DURATION_TEXT_BYTES];
-    if (pool->gate.sample_count)
+    if (pool->gate.sample.known)
         text_add(text, " (seen %s ago)",
-                 duration_glance(mono_since(status->core->now, pool->gate.sampled), age));
+                 duration_glance(mono_since(status->core->now, pool->gate.known_at), age));
 }
 
 static const char *scope_name(enum scope scope) {

@@ -52,6 +52,18 @@ uint32_t taskset_find_pool(const struct taskset *set, const char *name) {
     return TASKSET_NONE;
 }
 
+static bool same_words(char *const *a, char *const *b) {
+    while (*a && *b && strcmp(*a, *b) == 0)
+        a++, b++;
+    return !*a && !*b;
+}
+
+bool task_same_work(const struct task *a, const struct task *b) {
+    if (a->work != b->work || a->transaction != b->transaction)
+        return false;
+    return a->work == WORK_COMMAND ? same_words(a->argv, b->argv) : strcmp(a->sql, b->sql) == 0;
+}
+
 struct named {
     const char *name;
     uint32_t index;

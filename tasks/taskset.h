@@ -34,6 +34,9 @@ uint32_t taskset_find_pool(const struct taskset *set, const char *name);
 /* The task that was meant by a name that is not there; NULL: none is near. Borrowed from the set. */
 const char *taskset_nearest_task(const struct taskset *set, const char *name);
 
+/* Whether two definitions of a task do the same: what was learned of one is true of the other. */
+bool task_same_work(const struct task *a, const struct task *b);
+
 /* for each task of `to`: the index of the task of the same name in `from`, or TASKSET_NONE. O(n log n). */
 void taskset_match(const struct taskset *from, const struct taskset *to, uint32_t *ret_from_of);
 

@@ -115,6 +115,61 @@ static void gate_lost_sample_leaves_one_token_and_comes_back_by_samples(void **s
     fixture_destroy(f);
 }
 
+/* As when the role may not call what the look calls: the session lives, and every look fails. */
+static void gate_look_that_always_fails_is_not_asked_in_a_loop(void **state) {
+    struct fixture *f = fixture_create_unarmed("[pool p]\nsize = 4\n" SQL("a") SQL("b") SQL("c") "[task d]\nevery = 1h\ncommand = x\n");
+    struct sample nothing = {0};
+    uint32_t looks = 0, starts = 0;
+    (void)state;
+    fixture_trigger(f, "a");
+    struct handle session = fixture_need(f, ACTION_OPEN)->session;
+    fixture_trigger(f, "b");
+    fixture_trigger(f, "c");
+    fixture_trigger(f, "d");
+    fixture_session(f, EVENT_SESSION_OPENED, session);
+    for (int turn = 0; turn < 2000 && f->now.us < 60 * S; turn++) {
+        const struct action *sample = fixture_find(f, ACTION_SAMPLE), *start = fixture_find(f, ACTION_START);
+        looks += sample != NULL;
+        starts += fixture_count(f, ACTION_START);
+        fixture_advance(f, US_PER_MS);
+        if (start && start->session.generation) {
+            struct handle on = start->session;
+            fixture_end(f, start->run, OUTCOME_OK);
+            if (!fixture_find(f, ACTION_START))
+                fixture_session(f, EVENT_SESSION_READY, on);
+        } else if (sample) {
+            fixture_look(f, sample->session, &nothing);
+        } else {
+            fixture_pass(f, core_next_wake(f->core).us - f->now.us);
+        }
+    }
+    assert_in_range(looks, 2, 70); /* about one a second */
+    assert_int_equal(starts, 4);
+    fixture_destroy(f);
+}
+
+static void gate_silence_of_many_pools_fits_into_steps(void **state) {
+    struct text ini = {0};
+    (void)state;
+    for (int i = 0; i < POOLS_MAX; i++)
+        text_add(&ini, "[pool p%d]\nsize = 2\n[task t%d]\nevery = 10s\nphase = 0\npool = p%d\nsql = SELECT 1\n", i, i, i);
+    struct fixture *f = fixture_create(ini.bytes);
+    fixture_pass(f, 10 * S);
+    struct handle sessions[POOLS_MAX];
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < f->count; i++)
+        if (f->kept[i].kind == ACTION_OPEN)
+            sessions[count++] = f->kept[i].session;
+    assert_int_equal(count, POOLS_MAX);
+    for (uint32_t i = 0; i < count; i++)
+        fixture_session(f, EVENT_SESSION_OPENED, sessions[i]);
+    f->wall.us += 3600 * S;
+    fixture_pass(f, 4 * S); /* the machine slept, and nobody answered */
+    assert_int_equal(fixture_count(f, ACTION_GATE), POOLS_MAX);
+    fixture_destroy(f);
+    text_finish(&ini);
+}
+
 static void gate_pressure_stretches_an_elastic_interval_and_lets_it_relax(void **state) {
     struct fixture *f = fixture_create("[pool p]\nsize = 5\nsample_idle = 1s\nclear_samples = 1\ncool_down = 0\n"
                                        "[task a]\nevery = 10s..20s\nphase = 0\nsql = SELECT 1\n");
@@ -180,6 +235,8 @@ int main(void) {
         cmocka_unit_test(gate_floor_runs_one_after_the_other_while_it_is_shut),
         cmocka_unit_test(gate_opens_no_more_than_it_has_room_for),
         cmocka_unit_test(gate_lost_sample_leaves_one_token_and_comes_back_by_samples),
+        cmocka_unit_test(gate_look_that_always_fails_is_not_asked_in_a_loop),
+        cmocka_unit_test(gate_silence_of_many_pools_fits_into_steps),
         cmocka_unit_test(gate_pressure_stretches_an_elastic_interval_and_lets_it_relax),
         cmocka_unit_test(gate_refusal_beside_open_sessions_halves_the_limit),
         cmocka_unit_test(gate_command_with_more_sessions_than_it_said_is_counted_and_told),

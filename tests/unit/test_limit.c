@@ -55,7 +55,6 @@ static const struct story stories[] = {
       {AT_EASE, .want = 4, .want_state = LIMIT_CRITICAL}, {AT_EASE, .want = 4, .want_state = LIMIT_CRITICAL},
       {AT_EASE, .want = 4, .want_state = LIMIT_CRITICAL}, {AT_EASE, .want = 4, .want_state = LIMIT_CRITICAL},
       {AT_EASE, .want = 4, .want_state = LIMIT_CRITICAL}, {AT_EASE, .want = 4, .want_state = LIMIT_CRITICAL},
-      {AT_EASE, .want = 4, .want_state = LIMIT_CRITICAL},
       {AT_EASE, .want = 4, .want_state = LIMIT_CLEAR}, {AT_EASE, .want = 4, .want_state = LIMIT_CLEAR},
       {AT_EASE, .want = 4, .want_state = LIMIT_CLEAR}, {AT_EASE, .want = 4, .want_state = LIMIT_CLEAR},
       {AT_EASE, .unwanted = true, .want = 4, .want_state = LIMIT_CLEAR}, {AT_EASE, .want = 5, .want_state = LIMIT_CLEAR}}},

@@ -148,9 +148,88 @@ static void reload_with_a_smaller_size_closes_warm_sessions(void **state) {
     fixture_session(f, EVENT_SESSION_READY, sessions[1]);
     assert_int_equal(f->core->pools[0].tokens.warm, 2);
     fixture_reload(f, POOL(1) SQL("a") SQL("b"));
-    assert_int_equal(fixture_need(f, ACTION_CLOSE)->close_cause, CLOSE_ROOM);
+    assert_int_equal(fixture_need(f, ACTION_CLOSE)->close_cause, CLOSE_LIMIT);
+    assert_int_equal(fixture_count(f, ACTION_CLOSE), 1); /* the floor stays */
     fixture_session(f, EVENT_SESSION_GONE, fixture_need(f, ACTION_CLOSE)->session);
     assert_int_equal(tokens_held(&f->core->pools[0].tokens), 1);
+    fixture_destroy(f);
+}
+
+/* --- a run is under way --- */
+
+#define TWO_POOLS "[pool p]\nsize = 2\n[pool q]\nsize = 2\n"
+#define IN(pool)  "pool = " pool "\n"
+
+static void reload_of_the_text_learns_nothing_from_the_old_one(void **state) {
+    struct fixture *f = fixture_create_unarmed(POOL(1) SQL("a"));
+    (void)state;
+    struct handle run = fixture_first_run(f, "a");
+    fixture_reload(f, POOL(1) "[task a]\nevery = 10s\nphase = 0\nsql = SELECT 1; SELECT 2\n");
+    fixture_pass(f, 3 * S);
+    fixture_end(f, run, OUTCOME_OK);
+    assert_false(fixture_core_task(f, "a")->proven);
+    assert_int_equal(fixture_core_task(f, "a")->expected_us, 50 * US_PER_MS);
+    fixture_destroy(f);
+}
+
+static void reload_that_removes_its_pool_skips_a_run_that_would_wait_again(void **state) {
+    struct fixture *f = fixture_create_unarmed(TWO_POOLS SQL("a") IN("p") SQL("b") IN("q"));
+    (void)state;
+    struct handle run = fixture_first_run(f, "a");
+    fixture_reload(f, "[pool q]\nsize = 2\n" SQL("b") IN("q"));
+    fixture_session(f, EVENT_SESSION_BROKEN, core_run(f->core, run)->session);
+    fixture_unsent(f, run);
+    assert_int_equal(fixture_need(f, ACTION_RECORD)->record.skip, SKIP_REMOVED);
+    assert_null(fixture_find(f, ACTION_OPEN));
+    fixture_destroy(f);
+}
+
+static void reload_that_moves_its_pool_lets_it_wait_again_there(void **state) {
+    struct fixture *f = fixture_create_unarmed(TWO_POOLS SQL("a") IN("p") SQL("b") IN("q"));
+    (void)state;
+    struct handle run = fixture_first_run(f, "a");
+    fixture_reload(f, TWO_POOLS SQL("a") IN("q") SQL("b") IN("q"));
+    fixture_session(f, EVENT_SESSION_BROKEN, core_run(f->core, run)->session);
+    fixture_unsent(f, run);
+    assert_int_equal(core_run(f->core, run)->pool, taskset_find_pool(f->core->set, "q"));
+    assert_int_equal(fixture_need(f, ACTION_OPEN)->pool, taskset_find_pool(f->core->set, "q"));
+    fixture_destroy(f);
+}
+
+static void reload_twice_under_a_run_leaves_no_task_without_a_pool(void **state) {
+    struct fixture *f = fixture_create_unarmed(TWO_POOLS SQL("a") IN("p") SQL("b") IN("p"));
+    (void)state;
+    struct handle run = fixture_first_run(f, "a");
+    fixture_reload(f, TWO_POOLS SQL("a") IN("q") SQL("b") IN("p"));
+    fixture_reload(f, "[pool p]\nsize = 2\n" SQL("b") IN("p"));
+    fixture_reload(f, "[pool p]\nsize = 2\n" SQL("b") IN("p"));
+    for (uint32_t i = 0; i < f->core->task_count; i++)
+        assert_true(f->core->tasks[i].pool < f->core->pool_count);
+    fixture_end(f, run, OUTCOME_OK);
+    fixture_destroy(f);
+}
+
+static void reload_with_another_conninfo_does_not_wait_for_the_old_session(void **state) {
+    struct fixture *f = fixture_create_unarmed(POOL(2) "conninfo = dbname=one\n" SQL("a") SQL("b"));
+    (void)state;
+    struct handle run = fixture_first_run(f, "a");
+    fixture_reload(f, POOL(2) "conninfo = dbname=two\n" SQL("a") SQL("b"));
+    fixture_trigger(f, "b");
+    struct handle session = fixture_need(f, ACTION_OPEN)->session;
+    fixture_session(f, EVENT_SESSION_OPENED, session);
+    fixture_sample(f, session, 0);
+    fixture_started(f, "b");
+    assert_int_equal(core_run(f->core, run)->state, RUN_RUNNING);
+    fixture_destroy(f);
+}
+
+static void reload_without_the_pooler_forgets_who_waited_there(void **state) {
+    struct fixture *f = fixture_create_unarmed(POOL(1) SQL("a"));
+    (void)state;
+    struct event event = {.kind = EVENT_POOLER, .pool = 0, .pooler.waiting_count = 50};
+    fixture_step(f, event);
+    fixture_reload(f, POOL(1) SQL("a"));
+    assert_int_equal(f->core->pools[0].gate.pooler_waiting_count, 0);
     fixture_destroy(f);
 }
 
@@ -182,6 +261,12 @@ int main(void) {
         cmocka_unit_test(reload_with_another_conninfo_closes_warm_sessions),
         cmocka_unit_test(reload_with_another_conninfo_closes_a_busy_session_after_its_run),
         cmocka_unit_test(reload_with_a_smaller_size_closes_warm_sessions),
+        cmocka_unit_test(reload_of_the_text_learns_nothing_from_the_old_one),
+        cmocka_unit_test(reload_that_removes_its_pool_skips_a_run_that_would_wait_again),
+        cmocka_unit_test(reload_that_moves_its_pool_lets_it_wait_again_there),
+        cmocka_unit_test(reload_twice_under_a_run_leaves_no_task_without_a_pool),
+        cmocka_unit_test(reload_with_another_conninfo_does_not_wait_for_the_old_session),
+        cmocka_unit_test(reload_without_the_pooler_forgets_who_waited_there),
         cmocka_unit_test(reload_removes_a_pool_when_its_last_run_has_ended),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
