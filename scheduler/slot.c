@@ -78,7 +78,7 @@ static int64_t slot_linger_us(const struct core *core, const struct pool_setting
 
 /* When the first run on a session would be in the way of the next. */
 static int64_t in_the_way_at(const struct core *core, const struct slot *slot) {
-    if (slot->run_count < 2 || slot->cancelled)
+    if (slot->run_count < 2)
         return INSTANT_MAX;
     const struct run *first = &core->runs[slot->run_first], *next = &core->runs[first->behind];
     return us_add(run_in_the_way_at(core, first, next->definition->patience_us), US_PER_MS);

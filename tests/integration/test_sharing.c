@@ -69,6 +69,12 @@ static void end_well(struct process *process) {
     assert_int_equal(daemon_end(process, SIGTERM), 0);
 }
 
+/* cmocka's messages are cut at 1 KB. */
+static void print_dump(const char *dump) {
+    fputs(dump, stdout);
+    fflush(stdout);
+}
+
 /* --- a table that somebody holds --- */
 
 static PGconn *holder;
@@ -87,13 +93,16 @@ static void let_go(void) {
     PQfinish(holder);
 }
 
-/* The longest time between two runs of a task with such a name, from one second after the lock on, in ms over its
- * interval. Instants are the server's own. */
+/* The longest time in which a task with such a name did not run, from one second after the lock on until now, in ms over
+ * its interval. Instants are the server's own. */
 static long largest_gap_ms(const char *name, const char *from, long every_ms) {
-    char sql[640];
+    char sql[800];
     snprintf(sql, sizeof sql,
-             "SELECT ceil(1000 * max(extract(epoch FROM gap))) - %ld FROM (SELECT at, at - lag(at) OVER (PARTITION BY task ORDER BY at)"
-             " AS gap FROM done WHERE task LIKE '%s' AND at > timestamptz '%s' + interval '1 s') AS gaps", every_ms, name, from);
+             "SELECT ceil(1000 * extract(epoch FROM max(gap))) - %ld FROM (SELECT at - lag(at) OVER (PARTITION BY task ORDER BY at) AS gap"
+             " FROM (SELECT task, at FROM done WHERE at > timestamptz '%s' + interval '1 s'"
+             " UNION ALL SELECT DISTINCT task, clock_timestamp() FROM done"
+             " UNION ALL SELECT DISTINCT task, timestamptz '%s' + interval '1 s' FROM done) AS runs WHERE task LIKE '%s') AS gaps",
+             every_ms, from, from, name);
     return query_number(conninfo, sql);
 }
 
@@ -133,21 +142,26 @@ static void sharing_lock_keeps_only_those_that_need_it(void **state) {
     write_ten(&process);
     daemon_start(&process);
     WAIT_UNTIL(&process, all_ran(&process, "free", 5, 5) && all_ran(&process, "held", 5, 5));
+    long opened = pool_number(&process, "p", "opened");
     hold();
     instant_of(from, sizeof from);
     int64_t since_us = clock_us();
     WAIT_UNTIL(&process, seconds_since(since_us) > 5);
     assert_int_equal(shell(&dump, "headgate status %s", process.ini), 0);
-    print_message("%s", dump);
+    print_dump(dump);
+    assert_non_null(strstr(dump, "it kept others waiting (a lock?): starts when it leaves them a token"));
     WAIT_UNTIL(&process, seconds_since(since_us) > 10);
     long late_ms = largest_gap_ms("free%", from, 500);
     print_message("largest lateness of the free ones beside a lock of 10 s: %ld ms over their interval\n", late_ms);
+    print_message("%ld cancels and %ld logins meanwhile\n", daemon_log_count(&process, "event=cancelling"),
+                  pool_number(&process, "p", "opened") - opened);
+    assert_true(daemon_log_count(&process, "event=cancelling") <= 15);
     long waiting = sum_of(&process, "held", 5, "ok");
     let_go();
     since_us = clock_us();
     WAIT_UNTIL(&process, sum_of(&process, "held", 5, "ok") >= waiting + 5 && all_ran(&process, "held", 5, 6));
     print_message("all of the blocked ran %.1f s after the release\n", seconds_since(since_us));
-    assert_in_range(late_ms, -400, 50 + 1000);
+    assert_true(late_ms > -450 && late_ms < 50 + 1000);
     assert_none_lost_or_twice(&process);
     assert_int_equal(sum_of(&process, "held", 5, "failed") + sum_of(&process, "free", 5, "failed"), 0);
     assert_int_equal(sum_of(&process, "free", 5, "skipped"), 0);
@@ -186,7 +200,7 @@ static void sharing_run_that_is_blocked_lets_those_behind_it_go_on(void **state)
     long late_ms = largest_gap_ms("r%", from, 1000);
     print_message("largest lateness of the nine others: %ld ms over their interval, %ld sessions opened for it\n", late_ms,
                   pool_number(&process, "p", "opened") - opened);
-    assert_in_range(late_ms, -900, 200 + 1000);
+    assert_true(late_ms > -900 && late_ms < 200 + 1000);
     assert_int_equal(task_number(&process, "r4", "ok"), ok[4]);
     let_go();
     WAIT_UNTIL(&process, task_number(&process, "r4", "ok") >= ok[4] + 3);
@@ -202,7 +216,7 @@ static void sharing_short_tasks_due_together_take_one_session(void **state) {
     char tasks[4096] = "";
     for (int i = 0; i < 10; i++)
         snprintf(tasks + strlen(tasks), sizeof tasks - strlen(tasks),
-                 "[task r%d]\nevery = 1s\nphase = 0s\npatience = 200ms\nsql = SELECT pg_sleep(0.005)\n", i);
+                 "[task r%d]\nevery = 1s\nphase = 0s\npatience = 500ms\nsql = SELECT pg_sleep(0.005)\n", i);
     ini_write(&process, "[pool p]\nconninfo = %s\nsize = 4\nidle = 2s\n%s", conninfo, tasks);
     daemon_start(&process);
     WAIT_UNTIL(&process, all_ran(&process, "r", 10, 3) && pool_tokens(&process, "p", "held") == 1);
