@@ -353,8 +353,8 @@ static bool grant_pool(struct core *core, uint32_t index, struct actions *action
             break;
         closed[line] = true;
     }
-    if (pool->warm_oldest != SLOT_NONE && gate_wants_sample(core, pool, false) && actions_have_room(actions))
-        gate_ask(core, pool, pool->warm_oldest, actions);
+    if (pool->warm_newest != SLOT_NONE && gate_wants_sample(core, pool, false) && actions_have_room(actions))
+        gate_ask(core, pool, pool->warm_newest, actions); /* the oldest is to fall out of use */
     return false;
 }
 

@@ -216,7 +216,7 @@ static void sharing_short_tasks_due_together_take_one_session(void **state) {
     char tasks[4096] = "";
     for (int i = 0; i < 10; i++)
         snprintf(tasks + strlen(tasks), sizeof tasks - strlen(tasks),
-                 "[task r%d]\nevery = 1s\nphase = 0s\npatience = 500ms\nsql = SELECT pg_sleep(0.005)\n", i);
+                 "[task r%d]\nevery = 1s\nphase = 0s\npatience = 200ms\nsql = SELECT pg_sleep(0.005)\n", i);
     ini_write(&process, "[pool p]\nconninfo = %s\nsize = 4\nidle = 2s\n%s", conninfo, tasks);
     daemon_start(&process);
     WAIT_UNTIL(&process, all_ran(&process, "r", 10, 3) && pool_tokens(&process, "p", "held") == 1);
