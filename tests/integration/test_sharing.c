@@ -302,6 +302,99 @@ static void sharing_task_that_breaks_its_word_is_named_and_no_other(void **state
     end_well(&process);
 }
 
+/* --- the numbers --- */
+
+struct family {
+    char name[64];
+    int help, type;
+};
+
+static struct family *family_of(struct family *families, int *count, const char *name, size_t bytes) {
+    for (int i = 0; i < *count; i++)
+        if (strlen(families[i].name) == bytes && strncmp(families[i].name, name, bytes) == 0)
+            return &families[i];
+    assert_true(*count < 64);
+    snprintf(families[*count].name, sizeof families[*count].name, "%.*s", (int)bytes, name);
+    return &families[(*count)++];
+}
+
+/* name{label="value",...} number */
+static void assert_is_sample(const char *line, struct family *families, int *count) {
+    size_t name = strspn(line, "abcdefghijklmnopqrstuvwxyz_:0123456789");
+    const struct family *family = family_of(families, count, line, name);
+    if (family->help != 1 || family->type != 1)
+        fail_msg("no HELP and TYPE, once each, before: %s", line);
+    const char *at = line + name;
+    if (*at == '{') {
+        for (at++; *at != '}'; at += *at == ',') {
+            at += strspn(at, "abcdefghijklmnopqrstuvwxyz_0123456789");
+            if (strncmp(at, "=\"", 2) != 0)
+                fail_msg("no label: %s", line);
+            at += 2 + strcspn(at + 2, "\"\\\n") + 1;
+            if (!strchr(",}", *at))
+                fail_msg("no label's end: %s", line);
+        }
+        at++;
+    }
+    char *end;
+    assert_true(*at == ' ');
+    strtod(at + 1, &end);
+    if (end == at + 1 || *end)
+        fail_msg("no number: %s", line);
+}
+
+static int parse_metrics(char *text) {
+    static struct family families[64];
+    int count = 0, samples = 0;
+    char *rest;
+    memset(families, 0, sizeof families);
+    for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        bool help = strncmp(line, "# HELP ", 7) == 0, type = strncmp(line, "# TYPE ", 7) == 0;
+        if (!help && !type) {
+            assert_is_sample(line, families, &count);
+            samples++;
+            continue;
+        }
+        struct family *family = family_of(families, &count, line + 7, strcspn(line + 7, " "));
+        *(help ? &family->help : &family->type) += 1;
+        const char *what = line + 7 + strlen(family->name) + 1;
+        assert_true(help || strcmp(what, "counter") == 0 || strcmp(what, "gauge") == 0);
+    }
+    print_message("%d families, %d samples\n", count, samples);
+    return samples;
+}
+
+static void sharing_metrics_are_prometheus_text_and_agree_with_json(void **state) {
+    (void)state;
+    struct process process;
+    char tasks[1024] = "", copy[65536], line[160];
+    for (int i = 0; i < 4; i++) /* each runs a second or more from now, once */
+        snprintf(tasks + strlen(tasks), sizeof tasks - strlen(tasks), "[task r%d]\nevery = 1h\nphase = %lds\nsql = SELECT %d / %d\n", i,
+                 (long)((time(NULL) + 2) % 3600), i, i);
+    ini_write(&process, "[pool p]\nconninfo = %s\nsize = 3\nidle = 1h\n%s", conninfo, tasks);
+    daemon_start(&process);
+    WAIT_UNTIL(&process, task_number(&process, "r0", "failed") == 1 && sum_of(&process, "r", 4, "ok") == 3 &&
+                             pool_tokens(&process, "p", "opening") == 0);
+    const char *output;
+    assert_int_equal(shell(&output, "headgate status %s --metrics", process.ini), 0);
+    snprintf(copy, sizeof copy, "%s", output);
+    static const char *const parts[] = {"taken", "warm", "opening", "closing", "free"};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        snprintf(line, sizeof line, "\nheadgate_pool_tokens{pool=\"p\",state=\"%s\"} %ld\n", parts[i],
+                 pool_tokens(&process, "p", parts[i]));
+        if (!strstr(copy, line))
+            fail_msg("no %s in\n%s", line, copy);
+    }
+    for (int i = 0; i < 4; i++) {
+        char name[8];
+        snprintf(name, sizeof name, "r%d", i);
+        snprintf(line, sizeof line, "\nheadgate_task_runs_total{task=\"%s\",outcome=\"ok\"} %ld\n", name, task_number(&process, name, "ok"));
+        assert_non_null(strstr(copy, line));
+    }
+    assert_in_range(parse_metrics(copy), 40, 200);
+    end_well(&process);
+}
+
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(sharing_lock_keeps_only_those_that_need_it, leave),
@@ -309,6 +402,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test_teardown(sharing_short_tasks_due_together_take_one_session, leave),
         cmocka_unit_test_teardown(sharing_crowd_waits_its_share_and_nobody_starves, leave),
         cmocka_unit_test_teardown(sharing_task_that_breaks_its_word_is_named_and_no_other, leave),
+        cmocka_unit_test_teardown(sharing_metrics_are_prometheus_text_and_agree_with_json, leave),
     };
     cmocka_set_test_filter(argc > 1 ? argv[1] : NULL);
     return cmocka_run_group_tests(tests, start, stop);
