@@ -90,7 +90,8 @@ struct slot {
     uint32_t batch_task; /* the only task in it, or SLOT_NONE */
     struct mono batch_began;
     struct mono opened;
-    struct mono idle_since;
+    struct mono idle_since;   /* or looked through: it is known to live */
+    struct mono unused_since; /* no run was on it */
     uint32_t conninfo_version;
     uint32_t newer, older; /* on the warm list, most recently used first; slot indexes or SLOT_NONE */
     bool in_unclean;       /* on the core's list of those to clean at the end of the step */

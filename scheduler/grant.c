@@ -228,7 +228,7 @@ static uint32_t find_in_the_way(const struct core *core, const struct core_pool 
     uint32_t found = SLOT_NONE;
     for (uint32_t i = 0; i < core->slot_used; i++) {
         const struct slot *slot = &core->slots[i];
-        if (slot->state != SLOT_BUSY || &core->pools[slot->pool] != pool || slot->cancelled)
+        if (slot->state != SLOT_BUSY || &core->pools[slot->pool] != pool)
             continue;
         const struct run *run = &core->runs[slot->run_first];
         if (run_in_the_way_at(core, run, patience_us) <= core->now.us &&
@@ -238,11 +238,14 @@ static uint32_t find_in_the_way(const struct core *core, const struct core_pool 
     return found;
 }
 
+/* A cancel is on its way. Once it has hit, what comes first on the same session may be in the way as well. */
 static bool is_cancelling(const struct core *core, const struct core_pool *pool) {
-    for (uint32_t i = 0; i < core->slot_used; i++)
-        if (core->slots[i].state == SLOT_BUSY && core->slots[i].cancelled &&
-            &core->pools[core->slots[i].pool] == pool)
+    for (uint32_t i = 0; i < core->slot_used; i++) {
+        const struct slot *slot = &core->slots[i];
+        if (slot->state == SLOT_BUSY && &core->pools[slot->pool] == pool &&
+            core->runs[slot->run_first].state == RUN_STOPPING)
             return true;
+    }
     return false;
 }
 
@@ -278,8 +281,18 @@ static const struct due_entry *line_first(const struct core *core, const struct 
     return found ? found : first;
 }
 
-/* What was in the way starts where it leaves a token to others, or nobody else waits, or it waited for too
- * long. */
+/* While one of those that were in the way is at work again, what they meet may still be there. */
+static bool one_returned_is_at_work(const struct core *core, const struct core_pool *pool) {
+    for (uint32_t i = 0; i < core->run_used; i++) {
+        const struct run *run = &core->runs[i];
+        if (run->yielded && run->state == RUN_RUNNING && &core->pools[run->pool] == pool)
+            return true;
+    }
+    return false;
+}
+
+/* What was in the way starts where it leaves a token to others, or nobody else waits or met the same, or it
+ * waited for too long. */
 static bool returned_may_go(const struct core *core, const struct core_pool *pool) {
     const struct due_entry *first = queue_first(&pool->queue, LINE_RETURNED);
     if (!first)
@@ -288,7 +301,8 @@ static bool returned_may_go(const struct core *core, const struct core_pool *poo
     bool heavy_waits = heavy && core->runs[heavy->id].definition->tokens <= gate_room(core, pool);
     bool old = mono_since(core->now, core->runs[first->id].due) >= pool->settings->max_wait_us;
     bool alone = pool->queue.lines[LINE_LIGHT].count == 0 && !heavy_waits;
-    return old || alone || tokens_taken(&pool->tokens) + 1 < gate_in_force(core, pool);
+    return old || tokens_taken(&pool->tokens) + 1 < gate_in_force(core, pool) ||
+           (alone && !one_returned_is_at_work(core, pool));
 }
 
 /* The line whose first is the head of those that are not closed; LINES when there is none. */
@@ -339,8 +353,8 @@ static bool grant_pool(struct core *core, uint32_t index, struct actions *action
             break;
         closed[line] = true;
     }
-    if (pool->warm_oldest != SLOT_NONE && gate_wants_sample(core, pool, false) && actions_have_room(actions))
-        gate_ask(core, pool, pool->warm_oldest, actions);
+    if (pool->warm_newest != SLOT_NONE && gate_wants_sample(core, pool, false) && actions_have_room(actions))
+        gate_ask(core, pool, pool->warm_newest, actions); /* the oldest is to fall out of use */
     return false;
 }
 

@@ -78,7 +78,7 @@ static int64_t slot_linger_us(const struct core *core, const struct pool_setting
 
 /* When the first run on a session would be in the way of the next. */
 static int64_t in_the_way_at(const struct core *core, const struct slot *slot) {
-    if (slot->run_count < 2 || slot->cancelled)
+    if (slot->run_count < 2)
         return INSTANT_MAX;
     const struct run *first = &core->runs[slot->run_first], *next = &core->runs[first->behind];
     return us_add(run_in_the_way_at(core, first, next->definition->patience_us), US_PER_MS);
@@ -93,7 +93,7 @@ static int64_t deadline_of(const struct core *core, uint32_t index) {
     case SLOT_BUSY: return in_the_way_at(core, slot);
     case SLOT_OPENING: return us_add(core->now.us, pool->connect_timeout_us);
     case SLOT_WARM:
-        idle = us_add(slot->idle_since.us, pool->idle_us);
+        idle = us_add(slot->unused_since.us, pool->idle_us);
         recycle = recycle_at(core, slot, index);
         return idle < recycle ? idle : recycle;
     case SLOT_CHECKING:
@@ -358,6 +358,8 @@ void slot_fall_idle(struct core *core, uint32_t index, struct actions *actions) 
     enum close_cause cause;
     bool after_run = core->slots[index].state == SLOT_CLEANING;
     core->slots[index].idle_since = core->now;
+    if (core->slots[index].state != SLOT_CHECKING)
+        core->slots[index].unused_since = core->now;
     struct core_pool *pool = &core->pools[core->slots[index].pool];
     bool only_to_look = core->slots[index].state == SLOT_OPENING && gate_wants_sample(core, pool, false);
     if (slot_is_unwanted(core, index, &cause) && !(cause == CLOSE_LIMIT && only_to_look)) {

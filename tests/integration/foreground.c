@@ -46,6 +46,7 @@ void foreground_start(struct foreground *foreground, const char *conninfo, const
     atomic_init(&foreground->refused, 0);
     if (pthread_create(&foreground->thread, NULL, live, foreground) != 0)
         abort();
+    foreground->running = true;
     while (foreground_held(foreground) < wanted && foreground_refused(foreground) == 0)
         rest();
 }
@@ -65,4 +66,5 @@ long foreground_refused(struct foreground *foreground) {
 void foreground_stop(struct foreground *foreground) {
     atomic_store(&foreground->stopping, true);
     pthread_join(foreground->thread, NULL);
+    foreground->running = false;
 }

@@ -17,6 +17,7 @@ struct foreground {
     pthread_t thread;
     char conninfo[640];
     PGconn *sessions[FOREGROUND_MOST];
+    bool running;
     atomic_bool stopping;
     atomic_int wanted, held;
     atomic_long refused;
