@@ -7,7 +7,7 @@
 
 #include "scheduler/status.h"
 
-#define STATUS_JSON_SCHEMA 1
+#define STATUS_JSON_SCHEMA 2
 
 void status_json(const struct status *status, struct text *text);
 

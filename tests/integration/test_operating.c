@@ -71,10 +71,28 @@ static void operating_usage_is_told_with_exit_2(void **state) {
     static const char *const wrong[] = {"", "rnu x.ini", "run", "run a b", "run x --nonce", "status", "run x --once"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         assert_int_equal(shell(NULL, "headgate %s", wrong[i]), 2);
-    static const char *const right[] = {"--help", "--version", "run --help", "check --help", "status --help"};
+    static const char *const right[] = {"--help", "--version", "run --help", "check --help", "status --help",
+                                        "simulate --help"};
     for (size_t i = 0; i < sizeof right / sizeof *right; i++)
         assert_int_equal(shell(NULL, "headgate %s", right[i]), 0);
     assert_int_equal(shell(NULL, "headgate status %s/etc/minimal.ini", getenv("HEADGATE_SOURCE_ROOT")), 1);
+}
+
+/* The file in the README is one that runs, and the commands and options that it names are there. */
+static void operating_readme_is_true(void **state) {
+    (void)state;
+    struct process process;
+    const char *output, *root = getenv("HEADGATE_SOURCE_ROOT");
+    ini_write(&process, "%s", "");
+    assert_int_equal(shell(&output, "awk '/^```ini/ {on = 1; next} /^```/ {on = 0} on' %s/README.md >%s && headgate check %s",
+                           root, process.ini, process.ini), 0);
+    assert_non_null(strstr(output, "2 tasks in 1 pool, nothing wrong"));
+    assert_int_equal(shell(&output, "headgate simulate %s --for 24h", process.ini), 0);
+    assert_non_null(strstr(output, "288/288"));
+    assert_int_equal(shell(&output, "headgate --help >%s.help; grep -oE 'headgate (run|check|status|simulate|[a-z]+) [a-z.]+ini( --[a-z]+)*' %s/README.md |"
+                                    " while read -r program command file options; do for word in $command $options; do"
+                                    " grep -q -e \"$word\" %s.help || echo \"$word\"; done; done", process.ini, root, process.ini), 0);
+    assert_string_equal(output, "");
 }
 
 static void operating_once_runs_once_and_tells_how_it_went(void **state) {
@@ -283,6 +301,7 @@ int main(void) {
         cmocka_unit_test(operating_check_tells_every_fault_with_its_line),
         cmocka_unit_test(operating_check_connect_adds_up_the_budget),
         cmocka_unit_test(operating_usage_is_told_with_exit_2),
+        cmocka_unit_test(operating_readme_is_true),
         cmocka_unit_test(operating_once_runs_once_and_tells_how_it_went),
         cmocka_unit_test(operating_reload_is_all_or_nothing),
         cmocka_unit_test(operating_removed_task_finishes_its_run),
