@@ -312,14 +312,23 @@ static void on_signal(uv_signal_t *handle, int number) {
 
 /* --- start and stop --- */
 
+static const int signal_numbers[SIGNALS] = {SIGUSR1, SIGHUP, SIGTERM, SIGINT};
+
 static void open_signals(struct daemon *daemon) {
-    static const int numbers[SIGNALS] = {SIGUSR1, SIGHUP, SIGTERM, SIGINT};
     for (int i = 0; i < SIGNALS; i++) {
         uv_signal_init(&daemon->loop, &daemon->signals[i]);
         daemon->signals[i].data = daemon;
-        uv_signal_start(&daemon->signals[i], on_signal, numbers[i]);
+        uv_signal_start(&daemon->signals[i], on_signal, signal_numbers[i]);
     }
     signal(SIGPIPE, SIG_IGN);
+}
+
+/* What comes now would say what is under way: the end. */
+static void close_signals(struct daemon *daemon) {
+    for (int i = 0; i < SIGNALS; i++) {
+        uv_close((uv_handle_t *)&daemon->signals[i], NULL);
+        signal(signal_numbers[i], SIG_IGN);
+    }
 }
 
 static void stop_when_done(struct daemon *daemon) {
@@ -334,8 +343,7 @@ static void stop_when_done(struct daemon *daemon) {
     alarm_close(&daemon->alarm);
     uv_close((uv_handle_t *)&daemon->prepare, NULL);
     uv_close((uv_handle_t *)&daemon->check, NULL);
-    for (int i = 0; i < SIGNALS; i++)
-        uv_close((uv_handle_t *)&daemon->signals[i], NULL);
+    close_signals(daemon);
     control_close(daemon->control);
     daemon->control = NULL;
 }
