@@ -267,7 +267,7 @@ static void sharing_crowd_waits_its_share_and_nobody_starves(void **state) {
     if (!getenv("HEADGATE_LONG"))
         return;
     query(conninfo, "TRUNCATE done");
-    crowd(200, 1000, 120, 4);
+    crowd(200, 1000, 105, 4);
 }
 
 /* --- session = clean --- */
