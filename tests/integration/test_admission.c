@@ -274,14 +274,14 @@ static void admission_blind_role_gets_half_until_it_may_see(void **state) {
 
 /* --- what a command opens itself --- */
 
-static void admission_command_that_is_heavier_than_it_said_is_told(void **state) {
-    (void)state;
+/* names: what the command calls its sessions; by the name that it was given, or else by its sockets. */
+static void assert_heavier(const char *names) {
     struct process process;
     ini_write(&process,
               "[pool p]\nconninfo = %s user=tasks\nsize = 6\nsample = 200ms\n[task beat]\nevery = 200ms\nsql = SELECT 1\n"
               "[task three]\nevery = 2s\ntokens = 1\n"
-              "command = sh -c 'for i in 1 2 3; do psql -Xqc \"SELECT pg_sleep(1.5)\" >/dev/null & done; wait'\n",
-              conninfo);
+              "command = sh -c '%sfor i in 1 2 3; do psql -Xqc \"SELECT pg_sleep(1.5)\" >/dev/null & done; wait'\n",
+              conninfo, names);
     daemon_start(&process);
     WAIT_UNTIL(&process, daemon_log_count(&process, "event=heavier_than_declared") >= 1 &&
                              strstr(task_text(&process, "three", "note"), "it had 3 sessions: write tokens = 3"));
@@ -291,6 +291,16 @@ static void admission_command_that_is_heavier_than_it_said_is_told(void **state)
     assert_non_null(strstr(output, "task=three"));
     assert_non_null(strstr(output, "sessions=3"));
     end_well(&process);
+}
+
+static void admission_command_that_is_heavier_than_it_said_is_told(void **state) {
+    (void)state;
+    assert_heavier("");
+}
+
+static void admission_heavier_command_hides_behind_no_other_name(void **state) {
+    (void)state;
+    assert_heavier("export PGAPPNAME=mine; ");
 }
 
 /* --- an outage --- */
@@ -327,6 +337,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test_teardown(admission_role_limit_is_kept_and_named, leave),
         cmocka_unit_test_teardown(admission_blind_role_gets_half_until_it_may_see, leave),
         cmocka_unit_test_teardown(admission_command_that_is_heavier_than_it_said_is_told, leave),
+        cmocka_unit_test_teardown(admission_heavier_command_hides_behind_no_other_name, leave),
         cmocka_unit_test_teardown(admission_sessions_come_back_one_by_one_after_an_outage, leave),
     };
     cmocka_set_test_filter(argc > 1 ? argv[1] : NULL);
