@@ -19,10 +19,14 @@ struct tokens {
     uint32_t leftover; /* sessions of an earlier daemon on this file that the server still counts */
 };
 
+/* Sessions that are open or being opened. */
+static inline uint32_t tokens_sessions(const struct tokens *tokens) {
+    return tokens->opening + tokens->warm + tokens->checking + tokens->busy;
+}
+
 /* All that the server may count against us. */
 static inline uint32_t tokens_held(const struct tokens *tokens) {
-    return tokens->opening + tokens->warm + tokens->checking + tokens->busy + tokens->closing +
-           tokens->command + tokens->leftover;
+    return tokens_sessions(tokens) + tokens->closing + tokens->command + tokens->leftover;
 }
 
 /* By work. */

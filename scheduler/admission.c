@@ -26,10 +26,6 @@ static uint32_t least(uint32_t a, uint32_t b) {
     return a < b ? a : b;
 }
 
-static uint32_t sessions_of(const struct tokens *tokens) {
-    return tokens->opening + tokens->warm + tokens->checking + tokens->busy;
-}
-
 /* The pool's only session: past limit and reserve, and its own attempt is the look at the database. */
 static struct decision open_floor(const struct supply *supply) {
     const struct tokens *tokens = &supply->tokens;
@@ -124,7 +120,7 @@ static struct decision decide_heavy(const struct supply *supply, const struct de
 
 static struct decision decide_light(const struct supply *supply) {
     const struct tokens *tokens = &supply->tokens;
-    uint32_t sessions = sessions_of(tokens);
+    uint32_t sessions = tokens_sessions(tokens);
     struct decision why;
     bool may_need_more = supply->wanted_count > tokens->warm && sessions < tokens->size;
     if (tokens->warm > 0 && !supply->fresh && supply->look_due && may_need_more)
@@ -156,7 +152,7 @@ static struct decision decide_light(const struct supply *supply) {
 static bool must_look(const struct supply *supply) {
     const struct tokens *tokens = &supply->tokens;
     return supply->trickle && !supply->fresh && !supply->failing && tokens->limit < tokens->size &&
-           tokens_free(tokens) > 0 && supply->gate_slots > 0 && tokens->busy == sessions_of(tokens);
+           tokens_free(tokens) > 0 && supply->gate_slots > 0 && tokens->busy == tokens_sessions(tokens);
 }
 
 struct decision admission_decide(const struct supply *supply, const struct demand *demand) {
@@ -165,7 +161,7 @@ struct decision admission_decide(const struct supply *supply, const struct deman
     if (supply->draining)
         return wait_for(REASON_DRAIN, 0, 0);
     bool blind = supply->failing || !supply->fresh;
-    if (sessions_of(tokens) == 0 && (demand->needs_session || blind))
+    if (tokens_sessions(tokens) == 0 && (demand->needs_session || blind))
         return open_floor(supply);
     if (taken >= tokens->limit && must_look(supply))
         return act_then_wait(VERDICT_OPEN, 1, REASON_LIMIT, taken, tokens->limit);

@@ -38,7 +38,7 @@ static void on_session_failed(struct core *core, uint32_t index, const struct ev
     struct core_pool *pool = &core->pools[core->slots[index].pool];
     pool_connect_failed(core, core->slots[index].pool, event->failed.failure);
     slot_move(core, index, SLOT_CLOSING);
-    if (event->failed.failure == CONNECT_FULL && gate_session_count(pool) > 0)
+    if (event->failed.failure == CONNECT_FULL && tokens_sessions(&pool->tokens) > 0)
         gate_refused(core, pool, actions);
 }
 

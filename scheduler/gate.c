@@ -21,11 +21,6 @@ static struct limit_settings limit_settings_of(const struct pool_settings *pool)
     };
 }
 
-uint32_t gate_session_count(const struct core_pool *pool) {
-    const struct tokens *tokens = &pool->tokens;
-    return tokens->opening + tokens->warm + tokens->checking + tokens->busy;
-}
-
 /* What we hold, by the server's count where a command has more sessions than it said. */
 static int32_t held_of(const struct core_pool *pool) {
     const struct tokens *tokens = &pool->tokens;
@@ -71,7 +66,7 @@ struct mono gate_next_sample(const struct core_pool *pool) {
 }
 
 uint32_t gate_excess(const struct core *core, const struct core_pool *pool, enum close_cause *ret_cause) {
-    uint32_t sessions = gate_session_count(pool), spendable = sessions > 0 ? sessions - 1 : 0;
+    uint32_t sessions = tokens_sessions(&pool->tokens), spendable = sessions > 0 ? sessions - 1 : 0;
     uint32_t used = sessions + pool->tokens.command;
     uint32_t over = used > pool->tokens.limit ? used - pool->tokens.limit : 0;
     int32_t spare = gate_spare(core, pool);
@@ -104,7 +99,6 @@ uint32_t gate_pressure_permille(const struct core *core, const struct core_pool 
 
 /* --- what the core is told --- */
 
-/* Tells of every change of the limit, and of what stands behind it. */
 /* Under steady work no session falls idle by itself: those that are too many take no further runs. */
 static void rest_excess(struct core *core, struct core_pool *pool) {
     enum close_cause cause;
@@ -113,6 +107,7 @@ static void rest_excess(struct core *core, struct core_pool *pool) {
         slot_rest(core, due_first(&pool->sharing)->id);
 }
 
+/* Tells of every change of the limit, and of what stands behind it. */
 static void follow_limit(struct core *core, struct core_pool *pool, enum limit_state before,
                          struct actions *actions) {
     enum limit_state state = pool->gate.limit.state;
@@ -168,7 +163,7 @@ void gate_notice_loss(struct core *core, struct core_pool *pool, struct actions 
     bool silent =
         pool->gate.asked.generation && mono_since(core->now, pool->gate.asked_at) > pool->settings->stale_us;
     bool away =
-        pool->failing && pool->failure != CONNECT_OPTIONS && gate_session_count(pool) == pool->tokens.opening;
+        pool->failing && pool->failure != CONNECT_OPTIONS && tokens_sessions(&pool->tokens) == pool->tokens.opening;
     if (!silent && !away)
         return;
     limit_lost(&pool->gate.limit);

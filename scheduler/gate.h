@@ -33,7 +33,4 @@ uint32_t gate_in_force(const struct core *core, const struct core_pool *pool);
 /* 0..1000, for elastic intervals. */
 uint32_t gate_pressure_permille(const struct core *core, const struct core_pool *pool);
 
-/* Sessions that are open or being opened. */
-uint32_t gate_session_count(const struct core_pool *pool);
-
 #endif

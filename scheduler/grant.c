@@ -21,7 +21,7 @@ static bool warm_is_stale(const struct core *core, const struct core_pool *pool)
 struct crew grant_crew(const struct core *core, const struct core_pool *pool, int64_t slack_us) {
     const struct due *light = &pool->queue.lines[LINE_LIGHT];
     struct crew crew = {
-        .session_count = gate_session_count(pool),
+        .session_count = tokens_sessions(&pool->tokens),
         .waiting_count = light->count,
         .waiting_us = pool->queue.light_us,
         .longest_us = light->count ? core->runs[due_first(light)->id].expected_us : 0,
@@ -104,7 +104,7 @@ struct decision grant_ask(const struct core *core, uint32_t index, const struct 
     const struct core_pool *pool = &core->pools[index];
     struct supply supply = supply_of(core, pool, run);
     struct demand demand = {run->definition->tokens, run->definition->work == WORK_SQL};
-    if (pool->gate.leftover_unknown && gate_session_count(pool) > 0)
+    if (pool->gate.leftover_unknown && tokens_sessions(&pool->tokens) > 0)
         return before_the_first_look(core, pool, &supply);
     return admission_decide(&supply, &demand);
 }
@@ -412,7 +412,7 @@ static int64_t pool_wake(const struct core *core, const struct core_pool *pool, 
         wake = sooner(wake, us_add(pool->gate.known_at.us, pool->settings->stale_us + 1), core->now);
     else if (waiting && pool->gate.sample_count)
         wake = sooner(wake, us_add(trickle_begins(pool), TRICKLE_EVERY_US), core->now);
-    if (waiting && pool->failing && gate_session_count(pool) == 0)
+    if (waiting && pool->failing && tokens_sessions(&pool->tokens) == 0)
         return wake;
     if (pool->gate.asked.generation)
         wake = sooner(wake, us_add(pool->gate.asked_at.us, pool->settings->stale_us + 1), core->now);

@@ -336,7 +336,7 @@ void slot_hurry_closing(struct core *core) {
 
 /* The floor stays while it could not be opened again. */
 static bool may_go(const struct core *core, const struct core_pool *pool) {
-    return gate_session_count(pool) > 1 || gate_headroom(core, pool).slots >= 0;
+    return tokens_sessions(&pool->tokens) > 1 || gate_headroom(core, pool).slots >= 0;
 }
 
 bool slot_is_unwanted(const struct core *core, uint32_t index, enum close_cause *ret_cause) {
@@ -407,7 +407,7 @@ static void warm_deadline(struct core *core, uint32_t index, struct actions *act
     const struct slot *slot = &core->slots[index];
     const struct core_pool *pool = &core->pools[slot->pool];
     bool old = core->now.us >= recycle_at(core, slot, index);
-    if (old ? may_go(core, pool) : gate_session_count(pool) > 1)
+    if (old ? may_go(core, pool) : tokens_sessions(&pool->tokens) > 1)
         slot_close(core, index, old ? CLOSE_RECYCLE : CLOSE_IDLE, actions);
     else
         due_set(&core->slot_deadlines, index, us_add(core->now.us, pool->settings->idle_us));

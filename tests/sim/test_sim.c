@@ -138,7 +138,7 @@ static struct faults_mix random_faults(struct world *world) {
 static void check_growth(const struct story *story, uint32_t index) {
     const struct core_pool *pool = &story->world.core->pools[index];
     bool trickled = pool->gate.trickled.us == story->world.core->now.us;
-    if (story->world.opened[index] && gate_session_count(pool) > 1 && !trickled &&
+    if (story->world.opened[index] && tokens_sessions(&pool->tokens) > 1 && !trickled &&
         gate_headroom(story->world.core, pool).slots < 0)
         fail_pool(story, pool, "a session was opened that the gate has no room for");
 }
