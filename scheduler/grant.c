@@ -66,7 +66,7 @@ static struct supply supply_of(const struct core *core, const struct core_pool *
     const struct tokens *tokens = &pool->tokens;
     struct headroom headroom = gate_headroom(core, pool);
     bool fresh = gate_is_fresh(core, pool);
-    bool light = run->definition->work == WORK_SQL && run->definition->tokens == 1;
+    bool light = queue_line(run->definition, false) == LINE_LIGHT;
     return (struct supply){
         .tokens = *tokens,
         .gate_slots = headroom.slots,
@@ -107,6 +107,19 @@ struct decision grant_ask(const struct core *core, uint32_t index, const struct 
     if (pool->gate.leftover_unknown && tokens_sessions(&pool->tokens) > 0)
         return before_the_first_look(core, pool, &supply);
     return admission_decide(&supply, &demand);
+}
+
+struct decision grant_why(const struct core *core, uint32_t index, enum line line) {
+    const struct queue *queue = &core->pools[index].queue;
+    const struct due_entry *heavy = queue_first(queue, LINE_HEAVY);
+    struct decision why = grant_ask(core, index, &core->runs[queue_first(queue, line)->id]);
+    if (line == LINE_RETURNED && why.verdict == VERDICT_START)
+        return (struct decision){.verdict = VERDICT_WAIT, .reason = REASON_RETURNED};
+    if (line != LINE_HEAVY && why.verdict == VERDICT_START && heavy)
+        return (struct decision){.verdict = VERDICT_WAIT,
+                                 .reason = REASON_HEAVY,
+                                 .number = core->runs[heavy->id].definition->tokens};
+    return why;
 }
 
 /* --- acting --- */

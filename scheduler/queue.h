@@ -31,6 +31,13 @@ void queue_finish(struct queue *queue);
  */
 int64_t queue_rank(const struct task *task, int64_t due_us, int64_t expected_us, int64_t max_wait_us);
 
+/* Where a run of the task waits; not for weight 0, which waits for no pool. yielded: it was in others' way.
+ */
+static inline enum line queue_line(const struct task *task, bool yielded) {
+    bool light = task->work == WORK_SQL && task->tokens == 1;
+    return !light ? LINE_HEAVY : yielded ? LINE_RETURNED : LINE_LIGHT;
+}
+
 static inline uint32_t queue_count(const struct queue *queue) {
     return queue->lines[LINE_LIGHT].count + queue->lines[LINE_HEAVY].count +
            queue->lines[LINE_RETURNED].count;

@@ -42,15 +42,11 @@ uint32_t run_create(struct core *core, uint32_t task) {
     return slot;
 }
 
-static bool is_light(const struct run *run) {
-    return needs_session(run) && weight_of(run) == 1;
-}
-
 /* Where it waits; NULL with weight 0, which waits for no pool. */
 static struct due *line_of(struct core_pool *pool, const struct run *run) {
     if (weight_of(run) == 0)
         return NULL;
-    return &pool->queue.lines[!is_light(run) ? LINE_HEAVY : run->yielded ? LINE_RETURNED : LINE_LIGHT];
+    return &pool->queue.lines[queue_line(run->definition, run->yielded)];
 }
 
 static void queue_leave(struct core *core, struct core_pool *pool, uint32_t slot) {
@@ -233,7 +229,7 @@ int64_t run_latest_start(const struct run *run) {
 
 static bool is_short(const struct core *core, const struct run *run) {
     const struct core_task *task = &core->tasks[run->task];
-    return is_light(run) && run->definition->transaction && task->proven &&
+    return queue_line(run->definition, false) == LINE_LIGHT && run->definition->transaction && task->proven &&
            task->expected_us <= core->pools[run->pool].settings->short_us;
 }
 

@@ -96,21 +96,10 @@ static void wait_for(struct simulate_tally *tally, uint32_t run_slot, enum reaso
     tally->facts->pools[run->pool].waited_us[reason] += us;
 }
 
-/* A line waits for what its first waits for, unless the pool drains for somebody heavier. */
-static enum reason_code reason_of(const struct core *core, uint32_t index, enum line line) {
-    const struct queue *queue = &core->pools[index].queue;
-    struct decision why = grant_ask(core, index, &core->runs[queue_first(queue, line)->id]);
-    if (line == LINE_RETURNED && why.verdict == VERDICT_START)
-        return REASON_RETURNED;
-    if (line != LINE_HEAVY && why.verdict == VERDICT_START && queue_first(queue, LINE_HEAVY))
-        return REASON_HEAVY;
-    return why.reason;
-}
-
 static void pass_lines(struct simulate_tally *tally, uint32_t pool, int64_t us) {
     for (enum line line = 0; line < LINES; line++) {
         const struct due *waiting = &tally->core->pools[pool].queue.lines[line];
-        enum reason_code reason = waiting->count ? reason_of(tally->core, pool, line) : REASON_NONE;
+        enum reason_code reason = waiting->count ? grant_why(tally->core, pool, line).reason : REASON_NONE;
         for (uint32_t i = 0; i < waiting->count; i++)
             wait_for(tally, waiting->entries[i].id, reason, us);
     }

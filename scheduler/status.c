@@ -99,23 +99,6 @@ void status_finish(struct status *status) {
     *status = (struct status){0};
 }
 
-/* It waits for what the first of its line waits for, unless the pool drains for somebody heavier. */
-static struct decision why_in_line(const struct core *core, const struct run *run) {
-    const struct core_pool *pool = &core->pools[run->pool];
-    bool light = run->definition->work == WORK_SQL && run->definition->tokens == 1;
-    enum line line = !light ? LINE_HEAVY : run->yielded ? LINE_RETURNED : LINE_LIGHT;
-    const struct run *first = &core->runs[queue_first(&pool->queue, line)->id];
-    const struct due_entry *heavy = queue_first(&pool->queue, LINE_HEAVY);
-    struct decision why = grant_ask(core, run->pool, first);
-    if (line == LINE_RETURNED && why.verdict == VERDICT_START)
-        return (struct decision){.verdict = VERDICT_WAIT, .reason = REASON_RETURNED};
-    if (line != LINE_HEAVY && why.verdict == VERDICT_START && heavy)
-        return (struct decision){.verdict = VERDICT_WAIT,
-                                 .reason = REASON_HEAVY,
-                                 .number = core->runs[heavy->id].definition->tokens};
-    return why;
-}
-
 static struct decision why_waiting(const struct status *status, const struct run *run) {
     const struct core *core = status->core;
     if (core->draining)
@@ -127,7 +110,7 @@ static struct decision why_waiting(const struct status *status, const struct run
                                  .reason = REASON_CHILDREN,
                                  .number = core->unweighted_active_count,
                                  .threshold = UNWEIGHTED_RUNS_MAX};
-    return why_in_line(core, run);
+    return grant_why(core, run->pool, queue_line(run->definition, run->yielded));
 }
 
 static enum task_state state_of(const struct status *status, uint32_t index) {
