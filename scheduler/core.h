@@ -134,15 +134,15 @@ struct core_task {
 
 /* A look at the database: asked for on a session, or taken. */
 struct gate {
-    struct sample sample; /* the last that told something; known = false: none yet */
-    struct mono sampled;  /* when a look was answered last; meaningful once sample_count > 0 */
-    struct mono known_at; /* when one told something */
-    bool look_failed;     /* the last one told nothing */
-    uint64_t sample_count;
-    struct handle asked; /* the session that is being asked, or none */
+    struct sample sample;  /* the last that told something; known = false: none yet */
+    struct mono sampled;   /* when a look was answered last; meaningful once sample_count > 0 */
+    struct mono known_at;  /* when one told something */
+    bool look_failed;      /* the last one told nothing */
+    uint64_t sample_count; /* looks that were answered; nothing is granted before the first: what did an
+                            * earlier daemon leave? */
+    struct handle asked;   /* the session that is being asked, or none */
     struct mono asked_at;
     struct handle resting; /* a session that takes no further runs, so that it falls idle and can be asked */
-    bool leftover_unknown; /* nothing is granted before the first look: what did an earlier daemon leave? */
     struct foreground_watch watch;
     struct limit limit;
     uint32_t pooler_waiting_count;

@@ -134,7 +134,6 @@ void gate_take_sample(struct core *core, struct core_pool *pool, const struct sa
     enum limit_state before = gate->limit.state;
     gate->sampled = core->now;
     gate->sample_count++;
-    gate->leftover_unknown = false;
     gate->asked = HANDLE_NONE;
     gate->look_failed = !sample->known;
     if (sample->known) {

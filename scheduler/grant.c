@@ -18,6 +18,18 @@ static bool warm_is_stale(const struct core *core, const struct core_pool *pool)
            mono_since(core->now, core->slots[pool->warm_newest].idle_since) >= pool->settings->ping_us;
 }
 
+/* The first slot from `slot` on with a run of the pool; SLOT_NONE when there is none. */
+static uint32_t next_busy(const struct core *core, const struct core_pool *pool, uint32_t slot) {
+    for (; slot < core->slot_used; slot++)
+        if (core->slots[slot].state == SLOT_BUSY && &core->pools[core->slots[slot].pool] == pool)
+            return slot;
+    return SLOT_NONE;
+}
+
+static const struct run *first_run(const struct core *core, uint32_t slot) {
+    return &core->runs[core->slots[slot].run_first];
+}
+
 struct crew grant_crew(const struct core *core, const struct core_pool *pool, int64_t slack_us) {
     const struct due *light = &pool->queue.lines[LINE_LIGHT];
     struct crew crew = {
@@ -26,10 +38,7 @@ struct crew grant_crew(const struct core *core, const struct core_pool *pool, in
         .waiting_us = pool->queue.light_us,
         .longest_us = light->count ? core->runs[due_first(light)->id].expected_us : 0,
     };
-    for (uint32_t i = 0; i < core->slot_used && pool->tokens.busy; i++) {
-        const struct slot *slot = &core->slots[i];
-        if (slot->state != SLOT_BUSY || &core->pools[slot->pool] != pool)
-            continue;
+    for (uint32_t i = 0; pool->tokens.busy && (i = next_busy(core, pool, i)) != SLOT_NONE; i++) {
         int64_t left_us = slot_free_at(core, i) - core->now.us;
         if (left_us > slack_us)
             crew.stuck_count++;
@@ -104,7 +113,7 @@ struct decision grant_ask(const struct core *core, uint32_t index, const struct 
     const struct core_pool *pool = &core->pools[index];
     struct supply supply = supply_of(core, pool, run);
     struct demand demand = {run->definition->tokens, run->definition->work == WORK_SQL};
-    if (pool->gate.leftover_unknown && tokens_sessions(&pool->tokens) > 0)
+    if (pool->gate.sample_count == 0 && tokens_sessions(&pool->tokens) > 0)
         return before_the_first_look(core, pool, &supply);
     return admission_decide(&supply, &demand);
 }
@@ -239,26 +248,20 @@ static bool is_stuck(const struct core *core, const struct core_pool *pool, cons
  */
 static uint32_t find_in_the_way(const struct core *core, const struct core_pool *pool, int64_t patience_us) {
     uint32_t found = SLOT_NONE;
-    for (uint32_t i = 0; i < core->slot_used; i++) {
-        const struct slot *slot = &core->slots[i];
-        if (slot->state != SLOT_BUSY || &core->pools[slot->pool] != pool)
-            continue;
-        const struct run *run = &core->runs[slot->run_first];
+    for (uint32_t i = 0; (i = next_busy(core, pool, i)) != SLOT_NONE; i++) {
+        const struct run *run = first_run(core, i);
         if (run_in_the_way_at(core, run, patience_us) <= core->now.us &&
             (found == SLOT_NONE || run->started.us > core->runs[found].started.us))
-            found = slot->run_first;
+            found = core->slots[i].run_first;
     }
     return found;
 }
 
 /* A cancel is on its way. Once it has hit, what comes first on the same session may be in the way as well. */
 static bool is_cancelling(const struct core *core, const struct core_pool *pool) {
-    for (uint32_t i = 0; i < core->slot_used; i++) {
-        const struct slot *slot = &core->slots[i];
-        if (slot->state == SLOT_BUSY && &core->pools[slot->pool] == pool &&
-            core->runs[slot->run_first].state == RUN_STOPPING)
+    for (uint32_t i = 0; (i = next_busy(core, pool, i)) != SLOT_NONE; i++)
+        if (first_run(core, i)->state == RUN_STOPPING)
             return true;
-    }
     return false;
 }
 
@@ -318,15 +321,20 @@ static bool returned_may_go(const struct core *core, const struct core_pool *poo
            (alone && !one_returned_is_at_work(core, pool));
 }
 
-/* The line whose first is the head of those that are not closed; LINES when there is none. */
-static enum line head_line(const struct core *core, const struct core_pool *pool, const bool closed[LINES]) {
+/* The line whose first, *ret_run, is the head of those that are not closed; LINES when there is none. */
+static enum line head_line(const struct core *core, const struct core_pool *pool, const bool closed[LINES],
+                           uint32_t *ret_run) {
     enum line head = LINES;
+    const struct due_entry *earliest = NULL;
     for (enum line line = 0; line < LINES; line++) {
         const struct due_entry *first = closed[line] ? NULL : line_first(core, pool, line);
         if (!first || (line == LINE_RETURNED && !returned_may_go(core, pool)))
             continue;
-        if (head == LINES || first->at < line_first(core, pool, head)->at)
-            head = line;
+        if (earliest && first->at >= earliest->at)
+            continue;
+        head = line;
+        earliest = first;
+        *ret_run = first->id;
     }
     return head;
 }
@@ -354,10 +362,10 @@ static bool may_be_passed(const struct core *core, const struct core_pool *pool,
 static bool grant_pool(struct core *core, uint32_t index, struct actions *actions) {
     struct core_pool *pool = &core->pools[index];
     bool closed[LINES] = {false};
-    for (enum line line; (line = head_line(core, pool, closed)) != LINES;) {
+    uint32_t run;
+    for (enum line line; (line = head_line(core, pool, closed, &run)) != LINES;) {
         if (!actions_have_room(actions))
             return true;
-        uint32_t run = line_first(core, pool, line)->id;
         if (grant_one(core, index, line, run, actions))
             continue;
         if (line == LINE_LIGHT)
@@ -406,13 +414,9 @@ static int64_t patience_wake(const struct core *core, const struct core_pool *po
                       core->now);
         if (line != LINE_LIGHT || core->now.us < run_latest_start(run))
             continue;
-        for (uint32_t i = 0; i < core->slot_used; i++) {
-            const struct slot *slot = &core->slots[i];
-            if (slot->state == SLOT_BUSY && &core->pools[slot->pool] == pool && slot->run_first != SLOT_NONE)
-                wake = sooner(
-                    wake, run_in_the_way_at(core, &core->runs[slot->run_first], run->definition->patience_us),
-                    core->now);
-        }
+        for (uint32_t i = 0; (i = next_busy(core, pool, i)) != SLOT_NONE; i++)
+            wake = sooner(wake, run_in_the_way_at(core, first_run(core, i), run->definition->patience_us),
+                          core->now);
     }
     return wake;
 }

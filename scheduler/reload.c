@@ -53,14 +53,13 @@ static void pool_take_over(struct core_pool *pool, struct taskset *set, uint32_t
         pool->failing = false;
         pool->failure_count = 0;
         if (strcmp(pool->settings->conninfo, settings->conninfo) != 0) { /* another server, maybe */
-            pool->gate = (struct gate){.leftover_unknown = true};
+            pool->gate = (struct gate){0};
             pool->tokens.leftover = 0;
             limit_init(&pool->gate.limit, settings->size);
         }
     } else if (pool->settings) {
         limit_resize(&pool->gate.limit, pool->settings->size, settings->size);
     } else {
-        pool->gate.leftover_unknown = true;
         limit_init(&pool->gate.limit, settings->size);
     }
     struct taskset *before = pool->set;
