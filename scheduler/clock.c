@@ -20,14 +20,16 @@ static int64_t interval_of(const struct core *core, uint32_t index) {
                                 gate_pressure_permille(core, &core->pools[core->tasks[index].pool]));
 }
 
-static void wait_for(struct core *core, uint32_t task, struct wall due) {
+/* interval_us: in force from then on. */
+static void wait_for(struct core *core, uint32_t task, struct wall due, int64_t interval_us) {
     core->tasks[task].due = due;
-    core->tasks[task].interval_us = interval_of(core, task);
+    core->tasks[task].interval_us = interval_us;
     due_set(&core->due, task, us_add(core->now.us, due.us - core->wall.us));
 }
 
 void clock_arm(struct core *core, uint32_t task) {
-    wait_for(core, task, schedule_next_after(&core->tasks[task].definition->schedule, core->wall));
+    wait_for(core, task, schedule_next_after(&core->tasks[task].definition->schedule, core->wall),
+             interval_of(core, task));
 }
 
 /*
@@ -40,7 +42,7 @@ static void rearm(struct core *core, uint32_t task) {
     struct wall due = core->tasks[task].due;
     if (due.us - core->wall.us > 2 * schedule->every_most_us)
         due = schedule_next_after(schedule, core->wall);
-    wait_for(core, task, due);
+    wait_for(core, task, due, interval_of(core, task));
 }
 
 void clock_follow(struct core *core, struct actions *actions) {
@@ -125,9 +127,10 @@ bool clock_collect_due(struct core *core, struct actions *actions) {
             count = 1;
         struct wall last = {task->due.us + (count - 1) * task->interval_us};
         struct occurrences due = {task->due, last, count, {first->at}};
-        wait_for(core, index, (struct wall){last.us + interval_of(core, index)});
+        int64_t interval_us = interval_of(core, index);
+        wait_for(core, index, (struct wall){last.us + interval_us}, interval_us);
         answer(core, index, &due, actions);
-        core->tasks[index].last_due = due.last;
+        task->last_due = due.last;
     }
     return false;
 }

@@ -10,6 +10,8 @@
 #include "scheduler/daemon_parts.h"
 #include "tasks/duration.h"
 
+_Static_assert(SHARED_RUNS_MAX <= SESSION_RUNS_MAX, "the core sends a session no more than it takes");
+
 static struct session *session_of(const struct daemon *daemon, struct handle handle) {
     struct session *session = handle.generation ? daemon->sessions[handle.slot] : NULL;
     return session && handle_is(session_handle(session), handle) ? session : NULL;
