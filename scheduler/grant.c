@@ -362,7 +362,7 @@ static bool may_be_passed(const struct core *core, const struct core_pool *pool,
 static bool grant_pool(struct core *core, uint32_t index, struct actions *actions) {
     struct core_pool *pool = &core->pools[index];
     bool closed[LINES] = {false};
-    uint32_t run;
+    uint32_t run = SLOT_NONE;
     for (enum line line; (line = head_line(core, pool, closed, &run)) != LINES;) {
         if (!actions_have_room(actions))
             return true;

@@ -91,7 +91,7 @@ static bool every_sleeper_ran(const struct process *process, long ok) {
 }
 
 static const char *dump_of(const struct process *process) {
-    const char *output;
+    static const char *output;
     assert_int_equal(shell(&output, "headgate status %s", process->ini), 0);
     return output;
 }
