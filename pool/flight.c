@@ -121,10 +121,6 @@ void flight_retry(struct flight *flight) {
 
 /* --- its end --- */
 
-static bool was_cancelled(const struct flight *flight) {
-    return flight->failed && (sqlstate_is_cancel(flight->sqlstate) || strcmp(flight->sqlstate, "55P03") == 0);
-}
-
 static void report_end(struct session *session, const struct flight *flight, enum outcome outcome) {
     struct failure failure = {.message = flight->message,
                               .detail = flight->detail,
@@ -137,7 +133,7 @@ static void report_end(struct session *session, const struct flight *flight, enu
     report.ended.outcome = outcome;
     report.ended.row_count = flight->row_count;
     report.ended.simple = flight->simple;
-    report.ended.cancelled = was_cancelled(flight);
+    report.ended.failure = flight->failed ? failure_kind_of(flight->sqlstate) : FAILURE_OTHER;
     session_tell(session, report, outcome == OUTCOME_OK ? NULL : &failure);
 }
 

@@ -13,6 +13,7 @@ static bool in_class(const char *sqlstate, const char *class) {
 const char *outcome_name(enum outcome outcome) {
     switch (outcome) {
     case OUTCOME_OK: return "ok";
+    case OUTCOME_NOTHING: return "nothing";
     case OUTCOME_FAILED: return "failed";
     case OUTCOME_TIMEOUT: return "timeout";
     case OUTCOME_CANCELLED: return "cancelled";
@@ -71,6 +72,10 @@ bool sqlstate_is_syntax(const char *sqlstate) {
     return is(sqlstate, "42601");
 }
 
-bool sqlstate_is_cancel(const char *sqlstate) {
-    return is(sqlstate, "57014");
+enum failure_kind failure_kind_of(const char *sqlstate) {
+    if (is(sqlstate, "40001") || is(sqlstate, "40P01"))
+        return FAILURE_CONFLICT;
+    if (is(sqlstate, "55P03"))
+        return FAILURE_LOCK;
+    return is(sqlstate, "57014") ? FAILURE_CANCEL : FAILURE_OTHER;
 }

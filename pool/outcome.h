@@ -13,6 +13,7 @@
 /* How a run ended. */
 enum outcome {
     OUTCOME_OK,
+    OUTCOME_NOTHING,   /* its `read` gave no row, so there was nothing to do */
     OUTCOME_FAILED,    /* the server or the command said no */
     OUTCOME_TIMEOUT,   /* our deadline; the work was cancelled */
     OUTCOME_CANCELLED, /* the daemon was told to stop */
@@ -21,6 +22,17 @@ enum outcome {
 };
 
 const char *outcome_name(enum outcome outcome);
+
+/* Why a run's statement failed, as far as it decides what comes next. */
+enum failure_kind {
+    FAILURE_OTHER,    /* or none */
+    FAILURE_CONFLICT, /* 40001, 40P01: two transactions met; the same again, as a whole, is right */
+    FAILURE_LOCK,     /* 55P03: a lock was not to be had in time */
+    FAILURE_CANCEL,   /* 57014: cancelled by us, by statement_timeout, or by a person */
+    FAILURE_LOST,     /* the session was lost before COMMIT was sent: nothing of it is done */
+};
+
+enum failure_kind failure_kind_of(const char *sqlstate);
 
 /* Why a session could not be opened. */
 enum connect_failure {
@@ -42,8 +54,5 @@ const char *statement_failure_advice(const char *sqlstate, bool transaction);
 
 /* Several statements in one text, or a syntax error: the extended protocol refuses both in the same words. */
 bool sqlstate_is_syntax(const char *sqlstate);
-
-/* Cancelled: by us, by statement_timeout, or by a person. */
-bool sqlstate_is_cancel(const char *sqlstate);
 
 #endif

@@ -29,8 +29,8 @@ struct report {
         struct {
             uint64_t row_count; /* rows the server returned or changed; bytes of output for a command */
             enum outcome outcome;
-            bool simple;    /* its text needed the simple protocol */
-            bool cancelled; /* it failed because somebody cancelled it, or a lock was not to be had in time */
+            bool simple; /* its text needed the simple protocol */
+            enum failure_kind failure;
         } ended;
         struct {
             bool breach; /* session_clean() found what runs had left behind; the failure's message lists it */

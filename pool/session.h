@@ -38,9 +38,21 @@ struct session *session_open(struct session_pool *pool, struct handle handle);
 /* The most runs that may be in flight on a session: started, and not ended. */
 #define SESSION_RUNS_MAX 32
 
-/* The text of a run. Borrowed until its RUN_ENDED or RUN_UNSENT. */
+struct cargo;
+
+/* What a text is to its run: all of it, or the phase that gives rows, or that takes lines. */
+enum session_phase { SESSION_WHOLE, SESSION_READ, SESSION_WRITE };
+
+/*
+ * The text of a run. Borrowed until its RUN_ENDED or RUN_UNSENT. A read puts its rows into the cargo; a write
+ * runs its text once for each of the cargo's lines, as $1, all in one transaction. Both are one statement,
+ * always in a transaction, alone on their session, and their COMMIT is sent when all else is answered: lost
+ * before that they have failed (FAILURE_LOST), and are not unknown.
+ */
 struct session_work {
     struct handle run;
+    enum session_phase phase;
+    struct cargo *cargo; /* of READ and WRITE */
     const char *sql;
     const char *label; /* the task's name, shown in pg_stat_activity */
     bool transaction;

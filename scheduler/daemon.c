@@ -74,7 +74,7 @@ static struct event event_of(const struct report *report) {
     if (report->kind == REPORT_RUN_ENDED) {
         event.ended.outcome = report->ended.outcome;
         event.ended.simple = report->ended.simple;
-        event.ended.cancelled = report->ended.cancelled;
+        event.ended.failure = report->ended.failure;
         event.ended.row_count = report->ended.row_count;
     }
     return event;

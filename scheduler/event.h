@@ -50,8 +50,8 @@ struct event {
         } seen;
         struct {
             enum outcome outcome;
-            bool simple;    /* SQL: it needed the simple protocol */
-            bool cancelled; /* SQL: the failure is a cancel's (57014) or a lock that was not had (55P03) */
+            bool simple;               /* SQL: it needed the simple protocol */
+            enum failure_kind failure; /* SQL */
             uint64_t row_count; /* rows the server returned or changed; bytes of output for a command */
         } ended;
     };

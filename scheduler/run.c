@@ -253,6 +253,10 @@ int64_t run_in_the_way_at(const struct core *core, const struct run *run, int64_
     return us_add(run->started.us, patience_us > longer_us ? patience_us : longer_us);
 }
 
+static bool cancelled(const struct event *event) {
+    return event->ended.failure == FAILURE_CANCEL || event->ended.failure == FAILURE_LOCK;
+}
+
 /* Its transaction was rolled back by our cancel, meant for it or for the one before it: so it may be
  * repeated. */
 bool run_may_wait_again(const struct core *core, uint32_t slot, const struct event *event) {
@@ -260,8 +264,8 @@ bool run_may_wait_again(const struct core *core, uint32_t slot, const struct eve
     const struct slot *session = core_slot(core, run->session);
     bool asked = run->stop == STOP_YIELD;
     bool hit = run->stop == STOP_NONE && session && session->cancelled;
-    return !core->draining && event->ended.cancelled && event->ended.outcome == OUTCOME_FAILED &&
-           (asked || hit) && run->definition->transaction;
+    return !core->draining && cancelled(event) && event->ended.outcome == OUTCOME_FAILED && (asked || hit) &&
+           run->definition->transaction;
 }
 
 void run_wait_again(struct core *core, uint32_t slot, struct actions *actions) {
@@ -308,7 +312,7 @@ void run_skip(struct core *core, uint32_t slot, enum skip_cause cause, struct ac
 static enum outcome final_outcome(const struct core *core, const struct run *run, const struct event *event) {
     enum outcome told = event->ended.outcome;
     const struct slot *session = core_slot(core, run->session);
-    bool hit = event->ended.cancelled && (run->stop == STOP_YIELD || (session && session->cancelled));
+    bool hit = cancelled(event) && (run->stop == STOP_YIELD || (session && session->cancelled));
     if (told == OUTCOME_FAILED && core->draining && hit)
         return OUTCOME_CANCELLED;
     if (told != OUTCOME_FAILED || run->stop == STOP_NONE || run->stop == STOP_YIELD)

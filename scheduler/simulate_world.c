@@ -216,7 +216,7 @@ static void end_run(struct simulate_world *world, uint32_t slot) {
     struct model_run *run = &world->runs[slot];
     struct event event = {.kind = EVENT_RUN_ENDED, .run = {slot, run->generation}};
     event.ended.outcome = run->lost ? OUTCOME_UNKNOWN : run->failed ? OUTCOME_FAILED : OUTCOME_OK;
-    event.ended.cancelled = run->cancelled;
+    event.ended.failure = run->cancelled ? FAILURE_CANCEL : FAILURE_OTHER;
     event.ended.row_count = 1;
     if (run->slot_count) {
         world->command_counts[run->pool] -= run->slot_count;

@@ -22,7 +22,7 @@ static void record(void *context, const struct report *report, const struct fail
         note->outcome = report->ended.outcome;
         note->row_count = report->ended.row_count;
         note->simple = report->ended.simple;
-        note->cancelled = report->ended.cancelled;
+        note->cancelled = report->ended.failure == FAILURE_CANCEL || report->ended.failure == FAILURE_LOCK;
     }
     if (report->kind == REPORT_SESSION_READY)
         note->breach = report->ready.breach;

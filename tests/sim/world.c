@@ -77,7 +77,7 @@ static void run_ends(struct world *world, int64_t us, struct handle run, struct 
                      enum outcome outcome, bool cancelled) {
     struct event event = {.kind = EVENT_RUN_ENDED, .run = run, .session = session};
     event.ended.outcome = outcome;
-    event.ended.cancelled = cancelled;
+    event.ended.failure = cancelled ? FAILURE_CANCEL : FAILURE_OTHER;
     event.ended.row_count = 1;
     world->runs[run.slot].ends = true;
     happen_in(world, us, event);

@@ -157,7 +157,7 @@ static void read_argument(struct trace *trace, struct event *event, const char *
             if (strcmp(failures[i], what) == 0)
                 event->failed.failure = (enum connect_failure)i;
     } else if (event->kind == EVENT_RUN_ENDED && strcmp(what, "cancelled") == 0) {
-        event->ended.cancelled = true;
+        event->ended.failure = FAILURE_CANCEL;
     } else if (event->kind == EVENT_RUN_ENDED) {
         for (int i = 0; i < 5; i++)
             if (strcmp(outcomes[i], what) == 0)

@@ -65,9 +65,13 @@ static void sqlstate_of_syntax_and_cancel_are_told_apart(void **state) {
     (void)state;
     assert_true(sqlstate_is_syntax("42601"));
     assert_false(sqlstate_is_syntax("57014"));
-    assert_true(sqlstate_is_cancel("57014"));
-    assert_false(sqlstate_is_cancel("57P01"));
-    assert_false(sqlstate_is_syntax("") || sqlstate_is_cancel(""));
+    assert_int_equal(failure_kind_of("57014"), FAILURE_CANCEL);
+    assert_int_equal(failure_kind_of("57P01"), FAILURE_OTHER);
+    assert_int_equal(failure_kind_of("40001"), FAILURE_CONFLICT);
+    assert_int_equal(failure_kind_of("40P01"), FAILURE_CONFLICT);
+    assert_int_equal(failure_kind_of("55P03"), FAILURE_LOCK);
+    assert_false(sqlstate_is_syntax(""));
+    assert_int_equal(failure_kind_of(""), FAILURE_OTHER);
 }
 
 int main(void) {

@@ -111,7 +111,7 @@ static void slot_run_in_the_way_is_taken_off_and_not_spent(void **state) {
     fixture_end(f, runs[0], OUTCOME_OK);
     struct event hit = {.kind = EVENT_RUN_ENDED, .run = runs[1]};
     hit.ended.outcome = OUTCOME_FAILED;
-    hit.ended.cancelled = true;
+    hit.ended.failure = FAILURE_CANCEL;
     fixture_step(f, hit);
     assert_null(fixture_find(f, ACTION_RECORD));
     assert_int_equal(core_run(f->core, runs[1])->state, RUN_WAITING);

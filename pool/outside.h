@@ -1,0 +1,32 @@
+/*
+ * The outside work of a run: its `work` command, as one child that gets all rows on stdin, or as up to
+ * `parallel` children at a time that get one row each. What a child printed is taken when it ended well, and
+ * nothing of it when it did not. No session and no token is held meanwhile.
+ */
+#ifndef POOL_OUTSIDE_H
+#define POOL_OUTSIDE_H
+
+#include "pool/cargo.h"
+#include "pool/command.h"
+
+struct outside_work {
+    struct command_work command; /* borrowed during outside_start(), but argv, directory, conninfo and task
+                                  * until the end */
+    struct cargo *cargo;         /* borrowed until the end */
+    bool has_rows;               /* there was a read: else the one child's stdin is empty */
+    uint32_t parallel;           /* 0: one child gets all rows */
+};
+
+struct outside;
+
+/*
+ * RUN_ENDED follows by report, from the loop: ok when all children ended well, else failed; row_count is the
+ * number of lines in the cargo. It frees itself after that.
+ */
+struct outside *outside_start(uv_loop_t *loop, const struct outside_work *work, report_callback *report,
+                              void *context);
+
+/* Starts no further child, and sends the signal to the groups of those that run. */
+void outside_signal(struct outside *outside, int signal);
+
+#endif
