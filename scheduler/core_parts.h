@@ -39,6 +39,8 @@ int64_t run_in_the_way_at(const struct core *core, const struct run *run, int64_
 int64_t run_latest_start(const struct run *run); /* its due instant and its patience */
 void run_stop(struct core *core, uint32_t run, enum stop_cause cause, struct actions *actions);
 void run_end(struct core *core, uint32_t run, const struct event *event, struct actions *actions);
+void run_give_up(struct core *core, uint32_t run,
+                 struct actions *actions); /* half done, at the end of a drain */
 void run_skip(struct core *core, uint32_t run, enum skip_cause cause, struct actions *actions);
 bool run_expire(struct core *core, struct actions *actions);
 void record_skip(struct core *core, uint32_t task, struct wall first, struct wall last, int64_t count,

@@ -303,7 +303,7 @@ static void on_signal(uv_signal_t *handle, int number) {
         reload(daemon);
     } else {
         LOG(&daemon->log, LOG_INFO, "stopping", log_text("signal", strsignal(number)),
-            log_number("running", daemon->core->active_count),
+            log_number("running", daemon->core->begun_count),
             log_text("effect", daemon->core->draining ? "what runs is cancelled"
                                                       : "no new runs; what runs may finish"));
         ask_to_drain(daemon);

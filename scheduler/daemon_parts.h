@@ -98,6 +98,8 @@ void journal_record(struct daemon *daemon, const struct record *record);
 void journal_gate(struct daemon *daemon, uint32_t pool);                    /* its limit changed */
 void journal_blind(struct daemon *daemon, const struct session_pool *pool); /* a sample failed */
 void journal_pooler(struct daemon *daemon, uint32_t pool, const char *error);
+void journal_retry(struct daemon *daemon, const struct action *action);
+void journal_hold(struct daemon *daemon, const struct action *action);
 void journal_breach(struct daemon *daemon, const struct action *action);
 void journal_heavier(struct daemon *daemon, const struct action *action);
 void journal_connect(struct daemon *daemon, struct session_pool *pool, const struct failure *failure);

@@ -129,6 +129,8 @@ static void perform_one(struct daemon *daemon, const struct action *action) {
     case ACTION_CANCEL:
     case ACTION_ABORT: perform_stop(daemon, action); break;
     case ACTION_YIELDED: break; /* the cancel beside it was told */
+    case ACTION_RETRY: journal_retry(daemon, action); break;
+    case ACTION_HOLD: journal_hold(daemon, action); break;
     case ACTION_BREACH: journal_breach(daemon, action); break;
     case ACTION_HEAVIER: journal_heavier(daemon, action); break;
     case ACTION_GATE: journal_gate(daemon, action->pool); break;

@@ -105,12 +105,12 @@ static struct decision why_waiting(const struct status *status, const struct run
         return (struct decision){.verdict = VERDICT_WAIT, .reason = REASON_DRAIN};
     if (run->state == RUN_HELD)
         return (struct decision){.verdict = VERDICT_WAIT, .reason = REASON_OWN_RUN};
-    if (run->definition->tokens == 0)
+    if (phase_tokens(run->definition, run->phase) == 0)
         return (struct decision){.verdict = VERDICT_WAIT,
                                  .reason = REASON_CHILDREN,
-                                 .number = core->unweighted_active_count,
-                                 .threshold = UNWEIGHTED_RUNS_MAX};
-    return grant_why(core, run->pool, queue_line(run->definition, run->yielded));
+                                 .number = core->child_count,
+                                 .threshold = core->set->daemon.children};
+    return grant_why(core, run->pool, queue_line(run->definition, run->phase, run->yielded));
 }
 
 static enum task_state state_of(const struct status *status, uint32_t index) {

@@ -99,7 +99,7 @@ static json_t *task_json(const struct status *status, uint32_t index) {
         (json_int_t)stats->merged_count, "late_p50", known_json(row.late_p50_us), "late_p99",
         known_json(row.late_p99_us), "took_p50", known_json(row.took_p50_us), "took_p99",
         known_json(row.took_p99_us), "running", row.task->running_count, "waiting", why_json(&row), "note",
-        text_json(note.bytes), "expected", (json_int_t)row.task->expected_us, "interval",
+        text_json(note.bytes), "expected", (json_int_t)core_session_us(row.task), "interval",
         (json_int_t)row.task->interval_us);
     text_finish(&note);
     return json;
