@@ -64,6 +64,7 @@ static void start_command(struct daemon *daemon, const struct action *action, co
         .conninfo = &daemon->pools[run->pool]->conninfo,
         .run_number = run->number,
         .due = run->due_first,
+        .input = -1,
     };
     daemon->commands[action->run.slot] = command_start(&daemon->loop, &work, daemon_report, daemon);
 }
