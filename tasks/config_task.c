@@ -29,6 +29,7 @@ const struct key config_task_keys[] = {
     {"read_file", KEY_TEXT, FIELD(task_draft, read_file), NULL, 0, 0, NULL},
     {"work", KEY_TEXT, FIELD(task_draft, words), NULL, 0, 0, NULL},
     {"work_parallel", KEY_COUNT, FIELD(task_draft, task.work_parallel), "0", 0, 1000, NULL},
+    {"max_bytes", KEY_BYTES, FIELD(task_draft, task.max_bytes), "16MiB", 1024, INT64_C(1) << 40, NULL},
     {"write", KEY_TEXT, FIELD(task_draft, write), NULL, 0, 0, NULL},
     {"write_file", KEY_TEXT, FIELD(task_draft, write_file), NULL, 0, 0, NULL},
     {"pool", KEY_TEXT, FIELD(task_draft, pool), NULL, 0, 0, NULL},

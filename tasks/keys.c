@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "tasks/duration.h"
+#include "tasks/size.h"
 #include "tasks/suggest.h"
 
 /* --- one value --- */
@@ -60,6 +61,21 @@ static void read_count(const struct key *key, const struct inifile_entry *entry,
         *(uint32_t *)field = (uint32_t)number;
 }
 
+static void read_bytes(const struct key *key, const struct inifile_entry *entry, void *field,
+                       struct faults *faults) {
+    uint64_t bytes;
+    char least[SIZE_TEXT_BYTES], most[SIZE_TEXT_BYTES];
+    enum size_error error = size_parse(entry->value, &bytes);
+    if (error != SIZE_OK)
+        fault_add(faults, entry->line, "%s = '%s' %s", key->name, entry->value, size_error_text(error));
+    else if (bytes < (uint64_t)key->least || bytes > (uint64_t)key->most)
+        fault_add(faults, entry->line, "%s = '%s' is out of bounds; it goes from %s to %s", key->name,
+                  entry->value, size_format((uint64_t)key->least, least),
+                  size_format((uint64_t)key->most, most));
+    else
+        memcpy(field, &bytes, sizeof bytes);
+}
+
 static void read_choice(const struct key *key, const struct inifile_entry *entry, void *field,
                         struct faults *faults) {
     struct text all = {0};
@@ -92,6 +108,7 @@ static void read_value(const struct key *key, const struct inifile_entry *entry,
     case KEY_DURATION: read_duration(key, entry, field, faults); break;
     case KEY_RANGE: read_range(key, entry, field, faults); break;
     case KEY_COUNT: read_count(key, entry, field, faults); break;
+    case KEY_BYTES: read_bytes(key, entry, field, faults); break;
     case KEY_CHOICE: read_choice(key, entry, field, faults); break;
     case KEY_SWITCH: read_switch(key, entry, field, faults); break;
     case KEY_TEXT: *(const char **)field = entry->value; break;

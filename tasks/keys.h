@@ -11,6 +11,7 @@ enum key_kind {
     KEY_DURATION, /* int64_t, in us */
     KEY_RANGE,    /* two of them, shorter and longer: "15s..20s", or one duration for both */
     KEY_COUNT,    /* uint32_t */
+    KEY_BYTES,    /* uint64_t: "16MiB" */
     KEY_CHOICE,   /* int: index into choices */
     KEY_SWITCH,   /* bool */
     KEY_TEXT,     /* const char *, owned by the file's arena */
@@ -21,7 +22,7 @@ struct key {
     enum key_kind kind;
     size_t offset;       /* of the field in the section's struct */
     const char *initial; /* as written in a file; NULL: none */
-    int64_t least, most; /* KEY_DURATION in us, KEY_COUNT */
+    int64_t least, most; /* KEY_DURATION in us, KEY_COUNT, KEY_BYTES */
     const char *const *choices;
 };
 
