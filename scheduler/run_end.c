@@ -123,7 +123,7 @@ void run_give_up(struct core *core, uint32_t slot, struct actions *actions) {
 }
 
 static uint32_t children_of(const struct run *run, uint64_t row_count) {
-    uint32_t most = run->definition->work_parallel;
+    uint32_t most = run->definition->phases->parallel;
     return most == 0 ? 1 : row_count < most ? (uint32_t)row_count : most;
 }
 
