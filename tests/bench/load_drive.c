@@ -1,15 +1,10 @@
-/* Open loop: what arrives does not wait for what is slow. The one place of a load that reads the clock. */
+/* Open loop: what arrives does not wait for what is slow. */
 #include "load_drive.h"
+#include "load_clock.h"
 
 #include <time.h>
 
 #define S_US INT64_C(1000000)
-
-int64_t load_wall_us(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return now.tv_sec * S_US + now.tv_nsec / 1000;
-}
 
 static void wait_for_sessions(struct load_pool *pool, int64_t until_us) {
     struct pollfd fds[LOAD_SESSIONS_MOST];

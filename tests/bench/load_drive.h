@@ -16,8 +16,6 @@ struct load_drive {
     int64_t (*other)(void *context, int64_t now_us);
 };
 
-int64_t load_wall_us(void);
-
 /* Until all that arrived is over. */
 void load_drive(const struct load_drive *drive);
 
