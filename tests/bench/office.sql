@@ -5,7 +5,7 @@ CREATE SCHEMA bench;
 SET search_path = bench;
 
 -- every_ms: the office's interval divided by ten, as in the reproduction of the incident. call_ms: such that the mean
--- over all calls is 0.55 s, so at x1 twelve are under way, at x4 almost fifty, at x8 more than ninety; and the rarer the
+-- over all calls is 0.6 s, so at x1 twelve are under way, at x4 almost fifty, at x8 more than ninety; and the rarer the
 -- longer, so that few are merged and what is due every 6 and 12 s comes as a wave, as it did in the incident.
 CREATE TABLE kinds (
     kind     text PRIMARY KEY,
@@ -18,7 +18,7 @@ INSERT INTO kinds VALUES
     ('notifications',   1000,  100),
     ('messages',        1500,  600),
     ('meetings',        2000,  800),
-    ('employees',       3000, 1500),
+    ('employees',       3000, 2000),
     ('training',        6000, 2000),
     ('reviews',         6000, 2000),
     ('awards',         12000, 2000),
