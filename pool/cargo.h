@@ -15,7 +15,7 @@ struct cargo {
     uint64_t most_bytes; /* of the rows, and of the lines: the task's max_bytes */
     /* of the work */
     uint32_t child_count;                    /* at work now */
-    uint64_t children_done, children_failed; /* ended so far */
+    uint64_t children_done, children_failed; /* ended so far: well, and not */
     struct text complaint; /* of the first child that failed: "exited with 3"; empty: none */
     struct text output;    /* what that one printed last on stderr */
 };

@@ -1,5 +1,6 @@
 #include "pool/command.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -9,9 +10,15 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tasks/size.h"
+
+/* A pipe may be made larger by a child; what is in it when the leader has ended is read up to this. */
+#define DRAIN_BYTES ((size_t)1024 * 1024)
+
 struct command {
     uv_process_t process;
-    uv_pipe_t output;
+    uv_pipe_t output; /* the end of this is kept: stderr, and stdout if that is no data */
+    uv_pipe_t data;   /* with `printed` */
     uv_idle_t failed; /* reports a start that failed, in the next turn of the loop */
     bool spawned;     /* the process handle is in use */
     int handles_open; /* freed when all are closed */
@@ -20,7 +27,9 @@ struct command {
     void *context;
     char kept[COMMAND_OUTPUT_BYTES + 1]; /* a ring until it is read out */
     uint64_t output_bytes;
-    char message[256];
+    struct spool *printed;
+    uint64_t most_bytes;
+    struct text message; /* why it failed */
 };
 
 /* --- the environment --- */
@@ -70,6 +79,9 @@ static struct environment environment_of(const struct command_work *work) {
     snprintf(value, sizeof value, "%" PRIu64, work->run_number);
     environment_add(&environment, "HEADGATE_RUN", value);
     add_due(&environment, work->due);
+    snprintf(value, sizeof value, "%" PRIu64, work->row_number);
+    if (work->row_number)
+        environment_add(&environment, "HEADGATE_ROW", value);
     return environment;
 }
 
@@ -103,6 +115,37 @@ static const char *read_out(struct command *command) {
     return command->kept;
 }
 
+static void kill_group(const struct command *command, int signal) {
+    if (command->spawned && uv_is_active((const uv_handle_t *)&command->process))
+        kill(-command->process.pid, signal);
+}
+
+/* Nothing of what it printed will be used, so it need not go on. */
+static void refuse(struct command *command) {
+    assert(command->message.bytes_count);
+    uv_read_stop((uv_stream_t *)&command->data);
+    kill_group(command, SIGKILL);
+}
+
+static void keep_data(struct command *command, const char *bytes, size_t count) {
+    char most[SIZE_TEXT_BYTES];
+    if (command->message.bytes_count)
+        return;
+    if (count > command->most_bytes - command->printed->bytes_count)
+        text_add(&command->message, "its work printed more than max_bytes = %s",
+                 size_format(command->most_bytes, most));
+    else if (spool_add(command->printed, bytes, count, &command->message))
+        return;
+    refuse(command);
+}
+
+static void take(struct command *command, uv_pipe_t *from, const char *bytes, size_t count) {
+    if (from == &command->data)
+        keep_data(command, bytes, count);
+    else
+        keep_output(command, bytes, count);
+}
+
 static void on_allocate(uv_handle_t *handle, size_t suggested, uv_buf_t *ret) {
     static char scratch[65536]; /* the loop has one thread, and what was read is taken at once */
     (void)handle;
@@ -110,24 +153,27 @@ static void on_allocate(uv_handle_t *handle, size_t suggested, uv_buf_t *ret) {
     *ret = uv_buf_init(scratch, sizeof scratch);
 }
 
-static void on_output(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer) {
+static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer) {
     if (count > 0)
-        keep_output(stream->data, buffer->base, (size_t)count);
+        take(stream->data, (uv_pipe_t *)stream, buffer->base, (size_t)count);
     else if (count < 0)
         uv_read_stop(stream);
 }
 
 /* What the pipe holds when the leader has ended; a grandchild may go on writing, and is not waited for. */
-static void drain_output(struct command *command) {
+static void drain(struct command *command, uv_pipe_t *from) {
     char bytes[65536];
     uv_os_fd_t fd;
-    if (uv_fileno((uv_handle_t *)&command->output, &fd) != 0)
+    if (uv_fileno((uv_handle_t *)from, &fd) != 0)
         return;
-    ssize_t got = 1;
-    for (int i = 0; i < 2 && got > 0; i++) { /* a pipe holds 64 KiB */
-        got = read(fd, bytes, sizeof bytes);
-        if (got > 0)
-            keep_output(command, bytes, (size_t)got);
+    for (size_t taken = 0; taken < DRAIN_BYTES;) {
+        ssize_t got = read(fd, bytes, sizeof bytes);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return;
+        take(command, from, bytes, (size_t)got);
+        taken += (size_t)got;
     }
 }
 
@@ -135,60 +181,78 @@ static void drain_output(struct command *command) {
 
 static void on_closed(uv_handle_t *handle) {
     struct command *command = handle->data;
-    if (--command->handles_open == 0)
-        free(command);
+    if (--command->handles_open > 0)
+        return;
+    text_finish(&command->message);
+    free(command);
 }
 
-static void close_handle(uv_handle_t *handle) {
-    uv_close(handle, on_closed);
-}
-
-static void end(struct command *command, enum outcome outcome) {
-    struct report report = {.kind = REPORT_RUN_ENDED, .run = command->run};
-    report.ended.outcome = outcome;
-    report.ended.row_count = command->output_bytes;
-    struct failure failure = {.message = command->message, .output = read_out(command)};
-    command->report(command->context, &report, &failure);
-    close_handle((uv_handle_t *)&command->output);
-    close_handle((uv_handle_t *)&command->failed);
+static void close_all(struct command *command) {
+    uv_close((uv_handle_t *)&command->output, on_closed);
+    uv_close((uv_handle_t *)&command->failed, on_closed);
+    if (command->printed)
+        uv_close((uv_handle_t *)&command->data, on_closed);
     if (command->spawned)
-        close_handle((uv_handle_t *)&command->process);
+        uv_close((uv_handle_t *)&command->process, on_closed);
+}
+
+static void end(struct command *command) {
+    struct report report = {.kind = REPORT_RUN_ENDED, .run = command->run};
+    report.ended.outcome = command->message.bytes_count ? OUTCOME_FAILED : OUTCOME_OK;
+    report.ended.row_count = command->output_bytes + (command->printed ? command->printed->bytes_count : 0);
+    struct failure failure = {.message = command->message.bytes ? command->message.bytes : "",
+                              .output = read_out(command)};
+    command->report(command->context, &report, &failure);
+    close_all(command);
+}
+
+/* It may have been killed for what it printed, and that is said already. */
+static void explain_exit(struct text *message, int64_t status, int signal) {
+    if (message->bytes_count)
+        return;
+    if (signal)
+        text_add(message, "ended by signal %d (%s)", signal, strsignal(signal));
+    else if (status)
+        text_add(message, "exited with %" PRId64, status);
 }
 
 static void on_child_exit(uv_process_t *process, int64_t status, int signal) {
     struct command *command = process->data;
     kill(-process->pid, SIGKILL); /* what is left of its group */
-    drain_output(command);
-    if (signal)
-        snprintf(command->message, sizeof command->message, "ended by signal %d (%s)", signal,
-                 strsignal(signal));
-    else if (status)
-        snprintf(command->message, sizeof command->message, "exited with %" PRId64, status);
-    end(command, signal || status ? OUTCOME_FAILED : OUTCOME_OK);
+    drain(command, &command->output);
+    if (command->printed)
+        drain(command, &command->data);
+    explain_exit(&command->message, status, signal);
+    end(command);
 }
 
 static void on_failed(uv_idle_t *idle) {
     uv_idle_stop(idle);
-    end(idle->data, OUTCOME_FAILED);
+    end(idle->data);
 }
 
 /* --- the start --- */
 
-static int spawn(uv_loop_t *loop, struct command *command, const struct command_work *work) {
+/* The child's end of a new pipe, or libuv's error. */
+static int open_pipe(uv_pipe_t *pipe) {
     uv_file ends[2];
     int error = uv_pipe(ends, UV_NONBLOCK_PIPE, 0);
     if (error)
         return error;
-    error = uv_pipe_open(&command->output, ends[0]);
-    if (error) {
-        close(ends[0]);
-        close(ends[1]);
-        return error;
-    }
+    error = uv_pipe_open(pipe, ends[0]);
+    if (!error)
+        return ends[1];
+    close(ends[0]);
+    close(ends[1]);
+    return error;
+}
+
+static int spawn_with(struct command *command, const struct command_work *work, int data, int output) {
     struct environment environment = environment_of(work);
-    uv_stdio_container_t stdio[3] = {{.flags = UV_IGNORE},
-                                     {.flags = UV_INHERIT_FD, .data.fd = ends[1]},
-                                     {.flags = UV_INHERIT_FD, .data.fd = ends[1]}};
+    uv_stdio_container_t stdio[3] = {
+        {.flags = work->input >= 0 ? UV_INHERIT_FD : UV_IGNORE, .data.fd = work->input},
+        {.flags = UV_INHERIT_FD, .data.fd = data},
+        {.flags = UV_INHERIT_FD, .data.fd = output}};
     uv_process_options_t options = {
         .exit_cb = on_child_exit,
         .file = work->argv[0],
@@ -201,15 +265,30 @@ static int spawn(uv_loop_t *loop, struct command *command, const struct command_
     };
     command->spawned = true;
     command->handles_open++;
-    error = uv_spawn(loop, &command->process, &options);
+    int error = uv_spawn(command->output.loop, &command->process, &options);
     command->process.data = command;
-    close(ends[1]);
     environment_free(&environment);
-    uv_read_start((uv_stream_t *)&command->output, on_allocate, on_output);
     return error;
 }
 
-struct command *command_start(uv_loop_t *loop, const struct command_work *work, report_callback *report,
+static int spawn(struct command *command, const struct command_work *work) {
+    int output = open_pipe(&command->output);
+    if (output < 0)
+        return output;
+    int data = work->printed ? open_pipe(&command->data) : output;
+    int error = data < 0 ? data : spawn_with(command, work, data, output);
+    close(output);
+    if (work->printed && data >= 0)
+        close(data);
+    if (error)
+        return error;
+    uv_read_start((uv_stream_t *)&command->output, on_allocate, on_read);
+    if (work->printed)
+        uv_read_start((uv_stream_t *)&command->data, on_allocate, on_read);
+    return 0;
+}
+
+static struct command *create(uv_loop_t *loop, const struct command_work *work, report_callback *report,
                               void *context) {
     struct command *command = calloc(1, sizeof *command);
     if (!command)
@@ -217,22 +296,45 @@ struct command *command_start(uv_loop_t *loop, const struct command_work *work, 
     command->run = work->run;
     command->report = report;
     command->context = context;
-    command->handles_open = 2;
+    command->printed = work->printed;
+    command->most_bytes = work->most_bytes;
+    command->handles_open = work->printed ? 3 : 2;
     uv_pipe_init(loop, &command->output, 0);
     uv_idle_init(loop, &command->failed);
-    command->output.data = command->failed.data = command;
-    int error = spawn(loop, command, work);
+    if (work->printed)
+        uv_pipe_init(loop, &command->data, 0);
+    command->output.data = command->data.data = command->failed.data = command;
+    return command;
+}
+
+struct command *command_start(uv_loop_t *loop, const struct command_work *work, report_callback *report,
+                              void *context) {
+    struct command *command = create(loop, work, report, context);
+    int error = spawn(command, work);
     if (error) {
-        snprintf(command->message, sizeof command->message, "could not be started: %s: %s", work->argv[0],
-                 uv_strerror(error));
+        command_add_refusal(&command->message, work, error);
         uv_idle_start(&command->failed, on_failed);
     }
     return command;
 }
 
+struct command *command_try(uv_loop_t *loop, const struct command_work *work, report_callback *report,
+                            void *context, int *ret_error) {
+    struct command *command = create(loop, work, report, context);
+    int error = spawn(command, work);
+    if (!error)
+        return command;
+    close_all(command);
+    *ret_error = error;
+    return NULL;
+}
+
+void command_add_refusal(struct text *text, const struct command_work *work, int error) {
+    text_add(text, "could not be started: %s: %s", work->argv[0], uv_strerror(error));
+}
+
 void command_signal(struct command *command, int signal) {
-    if (command->spawned && command->process.pid > 0 && !uv_is_closing((uv_handle_t *)&command->process))
-        kill(-command->process.pid, signal);
+    kill_group(command, signal);
 }
 
 int command_pid(const struct command *command) {

@@ -3,6 +3,7 @@
  * way, answered in the order of their sending; what comes in belongs to the first.
  */
 #include <assert.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,7 +46,7 @@ static char *copy(const char *text) {
     return text ? strdup(text) : NULL;
 }
 
-static void forget_failure(struct flight *flight) {
+void flight_forget(struct flight *flight) {
     if (!flight->failed)
         return;
     free(flight->message);
@@ -80,18 +81,30 @@ static int line_of(struct script *script, const struct flight *flight, const cha
     return line;
 }
 
+/* Of those that a write ran once for each. */
+static void name_line(struct flight *flight) {
+    struct text message = {0};
+    text_add(&message, "line %" PRIu64 " of its work's output: %s", flight->line_count + 1, flight->message);
+    free(flight->message);
+    flight->message = message.bytes;
+}
+
 void flight_take_error(struct script *script, const PGresult *result, enum step step) {
     struct flight *flight = flight_first(script);
     const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
     if (!flight || flight->failed || flight->committed)
         return;
-    flight_fail(flight, sqlstate, message ? message : PQresultErrorMessage(result),
-                statement_failure_advice(sqlstate ? sqlstate : "", flight->work.transaction));
+    const char *advice = flight->work.phase != SESSION_WHOLE && sqlstate && sqlstate_is_syntax(sqlstate)
+                             ? "read and write are one statement each; put several into a function"
+                             : statement_failure_advice(sqlstate ? sqlstate : "", flight->work.transaction);
+    flight_fail(flight, sqlstate, message ? message : PQresultErrorMessage(result), advice);
+    if (step == STEP_LINE)
+        name_line(flight);
     flight->detail = copy(PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL));
     flight->hint = copy(PQresultErrorField(result, PG_DIAG_MESSAGE_HINT));
     flight->context = copy(PQresultErrorField(result, PG_DIAG_CONTEXT));
-    if (step == STEP_WORK)
+    if (step == STEP_WORK || step == STEP_PREPARE)
         flight->line = line_of(script, flight, PQresultErrorField(result, PG_DIAG_STATEMENT_POSITION));
 }
 
@@ -104,9 +117,10 @@ void flight_take_tag(struct script *script, PGresult *result, enum step step) {
             flight_fail(flight, "", "the server rolled the transaction back when it was told to commit",
                         NULL);
     }
-    if (step != STEP_WORK)
+    if (step != STEP_WORK && step != STEP_LINE)
         return;
-    flight->row_count += strtoull(PQcmdTuples(result), NULL, 10);
+    if (flight->work.phase == SESSION_WHOLE)
+        flight->row_count += strtoull(PQcmdTuples(result), NULL, 10);
     flight->leaked = !script->simple && statement_tag_is_transaction(tag);
     if (flight->leaked)
         flight_fail(flight, "", "the text is a transaction command, which would reach beyond its own run",
@@ -114,7 +128,7 @@ void flight_take_tag(struct script *script, PGresult *result, enum step step) {
 }
 
 void flight_retry(struct flight *flight) {
-    forget_failure(flight);
+    flight_forget(flight);
     flight->row_count = 0;
     flight->simple = true;
 }
@@ -131,9 +145,11 @@ static void report_end(struct session *session, const struct flight *flight, enu
     memcpy(failure.sqlstate, flight->sqlstate, SQLSTATE_BYTES);
     struct report report = {.kind = REPORT_RUN_ENDED, .run = flight->work.run};
     report.ended.outcome = outcome;
-    report.ended.row_count = flight->row_count;
+    report.ended.row_count = flight->work.phase == SESSION_WRITE ? flight->line_count : flight->row_count;
     report.ended.simple = flight->simple;
-    report.ended.failure = flight->failed ? failure_kind_of(flight->sqlstate) : FAILURE_OTHER;
+    report.ended.failure = flight->lost     ? FAILURE_LOST
+                           : flight->failed ? failure_kind_of(flight->sqlstate)
+                                            : FAILURE_OTHER;
     session_tell(session, report, outcome == OUTCOME_OK ? NULL : &failure);
 }
 
@@ -146,12 +162,16 @@ void flight_end(struct session *session, enum outcome outcome, const char *why) 
     else if (outcome == OUTCOME_UNKNOWN &&
              flight->failed) /* the server said no before it was lost: not done */
         outcome = OUTCOME_FAILED;
-    else if (why)
+    else if (outcome == OUTCOME_UNKNOWN && flight->work.phase != SESSION_WHOLE && !flight->commit_sent) {
+        outcome = OUTCOME_FAILED;
+        flight->lost = true;
+        flight_fail(flight, "", why, "it was lost before its COMMIT was sent, so nothing of it is done");
+    } else if (why)
         flight_fail(flight, "", why,
                     outcome == OUTCOME_UNKNOWN ? "it was sent and its answer was lost; it may have been done"
                                                : NULL);
     report_end(session, flight, outcome);
-    forget_failure(flight);
+    flight_forget(flight);
     session->script.flight_at++;
 }
 

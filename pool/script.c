@@ -28,7 +28,7 @@ static bool is_sync(enum step step) {
     return step >= STEP_SYNC;
 }
 
-static bool push(struct script *script, enum step step, int sent) {
+bool script_push(struct script *script, enum step step, int sent) {
     assert(script->step_end - script->step_at < STEPS_MAX);
     script->rows_due |= !script_busy(script);
     script->steps[script->step_end++ % STEPS_MAX] = (uint8_t)step;
@@ -44,44 +44,47 @@ void script_finish(struct script *script) {
     assert(!flight_first(script));
     free(script->sample_error);
     free(script->breach);
+    cargo_reader_finish(&script->lines);
     text_finish(&script->text);
     *script = (struct script){0};
 }
 
 /* --- sending --- */
 
-static bool send_query(struct session *session, enum step step, const char *sql) {
-    return push(&session->script, step, PQsendQueryParams(session->conn, sql, 0, NULL, NULL, NULL, NULL, 0));
+bool script_send_query(struct session *session, enum step step, const char *sql) {
+    return script_push(&session->script, step,
+                       PQsendQueryParams(session->conn, sql, 0, NULL, NULL, NULL, NULL, 0));
 }
 
 /* Before version 17 libpq knows no sync that waits for a flush. */
-static bool send_sync(struct session *session, enum step step) {
+bool script_send_sync(struct session *session, enum step step) {
 #ifdef HAVE_PQSENDPIPELINESYNC
-    return push(&session->script, step, PQsendPipelineSync(session->conn));
+    return script_push(&session->script, step, PQsendPipelineSync(session->conn));
 #else
-    return push(&session->script, step, PQpipelineSync(session->conn));
+    return script_push(&session->script, step, PQpipelineSync(session->conn));
 #endif
 }
 
 /* A pooler may give the next segment to another backend, so nothing is cleaned in a segment of its own. */
-static void want_clean(struct session *session) {
+void script_want_clean(struct session *session) {
     session->script.unclean = false;
     session->script.clean_due = !session->pool->pooled;
 }
 
 /* In the segment of what comes next: where the cleaning fails, the server skips it, and no run is dirty. */
-static bool send_due_clean(struct session *session) {
+bool script_send_due_clean(struct session *session) {
     bool due = session->script.clean_due;
     session->script.clean_due = false;
-    return !due || send_query(session, STEP_CLEAN, "DISCARD ALL");
+    return !due || script_send_query(session, STEP_CLEAN, "DISCARD ALL");
 }
 
 bool script_flush(struct session *session) {
-    return !session->script.clean_due || (send_due_clean(session) && send_sync(session, STEP_CLEAN_SYNC));
+    return !session->script.clean_due ||
+           (script_send_due_clean(session) && script_send_sync(session, STEP_CLEAN_SYNC));
 }
 
 static bool send_rollback(struct session *session) {
-    return send_query(session, STEP_ROLLBACK, "ROLLBACK") && send_sync(session, STEP_SYNC);
+    return script_send_query(session, STEP_ROLLBACK, "ROLLBACK") && script_send_sync(session, STEP_SYNC);
 }
 
 /*
@@ -90,17 +93,18 @@ static bool send_rollback(struct session *session) {
  * for a COMMIT right before it.
  */
 static bool send_pooled_run(struct session *session, const struct session_work *work) {
-    return (!work->transaction || send_query(session, STEP_BEGIN, "BEGIN")) &&
-           send_query(session, STEP_WORK, flight_text(&session->script, work)) &&
-           (work->transaction || send_query(session, STEP_BEGIN, "BEGIN")) &&
-           send_query(session, STEP_COMMIT, "COMMIT") && send_query(session, STEP_CLEAN, "DISCARD ALL") &&
-           send_sync(session, STEP_RUN_SYNC);
+    return (!work->transaction || script_send_query(session, STEP_BEGIN, "BEGIN")) &&
+           script_send_query(session, STEP_WORK, flight_text(&session->script, work)) &&
+           (work->transaction || script_send_query(session, STEP_BEGIN, "BEGIN")) &&
+           script_send_query(session, STEP_COMMIT, "COMMIT") &&
+           script_send_query(session, STEP_CLEAN, "DISCARD ALL") && script_send_sync(session, STEP_RUN_SYNC);
 }
 
 /* The pooler leaves us the backend while the transaction is open, failed or not. */
 static bool end_pooled_failure(struct session *session) {
-    return send_query(session, STEP_ROLLBACK, "ROLLBACK") && send_query(session, STEP_CLEAN, "DISCARD ALL") &&
-           send_sync(session, STEP_CLEAN_SYNC);
+    return script_send_query(session, STEP_ROLLBACK, "ROLLBACK") &&
+           script_send_query(session, STEP_CLEAN, "DISCARD ALL") &&
+           script_send_sync(session, STEP_CLEAN_SYNC);
 }
 
 /*
@@ -110,10 +114,11 @@ static bool end_pooled_failure(struct session *session) {
 static bool send_run(struct session *session, const struct session_work *work) {
     bool wrapped = work->transaction && !statement_is_one_transaction(work->sql);
     const char *text = flight_text(&session->script, work);
-    return send_due_clean(session) && (!wrapped || send_query(session, STEP_BEGIN, "BEGIN")) &&
-           send_query(session, STEP_WORK, text) &&
-           (!wrapped || (send_sync(session, STEP_SYNC) && send_query(session, STEP_COMMIT, "COMMIT"))) &&
-           send_sync(session, STEP_RUN_SYNC);
+    return script_send_due_clean(session) && (!wrapped || script_send_query(session, STEP_BEGIN, "BEGIN")) &&
+           script_send_query(session, STEP_WORK, text) &&
+           (!wrapped ||
+            (script_send_sync(session, STEP_SYNC) && script_send_query(session, STEP_COMMIT, "COMMIT"))) &&
+           script_send_sync(session, STEP_RUN_SYNC);
 }
 
 /* One step of the simple protocol. */
@@ -122,7 +127,7 @@ static bool send_simple(struct session *session, enum step step) {
         [STEP_BEGIN] = "BEGIN", [STEP_COMMIT] = "COMMIT", [STEP_ROLLBACK] = "ROLLBACK"};
     struct script *script = &session->script;
     const char *text = step == STEP_WORK ? flight_text(script, &flight_first(script)->work) : fixed[step];
-    return push(script, step, PQsendQuery(session->conn, text));
+    return script_push(script, step, PQsendQuery(session->conn, text));
 }
 
 static bool begin_simple(struct session *session) {
@@ -144,55 +149,61 @@ bool script_add_run(struct session *session, const struct session_work *work) {
     struct script *script = &session->script;
     assert(may_join(script, work));
     flight_add(script, work);
+    script->unclean = true;
+    if (work->phase != SESSION_WHOLE)
+        return transfer_begin(session);
     if (work->simple) {
         script->simple_due = true;
         return script_busy(script) || begin_simple(session);
     }
     bool sent = session->pool->pooled ? send_pooled_run(session, work) : send_run(session, work);
-    script->unclean = true;
     if (!work->clean)
-        want_clean(session);
+        script_want_clean(session);
     return sent;
 }
 
 bool script_add_sample(struct session *session) {
     session->script.asking = session->script.sampling = true;
-    return sampling_send(session) && push(&session->script, STEP_SAMPLE, 1) && send_sync(session, STEP_SYNC);
+    return sampling_send(session) && script_push(&session->script, STEP_SAMPLE, 1) &&
+           script_send_sync(session, STEP_SYNC);
 }
 
 bool script_add_cleaning(struct session *session) {
     struct script *script = &session->script;
     assert(!flight_first(script) || flight_first(script)->work.proven);
     script->asking = true;
-    bool sent = send_due_clean(session);
+    bool sent = script_send_due_clean(session);
     if (!session->pool->pooled)
-        sent = sent && verify_send(session) && push(script, STEP_VERIFY, 1);
-    want_clean(session);
-    return sent && send_sync(session, STEP_SYNC);
+        sent = sent && verify_send(session) && script_push(script, STEP_VERIFY, 1);
+    script_want_clean(session);
+    return sent && script_send_sync(session, STEP_SYNC);
 }
 
 bool script_add_check(struct session *session) {
     if (session->script.unclean)
         return script_add_cleaning(session);
     session->script.asking = true;
-    return send_sync(session, STEP_SYNC);
+    return script_send_sync(session, STEP_SYNC);
 }
 
 /* --- taking in: what a result says --- */
 
-/* False: the connection must go. */
-static bool refuse_copy(struct session *session) {
+bool script_refuse(struct session *session, const char *message, const char *advice) {
     struct flight *flight = flight_first(&session->script);
     if (flight) {
-        flight_retry(flight); /* whatever it failed of before */
-        flight_fail(flight, "",
-                    "the text contains COPY FROM STDIN or COPY TO STDOUT, and there is no client to talk to",
-                    "copy from or to a file or a program on the server, or run psql as a command task");
+        flight_forget(flight); /* whatever it failed of before */
+        flight_fail(flight, "", message, advice);
         session_cancel(session);
         flight_end(session, OUTCOME_FAILED, NULL);
     }
     session_break(session, NULL);
     return false;
+}
+
+static bool refuse_copy(struct session *session) {
+    return script_refuse(
+        session, "the text contains COPY FROM STDIN or COPY TO STDOUT, and there is no client to talk to",
+        "copy from or to a file or a program on the server, or run psql as a command task");
 }
 
 static void take_rows(struct session *session, const PGresult *result, enum step step) {
@@ -211,7 +222,7 @@ static void take_clean_error(struct script *script, const PGresult *result) {
 /* Of a failure before it in its segment: of BEGIN, which was told, or of the cleaning. */
 static void take_skipped(struct script *script, enum step step) {
     struct flight *flight = flight_first(script);
-    if (step == STEP_WORK && flight)
+    if ((step == STEP_WORK || step == STEP_PREPARE) && flight)
         flight_fail(flight, script->clean_sqlstate,
                     "the session could not be cleaned before it, so it did not begin", NULL);
 }
@@ -226,11 +237,17 @@ static void take_error(struct session *session, const PGresult *result, enum ste
         flight_take_error(script, result, step);
 }
 
+static bool take_row(struct session *session, const PGresult *result) {
+    struct flight *flight = flight_first(&session->script);
+    flight->row_count++;
+    return flight->work.phase != SESSION_READ || transfer_take_row(session, result);
+}
+
 static bool take_result(struct session *session, PGresult *result) {
     struct script *script = &session->script;
     enum step step = head(script);
     switch (PQresultStatus(result)) {
-    case PGRES_SINGLE_TUPLE: flight_first(script)->row_count++; return true;
+    case PGRES_SINGLE_TUPLE: return take_row(session, result);
     case PGRES_TUPLES_OK: take_rows(session, result, step); return true;
     case PGRES_COMMAND_OK:
         if (step == STEP_CLEAN)
@@ -261,7 +278,7 @@ static bool clean_again(struct session *session) {
         return false;
     }
     script->cleaned_again = true;
-    want_clean(session);
+    script_want_clean(session);
     return send_rollback(session) && script_flush(session);
 }
 
@@ -299,9 +316,11 @@ static bool run_ended(struct session *session) {
     struct script *script = &session->script;
     const struct flight *flight = flight_first(script);
     bool leaked = flight->leaked;
+    bool whole = flight->work.phase == SESSION_WHOLE;
     bool left_open =
-        session->pool->pooled && flight->failed && flight->work.transaction && !flight->committed;
-    script->simple_due = flight->failed && sqlstate_is_syntax(flight->sqlstate) && !flight->work.proven;
+        whole && session->pool->pooled && flight->failed && flight->work.transaction && !flight->committed;
+    script->simple_due =
+        whole && flight->failed && sqlstate_is_syntax(flight->sqlstate) && !flight->work.proven;
     if (!script->simple_due)
         flight_decide(session);
     if (left_open)
@@ -313,7 +332,9 @@ static bool sync_arrived(struct session *session) {
     struct script *script = &session->script;
     enum step step = head(script);
     advance(script);
-    bool usable = step != STEP_RUN_SYNC || run_ended(session);
+    bool usable = step == STEP_PART_SYNC  ? transfer_go_on(session)
+                  : step == STEP_RUN_SYNC ? run_ended(session)
+                                          : true;
     return usable && (script_busy(script) || drained(session));
 }
 
@@ -325,7 +346,7 @@ static bool end_simple(struct session *session) {
     script->unclean = true;
     flight_decide(session);
     if (!clean)
-        want_clean(session);
+        script_want_clean(session);
     return PQenterPipelineMode(session->conn) == 1 && drained(session);
 }
 
@@ -359,6 +380,8 @@ static bool query_ended(struct session *session) {
         return true;
     if (script->simple)
         return simple_step_ended(session);
+    if (head(script) == STEP_LINE && !flight_first(script)->failed)
+        flight_first(script)->line_count++;
     advance(script);
     return true;
 }
@@ -384,7 +407,7 @@ static bool consume(PGconn *conn) {
 /* libpq takes the wish for single rows only when the query's turn came and none of its answer was read. */
 static bool waits(struct session *session) {
     struct script *script = &session->script;
-    if (script->rows_due && head(script) == STEP_WORK)
+    if (script->rows_due && (head(script) == STEP_WORK || head(script) == STEP_LINE))
         PQsetSingleRowMode(session->conn);
     script->rows_due = false;
     return PQisBusy(session->conn) == 1;
@@ -403,6 +426,8 @@ bool script_read(struct session *session) {
         bool busy = waits(session);
         if (busy && !consumed) {
             consumed = true;
+            if (!transfer_may_read(session))
+                return false;
             usable = consume(conn);
             busy = PQisBusy(conn);
         }

@@ -7,6 +7,7 @@
 #define POOL_SESSION_PARTS_H
 
 #include "pool/address.h"
+#include "pool/cargo.h"
 #include "pool/sample.h"
 #include "pool/session.h"
 #include "pool/session_pool.h"
@@ -15,12 +16,15 @@
 enum step {
     STEP_BEGIN,
     STEP_WORK,
+    STEP_PREPARE, /* of a write */
+    STEP_LINE,    /* a write, once */
     STEP_COMMIT,
     STEP_ROLLBACK,
     STEP_CLEAN,
     STEP_VERIFY,
     STEP_SAMPLE,
     STEP_SYNC,       /* decides nothing. The syncs come last: see is_sync() */
+    STEP_PART_SYNC,  /* of a read or a write: it goes on, or is committed */
     STEP_RUN_SYNC,   /* the run is decided when it arrives, not before: deferred constraints fail at commit */
     STEP_CLEAN_SYNC, /* the session is clean */
 };
@@ -30,11 +34,14 @@ struct flight {
     struct session_work work;
     bool simple; /* its text needed the simple protocol */
     bool failed;
-    bool committed; /* the server said so: nothing that comes after can undo it */
-    bool leaked;    /* a transaction command, whose effect outlives the run */
+    bool commit_sent; /* of a read or a write: from here on its loss leaves it unknown */
+    bool lost;        /* before that */
+    bool committed;   /* the server said so: nothing that comes after can undo it */
+    bool leaked;      /* a transaction command, whose effect outlives the run */
     char sqlstate[SQLSTATE_BYTES];
     int line;
     uint64_t row_count;
+    uint64_t line_count; /* of a write: lines that were answered */
     const char *advice;
     char *message, *detail, *hint, *context; /* owned */
 };
@@ -61,9 +68,11 @@ struct script {
     bool cleaned_again; /* after that */
     uint64_t sample_sent_ns;
     struct sample sample;
-    char *sample_error; /* owned */
-    char *breach;       /* owned; what session_clean() found; NULL: nothing */
-    struct text text;   /* what is to be sent is composed here */
+    char *sample_error;        /* owned */
+    char *breach;              /* owned; what session_clean() found; NULL: nothing */
+    struct cargo_reader lines; /* of the write under way */
+    size_t unparsed_bytes;     /* of a read: came in since its last complete row, about */
+    struct text text;          /* what is to be sent is composed here */
 };
 
 enum session_state { SESSION_ADDRESS, SESSION_CONNECTING, SESSION_IDLE, SESSION_WORKING, SESSION_LINGERING };
@@ -117,7 +126,25 @@ bool script_busy(const struct script *script);
 bool script_has_more(struct session *session);
 void script_finish(struct script *script);
 
+/* For transfer.c. */
+bool script_push(struct script *script, enum step step, int sent);
+bool script_send_query(struct session *session, enum step step, const char *sql);
+bool script_send_sync(struct session *session, enum step step);
+bool script_send_due_clean(struct session *session);
+void script_want_clean(struct session *session);
+/* Its first run has failed of this, and with it the connection, whose query is cancelled. Returns false. */
+bool script_refuse(struct session *session, const char *message, const char *advice);
+
+/* transfer.c: a read or a write, alone on its session. False: the connection is of no more use. */
+bool transfer_begin(struct session *session);
+bool transfer_take_row(struct session *session, const PGresult *result);
+/* Before the socket is read: whether a row that is not complete yet can still fit. */
+bool transfer_may_read(struct session *session);
+/* A part of it is answered: the next lines, or its COMMIT or ROLLBACK. */
+bool transfer_go_on(struct session *session);
+
 /* flight.c */
+void flight_forget(struct flight *flight);          /* that it failed */
 struct flight *flight_first(struct script *script); /* NULL: none */
 struct flight *flight_add(struct script *script, const struct session_work *work);
 uint32_t flight_count(const struct script *script);

@@ -58,7 +58,7 @@ bool session_pool_fits(const struct session_pool *pool, const struct pool_settin
 }
 
 static void free_when_unused(struct session_pool *pool) {
-    if (!pool->released || !TAILQ_EMPTY(&pool->sessions))
+    if (!pool->released || pool->kept_count || !TAILQ_EMPTY(&pool->sessions))
         return;
     conninfo_finish(&pool->conninfo);
     free(pool->command_names);
@@ -72,6 +72,15 @@ void session_pool_release(struct session_pool *pool) {
     if (!pool)
         return;
     pool->released = true;
+    free_when_unused(pool);
+}
+
+void session_pool_keep(struct session_pool *pool) {
+    pool->kept_count++;
+}
+
+void session_pool_release_kept(struct session_pool *pool) {
+    pool->kept_count--;
     free_when_unused(pool);
 }
 

@@ -30,6 +30,7 @@ struct session_pool {
     struct session_list sessions; /* all that are not freed yet, lingering ones too */
     struct session_list unsent;   /* of these: with something queued since the last flush */
     bool released;
+    uint32_t kept_count;
 };
 
 /*
@@ -53,6 +54,10 @@ bool session_pool_fits(const struct session_pool *pool, const struct pool_settin
 
 /* The owner needs it no more; it is freed with its last session. Accepts NULL. */
 void session_pool_release(struct session_pool *pool);
+
+/* It stays, even released, until as many calls of session_pool_release_kept() have followed. */
+void session_pool_keep(struct session_pool *pool);
+void session_pool_release_kept(struct session_pool *pool);
 
 /* Sends what was queued on its sessions since the last flush. Accepts NULL. */
 void session_pool_flush(struct session_pool *pool);

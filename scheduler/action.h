@@ -22,6 +22,8 @@ enum action_kind {
     ACTION_BREACH,  /* a task said to leave nothing behind did; from now on its session is cleaned */
     ACTION_HEAVIER, /* a command has more sessions than its weight says: number */
     ACTION_GATE,    /* the pool's limit or gate changed its state */
+    ACTION_RETRY,   /* an attempt failed; the next one is in delay_us */
+    ACTION_HOLD,    /* a task failed so often in a row that it is put on hold */
     ACTION_RECORD,  /* a run ended, or occurrences were skipped: for log and statistics */
     ACTION_HELD,    /* a run has held its token longer than leak_warning */
     ACTION_STEPPED, /* the wall clock was set, or the machine slept */
@@ -46,6 +48,8 @@ enum skip_cause {
     SKIP_DRAIN,   /* waiting when the daemon was told to stop */
     SKIP_REMOVED, /* waiting when a reload removed or disabled it */
     SKIP_FULL,    /* no run record was free; see core_create */
+    SKIP_HOLD,    /* due while its task is on hold, after failing time after time */
+    SKIP_LATE,    /* it could not start within start_deadline */
 };
 
 /* One line of the account: every occurrence is in exactly one record. */
@@ -57,7 +61,9 @@ struct record {
     struct wall due_first, due_last;
     int64_t occurrence_count; /* 0 for a triggered run that answers none */
     int64_t lateness_us;      /* start minus the first due instant */
-    int64_t took_us;
+    int64_t took_us;          /* from the start of its first phase */
+    int64_t session_us, outside_us;
+    uint32_t attempt_count; /* 1: no retry */
     uint64_t row_count;
 };
 
@@ -72,6 +78,7 @@ struct action {
         struct record record;
         int64_t stepped_us;
         int64_t held_us;
+        int64_t delay_us;
         uint32_t number; /* HEAVIER: sessions; BREACH: tasks that are suspected, 0: this one was proved */
     };
 };

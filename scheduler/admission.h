@@ -32,6 +32,7 @@ enum reason_code {
     REASON_LEFTOVER, /* what an earlier daemon left holds tokens: number = how many, threshold = size */
     REASON_HEAVY,    /* the pool drains for a heavier run before it: number = its tokens */
     REASON_RETURNED, /* it was in others' way before: starts when it leaves them a token */
+    REASON_RETRY,    /* an attempt failed, and the next one is not yet due: number = failed so far */
     REASON_OWN_RUN,  /* overlap = queue: its task's run is under way */
     REASON_CHILDREN, /* commands without weight: number = running, threshold = the most */
     REASON_DRAIN,    /* the daemon is stopping */

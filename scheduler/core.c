@@ -207,7 +207,8 @@ static bool sweep_runs(struct core *core, struct actions *actions) {
     for (; core->sweep_run < core->run_used; core->sweep_run++) {
         const struct run *run = &core->runs[core->sweep_run];
         const struct core_task *task = &core->tasks[run->task];
-        if (run->state != RUN_WAITING && run->state != RUN_HELD)
+        bool waits = run->state == RUN_WAITING || run->state == RUN_HELD || run->state == RUN_DELAYED;
+        if (!waits || run->begun)
             continue;
         if (!core->draining && !task->retired && task->definition->enabled)
             continue;
@@ -235,22 +236,36 @@ static bool sweep_slots(struct core *core, struct actions *actions) {
     return false;
 }
 
-static bool stop_running(struct core *core, struct actions *actions) {
-    if (core->active_count == 0 || (!core->drain_now && core->now.us < core->drain_deadline.us))
+/* What outside work has found until the drain's end has as long again to be written. */
+static struct mono write_deadline(const struct core *core) {
+    return mono_add(core->drain_deadline, core->set->daemon.drain_timeout_us);
+}
+
+static bool may_go_on(const struct core *core, const struct run *run) {
+    struct mono until = run->phase == PHASE_WRITE ? write_deadline(core) : core->drain_deadline;
+    return !core->drain_now && core->now.us < until.us;
+}
+
+static bool stop_begun(struct core *core, struct actions *actions) {
+    if (core->begun_count == 0 || (!core->drain_now && core->now.us < core->drain_deadline.us))
         return false;
     for (uint32_t i = 0; i < core->run_used; i++) {
-        if (core->runs[i].state != RUN_RUNNING)
+        const struct run *run = &core->runs[i];
+        if (!run->begun || run->state == RUN_STOPPING || run->state == RUN_SENT || may_go_on(core, run))
             continue;
         if (!actions_have_room(actions))
             return true;
-        run_stop(core, i, STOP_DRAIN, actions);
+        if (run->state == RUN_RUNNING)
+            run_stop(core, i, STOP_DRAIN, actions);
+        else
+            run_give_up(core, i, actions);
     }
     return false;
 }
 
 static bool drain(struct core *core, struct actions *actions) {
-    bool more = stop_running(core, actions);
-    if (!more && core->active_count == 0 && core->open_count == 0 && core->sweep_run == core->run_used &&
+    bool more = stop_begun(core, actions);
+    if (!more && core->begun_count == 0 && core->open_count == 0 && core->sweep_run == core->run_used &&
         !core->stopped && actions_have_room(actions)) {
         core->stopped = true;
         actions_add(actions, ACTION_STOPPED);
@@ -292,13 +307,20 @@ static int64_t earlier(int64_t at, const struct due *due) {
     return first && first->at < at ? first->at : at;
 }
 
+static int64_t drain_wake(const struct core *core, int64_t at) {
+    int64_t ends[] = {core->drain_deadline.us, write_deadline(core).us};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        if (core->now.us < ends[i] && ends[i] < at)
+            at = ends[i];
+    return at;
+}
+
 struct mono core_next_wake(const struct core *core) {
     int64_t at = grant_next_wake(core).us;
     at = earlier(at, &core->due);
     at = earlier(at, &core->run_deadlines);
     at = earlier(at, &core->slot_deadlines);
-    if (core->draining && core->active_count && core->now.us < core->drain_deadline.us &&
-        core->drain_deadline.us < at)
-        at = core->drain_deadline.us;
+    if (core->draining && core->begun_count)
+        at = drain_wake(core, at);
     return (struct mono){at};
 }

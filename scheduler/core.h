@@ -12,6 +12,7 @@
  *     run.c        the life of a run          slot.c    the life of a session, as the core sees it
  *     queue.c      what waits, in which order          crew.c    how many sessions that needs
  *     admission.c  may this run start: a pure policy    grant.c   asks the policy and acts on it
+ *     retry.c      what follows a failure: a pure policy
  *     gate.c       samples, limit and headroom of a pool
  *     reload.c     a new ini file under running tasks
  */
@@ -25,6 +26,7 @@
 #include "scheduler/event.h"
 #include "scheduler/quantile.h"
 #include "scheduler/queue.h"
+#include "scheduler/retry.h"
 #include "tasks/taskset.h"
 
 #define SLOT_NONE UINT32_MAX
@@ -35,6 +37,7 @@ enum run_state {
     RUN_FREE,     /* the record is unused */
     RUN_HELD,     /* overlap = queue: waits for its own task's run to end */
     RUN_WAITING,  /* in its pool's queue: waits for admission */
+    RUN_DELAYED,  /* an attempt failed: waits again once its delay is over */
     RUN_SENT,     /* handed to a session where others are before it */
     RUN_RUNNING,  /* started; holds its tokens, or is the first on its session */
     RUN_STOPPING, /* asked to stop, by its timeout, the drain or for others; still holds its tokens */
@@ -46,8 +49,10 @@ struct run {
     enum run_state state;
     enum stop_cause stop;
     uint32_t generation;
-    uint32_t task; /* index into the core's tasks */
-    uint32_t pool; /* index into the core's pools: where its tokens are */
+    uint32_t task;    /* index into the core's tasks */
+    uint32_t pool;    /* index into the core's pools: where its tokens are */
+    enum phase phase; /* that waits, or is under way */
+    bool begun;       /* it started, and is not over: between phases it waits, and is still under way */
     bool held_told;
     bool yielded; /* it was in others' way: from now on it shares no session, and leaves a token to others */
     uint64_t number; /* unique in the life of the daemon; 1 is the first */
@@ -59,7 +64,14 @@ struct run {
     struct wall due_first, due_last;
     int64_t occurrence_count;
     struct mono due;     /* of the first occurrence */
+    struct mono since;   /* it waits: its due instant, or the end of the phase before */
+    struct mono began;   /* when its first phase started */
     struct mono started; /* when its tokens were granted, or when it became the first on its session */
+    int64_t session_us, outside_us; /* of the phases that are over */
+    struct attempts attempts;
+    enum outcome work_outcome; /* of its outside work, some of whose output is to be written all the same */
+    uint32_t child_count;      /* it may have at once, without a token */
+    struct mono retry_at;      /* DELAYED */
     uint32_t next_free;
 };
 
@@ -103,8 +115,10 @@ struct slot {
 
 struct task_stats {
     uint32_t ok_count, failed_count, skipped_count;
-    uint64_t merged_count; /* occurrences answered by another one's run */
+    uint64_t merged_count;  /* occurrences answered by another one's run */
+    uint64_t retried_count; /* attempts that were followed by another one */
     int64_t last_took_us;
+    int64_t last_session_us, last_outside_us;
     enum outcome last_outcome;
     bool any;
 };
@@ -125,10 +139,12 @@ struct core_task {
                       */
     bool breached;   /* it did: cleaned after every run */
     struct wall due; /* the next due instant; meaningful while the task is armed */
-    int64_t expected_us; /* a robust running estimate of how long a run takes; until the first: `expect` */
-    int64_t interval_us; /* in force when it was last armed */
-    uint64_t batch;      /* the last that it was in */
-    uint32_t seen_most;  /* sessions of a command that the server counted */
+    int64_t expected_us[PHASES]; /* robust running estimates of how long each takes; at first: `expect` */
+    uint32_t failed_in_row;
+    struct mono held_until; /* on hold after these failures */
+    int64_t interval_us;    /* in force when it was last armed */
+    uint64_t batch;         /* the last that it was in */
+    uint32_t seen_most;     /* sessions of a command that the server counted */
     struct task_stats stats;
 };
 
@@ -170,6 +186,7 @@ struct core_pool {
     /* statistics */
     uint64_t opened_count;
     uint32_t held_peak;
+    uint32_t half_done_count; /* runs of several phases that have begun and are not over */
 };
 
 struct core {
@@ -193,7 +210,7 @@ struct core {
 
     struct run *runs;
     uint32_t run_capacity, run_used, run_free;
-    uint32_t active_count;    /* RUNNING and STOPPING */
+    uint32_t begun_count;     /* runs that have begun and are not over */
     struct due run_deadlines; /* run slots */
     uint64_t run_number;
 
@@ -208,12 +225,9 @@ struct core {
 
     uint32_t unclean_first; /* slots to clean unless a run comes in the same step */
     uint64_t batch_number;
-    struct due unweighted; /* WAITING runs of weight 0, which need no token */
-    uint32_t unweighted_active_count;
+    struct due unweighted; /* WAITING runs that need no token: outside work, and commands of weight 0 */
+    uint32_t child_count;  /* of those that run */
 };
-
-/* Commands of weight 0 that may run at once; more wait. */
-#define UNWEIGHTED_RUNS_MAX 64
 
 /* How long a stopping run has before it is aborted, and an answer to a check or a cleaning may take. */
 #define STOP_GRACE_US  (5 * US_PER_S)
@@ -244,6 +258,11 @@ struct mono core_next_wake(const struct core *core);
  * file. Indexes of tasks and pools change; handles stay.
  */
 void core_reload(struct core *core, struct taskset *set, struct mono now, struct wall wall);
+
+/* How long a run of the task is expected to hold its tokens, in all its phases. */
+static inline int64_t core_session_us(const struct core_task *task) {
+    return task->expected_us[PHASE_WHOLE] + task->expected_us[PHASE_READ] + task->expected_us[PHASE_WRITE];
+}
 
 /* NULL when the handle names nothing any more. */
 struct run *core_run(const struct core *core, struct handle handle);

@@ -37,12 +37,26 @@ void run_wait_again(struct core *core, uint32_t run, struct actions *actions); /
 bool run_is_sharable(const struct core *core, const struct run *run);
 int64_t run_in_the_way_at(const struct core *core, const struct run *run, int64_t patience_us);
 int64_t run_latest_start(const struct run *run); /* its due instant and its patience */
+bool run_may_begin_again(const struct core *core, const struct run *run);
+void run_wait_in(struct core *core, uint32_t run, enum run_state state,
+                 enum phase phase); /* its session or its children are done with it */
+struct action *run_action(struct core *core, uint32_t run, enum action_kind kind,
+                          struct actions *actions); /* that names it */
 void run_stop(struct core *core, uint32_t run, enum stop_cause cause, struct actions *actions);
-void run_end(struct core *core, uint32_t run, const struct event *event, struct actions *actions);
-void run_skip(struct core *core, uint32_t run, enum skip_cause cause, struct actions *actions);
 bool run_expire(struct core *core, struct actions *actions);
+
+/* run_end.c */
+void run_end(struct core *core, uint32_t run, const struct event *event, struct actions *actions);
+void run_give_up(struct core *core, uint32_t run,
+                 struct actions *actions); /* half done, at the end of a drain */
+void run_skip(struct core *core, uint32_t run, enum skip_cause cause, struct actions *actions);
 void record_skip(struct core *core, uint32_t task, struct wall first, struct wall last, int64_t count,
                  enum skip_cause cause, struct actions *actions);
+
+/* By us, by statement_timeout, by a person; or because a lock was not to be had in time. */
+static inline bool event_cancelled(const struct event *event) {
+    return event->ended.failure == FAILURE_CANCEL || event->ended.failure == FAILURE_LOCK;
+}
 
 static inline bool run_is_on_session(enum run_state state) {
     return state == RUN_SENT || state == RUN_RUNNING || state == RUN_STOPPING;

@@ -185,6 +185,10 @@ static const char *connect_error_of(const void *context, const char *name) {
     return NULL;
 }
 
+static struct progress progress_of(const void *context, uint32_t run) {
+    return errand_progress(context, run);
+}
+
 enum form { FORM_TABLE, FORM_JSON, FORM_METRICS };
 
 static void compose_status(struct daemon *daemon, enum form form, uint32_t width, struct text *text) {
@@ -202,6 +206,7 @@ static void compose_status(struct daemon *daemon, enum form form, uint32_t width
         .utc_offset_us = local.tm_gmtoff * US_PER_S,
         .failure_of = failure_of,
         .connect_error_of = connect_error_of,
+        .progress_of = progress_of,
         .context = daemon,
     };
     struct status status;
@@ -303,7 +308,7 @@ static void on_signal(uv_signal_t *handle, int number) {
         reload(daemon);
     } else {
         LOG(&daemon->log, LOG_INFO, "stopping", log_text("signal", strsignal(number)),
-            log_number("running", daemon->core->active_count),
+            log_number("running", daemon->core->begun_count),
             log_text("effect", daemon->core->draining ? "what runs is cancelled"
                                                       : "no new runs; what runs may finish"));
         ask_to_drain(daemon);
@@ -321,6 +326,7 @@ static void open_signals(struct daemon *daemon) {
         uv_signal_start(&daemon->signals[i], on_signal, signal_numbers[i]);
     }
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of its write */
 }
 
 /* What comes now would say what is under way: the end. */

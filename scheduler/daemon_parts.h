@@ -11,9 +11,11 @@
 #include "pool/log.h"
 #include "pool/pooler.h"
 #include "pool/session_pool.h"
+#include "pool/spool.h"
 #include "scheduler/alarm.h"
 #include "scheduler/control.h"
 #include "scheduler/core.h"
+#include "scheduler/status.h"
 #include "scheduler/trouble.h"
 
 #define SIGNALS 4
@@ -58,6 +60,8 @@ struct daemon {
     uint32_t session_capacity;
     struct command **commands;
     uint32_t command_capacity;
+    struct errand **errands;
+    struct spool_place spools;
     struct session_pool **pools;
     struct pooler **poolers; /* by pool; NULL without a pooler_conninfo */
     struct pooler_context *pooler_contexts;
@@ -88,6 +92,19 @@ void perform_follow(struct daemon *daemon, struct session_pool **fresh);
 struct session_pool **perform_prepare(struct daemon *daemon, struct taskset *set, struct text *error);
 void perform_finish(struct daemon *daemon);
 
+struct session *perform_session(const struct daemon *daemon, struct handle handle); /* NULL: none */
+struct command_work perform_command_work(const struct daemon *daemon, struct handle handle,
+                                         const struct run *run);
+
+/* errand.c, by run slot */
+void errand_start(struct daemon *daemon, const struct action *action, const struct run *run);
+void errand_signal(struct daemon *daemon, uint32_t run, int signal);
+void errand_worked(struct daemon *daemon, uint32_t run); /* the outside work under way has ended */
+/* What a part of its work failed of; borrowed. False: nothing. */
+bool errand_complaint(const struct daemon *daemon, uint32_t run, struct failure *ret);
+struct progress errand_progress(const struct daemon *daemon, uint32_t run);
+void errand_end(struct daemon *daemon, uint32_t run);
+
 /* lookout.c */
 void lookout_follow(struct daemon *daemon); /* the poolers of the present file */
 void lookout_close(struct daemon *daemon);
@@ -98,6 +115,8 @@ void journal_record(struct daemon *daemon, const struct record *record);
 void journal_gate(struct daemon *daemon, uint32_t pool);                    /* its limit changed */
 void journal_blind(struct daemon *daemon, const struct session_pool *pool); /* a sample failed */
 void journal_pooler(struct daemon *daemon, uint32_t pool, const char *error);
+void journal_retry(struct daemon *daemon, const struct action *action);
+void journal_hold(struct daemon *daemon, const struct action *action);
 void journal_breach(struct daemon *daemon, const struct action *action);
 void journal_heavier(struct daemon *daemon, const struct action *action);
 void journal_connect(struct daemon *daemon, struct session_pool *pool, const struct failure *failure);

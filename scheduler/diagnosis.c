@@ -13,8 +13,9 @@ static int64_t work_permille(const struct core *core, uint32_t pool) {
         const struct core_task *task = &core->tasks[i];
         if (task->pool != pool || task->retired || !task->definition->enabled)
             continue;
-        int64_t busy_us = task->expected_us < task->definition->schedule.every_us
-                              ? task->expected_us
+        int64_t session_us = core_session_us(task);
+        int64_t busy_us = session_us < task->definition->schedule.every_us
+                              ? session_us
                               : task->definition->schedule.every_us;
         permille += busy_us * 1000 / task->definition->schedule.every_us * task->definition->tokens;
     }
@@ -29,7 +30,7 @@ static const struct run *find_kept(const struct core *core, uint32_t pool, int64
             !run->definition->tokens)
             continue;
         int64_t held_us = mono_since(core->now, run->started);
-        if (held_us < least_us || held_us < KEPT_TIMES * core->tasks[run->task].expected_us)
+        if (held_us < least_us || held_us < KEPT_TIMES * core->tasks[run->task].expected_us[run->phase])
             continue;
         if (!found || run->started.us < found->started.us)
             found = run;

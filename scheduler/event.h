@@ -52,7 +52,8 @@ struct event {
             enum outcome outcome;
             bool simple;               /* SQL: it needed the simple protocol */
             enum failure_kind failure; /* SQL */
-            uint64_t row_count; /* rows the server returned or changed; bytes of output for a command */
+            uint64_t row_count;        /* rows the server returned or changed; bytes of output for a command;
+                                        * lines of output of outside work */
         } ended;
     };
 };

@@ -52,7 +52,7 @@ static uint32_t wanted_sessions(const struct core *core, const struct core_pool 
                                 const struct run *run) {
     int64_t slack_us = run_latest_start(run) - core->now.us;
     struct crew crew = grant_crew(core, pool, slack_us);
-    if (run->yielded) { /* it is in a line of its own */
+    if (queue_line(run->definition, run->phase, run->yielded) != LINE_LIGHT) {
         crew.waiting_count++;
         crew.longest_us = run->expected_us;
         crew.waiting_us += run->expected_us;
@@ -75,7 +75,7 @@ static struct supply supply_of(const struct core *core, const struct core_pool *
     const struct tokens *tokens = &pool->tokens;
     struct headroom headroom = gate_headroom(core, pool);
     bool fresh = gate_is_fresh(core, pool);
-    bool light = queue_line(run->definition, false) == LINE_LIGHT;
+    bool light = queue_line(run->definition, run->phase, run->yielded) != LINE_HEAVY;
     return (struct supply){
         .tokens = *tokens,
         .gate_slots = headroom.slots,
@@ -89,7 +89,7 @@ static struct supply supply_of(const struct core *core, const struct core_pool *
         .failing = pool->failing,
         .may_connect = !pool->failing || (core->now.us >= pool->next_attempt.us && tokens->opening == 0),
         .warm_is_stale = warm_is_stale(core, pool),
-        .draining = core->draining,
+        .draining = core->draining && !run->begun,
     };
 }
 
@@ -112,7 +112,7 @@ static struct decision before_the_first_look(const struct core *core, const stru
 struct decision grant_ask(const struct core *core, uint32_t index, const struct run *run) {
     const struct core_pool *pool = &core->pools[index];
     struct supply supply = supply_of(core, pool, run);
-    struct demand demand = {run->definition->tokens, run->definition->work == WORK_SQL};
+    struct demand demand = {run->definition->tokens, phase_needs_session(run->definition, run->phase)};
     if (pool->gate.sample_count == 0 && tokens_sessions(&pool->tokens) > 0)
         return before_the_first_look(core, pool, &supply);
     return admission_decide(&supply, &demand);
@@ -159,7 +159,7 @@ static void open_sessions(struct core *core, uint32_t index, uint32_t count, str
 }
 
 static void start(struct core *core, struct core_pool *pool, uint32_t run, struct actions *actions) {
-    bool sql = core->runs[run].definition->work == WORK_SQL;
+    bool sql = phase_needs_session(core->runs[run].definition, core->runs[run].phase);
     if (!sql && !gate_is_fresh(core, pool))
         pool->gate.trickled = core->now;
     run_start(core, run, sql ? pool->warm_newest : SLOT_NONE, actions);
@@ -316,9 +316,22 @@ static bool returned_may_go(const struct core *core, const struct core_pool *poo
     const struct due_entry *heavy = line_first(core, pool, LINE_HEAVY);
     bool heavy_waits = heavy && core->runs[heavy->id].definition->tokens <= gate_room(core, pool);
     bool old = mono_since(core->now, core->runs[first->id].due) >= pool->settings->max_wait_us;
-    bool alone = pool->queue.lines[LINE_LIGHT].count == 0 && !heavy_waits;
+    bool alone =
+        pool->queue.lines[LINE_LIGHT].count + pool->queue.lines[LINE_WRITE].count == 0 && !heavy_waits;
     return old || tokens_taken(&pool->tokens) + 1 < gate_in_force(core, pool) ||
            (alone && !one_returned_is_at_work(core, pool));
+}
+
+/* A run that is half done goes before all that would begin, but for those of a higher priority. They cannot
+ * starve: what is half done becomes no more meanwhile. */
+static enum line after_what_is_half_done(const struct core *core, const struct core_pool *pool,
+                                         enum line head, uint32_t *ret_run) {
+    const struct due_entry *first = queue_first(&pool->queue, LINE_WRITE);
+    if (!first || (head != LINES &&
+                   core->runs[*ret_run].definition->priority > core->runs[first->id].definition->priority))
+        return head;
+    *ret_run = first->id;
+    return LINE_WRITE;
 }
 
 /* The line whose first, *ret_run, is the head of those that are not closed; LINES when there is none. */
@@ -336,7 +349,7 @@ static enum line head_line(const struct core *core, const struct core_pool *pool
         earliest = first;
         *ret_run = first->id;
     }
-    return head;
+    return closed[LINE_WRITE] ? head : after_what_is_half_done(core, pool, head, ret_run);
 }
 
 static bool grant_one(struct core *core, uint32_t index, enum line line, uint32_t run,
@@ -355,6 +368,8 @@ static bool grant_one(struct core *core, uint32_t index, enum line line, uint32_
  * leaves no room for would help nobody. */
 static bool may_be_passed(const struct core *core, const struct core_pool *pool, enum line line,
                           const struct run *run) {
+    if (line == LINE_WRITE) /* a session is shared no further, so that one falls idle */
+        return false;
     return line != LINE_HEAVY || core->now.us < run_latest_start(run) ||
            run->definition->tokens > gate_room(core, pool);
 }
@@ -379,11 +394,16 @@ static bool grant_pool(struct core *core, uint32_t index, struct actions *action
     return false;
 }
 
+static bool child_may_start(const struct core *core, const struct run *run) {
+    if (core->draining && !run->begun)
+        return false;
+    return core->child_count == 0 || core->child_count + run->child_count <= core->set->daemon.children;
+}
+
 bool grant_all(struct core *core, struct actions *actions) {
     const struct due_entry *first;
     bool more = false;
-    while (!core->draining && core->unweighted_active_count < UNWEIGHTED_RUNS_MAX &&
-           (first = due_first(&core->unweighted))) {
+    while ((first = due_first(&core->unweighted)) && child_may_start(core, &core->runs[first->id])) {
         if (!actions_have_room(actions))
             return true;
         run_start(core, first->id, SLOT_NONE, actions);

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "scheduler/status.h"
+#include "tasks/duration.h"
 
 static const char *skip_name(enum skip_cause cause) {
     switch (cause) {
@@ -17,6 +18,8 @@ static const char *skip_name(enum skip_cause cause) {
     case SKIP_DRAIN: return "the daemon is stopping";
     case SKIP_REMOVED: return "a reload removed or disabled it";
     case SKIP_FULL: return "no run record was free";
+    case SKIP_HOLD: return "its task is on hold, after failing time after time";
+    case SKIP_LATE: return "it could not start within start_deadline";
     }
     return NULL;
 }
@@ -39,8 +42,9 @@ static const char *instant_text(struct wall at, char buffer[static 40]) {
 static void journal_skip(struct daemon *daemon, const char *task, const struct record *record) {
     char due[40];
     struct trouble *trouble = trouble_get(&daemon->troubles, task);
-    enum log_level level = trouble->skip_told && record->skip == SKIP_OVERLAP ? LOG_DEBUG : LOG_INFO;
-    trouble->skip_told |= record->skip == SKIP_OVERLAP;
+    bool repeats = record->skip == SKIP_OVERLAP || record->skip == SKIP_HOLD || record->skip == SKIP_LATE;
+    enum log_level level = trouble->skip_told && repeats ? LOG_DEBUG : LOG_INFO;
+    trouble->skip_told |= repeats;
     LOG(&daemon->log, level, "skipped", log_text("task", task),
         log_text("due", instant_text(record->due_first, due)),
         log_number("occurrences", record->occurrence_count), log_text("reason", skip_name(record->skip)));
@@ -53,6 +57,8 @@ static void journal_ok(struct daemon *daemon, const char *task, const struct rec
         log_text("task", task), log_number("run", (int64_t)record->run_number),
         log_number("took_ms", record->took_us / 1000), log_number("late_ms", record->lateness_us / 1000),
         log_number("rows", (int64_t)record->row_count),
+        record->attempt_count > 1 ? log_number("attempts", record->attempt_count)
+                                  : log_text("attempts", NULL),
         recovered ? log_number("after_failures", (int64_t)trouble->failure_count)
                   : log_text("after_failures", NULL));
     trouble_clear(&daemon->troubles, task);
@@ -106,13 +112,13 @@ static void journal_once(struct daemon *daemon, const char *task, const struct r
         printf("%s\n", failure->output);
     printf("%s: %s after %.1f ms, %llu %s\n", task, outcome_name(record->outcome),
            (double)record->took_us / 1000, (unsigned long long)record->row_count,
-           daemon->core->tasks[record->task].definition->work == WORK_SQL ? "rows" : "bytes of output");
+           daemon->core->tasks[record->task].definition->work == WORK_COMMAND ? "bytes of output" : "rows");
     fflush(stdout);
 }
 
 void journal_record(struct daemon *daemon, const struct record *record) {
     const char *task = daemon->core->tasks[record->task].definition->name;
-    if (record->outcome == OUTCOME_OK)
+    if (record->outcome == OUTCOME_OK || record->outcome == OUTCOME_NOTHING)
         journal_ok(daemon, task, record);
     else if (record->outcome == OUTCOME_SKIPPED)
         journal_skip(daemon, task, record);
@@ -120,6 +126,26 @@ void journal_record(struct daemon *daemon, const struct record *record) {
         journal_failure(daemon, task, record);
     if (daemon->once_task)
         journal_once(daemon, task, record);
+}
+
+void journal_retry(struct daemon *daemon, const struct action *action) {
+    static const struct failure unsaid;
+    const struct failure *failure = daemon->failure ? daemon->failure : &unsaid;
+    const struct run *run = core_run(daemon->core, action->run);
+    char delay[DURATION_TEXT_BYTES];
+    LOG(&daemon->log, LOG_INFO, "retrying", log_text("task", run->definition->name),
+        log_number("run", (int64_t)run->number), log_number("failed", run->attempts.failed_count),
+        log_text("in", duration_glance(action->delay_us, delay)),
+        log_text("sqlstate", or_null(failure->sqlstate)), log_text("message", or_null(failure->message)));
+}
+
+void journal_hold(struct daemon *daemon, const struct action *action) {
+    const struct core_task *task = &daemon->core->tasks[action->task];
+    char hold[DURATION_TEXT_BYTES];
+    LOG(&daemon->log, LOG_WARNING, "on_hold", log_text("task", task->definition->name),
+        log_number("failed_in_a_row", task->failed_in_row),
+        log_text("for", duration_glance(action->delay_us, hold)),
+        log_text("effect", "what is due meanwhile is skipped; longer after each further failure"));
 }
 
 void journal_connect(struct daemon *daemon, struct session_pool *pool, const struct failure *failure) {

@@ -12,13 +12,13 @@
 
 _Static_assert(SHARED_RUNS_MAX <= SESSION_RUNS_MAX, "the core sends a session no more than it takes");
 
-static struct session *session_of(const struct daemon *daemon, struct handle handle) {
+struct session *perform_session(const struct daemon *daemon, struct handle handle) {
     struct session *session = handle.generation ? daemon->sessions[handle.slot] : NULL;
     return session && handle_is(session_handle(session), handle) ? session : NULL;
 }
 
 static void forget(struct daemon *daemon, struct handle handle) {
-    session_forget(session_of(daemon, handle));
+    session_forget(perform_session(daemon, handle));
     daemon->sessions[handle.slot] = NULL;
 }
 
@@ -44,7 +44,7 @@ static const char *close_reason(enum close_cause cause) {
 }
 
 static void perform_close(struct daemon *daemon, const struct action *action) {
-    struct session *session = session_of(daemon, action->session);
+    struct session *session = perform_session(daemon, action->session);
     struct session_pool *pool = daemon->pools[action->pool];
     LOG(&daemon->log, LOG_DEBUG, "session_closed", log_number("session", action->session.slot + 1),
         log_text("reason", close_reason(action->close_cause)));
@@ -55,16 +55,22 @@ static void perform_close(struct daemon *daemon, const struct action *action) {
     session_close(session, close_reason(action->close_cause));
 }
 
-static void start_command(struct daemon *daemon, const struct action *action, const struct run *run) {
-    struct command_work work = {
-        .run = action->run,
+struct command_work perform_command_work(const struct daemon *daemon, struct handle handle,
+                                         const struct run *run) {
+    return (struct command_work){
+        .run = handle,
         .task = run->definition->name,
         .argv = run->definition->argv,
         .directory = daemon->directory,
         .conninfo = &daemon->pools[run->pool]->conninfo,
         .run_number = run->number,
         .due = run->due_first,
+        .input = -1,
     };
+}
+
+static void start_command(struct daemon *daemon, const struct action *action, const struct run *run) {
+    struct command_work work = perform_command_work(daemon, action->run, run);
     daemon->commands[action->run.slot] = command_start(&daemon->loop, &work, daemon_report, daemon);
 }
 
@@ -73,6 +79,10 @@ static void perform_start(struct daemon *daemon, const struct action *action) {
     assert(run);
     if (run->definition->work == WORK_COMMAND) {
         start_command(daemon, action, run);
+        return;
+    }
+    if (run->definition->work == WORK_PHASES) {
+        errand_start(daemon, action, run);
         return;
     }
     struct session_work work = {
@@ -84,7 +94,7 @@ static void perform_start(struct daemon *daemon, const struct action *action) {
         .proven = daemon->core->tasks[run->task].proven,
         .clean = run->definition->session == SESSION_CLEAN && !daemon->core->tasks[run->task].breached,
     };
-    session_run(session_of(daemon, action->session), &work);
+    session_run(perform_session(daemon, action->session), &work);
 }
 
 static void perform_stop(struct daemon *daemon, const struct action *action) {
@@ -99,10 +109,12 @@ static void perform_stop(struct daemon *daemon, const struct action *action) {
                                                      : "the daemon is stopping"));
     if (run->definition->work == WORK_COMMAND)
         command_signal(daemon->commands[action->run.slot], abort_it ? SIGKILL : SIGTERM);
+    else if (run->phase == PHASE_WORK)
+        errand_signal(daemon, action->run.slot, abort_it ? SIGKILL : SIGTERM);
     else if (abort_it)
-        session_close(session_of(daemon, action->session), "it did not answer to a cancel within 5 s");
+        session_close(perform_session(daemon, action->session), "it did not answer to a cancel within 5 s");
     else
-        session_cancel(session_of(daemon, action->session));
+        session_cancel(perform_session(daemon, action->session));
 }
 
 static void perform_held(struct daemon *daemon, const struct action *action) {
@@ -114,25 +126,39 @@ static void perform_held(struct daemon *daemon, const struct action *action) {
             log_text("pool", daemon->core->pools[run->pool].settings->name));
 }
 
+static void perform_record(struct daemon *daemon, const struct action *action) {
+    const struct failure *failure = daemon->failure;
+    struct failure complaint;
+    bool is_run = action->run.generation != 0;
+    if (is_run && !failure && errand_complaint(daemon, action->run.slot, &complaint))
+        daemon->failure = &complaint;
+    journal_record(daemon, &action->record);
+    daemon->failure = failure;
+    if (is_run)
+        errand_end(daemon, action->run.slot);
+}
+
 static void perform_one(struct daemon *daemon, const struct action *action) {
     char by[DURATION_TEXT_BYTES];
     switch (action->kind) {
     case ACTION_OPEN:
         daemon->sessions[action->session.slot] = session_open(daemon->pools[action->pool], action->session);
         break;
-    case ACTION_CHECK: session_check(session_of(daemon, action->session)); break;
-    case ACTION_SAMPLE: session_sample(session_of(daemon, action->session)); break;
-    case ACTION_CLEAN: session_clean(session_of(daemon, action->session)); break;
+    case ACTION_CHECK: session_check(perform_session(daemon, action->session)); break;
+    case ACTION_SAMPLE: session_sample(perform_session(daemon, action->session)); break;
+    case ACTION_CLEAN: session_clean(perform_session(daemon, action->session)); break;
     case ACTION_CLOSE: perform_close(daemon, action); break;
     case ACTION_FORGET: perform_forget(daemon, action); break;
     case ACTION_START: perform_start(daemon, action); break;
     case ACTION_CANCEL:
     case ACTION_ABORT: perform_stop(daemon, action); break;
     case ACTION_YIELDED: break; /* the cancel beside it was told */
+    case ACTION_RETRY: journal_retry(daemon, action); break;
+    case ACTION_HOLD: journal_hold(daemon, action); break;
     case ACTION_BREACH: journal_breach(daemon, action); break;
     case ACTION_HEAVIER: journal_heavier(daemon, action); break;
     case ACTION_GATE: journal_gate(daemon, action->pool); break;
-    case ACTION_RECORD: journal_record(daemon, &action->record); break;
+    case ACTION_RECORD: perform_record(daemon, action); break;
     case ACTION_HELD: perform_held(daemon, action); break;
     case ACTION_STEPPED:
         LOG(&daemon->log, LOG_WARNING, "clock_stepped",
@@ -192,9 +218,11 @@ static void take_session_news(struct daemon *daemon, const struct event *event, 
 
 void perform_event(struct daemon *daemon, const struct event *event) {
     const struct run *run = core_run(daemon->core, event->run);
-    struct session *session = session_of(daemon, event->session);
-    if (event->kind == EVENT_RUN_ENDED && run && !session)
+    struct session *session = perform_session(daemon, event->session);
+    if (event->kind == EVENT_RUN_ENDED && run && !session) {
         daemon->commands[event->run.slot] = NULL;
+        errand_worked(daemon, event->run.slot);
+    }
     if (session)
         take_session_news(daemon, event, session);
 }
@@ -236,6 +264,11 @@ struct session_pool **perform_prepare(struct daemon *daemon, struct taskset *set
     return fresh;
 }
 
+static const char *spool_directory(const struct taskset *set) {
+    const char *temporary = getenv("TMPDIR");
+    return *set->daemon.spool ? set->daemon.spool : temporary && *temporary ? temporary : "/tmp";
+}
+
 void perform_follow(struct daemon *daemon, struct session_pool **fresh) {
     const struct core *core = daemon->core;
     struct session_pool **pools = resized(NULL, 0, core->pool_count, sizeof *pools);
@@ -264,7 +297,10 @@ void perform_follow(struct daemon *daemon, struct session_pool **fresh) {
     daemon->session_capacity = core->slot_capacity;
     daemon->commands =
         resized(daemon->commands, daemon->command_capacity, core->run_capacity, sizeof *daemon->commands);
+    daemon->errands =
+        resized(daemon->errands, daemon->command_capacity, core->run_capacity, sizeof *daemon->errands);
     daemon->command_capacity = core->run_capacity;
+    daemon->spools.directory = spool_directory(core->set);
 }
 
 void perform_finish(struct daemon *daemon) {
@@ -274,6 +310,9 @@ void perform_finish(struct daemon *daemon) {
     for (uint32_t i = 0; i < daemon->pool_count; i++)
         session_pool_release(daemon->pools[i]);
     free(daemon->sessions);
+    for (uint32_t i = 0; i < daemon->command_capacity; i++)
+        errand_end(daemon, i);
+    free(daemon->errands);
     free(daemon->commands);
     free(daemon->pools);
 }

@@ -146,7 +146,10 @@ static bool same_schedule(const struct task *a, const struct task *b) {
 static void forget_work(struct core_task *task, const struct task *definition) {
     task->simple = task->proven = task->suspected = task->breached = false;
     task->seen_most = 0;
-    task->expected_us = definition->expect_us;
+    for (int phase = 0; phase < PHASES; phase++)
+        task->expected_us[phase] = phase_expect_us(definition, phase);
+    task->failed_in_row = 0;
+    task->held_until = (struct mono){0};
 }
 
 static void task_take_over(struct core *core, struct taskset *set, struct new_tasks *new, uint32_t index,
@@ -234,10 +237,10 @@ static uint32_t all_tokens(const struct core *core) {
     return sum;
 }
 
-/* At most two runs of a task wait, beside what waits again; and at most so many are on each session. */
-static void make_room(struct core *core) {
-    uint32_t runs =
-        2 * core->task_count + all_tokens(core) * SHARED_RUNS_MAX + UNWEIGHTED_RUNS_MAX + core->active_count;
+/* At most two runs of a task wait, beside what waits again; one is half done, or more where they may overlap
+ * and there is room; and at most so many are on each session. */
+static void make_room(struct core *core, uint32_t children) {
+    uint32_t runs = 3 * core->task_count + all_tokens(core) * SHARED_RUNS_MAX + children + core->begun_count;
     uint32_t slots = all_tokens(core) + core->open_count;
     if (runs > core->run_capacity) {
         core->runs = grown(core->runs, core->run_used, runs, sizeof *core->runs);
@@ -270,7 +273,8 @@ static void rename_all(struct core *core, const struct moved *moved) {
             continue;
         run->task = moved->tasks[run->task];
         run->pool = moved->pools[run->pool];
-        if ((run->state == RUN_WAITING || run->state == RUN_HELD) && !core->tasks[run->task].retired)
+        bool waits = run->state == RUN_WAITING || run->state == RUN_HELD || run->state == RUN_DELAYED;
+        if (waits && !run->begun && !core->tasks[run->task].retired)
             run_redefine(core, i);
     }
 }
@@ -290,7 +294,7 @@ void core_reload(struct core *core, struct taskset *set, struct mono now, struct
     core->wall = wall;
     reload_pools(core, set, &moved);
     reload_tasks(core, set, &moved);
-    make_room(core);
+    make_room(core, set->daemon.children);
     rename_all(core, &moved);
     struct taskset *before = core->set;
     core->set = taskset_ref(set);

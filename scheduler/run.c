@@ -14,11 +14,11 @@ struct run *core_run(const struct core *core, struct handle handle) {
 }
 
 static uint32_t weight_of(const struct run *run) {
-    return run->definition->tokens;
+    return phase_tokens(run->definition, run->phase);
 }
 
 static bool needs_session(const struct run *run) {
-    return run->definition->work == WORK_SQL;
+    return phase_needs_session(run->definition, run->phase);
 }
 
 uint32_t run_create(struct core *core, uint32_t task) {
@@ -37,6 +37,8 @@ uint32_t run_create(struct core *core, uint32_t task) {
         .number = ++core->run_number,
         .set = taskset_ref(core->tasks[task].set),
         .definition = core->tasks[task].definition,
+        .phase = phase_first(core->tasks[task].definition),
+        .child_count = 1,
         .behind = SLOT_NONE,
     };
     return slot;
@@ -46,7 +48,7 @@ uint32_t run_create(struct core *core, uint32_t task) {
 static struct due *line_of(struct core_pool *pool, const struct run *run) {
     if (weight_of(run) == 0)
         return NULL;
-    return &pool->queue.lines[queue_line(run->definition, run->yielded)];
+    return &pool->queue.lines[queue_line(run->definition, run->phase, run->yielded)];
 }
 
 static void queue_leave(struct core *core, struct core_pool *pool, uint32_t slot) {
@@ -60,7 +62,9 @@ static void queue_leave(struct core *core, struct core_pool *pool, uint32_t slot
 static void queue_enter(struct core *core, struct core_pool *pool, uint32_t slot) {
     struct run *run = &core->runs[slot];
     struct due *line = line_of(pool, run);
-    run->expected_us = core->tasks[run->task].expected_us;
+    run->expected_us = core->tasks[run->task].expected_us[run->phase];
+    if (!run->begun)
+        run->since = run->due;
     int64_t rank_us = queue_rank(run->definition, run->due.us, run->expected_us, pool->settings->max_wait_us);
     due_set(line ? line : &core->unweighted, slot, rank_us);
     if (line == &pool->queue.lines[LINE_LIGHT])
@@ -75,15 +79,14 @@ void run_redefine(struct core *core, uint32_t slot) {
     taskset_unref(run->set);
     run->set = taskset_ref(task->set);
     run->definition = task->definition;
+    run->phase = phase_first(task->definition);
     run->pool = task->pool;
     if (run->state == RUN_WAITING)
         queue_enter(core, &core->pools[run->pool], slot);
 }
 
 static void tokens_take(struct core *core, struct core_pool *pool, const struct run *run) {
-    core->active_count++;
-    core->tasks[run->task].running_count++;
-    core->unweighted_active_count += weight_of(run) == 0;
+    core->child_count += weight_of(run) == 0 ? run->child_count : 0;
     pool->tokens.command +=
         needs_session(run) ? weight_of(run) - 1 : weight_of(run); /* its session is a slot */
     if (tokens_held(&pool->tokens) > pool->held_peak)
@@ -91,16 +94,33 @@ static void tokens_take(struct core *core, struct core_pool *pool, const struct 
 }
 
 static void tokens_give(struct core *core, struct core_pool *pool, const struct run *run) {
-    core->active_count--;
-    core->tasks[run->task].running_count--;
-    core->unweighted_active_count -= weight_of(run) == 0;
+    core->child_count -= weight_of(run) == 0 ? run->child_count : 0;
     pool->tokens.command -= needs_session(run) ? weight_of(run) - 1 : weight_of(run);
 }
 
+static void begin(struct core *core, struct run *run) {
+    run->begun = true;
+    core->begun_count++;
+    core->tasks[run->task].running_count++;
+    core->pools[run->pool].half_done_count += run->definition->work == WORK_PHASES;
+}
+
+static void be_over(struct core *core, struct run *run) {
+    if (!run->begun)
+        return;
+    struct core_pool *pool = &core->pools[run->pool];
+    run->begun = false;
+    core->begun_count--;
+    core->tasks[run->task].running_count--;
+    pool->half_done_count -= run->definition->work == WORK_PHASES;
+    if (pool->half_done_count == 0 && (core->draining || pool->retired))
+        core->sweep_slot = 0; /* its sessions were kept for what was to be written */
+}
+
 static int64_t first_deadline(const struct run *run, const struct pool_settings *pool) {
-    int64_t at = INSTANT_MAX;
-    if (run->definition->timeout_us)
-        at = us_add(run->started.us, run->definition->timeout_us);
+    int64_t timeout_us = phase_timeout_us(run->definition, run->phase), at = INSTANT_MAX;
+    if (timeout_us)
+        at = us_add(run->started.us, timeout_us);
     if (pool->leak_warning_us && !run->held_told && weight_of(run)) {
         int64_t tell = us_add(run->started.us, pool->leak_warning_us);
         at = tell < at ? tell : at;
@@ -108,11 +128,20 @@ static int64_t first_deadline(const struct run *run, const struct pool_settings 
     return at;
 }
 
+/* Measured from the last occurrence that it answers: while that can be in time, nothing is skipped. */
+static int64_t start_deadline(const struct run *run) {
+    if (run->definition->start_deadline_us == 0 || run->begun || run->attempts.failed_count ||
+        run->occurrence_count == 0)
+        return INSTANT_MAX;
+    return us_add(run->due.us + (run->due_last.us - run->due_first.us), run->definition->start_deadline_us);
+}
+
 static bool is_legal(enum run_state from, enum run_state to) {
     switch (to) {
     case RUN_FREE: return from != RUN_FREE;
     case RUN_HELD: return from == RUN_FREE;
     case RUN_WAITING: return from != RUN_WAITING; /* from its session: unsent, or cancelled for others */
+    case RUN_DELAYED: return run_is_on_session(from);
     case RUN_SENT: return from == RUN_WAITING;
     case RUN_RUNNING: return from == RUN_WAITING || from == RUN_SENT;
     case RUN_STOPPING: return from == RUN_RUNNING;
@@ -132,41 +161,40 @@ static void begin_waiting(struct core *core, struct core_task *task, uint32_t sl
         task->waiting_run = slot;
 }
 
-static void leave_state(struct core *core, uint32_t slot, struct core_pool *pool, enum run_state to) {
-    struct run *run = &core->runs[slot];
-    switch (run->state) {
-    case RUN_FREE: break;
-    case RUN_HELD: stop_waiting(&core->tasks[run->task], slot); break;
-    case RUN_WAITING:
-        queue_leave(core, pool, slot);
-        stop_waiting(&core->tasks[run->task], slot);
-        break;
-    case RUN_SENT:
-    case RUN_RUNNING:
-    case RUN_STOPPING:
-        due_remove(&core->run_deadlines, slot);
-        if (!run_is_on_session(to))
-            tokens_give(core, pool, run);
-        break;
-    }
+static bool is_waiting(enum run_state state) {
+    return state == RUN_WAITING || state == RUN_HELD || state == RUN_DELAYED;
 }
 
-static void arm_deadline(struct core *core, uint32_t slot, const struct core_pool *pool) {
-    int64_t deadline = first_deadline(&core->runs[slot], pool->settings);
+static void leave_state(struct core *core, uint32_t slot, struct core_pool *pool, enum run_state to) {
+    struct run *run = &core->runs[slot];
+    due_remove(&core->run_deadlines, slot);
+    if (run->state == RUN_WAITING)
+        queue_leave(core, pool, slot);
+    if (is_waiting(run->state) && !run->begun)
+        stop_waiting(&core->tasks[run->task], slot);
+    if (run_is_on_session(run->state) && !run_is_on_session(to))
+        tokens_give(core, pool, run);
+}
+
+static void arm_deadline(struct core *core, uint32_t slot, int64_t deadline) {
     if (deadline != INSTANT_MAX)
         due_set(&core->run_deadlines, slot, deadline);
 }
 
-void run_move(struct core *core, uint32_t slot, enum run_state to) {
+/* Counted as under way, or as waiting for its start. */
+static void count_as(struct core *core, uint32_t slot, enum run_state to) {
     struct run *run = &core->runs[slot];
-    struct core_pool *pool = &core->pools[run->pool];
-    bool had_tokens = run_is_on_session(run->state);
-    assert(is_legal(run->state, to));
-    leave_state(core, slot, pool, to);
-    run->state = to;
-    if (run_is_on_session(to) && !had_tokens)
-        tokens_take(core, pool, run);
-    switch (to) {
+    if (run_is_on_session(to) && !run->begun)
+        begin(core, run);
+    else if (to == RUN_FREE || (is_waiting(to) && run->phase == phase_first(run->definition)))
+        be_over(core, run);
+    if (is_waiting(to) && !run->begun)
+        begin_waiting(core, &core->tasks[run->task], slot);
+}
+
+static void enter_state(struct core *core, uint32_t slot, struct core_pool *pool) {
+    struct run *run = &core->runs[slot];
+    switch (run->state) {
     case RUN_FREE:
         taskset_unref(run->set);
         run->set = NULL;
@@ -175,17 +203,36 @@ void run_move(struct core *core, uint32_t slot, enum run_state to) {
         break;
     case RUN_WAITING:
         queue_enter(core, pool, slot);
-        begin_waiting(core, &core->tasks[run->task], slot);
+        arm_deadline(core, slot, start_deadline(run));
         break;
-    case RUN_HELD: begin_waiting(core, &core->tasks[run->task], slot); break;
+    case RUN_DELAYED: arm_deadline(core, slot, run->retry_at.us); break;
+    case RUN_RUNNING: arm_deadline(core, slot, first_deadline(run, pool->settings)); break;
+    case RUN_STOPPING: arm_deadline(core, slot, us_add(core->now.us, STOP_GRACE_US)); break;
+    case RUN_HELD:
     case RUN_SENT: break;
-    case RUN_RUNNING: arm_deadline(core, slot, pool); break;
-    case RUN_STOPPING: due_set(&core->run_deadlines, slot, us_add(core->now.us, STOP_GRACE_US)); break;
     }
 }
 
-static struct action *run_action(struct core *core, uint32_t slot, enum action_kind kind,
-                                 struct actions *actions) {
+/* To a state of the same phase or of another one. */
+static void move(struct core *core, uint32_t slot, enum run_state to, enum phase phase) {
+    struct run *run = &core->runs[slot];
+    struct core_pool *pool = &core->pools[run->pool];
+    bool had_tokens = run_is_on_session(run->state);
+    assert(is_legal(run->state, to));
+    leave_state(core, slot, pool, to);
+    run->state = to;
+    run->phase = phase;
+    if (run_is_on_session(to) && !had_tokens)
+        tokens_take(core, pool, run);
+    count_as(core, slot, to);
+    enter_state(core, slot, pool);
+}
+
+void run_move(struct core *core, uint32_t slot, enum run_state to) {
+    move(core, slot, to, core->runs[slot].phase);
+}
+
+struct action *run_action(struct core *core, uint32_t slot, enum action_kind kind, struct actions *actions) {
     struct action *action = actions_add(actions, kind);
     action->run = core_run_handle(core, slot);
     action->task = core->runs[slot].task;
@@ -197,6 +244,8 @@ void run_start(struct core *core, uint32_t slot, uint32_t session, struct action
     struct run *run = &core->runs[slot];
     bool first = session == SLOT_NONE || core->slots[session].run_count == 0;
     run->started = core->now;
+    if (!run->begun)
+        run->began = core->now;
     run_move(core, slot, first ? RUN_RUNNING : RUN_SENT);
     if (session != SLOT_NONE) {
         run->session = core_slot_handle(core, session);
@@ -206,7 +255,7 @@ void run_start(struct core *core, uint32_t slot, uint32_t session, struct action
 }
 
 void run_come_first(struct core *core, uint32_t slot) {
-    core->runs[slot].started = core->now;
+    core->runs[slot].started = core->runs[slot].began = core->now;
     run_move(core, slot, RUN_RUNNING);
 }
 
@@ -222,15 +271,16 @@ void run_stop(struct core *core, uint32_t slot, enum stop_cause cause, struct ac
 }
 
 int64_t run_latest_start(const struct run *run) {
-    return us_add(run->due.us, run->definition->patience_us);
+    return us_add(run->since.us, run->definition->patience_us);
 }
 
 /* --- sharing a session --- */
 
 static bool is_short(const struct core *core, const struct run *run) {
     const struct core_task *task = &core->tasks[run->task];
-    return queue_line(run->definition, false) == LINE_LIGHT && run->definition->transaction && task->proven &&
-           task->expected_us <= core->pools[run->pool].settings->short_us;
+    return run->phase == PHASE_WHOLE && queue_line(run->definition, run->phase, false) == LINE_LIGHT &&
+           run->definition->transaction && task->proven &&
+           task->expected_us[PHASE_WHOLE] <= core->pools[run->pool].settings->short_us;
 }
 
 static bool waited_too_long(const struct core *core, const struct run *run) {
@@ -253,10 +303,6 @@ int64_t run_in_the_way_at(const struct core *core, const struct run *run, int64_
     return us_add(run->started.us, patience_us > longer_us ? patience_us : longer_us);
 }
 
-static bool cancelled(const struct event *event) {
-    return event->ended.failure == FAILURE_CANCEL || event->ended.failure == FAILURE_LOCK;
-}
-
 /* Its transaction was rolled back by our cancel, meant for it or for the one before it: so it may be
  * repeated. */
 bool run_may_wait_again(const struct core *core, uint32_t slot, const struct event *event) {
@@ -264,23 +310,39 @@ bool run_may_wait_again(const struct core *core, uint32_t slot, const struct eve
     const struct slot *session = core_slot(core, run->session);
     bool asked = run->stop == STOP_YIELD;
     bool hit = run->stop == STOP_NONE && session && session->cancelled;
-    return !core->draining && cancelled(event) && event->ended.outcome == OUTCOME_FAILED && (asked || hit) &&
-           run->definition->transaction;
+    return !core->draining && event_cancelled(event) && event->ended.outcome == OUTCOME_FAILED &&
+           (asked || hit) && run->definition->transaction;
+}
+
+/* Half done, it is finished even while the daemon drains, and under the file that it began with. */
+static bool is_half_done(const struct run *run) {
+    return run->begun && run->phase != phase_first(run->definition);
+}
+
+bool run_may_begin_again(const struct core *core, const struct run *run) {
+    const struct core_task *task = &core->tasks[run->task];
+    return !core->draining && !task->retired && task->definition->enabled;
+}
+
+void run_wait_in(struct core *core, uint32_t slot, enum run_state state, enum phase phase) {
+    struct run *run = &core->runs[slot];
+    run->stop = STOP_NONE;
+    run->held_told = false;
+    run->session = HANDLE_NONE;
+    run->since = core->now;
+    move(core, slot, state, phase);
+    if (!run->begun)
+        run_redefine(core, slot); /* a reload may have come since it began */
 }
 
 void run_wait_again(struct core *core, uint32_t slot, struct actions *actions) {
     struct run *run = &core->runs[slot];
-    const struct core_task *task = &core->tasks[run->task];
-    if (core->draining || task->retired || !task->definition->enabled) {
+    if (!is_half_done(run) && !run_may_begin_again(core, run)) {
         run_skip(core, slot, core->draining ? SKIP_DRAIN : SKIP_REMOVED, actions);
         return;
     }
     run->yielded |= run->stop == STOP_YIELD;
-    run->stop = STOP_NONE;
-    run->held_told = false;
-    run->session = HANDLE_NONE;
-    run_move(core, slot, RUN_WAITING);
-    run_redefine(core, slot); /* a reload may have come since it began */
+    run_wait_in(core, slot, RUN_WAITING, run->phase);
 }
 
 void run_yield(struct core *core, uint32_t slot, struct actions *actions) {
@@ -288,98 +350,27 @@ void run_yield(struct core *core, uint32_t slot, struct actions *actions) {
     run_action(core, slot, ACTION_YIELDED, actions);
 }
 
-void record_skip(struct core *core, uint32_t task, struct wall first, struct wall last, int64_t count,
-                 enum skip_cause cause, struct actions *actions) {
-    core->tasks[task].stats.skipped_count += (uint32_t)count;
-    actions_add(actions, ACTION_RECORD)->record = (struct record){
-        .task = task,
-        .outcome = OUTCOME_SKIPPED,
-        .skip = cause,
-        .due_first = first,
-        .due_last = last,
-        .occurrence_count = count,
-    };
-}
-
-void run_skip(struct core *core, uint32_t slot, enum skip_cause cause, struct actions *actions) {
-    const struct run *run = &core->runs[slot];
-    record_skip(core, run->task, run->due_first, run->due_last, run->occurrence_count, cause, actions);
-    actions->items[actions->count - 1].record.run_number = run->number;
-    run_move(core, slot, RUN_FREE);
-}
-
-/* What was stopped by us failed because of us; what finished all the same is fine. */
-static enum outcome final_outcome(const struct core *core, const struct run *run, const struct event *event) {
-    enum outcome told = event->ended.outcome;
-    const struct slot *session = core_slot(core, run->session);
-    bool hit = cancelled(event) && (run->stop == STOP_YIELD || (session && session->cancelled));
-    if (told == OUTCOME_FAILED && core->draining && hit)
-        return OUTCOME_CANCELLED;
-    if (told != OUTCOME_FAILED || run->stop == STOP_NONE || run->stop == STOP_YIELD)
-        return told;
-    return run->stop == STOP_TIMEOUT ? OUTCOME_TIMEOUT : OUTCOME_CANCELLED;
-}
-
-/* Jumps at most to four times what was thought, and forgets an odd one in eight: no single run decides. */
-static int64_t learned(int64_t expected_us, int64_t took_us, bool first) {
-    if (first)
-        return took_us;
-    int64_t clipped_us = took_us > 4 * expected_us + US_PER_MS ? 4 * expected_us + US_PER_MS : took_us;
-    return expected_us + (clipped_us - expected_us) / 8;
-}
-
-static void learn(struct core_task *task, const struct record *record, const struct event *event) {
-    if (record->outcome != OUTCOME_OK && record->outcome != OUTCOME_TIMEOUT)
-        return;
-    task->expected_us = learned(task->expected_us, record->took_us, task->stats.ok_count == 0);
-    task->simple |= event->ended.simple;
-    task->proven = record->outcome == OUTCOME_OK && !task->simple;
-}
-
-static void count_end(struct core *core, const struct run *run, const struct record *record) {
-    struct task_stats *stats = &core->tasks[run->task].stats;
-    stats->any = true;
-    stats->last_outcome = record->outcome;
-    stats->last_took_us = record->took_us;
-    stats->ok_count += record->outcome == OUTCOME_OK;
-    stats->failed_count += record->outcome != OUTCOME_OK;
-    quantile_add(&core->late[run->task], record->lateness_us);
-    quantile_add(&core->took[run->task], record->took_us);
-}
-
-void run_end(struct core *core, uint32_t slot, const struct event *event, struct actions *actions) {
-    struct run *run = &core->runs[slot];
-    struct core_task *task = &core->tasks[run->task];
-    struct action *action = run_action(core, slot, ACTION_RECORD, actions);
-    action->record = (struct record){
-        .task = run->task,
-        .run_number = run->number,
-        .outcome = final_outcome(core, run, event),
-        .due_first = run->due_first,
-        .due_last = run->due_last,
-        .occurrence_count = run->occurrence_count,
-        .lateness_us = mono_since(run->started, run->due), /* SENT: it never came first */
-        .took_us = mono_since(core->now, run->started),
-        .row_count = event->ended.row_count,
-    };
-    if (task_same_work(run->definition, task->definition)) /* a reload may have changed the text since */
-        learn(task, &action->record, event);
-    count_end(core, run, &action->record);
-    uint32_t held = task->running_count == 1 ? task->waiting_run : SLOT_NONE;
-    run_move(core, slot, RUN_FREE);
-    if (held != SLOT_NONE && core->runs[held].state == RUN_HELD)
-        run_move(core, held, RUN_WAITING);
-}
-
 static void run_deadline(struct core *core, uint32_t slot, struct actions *actions) {
     struct run *run = &core->runs[slot];
     const struct pool_settings *pool = core->pools[run->pool].settings;
     due_remove(&core->run_deadlines, slot);
+    if (run->state == RUN_DELAYED) {
+        run_move(core, slot, RUN_WAITING);
+        return;
+    }
+    if (run->state == RUN_WAITING) {
+        if (start_deadline(run) <= core->now.us)
+            run_skip(core, slot, SKIP_LATE, actions);
+        else
+            arm_deadline(core, slot, start_deadline(run)); /* a later occurrence has joined it */
+        return;
+    }
     if (run->state == RUN_STOPPING) {
         run_action(core, slot, ACTION_ABORT, actions);
         return;
     }
-    if (run->definition->timeout_us && mono_since(core->now, run->started) >= run->definition->timeout_us) {
+    int64_t timeout_us = phase_timeout_us(run->definition, run->phase);
+    if (timeout_us && mono_since(core->now, run->started) >= timeout_us) {
         run_stop(core, slot, STOP_TIMEOUT, actions);
         return;
     }

@@ -14,6 +14,10 @@ const char *task_state_name(enum task_state state) {
     switch (state) {
     case TASK_WAITING: return "waiting";
     case TASK_RUNNING: return "running";
+    case TASK_READING: return "reading";
+    case TASK_WORKING: return "working";
+    case TASK_WRITING: return "writing";
+    case TASK_ON_HOLD: return "on hold";
     case TASK_STOPPING: return "stopping";
     case TASK_IDLE: return "idle";
     case TASK_DISABLED: return "disabled";
@@ -70,16 +74,19 @@ void status_init(struct status *status, const struct core *core, const struct st
                               .place_of_run = none_array(core->run_used),
                               .ahead_of_run_us = calloc((size_t)core->run_used + 1, sizeof(int64_t)),
                               .running_of_task = none_array(core->task_count),
+                              .between_of_task = none_array(core->task_count),
                               .longest_of_pool = none_array(core->pool_count),
                               .name_width = 4};
     if (!status->ahead_of_run_us)
         abort();
     for (uint32_t i = 0; i < core->run_used; i++) {
         const struct run *run = &core->runs[i];
+        if (run->begun && !run_is_on_session(run->state))
+            keep_longest(core, &status->between_of_task[run->task], i);
         if (!run_is_on_session(run->state))
             continue;
         keep_longest(core, &status->running_of_task[run->task], i);
-        if (run->definition->tokens)
+        if (phase_tokens(run->definition, run->phase))
             keep_longest(core, &status->longest_of_pool[run->pool], i);
     }
     for (uint32_t i = 0; i < core->pool_count; i++)
@@ -95,31 +102,54 @@ void status_finish(struct status *status) {
     free(status->place_of_run);
     free(status->ahead_of_run_us);
     free(status->running_of_task);
+    free(status->between_of_task);
     free(status->longest_of_pool);
     *status = (struct status){0};
 }
 
 static struct decision why_waiting(const struct status *status, const struct run *run) {
     const struct core *core = status->core;
-    if (core->draining)
+    if (core->draining && !run->begun)
         return (struct decision){.verdict = VERDICT_WAIT, .reason = REASON_DRAIN};
+    if (run->state == RUN_DELAYED)
+        return (struct decision){
+            .verdict = VERDICT_WAIT, .reason = REASON_RETRY, .number = run->attempts.failed_count};
     if (run->state == RUN_HELD)
         return (struct decision){.verdict = VERDICT_WAIT, .reason = REASON_OWN_RUN};
-    if (run->definition->tokens == 0)
+    if (phase_tokens(run->definition, run->phase) == 0)
         return (struct decision){.verdict = VERDICT_WAIT,
                                  .reason = REASON_CHILDREN,
-                                 .number = core->unweighted_active_count,
-                                 .threshold = UNWEIGHTED_RUNS_MAX};
-    return grant_why(core, run->pool, queue_line(run->definition, run->yielded));
+                                 .number = core->child_count,
+                                 .threshold = core->set->daemon.children};
+    return grant_why(core, run->pool, queue_line(run->definition, run->phase, run->yielded));
+}
+
+/* For its start; or, when all of the task's runs have begun, for a further phase. */
+static uint32_t waiting_of(const struct status *status, uint32_t index) {
+    uint32_t waiting = status->core->tasks[index].waiting_run;
+    return waiting != SLOT_NONE ? waiting : status->between_of_task[index];
+}
+
+static enum task_state state_of_running(const struct run *run) {
+    if (run->state == RUN_STOPPING)
+        return TASK_STOPPING;
+    switch (run->phase) {
+    case PHASE_READ: return TASK_READING;
+    case PHASE_WORK: return TASK_WORKING;
+    case PHASE_WRITE: return TASK_WRITING;
+    default: return TASK_RUNNING;
+    }
 }
 
 static enum task_state state_of(const struct status *status, uint32_t index) {
     const struct core_task *task = &status->core->tasks[index];
     uint32_t running = status->running_of_task[index];
-    if (task->waiting_run != SLOT_NONE)
+    if (waiting_of(status, index) != SLOT_NONE)
         return TASK_WAITING;
     if (running != SLOT_NONE)
-        return status->core->runs[running].state == RUN_STOPPING ? TASK_STOPPING : TASK_RUNNING;
+        return state_of_running(&status->core->runs[running]);
+    if (status->core->now.us < task->held_until.us)
+        return TASK_ON_HOLD;
     return task->definition->enabled && !task->retired ? TASK_IDLE : TASK_DISABLED;
 }
 
@@ -150,12 +180,13 @@ struct status_row status_row(const struct status *status, uint32_t index) {
         row.running = &core->runs[status->running_of_task[index]];
         row.due = row.running->due_first;
     }
-    if (task->waiting_run != SLOT_NONE) {
-        row.waiting = &core->runs[task->waiting_run];
+    uint32_t waiting = waiting_of(status, index);
+    if (waiting != SLOT_NONE) {
+        row.waiting = &core->runs[waiting];
         row.due = row.waiting->due_first;
         row.why = why_waiting(status, row.waiting);
-        row.place = row.waiting->state == RUN_HELD ? 1 : status->place_of_run[task->waiting_run];
-        row.starts_in_us = guess_start(status, task->waiting_run, &row.why);
+        row.place = row.waiting->state == RUN_WAITING ? status->place_of_run[waiting] : 1;
+        row.starts_in_us = guess_start(status, waiting, &row.why);
     }
     return row;
 }
@@ -244,7 +275,7 @@ static void print_waiting(const struct status *status, uint32_t width, struct te
     if (!line)
         abort();
     for (uint32_t i = 0; i < core->task_count; i++) {
-        uint32_t run = core->tasks[i].waiting_run;
+        uint32_t run = waiting_of(status, i);
         if (run != SLOT_NONE)
             line[count++] =
                 (struct due_entry){((int64_t)core->runs[run].pool << 32) | status->place_of_run[run], i};

@@ -9,6 +9,13 @@
 #include "scheduler/core.h"
 #include "tasks/text.h"
 
+/* Of a run of several phases, so far. */
+struct progress {
+    uint64_t row_count, line_count;    /* read; printed by its work */
+    uint64_t done_count, failed_count; /* children that ended */
+    uint32_t child_count;              /* at work */
+};
+
 /* What the core does not know. Borrowed for as long as the status is used. */
 struct status_context {
     const char *version;
@@ -21,17 +28,29 @@ struct status_context {
     const char *(*failure_of)(const void *context, const char *task_name);
     /* Why a pool's last attempt to connect failed, in one line, or NULL. */
     const char *(*connect_error_of)(const void *context, const char *pool_name);
+    struct progress (*progress_of)(const void *context, uint32_t run_slot);
     const void *context;
 };
 
-enum task_state { TASK_WAITING, TASK_RUNNING, TASK_STOPPING, TASK_IDLE, TASK_DISABLED };
+enum task_state {
+    TASK_WAITING,
+    TASK_RUNNING,
+    TASK_READING,
+    TASK_WORKING,
+    TASK_WRITING,
+    TASK_STOPPING,
+    TASK_ON_HOLD,
+    TASK_IDLE,
+    TASK_DISABLED
+};
 
 const char *task_state_name(enum task_state state);
 
 struct status_row {
     const struct core_task *task;
     enum task_state state;
-    const struct run *waiting, *running; /* NULL: none; running: the one that runs longest */
+    const struct run *waiting, *running; /* NULL: none; waiting: for its start, or between phases; running:
+                                            the one that runs longest */
     struct wall due;                     /* of the run shown, or the next; us = 0: never */
     int64_t late_p50_us, late_p99_us, took_p50_us, took_p99_us; /* -1: not known */
     struct decision why;  /* of the first in line; reason NONE when nothing waits */
@@ -46,6 +65,7 @@ struct status {
     uint32_t *place_of_run;    /* by run slot */
     int64_t *ahead_of_run_us;  /* by run slot: what those before it are expected to take */
     uint32_t *running_of_task; /* by task: run slot or SLOT_NONE */
+    uint32_t *between_of_task; /* the same: a run that waits for its next phase */
     uint32_t *longest_of_pool; /* by pool: run slot or SLOT_NONE */
     int name_width;
 };

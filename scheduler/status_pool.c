@@ -113,12 +113,13 @@ static void print_kept(const struct diagnosis *diagnosis, const struct core_pool
                        const struct core *core, struct text *text) {
     char held[DURATION_TEXT_BYTES], usual[DURATION_TEXT_BYTES];
     if (diagnosis->kept)
-        text_add(text, "  leak?       %s holds %s for %s, usually %s (run %" PRIu64 ")\n",
-                 diagnosis->kept->definition->name,
-                 diagnosis->kept->definition->tokens == 1 ? "a token" : "its tokens",
-                 duration_glance(diagnosis->kept_us, held),
-                 duration_glance(core->tasks[diagnosis->kept->task].expected_us, usual),
-                 diagnosis->kept->number);
+        text_add(
+            text, "  leak?       %s holds %s for %s, usually %s (run %" PRIu64 ")\n",
+            diagnosis->kept->definition->name,
+            diagnosis->kept->definition->tokens == 1 ? "a token" : "its tokens",
+            duration_glance(diagnosis->kept_us, held),
+            duration_glance(core->tasks[diagnosis->kept->task].expected_us[diagnosis->kept->phase], usual),
+            diagnosis->kept->number);
     if (diagnosis->foreground_keeps)
         text_add(text,
                  "  leak?       the application has %d session%s idle in transaction, the oldest (%s) for "

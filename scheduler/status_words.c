@@ -60,6 +60,7 @@ static void note_headroom(const struct status *status, const struct core_pool *p
 static void note_reason(const struct status *status, const struct run *run, const struct decision *why,
                         struct text *text) {
     const struct core_pool *pool = &status->core->pools[run->pool];
+    char delay[DURATION_TEXT_BYTES];
     switch (why->reason) {
     case REASON_NONE: text_add(text, "starts now"); break;
     case REASON_TOKENS:
@@ -103,9 +104,14 @@ static void note_reason(const struct status *status, const struct run *run, cons
         text_add(text, "an earlier daemon's sessions still hold %" PRId64 " of %" PRId64 " tokens",
                  why->number, why->threshold);
         break;
+    case REASON_RETRY:
+        text_add(text, "attempt %" PRId64 " in %s", why->number + 1,
+                 duration_glance(mono_since(run->retry_at, status->core->now), delay));
+        break;
     case REASON_OWN_RUN: text_add(text, "its own run comes first (overlap = queue)"); break;
     case REASON_CHILDREN:
-        text_add(text, "%" PRId64 " of %" PRId64 " commands without tokens run", why->number, why->threshold);
+        text_add(text, "%" PRId64 " of %" PRId64 " children that hold no token run", why->number,
+                 why->threshold);
         break;
     case REASON_DRAIN: text_add(text, "the daemon is stopping"); break;
     }
@@ -124,7 +130,42 @@ static void note_guess(const struct status_row *row, struct text *text) {
         text_add(text, "; starts in about %s", duration_glance(row->starts_in_us, in));
 }
 
+static struct progress progress_of(const struct status *status, const struct run *run) {
+    if (!status->context->progress_of)
+        return (struct progress){0};
+    return status->context->progress_of(status->context->context, (uint32_t)(run - status->core->runs));
+}
+
+/* Half done: what it waits for, since when. */
+static void note_between(const struct status *status, const struct run *run, struct text *text) {
+    struct progress progress = progress_of(status, run);
+    char age[DURATION_TEXT_BYTES];
+    if (run->phase == PHASE_WRITE)
+        text_add(text, "to write %" PRIu64 " line%s", progress.line_count,
+                 progress.line_count == 1 ? "" : "s");
+    else
+        text_add(text, "to work on %" PRIu64 " row%s", progress.row_count,
+                 progress.row_count == 1 ? "" : "s");
+    text_add(text, " for %s: ", duration_glance(mono_since(status->core->now, run->since), age));
+}
+
+static void note_working(const struct status *status, const struct run *run, struct text *text) {
+    struct progress progress = progress_of(status, run);
+    char age[DURATION_TEXT_BYTES];
+    text_add(text,
+             "outside for %s, no token: ", duration_glance(mono_since(status->core->now, run->started), age));
+    if (run->definition->work_parallel)
+        text_add(text, "%" PRIu64 " of %" PRIu64 " rows done, ", progress.done_count, progress.row_count);
+    else if (run->definition->read)
+        text_add(text, "%" PRIu64 " row%s, ", progress.row_count, progress.row_count == 1 ? "" : "s");
+    if (progress.failed_count)
+        text_add(text, "%" PRIu64 " failed, ", progress.failed_count);
+    text_add(text, "%u child%s", progress.child_count, progress.child_count == 1 ? "" : "ren");
+}
+
 static void note_waiting(const struct status *status, const struct status_row *row, struct text *text) {
+    if (row->waiting->begun)
+        note_between(status, row->waiting, text);
     note_reason(status, row->waiting, &row->why, text);
     if (row->place > 1)
         text_add(text, "; %u%s in line", row->place, ordinal_suffix(row->place));
@@ -139,7 +180,9 @@ static void note_running(const struct status *status, const struct status_row *r
     duration_glance(mono_since(status->core->now, run->started), age);
     if (run->state == RUN_SENT)
         text_add(text, "on session %u, behind others for %s", run->session.slot + 1, age);
-    else if (run->definition->work == WORK_SQL)
+    else if (run->phase == PHASE_WORK)
+        note_working(status, run, text);
+    else if (phase_needs_session(run->definition, run->phase))
         text_add(text, "on session %u for %s", run->session.slot + 1, age);
     else
         text_add(text, "command for %s, %u token%s", age, run->definition->tokens,
@@ -170,6 +213,14 @@ static void note_task(const struct status_row *row, struct text *text) {
         text_add(text, "%sit left something in its session: write session = discard", gap);
 }
 
+static void note_hold(const struct status *status, const struct status_row *row, struct text *text) {
+    char left[DURATION_TEXT_BYTES];
+    if (row->state == TASK_ON_HOLD)
+        text_add(text, "%sfailed %u times in a row, skipped for another %s",
+                 text->bytes_count != row->note_start ? "; " : "", row->task->failed_in_row,
+                 duration_glance(mono_since(row->task->held_until, status->core->now), left));
+}
+
 void status_note(const struct status *status, const struct status_row *given, struct text *text) {
     struct status_row own = *given, *row = &own;
     row->note_start = text->bytes_count;
@@ -180,6 +231,7 @@ void status_note(const struct status *status, const struct status_row *given, st
     if (row->running)
         note_running(status, row, text);
     note_task(row, text);
+    note_hold(status, row, text);
     if (row->waiting || row->running || !status->context->failure_of)
         return;
     const char *failure = status->context->failure_of(status->context->context, row->task->definition->name);

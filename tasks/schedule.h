@@ -11,8 +11,8 @@
 
 struct schedule {
     int64_t every_us;      /* above 0 */
-    int64_t phase_us;      /* 0..every_us-1 */
     int64_t every_most_us; /* an elastic interval goes from every_us at ease to this under pressure */
+    int64_t phase_us;      /* 0..every_us-1 */
 };
 
 #define SCHEDULE_EVERY_MAX_US (3653 * US_PER_DAY) /* ten years */

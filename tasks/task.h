@@ -15,7 +15,16 @@ enum priority { PRIORITY_LOW, PRIORITY_NORMAL, PRIORITY_HIGH };
 /* What happens when a task is due while its own run is under way. */
 enum overlap { OVERLAP_SKIP, OVERLAP_QUEUE, OVERLAP_ALLOW };
 
-enum work { WORK_SQL, WORK_COMMAND };
+enum work {
+    WORK_SQL,
+    WORK_COMMAND,
+    WORK_PHASES, /* read on a session, work outside, write on a session: phase.h */
+};
+
+/* Two durations in us: where something begins, and where its growth ends. */
+struct range {
+    int64_t least_us, most_us;
+};
 
 /* What is done to a session after the task's run. */
 enum session_care {
@@ -28,14 +37,28 @@ struct task {
     uint32_t line; /* of its section */
     uint32_t pool; /* index into the taskset's pools */
     enum work work;
-    const char *sql;      /* WORK_SQL: the text to send */
-    const char *sql_path; /* where it was read from; NULL when it stands in the ini file */
-    char **argv;          /* WORK_COMMAND: ended with NULL */
+    const char *sql;          /* WORK_SQL: the text to send */
+    const char *sql_path;     /* where it was read from; NULL when it stands in the ini file */
+    char **argv;              /* WORK_COMMAND, WORK_PHASES: ended with NULL */
+    const char *read, *write; /* WORK_PHASES: SQL, or NULL */
+    const char *read_path, *write_path;
+    uint32_t work_parallel; /* children at a time, one row each; 0: one child gets all rows */
+    uint64_t max_bytes;     /* of what a run reads, and of what its work prints */
     struct schedule schedule;
-    int64_t patience_us; /* how late a run may start before a further session is opened for it */
-    int64_t expect_us;   /* how long a run takes, until that was learned */
-    int64_t timeout_us;  /* from token to end; 0: none */
-    uint32_t tokens;     /* its weight; for SQL at least 1, which is its own session */
+    int64_t patience_us;    /* how late a run may start before a further session is opened for it */
+    int64_t expect_us;      /* how long a run takes, until that was learned */
+    int64_t expect_work_us; /* of outside work */
+    int64_t timeout_us;     /* from token to end; 0: none */
+    int64_t read_timeout_us, work_timeout_us, write_timeout_us; /* of a phase, from its start */
+    int64_t start_deadline_us; /* what could not start for this long is skipped; 0: none */
+    /* what follows a failure: scheduler/retry.h */
+    uint32_t conflict_retries; /* at once, when two transactions met */
+    bool retry_lock;           /* 55P03 counts as that */
+    uint32_t retries;          /* after any other failure */
+    struct range retry_delay;
+    uint32_t hold_after; /* failures in a row; 0: never */
+    struct range hold;
+    uint32_t tokens; /* its weight; for SQL at least 1, which is its own session */
     enum priority priority;
     enum overlap overlap;
     enum session_care session;
@@ -79,6 +102,8 @@ struct daemon_settings {
     const char *control;     /* path of the control socket; "" means derived from the ini file's path */
     const char *status_file; /* "" means the dump goes to the log */
     int64_t drain_timeout_us;
+    const char *spool; /* directory of what does not fit in memory; "" means $TMPDIR, or /tmp */
+    uint32_t children; /* that hold no token: how many may run at once */
 };
 
 #define NAME_BYTES_MAX 40 /* of a task or pool */

@@ -58,10 +58,20 @@ static bool same_words(char *const *a, char *const *b) {
     return !*a && !*b;
 }
 
+static bool same_text(const char *a, const char *b) {
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
 bool task_same_work(const struct task *a, const struct task *b) {
     if (a->work != b->work || a->transaction != b->transaction)
         return false;
-    return a->work == WORK_COMMAND ? same_words(a->argv, b->argv) : strcmp(a->sql, b->sql) == 0;
+    switch (a->work) {
+    case WORK_SQL: return strcmp(a->sql, b->sql) == 0;
+    case WORK_COMMAND: return same_words(a->argv, b->argv);
+    case WORK_PHASES:
+        return same_words(a->argv, b->argv) && same_text(a->read, b->read) && same_text(a->write, b->write);
+    }
+    return false;
 }
 
 struct named {

@@ -3,6 +3,7 @@
  */
 #include "tasks/text.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,7 +58,10 @@ size_t text_utf8_length(const char *at) {
     for (size_t i = 1; i < length; i++)
         if ((byte[i] & 0xC0) != 0x80)
             return 0;
-    return length;
+    /* too long for what it says, a half of a surrogate pair, above the last: RFC 3629, section 4 */
+    bool is_out = (*byte == 0xE0 && byte[1] < 0xA0) || (*byte == 0xED && byte[1] > 0x9F) ||
+                  (*byte == 0xF0 && byte[1] < 0x90) || (*byte == 0xF4 && byte[1] > 0x8F);
+    return is_out ? 0 : length;
 }
 
 void text_clear(struct text *text) {

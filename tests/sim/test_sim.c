@@ -25,7 +25,7 @@
 /* Occurrences of one task, as the records tell them. */
 struct ledger {
     char name[16];
-    struct range {
+    struct answered {
         int64_t first, last, count;
     } * ranges;
     uint32_t count, capacity;
@@ -163,10 +163,11 @@ static void check_pool(const struct story *story, uint32_t index) {
         const struct run *run = &core->runs[i];
         if (run->pool != index || (run->state != RUN_SENT && run->state != RUN_RUNNING && run->state != RUN_STOPPING))
             continue;
-        bool sql = run->definition->work == WORK_SQL;
-        counted.command += run->definition->tokens - sql;
-        weights += run->state == RUN_SENT ? 0 : run->definition->tokens;
-        heaviest = run->definition->tokens > heaviest ? run->definition->tokens : heaviest;
+        bool sql = phase_needs_session(run->definition, run->phase);
+        uint32_t tokens_of_run = phase_tokens(run->definition, run->phase);
+        counted.command += tokens_of_run - sql;
+        weights += run->state == RUN_SENT ? 0 : tokens_of_run;
+        heaviest = tokens_of_run > heaviest ? tokens_of_run : heaviest;
     }
     if (counted.opening != tokens->opening || counted.warm != tokens->warm ||
         counted.checking != tokens->checking || counted.busy != tokens->busy ||
@@ -218,12 +219,12 @@ static void on_record(struct world *world, const struct record *record) {
         assert(ledger->ranges);
     }
     ledger->ranges[ledger->count++] =
-        (struct range){record->due_first.us, record->due_last.us, record->occurrence_count};
+        (struct answered){record->due_first.us, record->due_last.us, record->occurrence_count};
     world->trace = hash_bytes(world->trace, &record->outcome, sizeof record->outcome);
 }
 
 static int compare_ranges(const void *a, const void *b) {
-    const struct range *x = a, *y = b;
+    const struct answered *x = a, *y = b;
     return (x->first > y->first) - (x->first < y->first);
 }
 
@@ -231,7 +232,7 @@ static int compare_ranges(const void *a, const void *b) {
 static void check_ledger(const struct story *story, struct ledger *ledger) {
     qsort(ledger->ranges, ledger->count, sizeof *ledger->ranges, compare_ranges);
     for (uint32_t i = 0; i < ledger->count; i++) {
-        const struct range *range = &ledger->ranges[i];
+        const struct answered *range = &ledger->ranges[i];
         if ((range->last - range->first) / ledger->every_us + 1 != range->count)
             fail(story, "a record's count is not what its range holds");
         if (i > 0 && range->first != ledger->ranges[i - 1].last + ledger->every_us)

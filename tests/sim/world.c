@@ -146,7 +146,7 @@ static void begin_run(struct world *world, struct handle run, struct handle sess
 
 static void start_run(struct world *world, const struct action *action) {
     const struct run *run = core_run(world->core, action->run);
-    bool sql = run->definition->work == WORK_SQL;
+    bool sql = phase_needs_session(run->definition, run->phase);
     struct model_session *session = sql ? model_of(world, action->session) : NULL;
     forget_start(world, action->run);
     if (session && (session->broken || happens(world, world->faults.run_unsent))) {
@@ -231,6 +231,8 @@ static void carry_out(struct world *world, const struct action *action) {
     case ACTION_BREACH: world->breach_count++; break;
     case ACTION_FORGET:
     case ACTION_HEAVIER:
+    case ACTION_RETRY:
+    case ACTION_HOLD:
     case ACTION_GATE:
     case ACTION_HELD:
     case ACTION_STEPPED: break;

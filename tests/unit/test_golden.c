@@ -83,6 +83,11 @@ static void print_action(struct trace *trace, const struct action *action) {
     case ACTION_ABORT: print_run(trace, "abort", action); break;
     case ACTION_RECORD: print_record(trace, &action->record); break;
     case ACTION_CLEAN: text_add(text, "clean s%u", session); break;
+    case ACTION_RETRY:
+        print_run(trace, "retry", action);
+        text_add(text, " in %d ms", (int)(action->delay_us / US_PER_MS));
+        break;
+    case ACTION_HOLD: text_add(text, "hold for %d s", (int)(action->delay_us / US_PER_S)); break;
     case ACTION_YIELDED: print_run(trace, "yield", action); break;
     case ACTION_BREACH: text_add(text, "breach"); break;
     case ACTION_HEAVIER: text_add(text, "heavier"); break;

@@ -25,7 +25,7 @@ static void schedule_next_after_is_strictly_after(void **state) {
         {10, 0, INT64_MAX - 1, INT64_MAX}, /* saturates */
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
-        struct schedule schedule = {rows[i].every_us, rows[i].phase_us};
+        struct schedule schedule = {.every_us = rows[i].every_us, .phase_us = rows[i].phase_us};
         struct wall next = schedule_next_after(&schedule, (struct wall){rows[i].after_us});
         if (next.us != rows[i].next_us)
             fail_msg("row %zu: %lld", i, (long long)next.us);
@@ -34,7 +34,7 @@ static void schedule_next_after_is_strictly_after(void **state) {
 
 static void schedule_next_after_from_anywhere_meets_the_phase(void **state) {
     (void)state;
-    struct schedule schedule = {7 * US_PER_S, 2 * US_PER_S};
+    struct schedule schedule = {.every_us = 7 * US_PER_S, .phase_us = 2 * US_PER_S};
     for (int64_t us = -50 * US_PER_S; us < 50 * US_PER_S; us += 333333) {
         struct wall next = schedule_next_after(&schedule, (struct wall){us});
         assert_true(next.us > us && next.us <= us + schedule.every_us);

@@ -201,7 +201,7 @@ static void simulate_command_takes_its_weight_in_slots(void **state) {
 
 static void simulate_timeout_ends_a_run(void **state) {
     (void)state;
-    struct forecast forecast = prepare("[pool p]\nsize = 1\n[task t]\nevery = 1min\ntimeout = 2s\nsql = x\n",
+    struct forecast forecast = prepare("[pool p]\nsize = 1\n[task t]\nevery = 1min\ntimeout = 2s\nhold_after = 0\nsql = x\n",
                                        10 * US_PER_S, US_PER_H);
     run(&forecast);
     assert_int_equal(forecast.facts.tasks[0].timeout_count, 60);

@@ -49,6 +49,39 @@ static void text_clear_keeps_the_memory(void **state) {
     assert_null(text.bytes);
 }
 
+static void text_utf8_length_takes_what_rfc_3629_takes(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t length;
+    } rows[] = {
+        {"a", 1},
+        {"\x7f", 1},
+        {"\xc2\x80", 2},
+        {"\xe0\xa0\x80", 3},
+        {"\xed\x9f\xbf", 3},
+        {"\xee\x80\x80", 3},
+        {"\xf0\x90\x80\x80", 4},
+        {"\xf4\x8f\xbf\xbf", 4},
+        {"\x80", 0}, /* nothing begins so */
+        {"\xc3", 0}, /* ends early */
+        {"\xe2\x82", 0},
+        {"\xf0\x9f\x98", 0},
+        {"\xc0\xaf", 0}, /* longer than needed */
+        {"\xc1\xbf", 0},
+        {"\xe0\x9f\xbf", 0},
+        {"\xf0\x8f\xbf\xbf", 0},
+        {"\xed\xa0\x80", 0}, /* surrogates */
+        {"\xed\xbf\xbf", 0},
+        {"\xf4\x90\x80\x80", 0}, /* above U+10FFFF */
+        {"\xf5\x80\x80\x80", 0},
+        {"\xff", 0},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++)
+        if (text_utf8_length(rows[i].text) != rows[i].length)
+            fail_msg("row %zu: %zu bytes", i, text_utf8_length(rows[i].text));
+}
+
 static void arena_alloc_is_zeroed_and_aligned(void **state) {
     (void)state;
     struct arena arena = {0};
@@ -100,6 +133,7 @@ int main(void) {
         cmocka_unit_test(text_add_formats_and_appends),
         cmocka_unit_test(text_add_across_growth_keeps_all),
         cmocka_unit_test(text_clear_keeps_the_memory),
+        cmocka_unit_test(text_utf8_length_takes_what_rfc_3629_takes),
         cmocka_unit_test(arena_alloc_is_zeroed_and_aligned),
         cmocka_unit_test(arena_alloc_above_a_block_gets_its_own),
         cmocka_unit_test(arena_text_copies_what_it_is_told),

@@ -1,0 +1,186 @@
+/*
+ * How a phase of a run ends, and what follows: the next phase, another attempt, or its record.
+ */
+#include "scheduler/core_parts.h"
+#include "tasks/hash.h"
+
+void record_skip(struct core *core, uint32_t task, struct wall first, struct wall last, int64_t count,
+                 enum skip_cause cause, struct actions *actions) {
+    core->tasks[task].stats.skipped_count += (uint32_t)count;
+    actions_add(actions, ACTION_RECORD)->record = (struct record){
+        .task = task,
+        .outcome = OUTCOME_SKIPPED,
+        .skip = cause,
+        .due_first = first,
+        .due_last = last,
+        .occurrence_count = count,
+    };
+}
+
+void run_skip(struct core *core, uint32_t slot, enum skip_cause cause, struct actions *actions) {
+    const struct run *run = &core->runs[slot];
+    record_skip(core, run->task, run->due_first, run->due_last, run->occurrence_count, cause, actions);
+    actions->items[actions->count - 1].run = core_run_handle(core, slot);
+    actions->items[actions->count - 1].record.run_number = run->number;
+    run_move(core, slot, RUN_FREE);
+}
+
+/* What was stopped by us failed because of us; what finished all the same is fine. */
+static enum outcome final_outcome(const struct core *core, const struct run *run, const struct event *event) {
+    enum outcome told = event->ended.outcome;
+    const struct slot *session = core_slot(core, run->session);
+    bool hit = event_cancelled(event) && (run->stop == STOP_YIELD || (session && session->cancelled));
+    if (told == OUTCOME_FAILED && core->draining && hit)
+        return OUTCOME_CANCELLED;
+    if (told != OUTCOME_FAILED || run->stop == STOP_NONE || run->stop == STOP_YIELD)
+        return told;
+    return run->stop == STOP_TIMEOUT ? OUTCOME_TIMEOUT : OUTCOME_CANCELLED;
+}
+
+/* Jumps at most to four times what was thought, and forgets an odd one in eight: no single run decides. */
+static int64_t learned(int64_t expected_us, int64_t took_us, bool first) {
+    if (first)
+        return took_us;
+    int64_t clipped_us = took_us > 4 * expected_us + US_PER_MS ? 4 * expected_us + US_PER_MS : took_us;
+    return expected_us + (clipped_us - expected_us) / 8;
+}
+
+static void learn(struct core_task *task, const struct run *run, enum outcome outcome,
+                  const struct event *event, int64_t took_us) {
+    if (outcome != OUTCOME_OK && outcome != OUTCOME_TIMEOUT)
+        return;
+    int64_t *expected_us = &task->expected_us[run->phase];
+    *expected_us = learned(*expected_us, took_us, task->stats.ok_count == 0);
+    task->simple |= event->ended.simple;
+    task->proven = run->phase == PHASE_WHOLE && outcome == OUTCOME_OK && !task->simple;
+}
+
+/* --- its end --- */
+
+static void count_end(struct core *core, const struct run *run, const struct record *record) {
+    struct task_stats *stats = &core->tasks[run->task].stats;
+    bool fine = record->outcome == OUTCOME_OK || record->outcome == OUTCOME_NOTHING;
+    stats->any = true;
+    stats->last_outcome = record->outcome;
+    stats->last_took_us = record->took_us;
+    stats->last_session_us = record->session_us;
+    stats->last_outside_us = record->outside_us;
+    stats->ok_count += fine;
+    stats->failed_count += !fine;
+    quantile_add(&core->late[run->task], record->lateness_us);
+    quantile_add(&core->took[run->task], record->took_us);
+}
+
+/* What we stopped, or what lost its session, says nothing of the task. */
+static void count_in_row(struct core *core, const struct run *run, enum outcome outcome,
+                         struct actions *actions) {
+    struct core_task *task = &core->tasks[run->task];
+    if (outcome == OUTCOME_OK || outcome == OUTCOME_NOTHING)
+        task->failed_in_row = 0;
+    if (outcome != OUTCOME_FAILED && outcome != OUTCOME_TIMEOUT)
+        return;
+    task->failed_in_row++;
+    int64_t hold_us = retry_hold_us(task->definition, task->failed_in_row);
+    if (hold_us == 0)
+        return;
+    task->held_until = mono_add(core->now, hold_us);
+    if (task->failed_in_row > task->definition->hold_after) /* it was told */
+        return;
+    struct action *action = actions_add(actions, ACTION_HOLD);
+    action->task = run->task;
+    action->delay_us = hold_us;
+}
+
+static void finish(struct core *core, uint32_t slot, enum outcome outcome, uint64_t row_count,
+                   struct actions *actions) {
+    struct run *run = &core->runs[slot];
+    struct core_task *task = &core->tasks[run->task];
+    struct action *action = run_action(core, slot, ACTION_RECORD, actions);
+    action->record = (struct record){
+        .task = run->task,
+        .run_number = run->number,
+        .outcome = outcome,
+        .due_first = run->due_first,
+        .due_last = run->due_last,
+        .occurrence_count = run->occurrence_count,
+        .lateness_us = mono_since(run->began, run->due), /* SENT: it never came first */
+        .took_us = mono_since(core->now, run->began),
+        .session_us = run->session_us,
+        .outside_us = run->outside_us,
+        .attempt_count = run->attempts.failed_count + 1,
+        .row_count = row_count,
+    };
+    count_end(core, run, &action->record);
+    count_in_row(core, run, outcome, actions);
+    uint32_t held = task->running_count == 1 ? task->waiting_run : SLOT_NONE;
+    run_move(core, slot, RUN_FREE);
+    if (held != SLOT_NONE && core->runs[held].state == RUN_HELD)
+        run_move(core, held, RUN_WAITING);
+}
+
+void run_give_up(struct core *core, uint32_t slot, struct actions *actions) {
+    finish(core, slot, OUTCOME_CANCELLED, 0, actions);
+}
+
+static uint32_t children_of(const struct run *run, uint64_t row_count) {
+    uint32_t most = run->definition->work_parallel;
+    return most == 0 ? 1 : row_count < most ? (uint32_t)row_count : most;
+}
+
+/* What its work printed is written even when a part of the work failed or was stopped. */
+static bool goes_on(struct core *core, uint32_t slot, enum outcome outcome, uint64_t row_count) {
+    struct run *run = &core->runs[slot];
+    enum phase next = phase_after(run->definition, run->phase);
+    bool read = run->phase == PHASE_READ && outcome == OUTCOME_OK;
+    bool worked = run->phase == PHASE_WORK && !core->drain_now;
+    if (next == PHASE_END || row_count == 0 || (!read && !worked))
+        return false;
+    if (read)
+        run->child_count = children_of(run, row_count);
+    else
+        run->work_outcome = outcome;
+    run_wait_in(core, slot, RUN_WAITING, next);
+    return true;
+}
+
+static uint64_t random_of(const struct core *core, const struct run *run) {
+    uint64_t hash = hash_bytes(HASH_START, &core->seed, sizeof core->seed);
+    hash = hash_bytes(hash, &run->number, sizeof run->number);
+    return hash_finish(hash_bytes(hash, &run->attempts.failed_count, sizeof run->attempts.failed_count));
+}
+
+/* From its start; but a write alone, with what its work printed. */
+static bool tries_again(struct core *core, uint32_t slot, enum outcome outcome, enum failure_kind failure,
+                        struct actions *actions) {
+    struct run *run = &core->runs[slot];
+    bool write = run->phase == PHASE_WRITE;
+    int64_t delay_us =
+        retry_delay_us(run->definition, run->phase, outcome, failure, &run->attempts, random_of(core, run));
+    if (delay_us < 0 || core->drain_now || (!write && !run_may_begin_again(core, run)))
+        return false;
+    run->attempts.failed_count++;
+    run->attempts.conflict_count += retry_is_conflict(run->definition, run->phase, failure);
+    run->retry_at = mono_add(core->now, delay_us);
+    core->tasks[run->task].stats.retried_count++;
+    run_action(core, slot, ACTION_RETRY, actions)->delay_us = delay_us;
+    run_wait_in(core, slot, RUN_DELAYED, write ? PHASE_WRITE : phase_first(run->definition));
+    return true;
+}
+
+void run_end(struct core *core, uint32_t slot, const struct event *event, struct actions *actions) {
+    struct run *run = &core->runs[slot];
+    const struct core_task *task = &core->tasks[run->task];
+    enum outcome outcome = final_outcome(core, run, event);
+    int64_t took_us = mono_since(core->now, run->started);
+    *(phase_tokens(run->definition, run->phase) ? &run->session_us : &run->outside_us) += took_us;
+    if (task_same_work(run->definition, task->definition)) /* a reload may have changed the text since */
+        learn(&core->tasks[run->task], run, outcome, event, took_us);
+    if (goes_on(core, slot, outcome, event->ended.row_count) ||
+        tries_again(core, slot, outcome, event->ended.failure, actions))
+        return;
+    if (run->phase == PHASE_READ && outcome == OUTCOME_OK)
+        outcome = OUTCOME_NOTHING;
+    if (run->phase == PHASE_WRITE && outcome == OUTCOME_OK)
+        outcome = run->work_outcome;
+    finish(core, slot, outcome, event->ended.row_count, actions);
+}
