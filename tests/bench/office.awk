@@ -37,8 +37,8 @@ function row(c,    mean) {
     mean = v[c, "monitor_background_mean_permille"] / 1000
     put(v[c, "done"] " of " v[c, "due"])
     put(failed(c))
-    put(ms(v[c, "late_p50_us"]))
-    put(ms(v[c, "late_p99_us"]))
+    put(v[c, "done"] ? ms(v[c, "late_p50_us"]) : "-")
+    put(v[c, "done"] ? ms(v[c, "late_p99_us"]) : "-")
     put(v[c, "monitor_background_peak"])
     put(sprintf("%.1f", mean))
     put(v[c, "done"] ? sprintf("%.3f", mean * seconds * rounds[c] / v[c, "done"]) : "-")
