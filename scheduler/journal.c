@@ -53,9 +53,12 @@ static void journal_skip(struct daemon *daemon, const char *task, const struct r
 static void journal_ok(struct daemon *daemon, const char *task, const struct record *record) {
     const struct trouble *trouble = trouble_find(&daemon->troubles, task);
     bool recovered = trouble && trouble->failure_count;
-    LOG(&daemon->log, recovered ? LOG_INFO : LOG_DEBUG, recovered ? "recovered" : "ok",
-        log_text("task", task), log_number("run", (int64_t)record->run_number),
-        log_number("took_ms", record->took_us / 1000), log_number("late_ms", record->lateness_us / 1000),
+    LOG(&daemon->log, recovered ? LOG_INFO : LOG_DEBUG,
+        recovered ? "recovered" : outcome_name(record->outcome), log_text("task", task),
+        log_number("run", (int64_t)record->run_number), log_number("took_ms", record->took_us / 1000),
+        log_number("late_ms", record->lateness_us / 1000),
+        record->outside_us ? log_number("session_ms", record->session_us / 1000)
+                           : log_text("session_ms", NULL),
         log_number("rows", (int64_t)record->row_count),
         record->attempt_count > 1 ? log_number("attempts", record->attempt_count)
                                   : log_text("attempts", NULL),

@@ -63,8 +63,8 @@ static void count_end(struct core *core, const struct run *run, const struct rec
     stats->any = true;
     stats->last_outcome = record->outcome;
     stats->last_took_us = record->took_us;
-    stats->last_session_us = record->session_us;
-    stats->last_outside_us = record->outside_us;
+    stats->session_us += record->session_us;
+    stats->outside_us += record->outside_us;
     stats->ok_count += fine;
     stats->failed_count += !fine;
     quantile_add(&core->late[run->task], record->lateness_us);
