@@ -110,7 +110,7 @@ static void answer(struct core *core, uint32_t index, const struct occurrences *
     } else if (task->running_count + task->waiting_count == 0 ||
                (task->definition->overlap == OVERLAP_ALLOW && task->waiting_count < 2)) {
         run_for(core, index, due, RUN_WAITING, actions);
-    } else if (task->definition->overlap == OVERLAP_QUEUE) {
+    } else if (task->definition->overlap == OVERLAP_QUEUE && task->waiting_count < 2) {
         run_for(core, index, due, RUN_HELD, actions);
     } else {
         record_skip(core, index, due->first, due->last, due->count, SKIP_OVERLAP, actions);

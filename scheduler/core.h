@@ -65,7 +65,7 @@ struct run {
     int64_t occurrence_count;
     struct mono due;     /* of the first occurrence */
     struct mono since;   /* it waits: its due instant, or the end of the phase before */
-    struct mono began;   /* when its first phase started */
+    struct mono began;   /* when its first phase started, at the first attempt */
     struct mono started; /* when its tokens were granted, or when it became the first on its session */
     int64_t session_us, outside_us; /* of the phases that are over */
     struct attempts attempts;
