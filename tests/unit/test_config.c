@@ -44,8 +44,21 @@ static const struct {
     {"weight above the pool", RIGHT "tokens = 4\n", 6, "tokens = 4 is more than [pool p] has (size = 3)"},
     {"weight above any pool", RIGHT "tokens = 1001\n", 6, "from 0 to 1000"},
     {"no work", POOL TASK, 3, "[task t] has no work"},
-    {"sql and command", RIGHT "command = ls\n", 3, "more than one of sql, sql_file and command"},
-    {"sql and sql_file", RIGHT "sql_file = a.sql\n", 3, "more than one of sql, sql_file and command"},
+    {"sql and command", RIGHT "command = ls\n", 3, "more than one of sql, sql_file, command and read/work/write"},
+    {"sql and sql_file", RIGHT "sql_file = a.sql\n", 3, "more than one of sql, sql_file, command and read/work/write"},
+    {"sql and read", RIGHT "read = y\nwork = ls\n", 3, "more than one of sql, sql_file, command and read/work/write"},
+    {"read and read_file", POOL TASK "read = y\nread_file = a.sql\nwork = ls\n", 5, "has both read and read_file"},
+    {"read and write", POOL TASK "read = y\nwrite = z\n", 3, "no work between read and write"},
+    {"work alone", POOL TASK "work = ls\n", 5, "neither read nor write; write command = ... and tokens = 0"},
+    {"work with shell syntax", POOL TASK "read = y\nwork = ls | wc\n", 6, "work has an unquoted '|'"},
+    {"work_parallel without read", POOL TASK "work = ls\nwrite = z\nwork_parallel = 2\n", 7, "[task t] has no read"},
+    {"tokens of phases", POOL TASK "read = y\nwork = ls\ntokens = 2\n", 7, "outside work none"},
+    {"transaction of phases", POOL TASK "read = y\nwork = ls\ntransaction = off\n", 7, "read and write are transactions"},
+    {"work_timeout of SQL", RIGHT "work_timeout = 1s\n", 6, "'work_timeout' says nothing here: [task t] is SQL"},
+    {"conflict_retries of a command", POOL TASK "command = ls\nconflict_retries = 1\n", 6, "a command's transactions are its own"},
+    {"max_bytes too small", POOL TASK "read = y\nwork = ls\nmax_bytes = 1\n", 7, "max_bytes"},
+    {"retry_delay ends before it begins", RIGHT "retry_delay = 5s..1s\n", 6, "ends before it begins"},
+    {"no child at all", "[headgate]\nchildren = 0\n" RIGHT, 2, "from 1 to 10000"},
     {"empty work", POOL TASK "sql =\ncommand = ls\n", 5, "'sql' is empty"},
     {"no interval", POOL "[task t]\nsql = x\n", 3, "no interval"},
     {"interval of 0", POOL "[task t]\nevery = 0\nsql = x\n", 4, "every = '0' is out of bounds; it goes from 1ms to 3653d"},
@@ -69,8 +82,8 @@ static const struct {
     {"tokens beyond any number", RIGHT "tokens = 99999999999999999999999\n", 6, "out of bounds"},
     {"phase at the interval", RIGHT "phase = 1min\n", 6, "phase is not below the interval"},
     {"phase below 0", RIGHT "phase = -1s\n", 6, "not a number"},
-    {"transaction on a command", POOL TASK "command = ls\ntransaction = off\n", 6, "'transaction' is for SQL tasks"},
-    {"session on a command", POOL TASK "command = ls\nsession = clean\n", 6, "'session' is for SQL tasks"},
+    {"transaction on a command", POOL TASK "command = ls\ntransaction = off\n", 6, "'transaction' says nothing here: [task t] is a command"},
+    {"session on a command", POOL TASK "command = ls\nsession = clean\n", 6, "'session' says nothing here: [task t] is a command"},
     {"shell syntax", POOL TASK "command = ls | wc\n", 5, "unquoted '|'"},
     {"open quote", POOL TASK "command = ls 'x\n", 5, "a quote that is not closed"},
     {"backslash at the end", POOL TASK "command = ls \\\n", 5, "ends in a backslash"},
@@ -240,6 +253,31 @@ static void read_all_keys_gives_what_they_say(void **state) {
     taskset_unref(set);
 }
 
+static void read_phases_gives_what_they_say(void **state) {
+    (void)state;
+    struct taskset *set = read_right(POOL TASK "read = SELECT 1\nwork = cat -u\nwork_parallel = 4\nwrite_file = a.sql\n"
+                                     "timeout = 9s\nwork_timeout = 1min\nmax_bytes = 1MiB\nretries = 2\n"
+                                     "retry_delay = 2s..4s\nhold_after = 0\nretry_lock = on\nstart_deadline = 3s\n"
+                                     "[headgate]\nspool = /var/spool\nchildren = 8\n");
+    const struct task *task = &set->tasks[0];
+    assert_int_equal(task->work, WORK_PHASES);
+    assert_string_equal(task->read, "SELECT 1");
+    assert_string_equal(task->argv[1], "-u");
+    assert_null(task->argv[2]);
+    assert_string_equal(task->write, "SELECT 2");
+    assert_string_equal(task->write_path, "a.sql");
+    assert_int_equal(task->work_parallel, 4);
+    assert_int_equal(task->max_bytes, 1024 * 1024);
+    assert_true(task->read_timeout_us == 9 * US_PER_S && task->write_timeout_us == 9 * US_PER_S);
+    assert_true(task->work_timeout_us == US_PER_MIN && task->start_deadline_us == 3 * US_PER_S);
+    assert_true(task->expect_us == 50 * US_PER_MS && task->expect_work_us == US_PER_S);
+    assert_true(task->retries == 2 && task->conflict_retries == 5 && task->retry_lock && task->hold_after == 0);
+    assert_true(task->retry_delay.least_us == 2 * US_PER_S && task->retry_delay.most_us == 4 * US_PER_S);
+    assert_string_equal(set->daemon.spool, "/var/spool");
+    assert_int_equal(set->daemon.children, 8);
+    taskset_unref(set);
+}
+
 /* --- the files of etc/ --- */
 
 static void file_text(const char *name, struct text *ret_text) {
@@ -335,6 +373,7 @@ int main(void) {
         cmocka_unit_test(read_many_faulty_tasks_stops_listing),
         cmocka_unit_test(read_few_keys_gives_defaults),
         cmocka_unit_test(read_all_keys_gives_what_they_say),
+        cmocka_unit_test(read_phases_gives_what_they_say),
         cmocka_unit_test(etc_files_are_read_without_a_fault),
         cmocka_unit_test(etc_full_ini_names_every_key_with_its_default),
         cmocka_unit_test(etc_full_ini_names_no_other_key),
