@@ -118,7 +118,7 @@ struct task_stats {
     uint64_t merged_count;  /* occurrences answered by another one's run */
     uint64_t retried_count; /* attempts that were followed by another one */
     int64_t last_took_us;
-    int64_t last_session_us, last_outside_us;
+    int64_t session_us, outside_us; /* of all runs: with tokens, and without */
     enum outcome last_outcome;
     bool any;
 };

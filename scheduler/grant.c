@@ -368,8 +368,9 @@ static bool grant_one(struct core *core, uint32_t index, enum line line, uint32_
  * leaves no room for would help nobody. */
 static bool may_be_passed(const struct core *core, const struct core_pool *pool, enum line line,
                           const struct run *run) {
-    if (line == LINE_WRITE) /* a session is shared no further, so that one falls idle */
-        return false;
+    if (line == LINE_WRITE) /* a session is shared no further, so that one falls idle; without any it waits
+                               alone */
+        return pool->failing && tokens_sessions(&pool->tokens) == 0;
     return line != LINE_HEAVY || core->now.us < run_latest_start(run) ||
            run->definition->tokens > gate_room(core, pool);
 }

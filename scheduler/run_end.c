@@ -63,8 +63,8 @@ static void count_end(struct core *core, const struct run *run, const struct rec
     stats->any = true;
     stats->last_outcome = record->outcome;
     stats->last_took_us = record->took_us;
-    stats->last_session_us = record->session_us;
-    stats->last_outside_us = record->outside_us;
+    stats->session_us += record->session_us;
+    stats->outside_us += record->outside_us;
     stats->ok_count += fine;
     stats->failed_count += !fine;
     quantile_add(&core->late[run->task], record->lateness_us);
@@ -123,7 +123,7 @@ void run_give_up(struct core *core, uint32_t slot, struct actions *actions) {
 }
 
 static uint32_t children_of(const struct run *run, uint64_t row_count) {
-    uint32_t most = run->definition->work_parallel;
+    uint32_t most = run->definition->phases->parallel;
     return most == 0 ? 1 : row_count < most ? (uint32_t)row_count : most;
 }
 

@@ -16,6 +16,7 @@
 #include "scheduler/simulate_plot.h"
 #include "scheduler/simulate_spec.h"
 #include "tasks/duration.h"
+#include "tasks/phase.h"
 
 #define FOREGROUNDS_MOST 16
 #define TOOKS_MOST       1024
@@ -165,7 +166,7 @@ struct durations {
 
 /* What the daemon knows is of both phases on the database together. */
 static int64_t each_phase_us(const struct task *task, int64_t us) {
-    bool both = task->work == WORK_PHASES && task->read && task->write;
+    bool both = phase_expect_us(task, PHASE_READ) && phase_expect_us(task, PHASE_WRITE);
     return both && us > 1 ? us / 2 : us;
 }
 
@@ -243,7 +244,7 @@ static bool find_durations(const struct request *request, const struct taskset *
     durations->sources = zeroed(set->task_count, sizeof *durations->sources);
     for (uint32_t i = 0; i < set->task_count; i++) {
         durations->took_us[i] = set->tasks[i].expect_us;
-        durations->work_us[i] = set->tasks[i].expect_work_us;
+        durations->work_us[i] = phase_expect_us(&set->tasks[i], PHASE_WORK);
         durations->sources[i] = "expect";
     }
     ask_daemon(set, request->file, durations);

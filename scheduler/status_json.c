@@ -101,8 +101,8 @@ static json_t *task_json(const struct status *status, uint32_t index) {
         known_json(row.took_p99_us), "running", row.task->running_count, "waiting", why_json(&row), "note",
         text_json(note.bytes), "expected", (json_int_t)core_session_us(row.task), "expected_outside",
         (json_int_t)row.task->expected_us[PHASE_WORK], "interval", (json_int_t)row.task->interval_us,
-        "retried", (json_int_t)stats->retried_count, "last_session", (json_int_t)stats->last_session_us,
-        "last_outside", (json_int_t)stats->last_outside_us);
+        "retried", (json_int_t)stats->retried_count, "session", (json_int_t)stats->session_us, "outside",
+        (json_int_t)stats->outside_us);
     text_finish(&note);
     return json;
 }
