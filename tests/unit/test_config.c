@@ -267,7 +267,7 @@ static void read_phases_gives_what_they_say(void **state) {
     assert_null(task->argv[2]);
     assert_string_equal(phases->write, "SELECT 2");
     assert_string_equal(phases->write_path, "a.sql");
-    assert_int_equal(phases->work_parallel, 4);
+    assert_int_equal(phases->parallel, 4);
     assert_int_equal(phases->max_bytes, 1024 * 1024);
     assert_true(phases->read_timeout_us == 9 * US_PER_S && phases->write_timeout_us == 9 * US_PER_S);
     assert_true(phases->work_timeout_us == US_PER_MIN && task->start_deadline_us == 3 * US_PER_S);
