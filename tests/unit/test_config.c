@@ -48,6 +48,7 @@ static const struct {
     {"sql and command", RIGHT "command = ls\n", 3, "more than one of sql, sql_file, command and read/work/write; keep one"},
     {"sql and sql_file", RIGHT "sql_file = a.sql\n", 3, "more than one of sql, sql_file, command and read/work/write; keep one"},
     {"empty work", POOL TASK "sql =\ncommand = ls\n", 5, "'sql' is empty"},
+    {"no child at all", "[headgate]\nchildren = 0\n" RIGHT, 2, "from 1 to 10000"},
     {"no interval", POOL "[task t]\nsql = x\n", 3, "no interval"},
     {"interval of 0", POOL "[task t]\nevery = 0\nsql = x\n", 4, "every = '0' is out of bounds; it goes from 1ms to 3653d"},
     {"interval of 0s", POOL "[task t]\nevery = 0s\nsql = x\n", 4, "out of bounds"},
@@ -253,21 +254,21 @@ static void read_phases_gives_their_defaults(void **state) {
                                      "[task v]\nevery = 1s\nwork = ls\nwrite_file = b.sql\n");
     const struct task *t = &set->tasks[0], *u = &set->tasks[1], *v = &set->tasks[2];
     assert_true(t->work == WORK_PHASES && u->work == WORK_PHASES && v->work == WORK_PHASES);
-    assert_string_equal(t->read, "r");
+    assert_string_equal(t->phases->read, "r");
     assert_string_equal(t->argv[0], "ls");
-    assert_string_equal(t->write, "w");
-    assert_true(t->tokens == 1 && t->work_parallel == 0 && t->max_bytes == 16 * 1024 * 1024);
-    assert_true(t->read_timeout_us == 7 * US_PER_S && t->write_timeout_us == 7 * US_PER_S);
-    assert_true(t->work_timeout_us == 60 * US_PER_MIN);
+    assert_string_equal(t->phases->write, "w");
+    assert_true(t->tokens == 1 && t->phases->parallel == 0 && t->phases->max_bytes == 16 * 1024 * 1024);
+    assert_true(t->phases->read_timeout_us == 7 * US_PER_S && t->phases->write_timeout_us == 7 * US_PER_S);
+    assert_true(t->phases->work_timeout_us == 60 * US_PER_MIN);
     assert_true(t->conflict_retries == 5 && !t->retry_lock && t->retries == 0 && t->start_deadline_us == 0);
     assert_true(t->retry_delay.least_us == US_PER_S && t->retry_delay.most_us == 5 * US_PER_MIN);
     assert_true(t->hold_after == 10 && t->hold.least_us == US_PER_MIN && t->hold.most_us == 60 * US_PER_MIN);
-    assert_string_equal(u->read, "SELECT 2");
-    assert_string_equal(u->read_path, "a.sql");
+    assert_string_equal(u->phases->read, "SELECT 2");
+    assert_string_equal(u->phases->read_path, "a.sql");
     assert_string_equal(u->argv[1], "-n");
-    assert_true(!u->write && !u->write_path && u->read_timeout_us == 0 && u->work_timeout_us == 0);
-    assert_true(!v->read && !v->read_path);
-    assert_string_equal(v->write_path, "b.sql");
+    assert_true(!u->phases->write && !u->phases->write_path && u->phases->read_timeout_us == 0 && u->phases->work_timeout_us == 0);
+    assert_true(!v->phases->read && !v->phases->read_path);
+    assert_string_equal(v->phases->write_path, "b.sql");
     taskset_unref(set);
 }
 
@@ -279,9 +280,9 @@ static void read_phases_gives_what_their_keys_say(void **state) {
                "retry_lock = on\nretries = 3\nretry_delay = 2s\nhold_after = 0\nhold = 2s..3s\n"
                "[headgate]\nchildren = 7\nspool = /x\n");
     const struct task *t = &set->tasks[0];
-    assert_true(t->work_parallel == 4 && t->max_bytes == UINT64_C(1) << 30);
-    assert_true(t->read_timeout_us == US_PER_S && t->work_timeout_us == 0 && t->write_timeout_us == 3 * US_PER_S);
-    assert_true(t->expect_us == 2 * US_PER_S && t->expect_work_us == US_PER_MIN);
+    assert_true(t->phases->parallel == 4 && t->phases->max_bytes == UINT64_C(1) << 30);
+    assert_true(t->phases->read_timeout_us == US_PER_S && t->phases->work_timeout_us == 0 && t->phases->write_timeout_us == 3 * US_PER_S);
+    assert_true(t->expect_us == 2 * US_PER_S && t->phases->expect_work_us == US_PER_MIN);
     assert_true(t->start_deadline_us == 30 * US_PER_S && t->conflict_retries == 0 && t->retry_lock);
     assert_true(t->retries == 3 && t->retry_delay.least_us == 2 * US_PER_S && t->retry_delay.most_us == 2 * US_PER_S);
     assert_true(t->hold_after == 0 && t->hold.least_us == 2 * US_PER_S && t->hold.most_us == 3 * US_PER_S);

@@ -837,7 +837,7 @@ static void reload_finishes_what_is_half_done_as_it_began(void **state) {
         }
         if (core_run(f->core, run)->state != RUN_RUNNING || core_run(f->core, run)->phase != PHASE_WRITE)
             fail_msg("%s: state %d", table[i].name, core_run(f->core, run)->state);
-        assert_string_equal(core_run(f->core, run)->definition->write, "SELECT 2");
+        assert_string_equal(core_run(f->core, run)->definition->phases->write, "SELECT 2");
         struct handle session = core_run(f->core, run)->session;
         end_dirty(f, run, OUTCOME_OK, 3);
         assert_int_equal(record_of(f, run)->outcome, OUTCOME_OK);
