@@ -206,8 +206,8 @@ static const struct command_line commands[] = {
      "Signals:\n"
      "  USR1          write what every task is doing to the log (or status_file)\n"
      "  HUP           read FILE again; with a fault in it the running configuration stays\n"
-     "  TERM, INT     stop: no new runs, running ones may finish within drain_timeout; a second one cancels "
-     "them\n"},
+     "  TERM, INT     stop: no new runs; running ones may finish within drain_timeout, and of outside work "
+     "what is\n                finished then is written; a second one cancels them\n"},
     {"check", check, "headgate check FILE [--connect]",
      "Says what is wrong with FILE, every fault with its line; exits with 1 if anything is.\n\n"
      "  --connect     also log in to each pool's database and add up whether the budget fits\n"},
