@@ -74,7 +74,8 @@ static int64_t learned(int64_t expected_us, int64_t took_us, bool first) {
 
 static void learn(struct core_task *task, const struct run *run, enum outcome outcome,
                   const struct event *event, int64_t took_us) {
-    if (outcome != OUTCOME_OK && outcome != OUTCOME_TIMEOUT)
+    bool partly = run->phase == PHASE_WORK && event->ended.row_count > 0; /* the rest of its work failed */
+    if (outcome != OUTCOME_OK && outcome != OUTCOME_TIMEOUT && !partly)
         return;
     int64_t *expected_us = &task->expected_us[run->phase];
     *expected_us = learned(*expected_us, took_us, task->stats.ok_count == 0);
@@ -99,11 +100,11 @@ static void count_end(struct core *core, const struct run *run, const struct rec
 }
 
 /* What we stopped, or what lost its session, says nothing of the task; nor does what a reload has changed
- * since. */
+ * since; nor, of many rows, that the work of some has failed, when the rest was written. */
 static void count_in_row(struct core *core, const struct run *run, enum outcome outcome,
                          struct actions *actions) {
     struct core_task *task = &core->tasks[run->task];
-    if (!task_same_work(run->definition, task->definition))
+    if (!task_same_work(run->definition, task->definition) || (run->wrote))
         return;
     if (outcome == OUTCOME_OK || outcome == OUTCOME_NOTHING) {
         task->failed_in_row = 0;
@@ -218,5 +219,6 @@ void run_end(struct core *core, uint32_t slot, const struct event *event, struct
     if (goes_on(core, slot, outcome, event->ended.row_count) ||
         tries_again(core, slot, outcome, event->ended.failure, actions))
         return;
+    run->wrote = run->phase == PHASE_WRITE && outcome == OUTCOME_OK && run->work_outcome != OUTCOME_OK;
     finish(core, slot, outcome_of_all(run, outcome, event->ended.row_count), event->ended.row_count, actions);
 }

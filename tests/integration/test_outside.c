@@ -289,7 +289,7 @@ static void outside_a_program_that_does_not_exist_is_named(void **state) {
     add_rows(39);
     begin_program(argv, 4);
     finish();
-    snprintf(message, sizeof message, "40 of 40 children failed; the first: %s", refusal);
+    snprintf(message, sizeof message, "40 of 40 rows failed; the first: %s", refusal);
     assert_string_equal(rig.message, message);
 }
 
@@ -336,7 +336,7 @@ static void outside_children_that_print_too_much_together_lose_the_last(void **s
     run("yes | head -c 7000000", 3);
     assert_int_equal(rig.cargo->children_done, 2);
     assert_int_equal(rig.cargo->line_count, 7000000);
-    assert_non_null(strstr(rig.message, "1 of 3 children failed; the first: "));
+    assert_non_null(strstr(rig.message, "1 of 3 rows failed; the first: "));
     assert_non_null(strstr(rig.message, "max_bytes"));
 }
 
@@ -355,7 +355,7 @@ static void outside_a_full_disk_fails_the_child_that_meets_it(void **state) {
     if (mounted)
         umount(rig.directory);
     assert_string_equal(lines(), "1\n3\n");
-    assert_non_null(strstr(rig.message, "1 of 3 children failed; the first: "));
+    assert_non_null(strstr(rig.message, "1 of 3 rows failed; the first: "));
     if (!strstr(rig.message, mounted ? "No space left" : "File too large"))
         fail_msg("%s", rig.message);
 }
@@ -366,7 +366,7 @@ static void outside_failing_children_are_counted_and_the_others_taken(void **sta
     (void)state;
     add_rows(40);
     run("cat; case $HEADGATE_ROW in 7|20|33) echo no $HEADGATE_ROW >&2; exit 3;; esac", 4);
-    assert_string_equal(rig.message, "3 of 40 children failed; the first: exited with 3");
+    assert_string_equal(rig.message, "3 of 40 rows failed; the first: exited with 3");
     assert_string_equal(rig.output, "no 7");
     assert_int_equal(rig.cargo->children_done, 37);
     assert_int_equal(rig.cargo->children_failed, 3);
@@ -473,7 +473,7 @@ static void outside_a_signal_ends_the_running_and_starts_no_more(void **state) {
     TURN_UNTIL(rig.cargo->children_done == 12 && rig.cargo->child_count == 4)
     outside_signal(rig.outside, SIGTERM);
     finish();
-    assert_string_equal(rig.message, "stopped after 16 of 40 rows; 4 of 16 children failed; the first: "
+    assert_string_equal(rig.message, "stopped after 16 of 40 rows; 4 of 16 rows failed; the first: "
                                      "ended by signal 15 (Terminated)");
     assert_int_equal(rig.outcome, OUTCOME_FAILED);
     assert_int_equal(rig.cargo->children_done, 12);

@@ -172,7 +172,7 @@ static void phases_work_that_failed_in_part_is_written_and_recorded_as_failed(vo
     end_dirty(f, run, OUTCOME_OK, 2);
     assert_int_equal(record_of(f, run)->outcome, OUTCOME_FAILED);
     assert_int_equal(record_of(f, run)->attempt_count, 1);
-    assert_int_equal(fixture_core_task(f, "a")->failed_in_row, 1);
+    assert_int_equal(fixture_core_task(f, "a")->failed_in_row, 0);
     fixture_destroy(f);
 }
 
