@@ -132,10 +132,11 @@ struct core_task {
     uint32_t waiting_count; /* mostly 0 or 1; one more for each that waits again and found a newer one */
     struct wall
         last_due; /* the last occurrence: the waiting run is joined by later ones if it answers that */
-    uint32_t running_count;
-    bool retired;    /* no longer in the file; kept while its run is under way */
-    bool simple;     /* its text needs the simple protocol */
-    bool proven;     /* the extended protocol is known to take its text */
+    uint32_t running_count; /* begun and not over */
+    uint32_t between_count; /* of them: waiting for a further phase */
+    bool retired;           /* no longer in the file; kept while its run is under way */
+    bool simple;            /* its text needs the simple protocol */
+    bool proven;            /* the extended protocol is known to take its text */
     bool suspected;  /* of leaving something behind in spite of session = clean: its next run is a batch alone
                       */
     bool breached;   /* it did: cleaned after every run */

@@ -179,7 +179,9 @@ static void leave_state(struct core *core, uint32_t slot, struct core_pool *pool
     due_remove(&core->run_deadlines, slot);
     if (run->state == RUN_WAITING)
         queue_leave(core, pool, slot);
-    if (is_waiting(run->state) && !run->begun)
+    if (is_waiting(run->state) && run->begun)
+        core->tasks[run->task].between_count--;
+    else if (is_waiting(run->state))
         stop_waiting(&core->tasks[run->task], slot);
     if (run_is_on_session(run->state) && !run_is_on_session(to))
         tokens_give(core, pool, run);
@@ -192,7 +194,9 @@ static void count_as(struct core *core, uint32_t slot, enum run_state to) {
         begin(core, run);
     else if (to == RUN_FREE || (is_waiting(to) && run->phase == phase_first(run->definition)))
         be_over(core, run);
-    if (is_waiting(to) && !run->begun)
+    if (is_waiting(to) && run->begun)
+        core->tasks[run->task].between_count++;
+    else if (is_waiting(to))
         begin_waiting(core, &core->tasks[run->task], slot);
 }
 

@@ -345,6 +345,31 @@ static void overlap_is_of_the_whole_run(void **state) {
     }
 }
 
+/* What is half done would pile up: no room for the work is no reason to read on. */
+static void overlap_allow_begins_nothing_while_two_wait_between_phases(void **state) {
+    struct fixture *f = fixture_create("[headgate]\nchildren = 1\n" POOL(1) PHASED("a") "overlap = allow\n");
+    (void)state;
+    uint32_t starts = 0, skips = 0;
+    fixture_pass(f, 10 * S);
+    struct handle session = fixture_need(f, ACTION_OPEN)->session;
+    fixture_session(f, EVENT_SESSION_OPENED, session);
+    fixture_sample(f, session, 0);
+    for (int i = 0; i < 10; i++) {
+        const struct action *start = fixture_find(f, ACTION_START);
+        starts += start != NULL;
+        if (start)
+            end(f, start->run, OUTCOME_OK, 1); /* of the read; the first one's work takes all the time there is */
+        fixture_pass(f, 10 * S);
+        skips += fixture_count(f, ACTION_RECORD);
+        if (fixture_find(f, ACTION_SAMPLE))
+            fixture_sample(f, session, 0);
+    }
+    assert_int_equal(starts, 3);
+    assert_int_equal(skips, 8);
+    assert_int_equal(fixture_core_task(f, "a")->between_count, 2);
+    fixture_destroy(f);
+}
+
 /* --- timeouts --- */
 
 static void timeout_is_of_each_phase(void **state) {
@@ -611,6 +636,30 @@ static void hold_says_nothing_of_another_text(void **state) {
     fixture_destroy(f);
 }
 
+/* A person's run waits for the two that are under way; what is skipped on hold keeps later ones from joining
+ * it, and so a newer one passes it. */
+static void hold_forgets_no_run_that_waits_for_others(void **state) {
+    struct fixture *f = fixture_create(
+        POOL(1) TASK("a") "command = true\ntokens = 0\noverlap = allow\nhold_after = 1\nhold = 15s\n");
+    (void)state;
+    fixture_pass(f, 10 * S);
+    struct handle first = fixture_started(f, "a");
+    fixture_pass(f, 10 * S);
+    struct handle second = fixture_started(f, "a");
+    fixture_trigger(f, "a");
+    fixture_pass(f, 10 * S); /* joins it */
+    fixture_end(f, second, OUTCOME_FAILED);
+    fixture_pass(f, 10 * S);
+    assert_int_equal(fixture_need(f, ACTION_RECORD)->record.skip, SKIP_HOLD);
+    fixture_pass(f, 10 * S);
+    struct handle newer = fixture_started(f, "a");
+    fixture_end(f, first, OUTCOME_OK);
+    assert_null(fixture_find(f, ACTION_START));
+    fixture_end(f, newer, OUTCOME_OK);
+    assert_int_equal(core_run(f->core, fixture_started(f, "a"))->occurrence_count, 1);
+    fixture_destroy(f);
+}
+
 /* --- start_deadline --- */
 
 static void start_deadline_skips_what_is_late_from_the_last_that_joined(void **state) {
@@ -848,6 +897,21 @@ static void reload_finishes_what_is_half_done_as_it_began(void **state) {
     }
 }
 
+static void reload_keeps_what_waits_between_its_phases(void **state) {
+    struct fixture *f = fixture_create_unarmed(POOL(1) PHASED("a") SQL("b"));
+    (void)state;
+    struct handle run = at_work(f, "a", 3);
+    fixture_trigger(f, "b");
+    struct handle other = fixture_started(f, "b");
+    end(f, run, OUTCOME_OK, 3);
+    expect(f, run, PHASE_WRITE, RUN_WAITING);
+    fixture_reload(f, POOL(1) SQL("a") SQL("b"));
+    end(f, other, OUTCOME_OK, 1);
+    expect(f, run, PHASE_WRITE, RUN_RUNNING);
+    assert_string_equal(core_run(f->core, run)->definition->write, "SELECT 2");
+    fixture_destroy(f);
+}
+
 static void reload_retries_the_write_of_a_removed_task_but_not_its_read(void **state) {
     (void)state;
     for (int write = 0; write < 2; write++) {
@@ -892,6 +956,7 @@ int main(void) {
         cmocka_unit_test(children_without_token_are_limited_together),
         cmocka_unit_test(children_more_than_the_limit_start_alone),
         cmocka_unit_test(overlap_is_of_the_whole_run),
+        cmocka_unit_test(overlap_allow_begins_nothing_while_two_wait_between_phases),
         cmocka_unit_test(timeout_is_of_each_phase),
         cmocka_unit_test(timeout_of_work_is_the_runs_outcome_once_it_is_written),
         cmocka_unit_test(retry_of_work_begins_with_the_read),
@@ -905,6 +970,7 @@ int main(void) {
         cmocka_unit_test(hold_lets_a_triggered_run_go_whose_success_ends_it),
         cmocka_unit_test(hold_is_shown_as_such),
         cmocka_unit_test(hold_says_nothing_of_another_text),
+        cmocka_unit_test(hold_forgets_no_run_that_waits_for_others),
         cmocka_unit_test(start_deadline_skips_what_is_late_from_the_last_that_joined),
         cmocka_unit_test(start_deadline_lets_go_what_its_run_had_held),
         cmocka_unit_test(start_deadline_of_a_new_file_counts_for_what_waits),
@@ -917,6 +983,7 @@ int main(void) {
         cmocka_unit_test(drain_makes_no_further_attempt_from_the_start),
         cmocka_unit_test(drain_skips_what_waits_for_its_next_attempt),
         cmocka_unit_test(reload_finishes_what_is_half_done_as_it_began),
+        cmocka_unit_test(reload_keeps_what_waits_between_its_phases),
         cmocka_unit_test(reload_retries_the_write_of_a_removed_task_but_not_its_read),
         cmocka_unit_test(reload_gives_a_further_attempt_the_new_text),
     };

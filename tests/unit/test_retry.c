@@ -134,6 +134,30 @@ static void retry_count_comes_to_an_end(void **state) {
     }
 }
 
+static void retry_count_calls_a_conflict_what_is_tried_at_once(void **state) {
+    static const struct {
+        const char *name;
+        enum phase phase;
+        enum outcome outcome;
+        enum failure_kind failure;
+        struct attempts before;
+        uint32_t conflict_count;
+    } table[] = {
+        {"conflict", PHASE_WHOLE, OUTCOME_FAILED, FAILURE_CONFLICT, {2, 1}, 2},
+        {"beyond their count", PHASE_WHOLE, OUTCOME_FAILED, FAILURE_CONFLICT, {5, 5}, 5},
+        {"timeout that met one", PHASE_WHOLE, OUTCOME_TIMEOUT, FAILURE_CONFLICT, {0, 0}, 0},
+        {"any other", PHASE_WHOLE, OUTCOME_FAILED, FAILURE_OTHER, {1, 1}, 1},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(table); i++) {
+        struct attempts attempts = table[i].before;
+        retry_count(&sql, table[i].phase, table[i].outcome, table[i].failure, &attempts);
+        if (attempts.failed_count != table[i].before.failed_count + 1 ||
+            attempts.conflict_count != table[i].conflict_count)
+            fail_msg("%s", table[i].name);
+    }
+}
+
 static void retry_hold_begins_after_its_count_and_doubles(void **state) {
     static const struct {
         uint32_t hold_after, failed_in_row;
@@ -158,6 +182,7 @@ int main(void) {
         cmocka_unit_test(retry_delay_stays_within_its_range),
         cmocka_unit_test(retry_delay_is_drawn),
         cmocka_unit_test(retry_count_comes_to_an_end),
+        cmocka_unit_test(retry_count_calls_a_conflict_what_is_tried_at_once),
         cmocka_unit_test(retry_hold_begins_after_its_count_and_doubles),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
