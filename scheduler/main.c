@@ -109,19 +109,23 @@ static void print_summary(const struct taskset *set, const char *file) {
     printf("%s: %u task%s in %u pool%s, nothing wrong\n", file, set->task_count,
            set->task_count == 1 ? "" : "s", set->pool_count, set->pool_count == 1 ? "" : "s");
     for (uint32_t p = 0; p < set->pool_count; p++) {
-        uint32_t sql = 0, commands_count = 0, off = 0;
+        uint32_t sql = 0, phased = 0, commands_count = 0, off = 0;
         double per_minute = 0;
         for (uint32_t i = 0; i < set->task_count; i++) {
             const struct task *task = &set->tasks[i];
             if (task->pool != p)
                 continue;
             sql += task->work == WORK_SQL;
+            phased += task->work == WORK_PHASES;
             commands_count += task->work == WORK_COMMAND;
             off += !task->enabled;
             per_minute += task->enabled ? 60.0 * US_PER_S / (double)task->schedule.every_us : 0;
         }
-        printf("pool %s: never more than %u sessions; %u SQL task%s, %u command%s", set->pools[p].name,
-               set->pools[p].size, sql, sql == 1 ? "" : "s", commands_count, commands_count == 1 ? "" : "s");
+        printf("pool %s: never more than %u sessions; %u SQL task%s, ", set->pools[p].name,
+               set->pools[p].size, sql, sql == 1 ? "" : "s");
+        if (phased)
+            printf("%u in phases, ", phased);
+        printf("%u command%s", commands_count, commands_count == 1 ? "" : "s");
         printf(off ? ", %u of them disabled; %.1f runs a minute\n" : "%.0u; %.1f runs a minute\n", off,
                per_minute);
     }
@@ -199,7 +203,7 @@ static int status(int argc, char **argv) {
 static const struct command_line commands[] = {
     {"run", run, "headgate run FILE [--once TASK]",
      "Runs the tasks of FILE in the foreground until told to stop; a service manager keeps it running.\n\n"
-     "  --once TASK   one run of one task, then exit: 0 when it was ok, 1 otherwise\n\n"
+     "  --once TASK   one run of one task, then exit: 0 when it was ok or there was nothing to do, 1 otherwise\n\n"
      "Signals:\n"
      "  USR1          write what every task is doing to the log (or status_file)\n"
      "  HUP           read FILE again; with a fault in it the running configuration stays\n"
