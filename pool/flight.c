@@ -57,7 +57,7 @@ void flight_forget(struct flight *flight) {
     flight->sqlstate[0] = '\0';
     flight->advice = NULL;
     flight->line = 0;
-    flight->failed = false;
+    flight->failed = flight->lost = false;
 }
 
 void flight_fail(struct flight *flight, const char *sqlstate, const char *message, const char *advice) {
@@ -89,23 +89,36 @@ static void name_line(struct flight *flight) {
     flight->message = message.bytes;
 }
 
+static const char *advice_for(const struct flight *flight, const char *sqlstate, const char *position,
+                              enum step step) {
+    bool several = sqlstate_is_syntax(sqlstate) && !position; /* a syntax error has a place in the text */
+    if (several && flight->work.phase != SESSION_WHOLE)
+        return "read and write are one statement each; put several into a function";
+    if (step == STEP_LINE && sqlstate_is_protocol(sqlstate))
+        return "write takes $1, a line of its work's output, and nothing else";
+    return statement_failure_advice(sqlstate, flight->work.transaction);
+}
+
 void flight_take_error(struct script *script, const PGresult *result, enum step step) {
     struct flight *flight = flight_first(script);
     const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    const char *position = PQresultErrorField(result, PG_DIAG_STATEMENT_POSITION);
     if (!flight || flight->failed || flight->committed)
         return;
-    const char *advice = flight->work.phase != SESSION_WHOLE && sqlstate && sqlstate_is_syntax(sqlstate)
-                             ? "read and write are one statement each; put several into a function"
-                             : statement_failure_advice(sqlstate ? sqlstate : "", flight->work.transaction);
-    flight_fail(flight, sqlstate, message ? message : PQresultErrorMessage(result), advice);
-    if (step == STEP_LINE)
+    if (!sqlstate)
+        sqlstate = "";
+    flight->lost =
+        sqlstate_is_shutdown(sqlstate) && flight->work.phase != SESSION_WHOLE && !flight->commit_sent;
+    flight_fail(flight, sqlstate, message ? message : PQresultErrorMessage(result),
+                advice_for(flight, sqlstate, position, step));
+    if (step == STEP_LINE && !flight->lost)
         name_line(flight);
     flight->detail = copy(PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL));
     flight->hint = copy(PQresultErrorField(result, PG_DIAG_MESSAGE_HINT));
     flight->context = copy(PQresultErrorField(result, PG_DIAG_CONTEXT));
     if (step == STEP_WORK || step == STEP_PREPARE)
-        flight->line = line_of(script, flight, PQresultErrorField(result, PG_DIAG_STATEMENT_POSITION));
+        flight->line = line_of(script, flight, position);
 }
 
 void flight_take_tag(struct script *script, PGresult *result, enum step step) {

@@ -72,6 +72,14 @@ bool sqlstate_is_syntax(const char *sqlstate) {
     return is(sqlstate, "42601");
 }
 
+bool sqlstate_is_protocol(const char *sqlstate) {
+    return is(sqlstate, "08P01");
+}
+
+bool sqlstate_is_shutdown(const char *sqlstate) {
+    return is(sqlstate, "57P01") || is(sqlstate, "57P02");
+}
+
 enum failure_kind failure_kind_of(const char *sqlstate) {
     if (is(sqlstate, "40001") || is(sqlstate, "40P01"))
         return FAILURE_CONFLICT;

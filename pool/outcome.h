@@ -55,4 +55,11 @@ const char *statement_failure_advice(const char *sqlstate, bool transaction);
 /* Several statements in one text, or a syntax error: the extended protocol refuses both in the same words. */
 bool sqlstate_is_syntax(const char *sqlstate);
 
+/* Parameters that do not fit, among others. */
+bool sqlstate_is_protocol(const char *sqlstate);
+
+/* The session's last words: a person or a shutdown of the server ends it (pg_terminate_backend), or a crash.
+ */
+bool sqlstate_is_shutdown(const char *sqlstate);
+
 #endif

@@ -9,6 +9,7 @@
 
 #include "pool/json_row.h"
 #include "pool/session_parts.h"
+#include "tasks/size.h"
 
 /* Lines sent before the first of them is answered. */
 #define LINES_AT_ONCE      100
@@ -50,10 +51,35 @@ static bool add_columns(struct session *session, const PGresult *result, struct 
     return added;
 }
 
+static bool refuse_row(struct session *session) {
+    char most[SIZE_TEXT_BYTES];
+    struct text error = {0};
+    text_add(&error, "a row of read is larger than max_bytes = %s",
+             size_format(flight_first(&session->script)->work.cargo->most_bytes, most));
+    script_refuse(session, error.bytes, "raise max_bytes, or read less of it");
+    text_finish(&error);
+    return false;
+}
+
+static bool exceeds(struct session *session, uint64_t bytes_count) {
+    const struct flight *flight = flight_first(&session->script);
+    return bytes_count > flight->work.cargo->most_bytes + SLACK_BYTES;
+}
+
+/* As JSON it is hardly ever shorter. */
+static uint64_t bytes_of(const PGresult *result) {
+    uint64_t bytes_sum = 0;
+    for (int i = 0; i < PQnfields(result); i++)
+        bytes_sum += (uint64_t)PQgetlength(result, 0, i);
+    return bytes_sum;
+}
+
 bool transfer_take_row(struct session *session, const PGresult *result) {
     struct script *script = &session->script;
     struct text error = {0};
     script->unparsed_bytes = 0;
+    if (exceeds(session, bytes_of(result)))
+        return refuse_row(session);
     bool usable = add_columns(session, result, &error) || fail(session, &error);
     if (script->text.capacity_bytes > SLACK_BYTES)
         text_finish(&script->text);
@@ -69,10 +95,7 @@ bool transfer_may_read(struct session *session) {
     if (!flight || flight->work.phase != SESSION_READ || ioctl(PQsocket(session->conn), FIONREAD, &waiting))
         return true;
     script->unparsed_bytes += (size_t)waiting;
-    if (script->unparsed_bytes <= flight->work.cargo->most_bytes + SLACK_BYTES)
-        return true;
-    return script_refuse(session, "a row of read is larger than max_bytes",
-                         "raise max_bytes, or read less of it");
+    return !exceeds(session, script->unparsed_bytes) || refuse_row(session);
 }
 
 /* --- write --- */
@@ -106,10 +129,24 @@ static bool prepare(struct session *session) {
 
 /* --- both --- */
 
+static bool is_set_to(const struct session *session, const char *parameter, const char *value) {
+    const char *now = PQparameterStatus(session->conn, parameter);
+    return now && strcmp(now, value) == 0;
+}
+
+/* JSON is UTF-8. A database that knows no encoding may hold anything, and UTF8 would have the server refuse
+ * it. */
+static bool send_encoding(struct session *session) {
+    return is_set_to(session, "client_encoding", "UTF8") ||
+           is_set_to(session, "server_encoding", "SQL_ASCII") ||
+           script_send_query(session, STEP_BEGIN, "SET LOCAL client_encoding = 'UTF8'");
+}
+
 bool transfer_begin(struct session *session) {
     struct script *script = &session->script;
     const struct session_work *work = &flight_first(script)->work;
-    if (!script_send_due_clean(session) || !script_send_query(session, STEP_BEGIN, "BEGIN"))
+    if (!script_send_due_clean(session) || !script_send_query(session, STEP_BEGIN, "BEGIN") ||
+        !send_encoding(session))
         return false;
     if (work->phase == SESSION_READ) {
         cargo_begin_rows(work->cargo);

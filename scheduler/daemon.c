@@ -411,7 +411,8 @@ static void begin(struct daemon *daemon, struct session_pool **fresh) {
 }
 
 static int exit_code(const struct daemon *daemon) {
-    return daemon->once_task && !(daemon->once_done && daemon->once_outcome == OUTCOME_OK);
+    bool fine = daemon->once_outcome == OUTCOME_OK || daemon->once_outcome == OUTCOME_NOTHING;
+    return daemon->once_task && !(daemon->once_done && fine);
 }
 
 static int finish(struct daemon *daemon, int code) {

@@ -111,7 +111,7 @@ void lookout_close(struct daemon *daemon);
 void lookout_sampled(struct daemon *daemon, uint32_t pool, const struct sample *sample);
 
 /* journal.c */
-void journal_record(struct daemon *daemon, const struct record *record);
+void journal_record(struct daemon *daemon, const struct action *action);
 void journal_gate(struct daemon *daemon, uint32_t pool);                    /* its limit changed */
 void journal_blind(struct daemon *daemon, const struct session_pool *pool); /* a sample failed */
 void journal_pooler(struct daemon *daemon, uint32_t pool, const char *error);

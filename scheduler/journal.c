@@ -4,6 +4,7 @@
  */
 #include "scheduler/daemon_parts.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -106,20 +107,44 @@ static void journal_failure(struct daemon *daemon, const char *task, const struc
         log_text("output", or_null(end_of(failure->output))));
 }
 
-static void journal_once(struct daemon *daemon, const char *task, const struct record *record) {
+static void print_count(const char *before, uint64_t count, const char *what) {
+    printf("%s%" PRIu64 " %s%s", before, count, what, count == 1 ? "" : "s");
+}
+
+static void print_counts(const struct task *task, const struct record *record,
+                         const struct progress *progress) {
+    if (task->work == WORK_SQL)
+        print_count(", ", record->row_count, "row");
+    if (task->work == WORK_COMMAND)
+        printf(", %" PRIu64 " bytes of output", record->row_count);
+    if (record->outside_us)
+        printf(", %.1f ms of it outside", (double)record->outside_us / 1000);
+    if (task->phases->read)
+        print_count(", ", progress->row_count, "row");
+    if (record->outside_us)
+        print_count(task->phases->read ? " to " : ", ", progress->line_count, "line");
+}
+
+static void journal_once(struct daemon *daemon, const struct action *action) {
     static const struct failure unsaid;
+    const struct record *record = &action->record;
     const struct failure *failure = daemon->failure ? daemon->failure : &unsaid;
+    const struct task *task = daemon->core->tasks[record->task].definition;
+    struct progress progress = {0};
+    if (action->run.generation)
+        progress = errand_progress(daemon, action->run.slot);
     daemon->once_done = true;
     daemon->once_outcome = record->outcome;
     if (or_null(failure->output))
         printf("%s\n", failure->output);
-    printf("%s: %s after %.1f ms, %llu %s\n", task, outcome_name(record->outcome),
-           (double)record->took_us / 1000, (unsigned long long)record->row_count,
-           daemon->core->tasks[record->task].definition->work == WORK_COMMAND ? "bytes of output" : "rows");
+    printf("%s: %s after %.1f ms", task->name, outcome_name(record->outcome), (double)record->took_us / 1000);
+    print_counts(task, record, &progress);
+    printf("\n");
     fflush(stdout);
 }
 
-void journal_record(struct daemon *daemon, const struct record *record) {
+void journal_record(struct daemon *daemon, const struct action *action) {
+    const struct record *record = &action->record;
     const char *task = daemon->core->tasks[record->task].definition->name;
     if (record->outcome == OUTCOME_OK || record->outcome == OUTCOME_NOTHING)
         journal_ok(daemon, task, record);
@@ -128,7 +153,7 @@ void journal_record(struct daemon *daemon, const struct record *record) {
     else
         journal_failure(daemon, task, record);
     if (daemon->once_task)
-        journal_once(daemon, task, record);
+        journal_once(daemon, action);
 }
 
 void journal_retry(struct daemon *daemon, const struct action *action) {

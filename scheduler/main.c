@@ -123,7 +123,8 @@ static void print_summary(const struct taskset *set, const char *file) {
         }
         printf("pool %s: never more than %u sessions; %u SQL task%s, ", set->pools[p].name,
                set->pools[p].size, sql, sql == 1 ? "" : "s");
-        printf(phased ? "%u phased, " : "%.0u", phased);
+        if (phased)
+            printf("%u phased, ", phased);
         printf("%u command%s", commands_count, commands_count == 1 ? "" : "s");
         printf(off ? ", %u of them disabled; %.1f runs a minute\n" : "%.0u; %.1f runs a minute\n", off,
                per_minute);
@@ -202,7 +203,8 @@ static int status(int argc, char **argv) {
 static const struct command_line commands[] = {
     {"run", run, "headgate run FILE [--once TASK]",
      "Runs the tasks of FILE in the foreground until told to stop; a service manager keeps it running.\n\n"
-     "  --once TASK   one run of one task, then exit: 0 when it was ok, 1 otherwise\n\n"
+     "  --once TASK   one run of one task, then exit: 0 when it was ok or there was nothing to do, 1 "
+     "otherwise\n\n"
      "Signals:\n"
      "  USR1          write what every task is doing to the log (or status_file)\n"
      "  HUP           read FILE again; with a fault in it the running configuration stays\n"

@@ -132,7 +132,7 @@ static void perform_record(struct daemon *daemon, const struct action *action) {
     bool is_run = action->run.generation != 0;
     if (is_run && !failure && errand_complaint(daemon, action->run.slot, &complaint))
         daemon->failure = &complaint;
-    journal_record(daemon, &action->record);
+    journal_record(daemon, action);
     daemon->failure = failure;
     if (is_run)
         errand_end(daemon, action->run.slot);

@@ -9,6 +9,7 @@ static void keep(struct sampler *sampler, long number) {
     while (number > most && !atomic_compare_exchange_weak(&sampler->most, &most, number))
         ;
     atomic_fetch_add(&sampler->count, 1);
+    atomic_fetch_add(&sampler->hits, number > 0);
 }
 
 static void *sample(void *context) {
@@ -33,6 +34,7 @@ void sampler_start(struct sampler *sampler, const char *conninfo, const char *sq
     atomic_init(&sampler->stopping, false);
     atomic_init(&sampler->most, 0);
     atomic_init(&sampler->count, 0);
+    atomic_init(&sampler->hits, 0);
     if (pthread_create(&sampler->thread, NULL, sample, sampler) != 0)
         abort();
 }
@@ -43,6 +45,10 @@ long sampler_most(struct sampler *sampler) {
 
 long sampler_count(struct sampler *sampler) {
     return atomic_load(&sampler->count);
+}
+
+long sampler_hits(struct sampler *sampler) {
+    return atomic_load(&sampler->hits);
 }
 
 long sampler_stop(struct sampler *sampler) {

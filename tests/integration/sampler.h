@@ -16,7 +16,7 @@ struct sampler {
     pthread_t thread;
     const char *conninfo, *sql; /* borrowed until sampler_stop() */
     atomic_bool stopping;
-    atomic_long most, count;
+    atomic_long most, count, hits;
 };
 
 /* A server that goes away is waited for; the sample is missing then. */
@@ -27,6 +27,9 @@ long sampler_most(struct sampler *sampler);
 
 /* How many samples were taken, in all. */
 long sampler_count(struct sampler *sampler);
+
+/* How many of them found more than zero. */
+long sampler_hits(struct sampler *sampler);
 
 /* The largest number since it was last asked. */
 long sampler_stop(struct sampler *sampler);

@@ -908,7 +908,7 @@ static void reload_keeps_what_waits_between_its_phases(void **state) {
     fixture_reload(f, POOL(1) SQL("a") SQL("b"));
     end(f, other, OUTCOME_OK, 1);
     expect(f, run, PHASE_WRITE, RUN_RUNNING);
-    assert_string_equal(core_run(f->core, run)->definition->write, "SELECT 2");
+    assert_string_equal(core_run(f->core, run)->definition->phases->write, "SELECT 2");
     fixture_destroy(f);
 }
 
