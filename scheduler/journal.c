@@ -117,6 +117,8 @@ static void print_counts(const struct task *task, const struct record *record,
         print_count(", ", record->row_count, "row");
     if (task->work == WORK_COMMAND)
         printf(", %" PRIu64 " bytes of output", record->row_count);
+    if (!task->phases)
+        return;
     if (record->outside_us)
         printf(", %.1f ms of it outside", (double)record->outside_us / 1000);
     if (task->phases->read)
