@@ -124,7 +124,8 @@ static void break_session(struct world *world, struct handle handle) {
     struct model_session *session = model_of(world, handle);
     for (uint32_t i = 0; i < session->run_count; i++) {
         forget_start(world, session->runs[i]);
-        run_ends(world, 0, session->runs[i], handle, OUTCOME_UNKNOWN, false);
+        run_ends(world, 0, session->runs[i], handle,
+                 happens(world, 500) ? OUTCOME_FAILED : OUTCOME_UNKNOWN, false); /* before COMMIT was sent, or after */
     }
     session->run_count = 0;
     if (!session->broken)
