@@ -108,7 +108,8 @@ void flight_take_error(struct script *script, const PGresult *result, enum step 
         return;
     if (!sqlstate)
         sqlstate = "";
-    flight->lost = sqlstate_is_shutdown(sqlstate) && flight->work.phase != SESSION_WHOLE && !flight->commit_sent;
+    flight->lost =
+        sqlstate_is_shutdown(sqlstate) && flight->work.phase != SESSION_WHOLE && !flight->commit_sent;
     flight_fail(flight, sqlstate, message ? message : PQresultErrorMessage(result),
                 advice_for(flight, sqlstate, position, step));
     if (step == STEP_LINE && !flight->lost)

@@ -134,9 +134,11 @@ static bool is_set_to(const struct session *session, const char *parameter, cons
     return now && strcmp(now, value) == 0;
 }
 
-/* JSON is UTF-8. A database that knows no encoding may hold anything, and UTF8 would have the server refuse it. */
+/* JSON is UTF-8. A database that knows no encoding may hold anything, and UTF8 would have the server refuse
+ * it. */
 static bool send_encoding(struct session *session) {
-    return is_set_to(session, "client_encoding", "UTF8") || is_set_to(session, "server_encoding", "SQL_ASCII") ||
+    return is_set_to(session, "client_encoding", "UTF8") ||
+           is_set_to(session, "server_encoding", "SQL_ASCII") ||
            script_send_query(session, STEP_BEGIN, "SET LOCAL client_encoding = 'UTF8'");
 }
 

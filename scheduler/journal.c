@@ -137,8 +137,11 @@ static void journal_once(struct daemon *daemon, const struct action *action) {
     daemon->once_outcome = record->outcome;
     if (or_null(failure->output))
         printf("%s\n", failure->output);
-    printf("%s: %s after %.1f ms", task->name, outcome_name(record->outcome), (double)record->took_us / 1000);
-    print_counts(task, record, &progress);
+    printf("%s: %s", task->name, outcome_name(record->outcome));
+    if (record->outcome != OUTCOME_SKIPPED) {
+        printf(" after %.1f ms", (double)record->took_us / 1000);
+        print_counts(task, record, &progress);
+    }
     printf("\n");
     fflush(stdout);
 }

@@ -203,7 +203,8 @@ static int status(int argc, char **argv) {
 static const struct command_line commands[] = {
     {"run", run, "headgate run FILE [--once TASK]",
      "Runs the tasks of FILE in the foreground until told to stop; a service manager keeps it running.\n\n"
-     "  --once TASK   one run of one task, then exit: 0 when it was ok or there was nothing to do, 1 otherwise\n\n"
+     "  --once TASK   one run of one task, then exit: 0 when it was ok or there was nothing to do, 1 "
+     "otherwise\n\n"
      "Signals:\n"
      "  USR1          write what every task is doing to the log (or status_file)\n"
      "  HUP           read FILE again; with a fault in it the running configuration stays\n"

@@ -388,6 +388,9 @@ static void phases_transaction_pooler_is_no_obstacle(void **state) {
               "[task wide]\nevery = 300ms\nmax_bytes = 1KiB\nread = SELECT repeat('x', 5000) AS x\nwork = cat\n"
               "[task beat]\nevery = 100ms\nsql = SELECT 1\n",
               pgbouncer.conninfo);
+    const char *output; /* PgBouncer refuses headgate's options at first */
+    if (shell(&output, "headgate run %s --once t", process.ini) != 0 || !strstr(output, ", 250 rows to 250 lines"))
+        fail_msg("%s", output);
     daemon_start(&process);
     WAIT_UNTIL(&process, task_number(&process, "t", "ok") >= 4 && task_number(&process, "half", "failed") >= 3 &&
                              task_number(&process, "wide", "failed") >= 3 && task_number(&process, "beat", "ok") >= 10);
