@@ -113,6 +113,10 @@ static void read_phases(struct reader *reader, const struct inifile_section *sec
         fault_add(reader->faults, keys_line(section, "work"),
                   "[%s] has work, but neither read nor write; write command = ... and tokens = 0",
                   section->name);
+    if (task->work_parallel > reader->set->daemon.children)
+        fault_add(reader->faults, keys_line(section, "work_parallel"),
+                  "work_parallel = %u is more than all outside work may have ([headgate] children = %u)",
+                  task->work_parallel, reader->set->daemon.children);
     if (task->work_parallel && !draft->read && !draft->read_file)
         fault_add(reader->faults, keys_line(section, "work_parallel"),
                   "work_parallel is how many rows of read are worked on at once; [%s] has no read",

@@ -185,6 +185,16 @@ static void phases_work_that_ignores_its_end_is_ended(void **state) {
     assert_int_equal(daemon_end(&process, SIGTERM), 0);
 }
 
+static void phases_more_children_than_all_may_have_are_refused(void **state) {
+    (void)state;
+    struct process process;
+    const char *output;
+    ini_write(&process, "[headgate]\nchildren = 8\n[pool p]\n[task t]\nevery = 1s\nread = SELECT 1 AS x\nwork = cat\n"
+                        "work_parallel = 9\n");
+    assert_int_equal(shell(&output, "headgate check %s", process.ini), 1);
+    assert_non_null(strstr(output, ":8: work_parallel = 9 is more than all outside work may have ([headgate] children = 8)"));
+}
+
 /* --- much --- */
 
 static long memory_peak_kib(const struct process *process) {
@@ -408,6 +418,7 @@ int main(void) {
         cmocka_unit_test_teardown(phases_forty_rows_of_a_child_each_hold_no_session, tidy),
         cmocka_unit_test_teardown(phases_each_kind_of_run_is_told_in_clear_words, tidy),
         cmocka_unit_test_teardown(phases_work_that_ignores_its_end_is_ended, tidy),
+        cmocka_unit_test_teardown(phases_more_children_than_all_may_have_are_refused, tidy),
         cmocka_unit_test_teardown(phases_much_of_everything_leaves_others_on_time, tidy),
         cmocka_unit_test_teardown(phases_full_disk_is_told_and_leaves_others_on_time, tidy),
         cmocka_unit_test_teardown(phases_types_are_kept_there_and_back, tidy),
