@@ -168,13 +168,13 @@ static void explain(const struct outside *outside, struct text *message) {
     bool cut_short = outside->begun_count < outside->child_total;
     if (cut_short)
         text_add(message, "stopped after %" PRIu64 " of %" PRIu64 " %s", outside->begun_count,
-                 outside->child_total, wants_row(outside) ? "rows" : "children");
+                 outside->child_total, wants_row(outside) ? "rows" : "child");
     if (cargo->children_failed == 0)
         return;
     if (cut_short)
         text_add(message, "; ");
     if (outside->child_total > 1)
-        text_add(message, "%" PRIu64 " of %" PRIu64 " children failed; the first: ", cargo->children_failed,
+        text_add(message, "%" PRIu64 " of %" PRIu64 " rows failed; the first: ", cargo->children_failed,
                  ended_count);
     text_add(message, "%s", cargo->complaint.bytes);
 }

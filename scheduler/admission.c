@@ -7,8 +7,8 @@ const char *admission_reason_name(enum reason_code reason) {
         [REASON_SHARING] = "sharing",   [REASON_OPENING] = "opening",   [REASON_CHECKING] = "checking",
         [REASON_CLOSING] = "closing",   [REASON_CONNECT] = "connect",   [REASON_SAMPLE] = "sample",
         [REASON_STALE] = "stale",       [REASON_LEFTOVER] = "leftover", [REASON_HEAVY] = "heavy",
-        [REASON_RETURNED] = "returned", [REASON_OWN_RUN] = "own_run",   [REASON_CHILDREN] = "children",
-        [REASON_DRAIN] = "drain",
+        [REASON_RETURNED] = "returned", [REASON_RETRY] = "retry",       [REASON_OWN_RUN] = "own_run",
+        [REASON_CHILDREN] = "children", [REASON_DRAIN] = "drain",
     };
     return names[reason];
 }

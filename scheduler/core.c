@@ -270,7 +270,7 @@ static bool drain(struct core *core, struct actions *actions) {
         core->stopped = true;
         actions_add(actions, ACTION_STOPPED);
     }
-    return more;
+    return more || core->sweep_slot < core->slot_used; /* what was given up has left its sessions */
 }
 
 static bool notice_losses(struct core *core, struct actions *actions) {

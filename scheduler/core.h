@@ -65,11 +65,12 @@ struct run {
     int64_t occurrence_count;
     struct mono due;     /* of the first occurrence */
     struct mono since;   /* it waits: its due instant, or the end of the phase before */
-    struct mono began;   /* when its first phase started */
+    struct mono began;   /* when its first phase started, at the first attempt */
     struct mono started; /* when its tokens were granted, or when it became the first on its session */
     int64_t session_us, outside_us; /* of the phases that are over */
     struct attempts attempts;
     enum outcome work_outcome; /* of its outside work, some of whose output is to be written all the same */
+    bool wrote;                /* what the rest of its work found */
     uint32_t child_count;      /* it may have at once, without a token */
     struct mono retry_at;      /* DELAYED */
     uint32_t next_free;
@@ -118,7 +119,7 @@ struct task_stats {
     uint64_t merged_count;  /* occurrences answered by another one's run */
     uint64_t retried_count; /* attempts that were followed by another one */
     int64_t last_took_us;
-    int64_t last_session_us, last_outside_us;
+    int64_t session_us, outside_us; /* of all runs: with tokens, and without */
     enum outcome last_outcome;
     bool any;
 };
@@ -131,10 +132,11 @@ struct core_task {
     uint32_t waiting_count; /* mostly 0 or 1; one more for each that waits again and found a newer one */
     struct wall
         last_due; /* the last occurrence: the waiting run is joined by later ones if it answers that */
-    uint32_t running_count;
-    bool retired;    /* no longer in the file; kept while its run is under way */
-    bool simple;     /* its text needs the simple protocol */
-    bool proven;     /* the extended protocol is known to take its text */
+    uint32_t running_count; /* begun and not over */
+    uint32_t between_count; /* of them: waiting for a further phase */
+    bool retired;           /* no longer in the file; kept while its run is under way */
+    bool simple;            /* its text needs the simple protocol */
+    bool proven;            /* the extended protocol is known to take its text */
     bool suspected;  /* of leaving something behind in spite of session = clean: its next run is a batch alone
                       */
     bool breached;   /* it did: cleaned after every run */

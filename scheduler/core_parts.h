@@ -83,6 +83,11 @@ void slot_proved_clean(struct core *core, uint32_t slot);
 void pool_connect_failed(struct core *core, uint32_t pool, enum connect_failure failure);
 bool pool_is_quiet(const struct core_pool *pool); /* no session and no run of its own */
 
+/* Nothing will be started in it any more, nor written of what is half done. */
+static inline bool pool_is_over(const struct core *core, const struct core_pool *pool) {
+    return (core->draining || pool->retired) && pool->half_done_count == 0;
+}
+
 /* gate.c */
 struct mono gate_next_sample(const struct core_pool *pool);
 void gate_ask(struct core *core, struct core_pool *pool, uint32_t slot, struct actions *actions);

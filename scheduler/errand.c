@@ -22,7 +22,7 @@ static struct errand *errand_of(struct daemon *daemon, uint32_t slot, const stru
     errand = calloc(1, sizeof *errand);
     if (!errand)
         abort();
-    errand->cargo = cargo_create(&daemon->spools, run->definition->max_bytes);
+    errand->cargo = cargo_create(&daemon->spools, run->definition->phases->max_bytes);
     daemon->errands[slot] = errand;
     return errand;
 }
@@ -33,8 +33,8 @@ static void start_work(struct daemon *daemon, const struct action *action, const
     struct outside_work work = {
         .command = perform_command_work(daemon, action->run, run),
         .cargo = errand->cargo,
-        .has_rows = run->definition->read != NULL,
-        .parallel = run->definition->work_parallel,
+        .has_rows = run->definition->phases->read != NULL,
+        .parallel = run->definition->phases->parallel,
     };
     session_pool_keep(pool);
     errand->pool = pool;
@@ -48,7 +48,7 @@ static void start_on_session(struct daemon *daemon, const struct action *action,
         .run = action->run,
         .phase = read ? SESSION_READ : SESSION_WRITE,
         .cargo = errand->cargo,
-        .sql = read ? run->definition->read : run->definition->write,
+        .sql = read ? run->definition->phases->read : run->definition->phases->write,
         .label = run->definition->name,
         .transaction = true,
     };

@@ -57,7 +57,7 @@ static int64_t sample_every_us(const struct core_pool *pool) {
 
 bool gate_wants_sample(const struct core *core, const struct core_pool *pool, bool after_run) {
     int64_t every_us = after_run ? pool->settings->sample_us : sample_every_us(pool);
-    return !core->draining && !pool->retired && pool->gate.asked.generation == 0 &&
+    return !pool_is_over(core, pool) && pool->gate.asked.generation == 0 &&
            sample_age_us(core, pool) >= every_us;
 }
 

@@ -75,7 +75,7 @@ static struct supply supply_of(const struct core *core, const struct core_pool *
     const struct tokens *tokens = &pool->tokens;
     struct headroom headroom = gate_headroom(core, pool);
     bool fresh = gate_is_fresh(core, pool);
-    bool light = queue_line(run->definition, run->phase, run->yielded) != LINE_HEAVY;
+    enum line line = queue_line(run->definition, run->phase, run->yielded);
     return (struct supply){
         .tokens = *tokens,
         .gate_slots = headroom.slots,
@@ -83,9 +83,9 @@ static struct supply supply_of(const struct core *core, const struct core_pool *
         .fresh = fresh,
         .look_due = gate_wants_sample(core, pool, false),
         .trickle = may_trickle(core, pool),
-        .wanted_count = !light              ? 1
+        .wanted_count = line == LINE_HEAVY  ? 1
                         : tokens->warm == 0 ? wanted_sessions(core, pool, run)
-                                            : pool->queue.lines[LINE_LIGHT].count,
+                                            : pool->queue.lines[LINE_LIGHT].count + (line != LINE_LIGHT),
         .failing = pool->failing,
         .may_connect = !pool->failing || (core->now.us >= pool->next_attempt.us && tokens->opening == 0),
         .warm_is_stale = warm_is_stale(core, pool),
@@ -357,6 +357,7 @@ static bool grant_one(struct core *core, uint32_t index, enum line line, uint32_
     if (line == LINE_LIGHT)
         return grant_light(core, index, run, actions);
     struct decision decision = grant_ask(core, index, &core->runs[run]);
+    core->pools[index].gate.wanted |= line == LINE_WRITE && decision.reason == REASON_LIMIT;
     bool lets_pass = core->now.us < run_latest_start(&core->runs[run]) &&
                      queue_first(&core->pools[index].queue, LINE_LIGHT);
     if (decision.verdict == VERDICT_CLOSE && lets_pass) /* others can use what it would close */
@@ -368,8 +369,9 @@ static bool grant_one(struct core *core, uint32_t index, enum line line, uint32_
  * leaves no room for would help nobody. */
 static bool may_be_passed(const struct core *core, const struct core_pool *pool, enum line line,
                           const struct run *run) {
-    if (line == LINE_WRITE) /* a session is shared no further, so that one falls idle */
-        return false;
+    if (line == LINE_WRITE) /* a session is shared no further, so that one falls idle; without any it waits
+                               alone */
+        return pool->failing && tokens_sessions(&pool->tokens) == 0;
     return line != LINE_HEAVY || core->now.us < run_latest_start(run) ||
            run->definition->tokens > gate_room(core, pool);
 }
@@ -383,7 +385,7 @@ static bool grant_pool(struct core *core, uint32_t index, struct actions *action
             return true;
         if (grant_one(core, index, line, run, actions))
             continue;
-        if (line == LINE_LIGHT)
+        if (line == LINE_LIGHT || line == LINE_WRITE)
             make_way(core, pool, &core->runs[run], actions);
         if (!may_be_passed(core, pool, line, &core->runs[run]))
             break;
@@ -432,7 +434,7 @@ static int64_t patience_wake(const struct core *core, const struct core_pool *po
                       line == LINE_RETURNED ? us_add(run->due.us, pool->settings->max_wait_us)
                                             : run_latest_start(run),
                       core->now);
-        if (line != LINE_LIGHT || core->now.us < run_latest_start(run))
+        if ((line != LINE_LIGHT && line != LINE_WRITE) || core->now.us < run_latest_start(run))
             continue;
         for (uint32_t i = 0; (i = next_busy(core, pool, i)) != SLOT_NONE; i++)
             wake = sooner(wake, run_in_the_way_at(core, first_run(core, i), run->definition->patience_us),
@@ -453,7 +455,7 @@ static int64_t pool_wake(const struct core *core, const struct core_pool *pool, 
         return wake;
     if (pool->gate.asked.generation)
         wake = sooner(wake, us_add(pool->gate.asked_at.us, pool->settings->stale_us + 1), core->now);
-    else if (pool->tokens.warm && !core->draining)
+    else if (pool->tokens.warm && !pool_is_over(core, pool))
         wake = sooner(wake, gate_next_sample(pool).us, core->now);
     return waiting ? patience_wake(core, pool, wake) : wake;
 }

@@ -124,7 +124,7 @@ static void print_summary(const struct taskset *set, const char *file) {
         printf("pool %s: never more than %u sessions; %u SQL task%s, ", set->pools[p].name,
                set->pools[p].size, sql, sql == 1 ? "" : "s");
         if (phased)
-            printf("%u in phases, ", phased);
+            printf("%u phased, ", phased);
         printf("%u command%s", commands_count, commands_count == 1 ? "" : "s");
         printf(off ? ", %u of them disabled; %.1f runs a minute\n" : "%.0u; %.1f runs a minute\n", off,
                per_minute);
@@ -208,8 +208,8 @@ static const struct command_line commands[] = {
      "Signals:\n"
      "  USR1          write what every task is doing to the log (or status_file)\n"
      "  HUP           read FILE again; with a fault in it the running configuration stays\n"
-     "  TERM, INT     stop: no new runs, running ones may finish within drain_timeout; a second one cancels "
-     "them\n"},
+     "  TERM, INT     stop: no new runs; running ones may finish within drain_timeout, and of outside work "
+     "what is\n                finished then is written; a second one cancels them\n"},
     {"check", check, "headgate check FILE [--connect]",
      "Says what is wrong with FILE, every fault with its line; exits with 1 if anything is.\n\n"
      "  --connect     also log in to each pool's database and add up whether the budget fits\n"},

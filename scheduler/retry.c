@@ -28,17 +28,28 @@ bool retry_is_conflict(const struct task *task, enum phase phase, enum failure_k
     return met && is_one_transaction(task, phase);
 }
 
+static bool is_tried_at_once(const struct task *task, enum phase phase, enum outcome outcome,
+                             enum failure_kind failure, const struct attempts *attempts) {
+    return outcome == OUTCOME_FAILED && retry_is_conflict(task, phase, failure) &&
+           attempts->conflict_count < task->conflict_retries;
+}
+
 int64_t retry_delay_us(const struct task *task, enum phase phase, enum outcome outcome,
                        enum failure_kind failure, const struct attempts *attempts, uint64_t random) {
     uint32_t other_count = attempts->failed_count - attempts->conflict_count;
     if (outcome != OUTCOME_FAILED && outcome != OUTCOME_TIMEOUT)
         return -1;
-    if (outcome == OUTCOME_FAILED && retry_is_conflict(task, phase, failure) &&
-        attempts->conflict_count < task->conflict_retries)
+    if (is_tried_at_once(task, phase, outcome, failure, attempts))
         return drawn_us(grown_us(CONFLICT_DELAY, attempts->conflict_count), random);
     if (other_count < task->retries)
         return drawn_us(grown_us(task->retry_delay, other_count), random);
     return -1;
+}
+
+void retry_count(const struct task *task, enum phase phase, enum outcome outcome, enum failure_kind failure,
+                 struct attempts *attempts) {
+    attempts->conflict_count += is_tried_at_once(task, phase, outcome, failure, attempts);
+    attempts->failed_count++;
 }
 
 int64_t retry_hold_us(const struct task *task, uint32_t failed_in_row) {

@@ -11,8 +11,9 @@
 
 /* What a run's attempts came to so far. */
 struct attempts {
-    uint32_t failed_count;   /* all */
-    uint32_t conflict_count; /* of them, for transactions that met, or were lost before COMMIT */
+    uint32_t failed_count; /* all */
+    uint32_t
+        conflict_count; /* of them: transactions that met, or were lost before COMMIT; tried again at once */
 };
 
 /*
@@ -24,6 +25,10 @@ int64_t retry_delay_us(const struct task *task, enum phase phase, enum outcome o
 
 /* Whether this failure is one of those that are tried again at once. */
 bool retry_is_conflict(const struct task *task, enum phase phase, enum failure_kind failure);
+
+/* Counts the failed attempt that another one follows: as a conflict, as long as those are tried at once. */
+void retry_count(const struct task *task, enum phase phase, enum outcome outcome, enum failure_kind failure,
+                 struct attempts *attempts);
 
 /* How long a task is put on hold after failing so many times in a row; 0: it is not. */
 int64_t retry_hold_us(const struct task *task, uint32_t failed_in_row);

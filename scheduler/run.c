@@ -71,6 +71,20 @@ static void queue_enter(struct core *core, struct core_pool *pool, uint32_t slot
         pool->queue.light_us += run->expected_us;
 }
 
+/* Measured from the last occurrence that it answers: while that can be in time, nothing is skipped.
+ * What has started once was in time. */
+static int64_t start_deadline(const struct run *run) {
+    if (run->definition->start_deadline_us == 0 || run->occurrence_count == 0 || run->begun || run->yielded ||
+        run->attempts.failed_count)
+        return INSTANT_MAX;
+    return us_add(run->due.us + (run->due_last.us - run->due_first.us), run->definition->start_deadline_us);
+}
+
+static void arm_deadline(struct core *core, uint32_t slot, int64_t deadline) {
+    if (deadline != INSTANT_MAX)
+        due_set(&core->run_deadlines, slot, deadline);
+}
+
 void run_redefine(struct core *core, uint32_t slot) {
     struct run *run = &core->runs[slot];
     const struct core_task *task = &core->tasks[run->task];
@@ -81,8 +95,11 @@ void run_redefine(struct core *core, uint32_t slot) {
     run->definition = task->definition;
     run->phase = phase_first(task->definition);
     run->pool = task->pool;
-    if (run->state == RUN_WAITING)
-        queue_enter(core, &core->pools[run->pool], slot);
+    if (run->state != RUN_WAITING)
+        return;
+    queue_enter(core, &core->pools[run->pool], slot);
+    due_remove(&core->run_deadlines, slot);
+    arm_deadline(core, slot, start_deadline(run));
 }
 
 static void tokens_take(struct core *core, struct core_pool *pool, const struct run *run) {
@@ -113,7 +130,7 @@ static void be_over(struct core *core, struct run *run) {
     core->begun_count--;
     core->tasks[run->task].running_count--;
     pool->half_done_count -= run->definition->work == WORK_PHASES;
-    if (pool->half_done_count == 0 && (core->draining || pool->retired))
+    if (pool_is_over(core, pool))
         core->sweep_slot = 0; /* its sessions were kept for what was to be written */
 }
 
@@ -126,14 +143,6 @@ static int64_t first_deadline(const struct run *run, const struct pool_settings 
         at = tell < at ? tell : at;
     }
     return at;
-}
-
-/* Measured from the last occurrence that it answers: while that can be in time, nothing is skipped. */
-static int64_t start_deadline(const struct run *run) {
-    if (run->definition->start_deadline_us == 0 || run->begun || run->attempts.failed_count ||
-        run->occurrence_count == 0)
-        return INSTANT_MAX;
-    return us_add(run->due.us + (run->due_last.us - run->due_first.us), run->definition->start_deadline_us);
 }
 
 static bool is_legal(enum run_state from, enum run_state to) {
@@ -170,15 +179,12 @@ static void leave_state(struct core *core, uint32_t slot, struct core_pool *pool
     due_remove(&core->run_deadlines, slot);
     if (run->state == RUN_WAITING)
         queue_leave(core, pool, slot);
-    if (is_waiting(run->state) && !run->begun)
+    if (is_waiting(run->state) && run->begun)
+        core->tasks[run->task].between_count--;
+    else if (is_waiting(run->state))
         stop_waiting(&core->tasks[run->task], slot);
     if (run_is_on_session(run->state) && !run_is_on_session(to))
         tokens_give(core, pool, run);
-}
-
-static void arm_deadline(struct core *core, uint32_t slot, int64_t deadline) {
-    if (deadline != INSTANT_MAX)
-        due_set(&core->run_deadlines, slot, deadline);
 }
 
 /* Counted as under way, or as waiting for its start. */
@@ -188,7 +194,9 @@ static void count_as(struct core *core, uint32_t slot, enum run_state to) {
         begin(core, run);
     else if (to == RUN_FREE || (is_waiting(to) && run->phase == phase_first(run->definition)))
         be_over(core, run);
-    if (is_waiting(to) && !run->begun)
+    if (is_waiting(to) && run->begun)
+        core->tasks[run->task].between_count++;
+    else if (is_waiting(to))
         begin_waiting(core, &core->tasks[run->task], slot);
 }
 
@@ -244,7 +252,7 @@ void run_start(struct core *core, uint32_t slot, uint32_t session, struct action
     struct run *run = &core->runs[slot];
     bool first = session == SLOT_NONE || core->slots[session].run_count == 0;
     run->started = core->now;
-    if (!run->begun)
+    if (!run->begun && run->attempts.failed_count == 0)
         run->began = core->now;
     run_move(core, slot, first ? RUN_RUNNING : RUN_SENT);
     if (session != SLOT_NONE) {
@@ -255,7 +263,10 @@ void run_start(struct core *core, uint32_t slot, uint32_t session, struct action
 }
 
 void run_come_first(struct core *core, uint32_t slot) {
-    core->runs[slot].started = core->runs[slot].began = core->now;
+    struct run *run = &core->runs[slot];
+    run->started = core->now;
+    if (run->attempts.failed_count == 0)
+        run->began = core->now;
     run_move(core, slot, RUN_RUNNING);
 }
 

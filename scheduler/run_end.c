@@ -17,12 +17,39 @@ void record_skip(struct core *core, uint32_t task, struct wall first, struct wal
     };
 }
 
+/* Of several that wait for their task's other runs, the first; none while one that has its turn waits. */
+static uint32_t first_held(const struct core *core, uint32_t task) {
+    uint32_t first = SLOT_NONE;
+    for (uint32_t i = 0; i < core->run_used; i++) {
+        const struct run *run = &core->runs[i];
+        if (run->task != task || run->state == RUN_FREE)
+            continue;
+        if (run->state != RUN_HELD)
+            return SLOT_NONE;
+        if (first == SLOT_NONE || run->number < core->runs[first].number)
+            first = i;
+    }
+    return first;
+}
+
+static void release_held(struct core *core, uint32_t index) {
+    const struct core_task *task = &core->tasks[index];
+    if (task->running_count > 0 || task->waiting_count == 0)
+        return;
+    bool one = task->waiting_count == 1 && task->waiting_run != SLOT_NONE;
+    uint32_t held = one ? task->waiting_run : first_held(core, index);
+    if (held != SLOT_NONE && core->runs[held].state == RUN_HELD)
+        run_move(core, held, RUN_WAITING);
+}
+
 void run_skip(struct core *core, uint32_t slot, enum skip_cause cause, struct actions *actions) {
     const struct run *run = &core->runs[slot];
     record_skip(core, run->task, run->due_first, run->due_last, run->occurrence_count, cause, actions);
     actions->items[actions->count - 1].run = core_run_handle(core, slot);
     actions->items[actions->count - 1].record.run_number = run->number;
+    uint32_t task = run->task;
     run_move(core, slot, RUN_FREE);
+    release_held(core, task);
 }
 
 /* What was stopped by us failed because of us; what finished all the same is fine. */
@@ -47,7 +74,8 @@ static int64_t learned(int64_t expected_us, int64_t took_us, bool first) {
 
 static void learn(struct core_task *task, const struct run *run, enum outcome outcome,
                   const struct event *event, int64_t took_us) {
-    if (outcome != OUTCOME_OK && outcome != OUTCOME_TIMEOUT)
+    bool partly = run->phase == PHASE_WORK && event->ended.row_count > 0; /* the rest of its work failed */
+    if (outcome != OUTCOME_OK && outcome != OUTCOME_TIMEOUT && !partly)
         return;
     int64_t *expected_us = &task->expected_us[run->phase];
     *expected_us = learned(*expected_us, took_us, task->stats.ok_count == 0);
@@ -63,20 +91,25 @@ static void count_end(struct core *core, const struct run *run, const struct rec
     stats->any = true;
     stats->last_outcome = record->outcome;
     stats->last_took_us = record->took_us;
-    stats->last_session_us = record->session_us;
-    stats->last_outside_us = record->outside_us;
+    stats->session_us += record->session_us;
+    stats->outside_us += record->outside_us;
     stats->ok_count += fine;
     stats->failed_count += !fine;
     quantile_add(&core->late[run->task], record->lateness_us);
     quantile_add(&core->took[run->task], record->took_us);
 }
 
-/* What we stopped, or what lost its session, says nothing of the task. */
+/* What we stopped, or what lost its session, says nothing of the task; nor does what a reload has changed
+ * since; nor, of many rows, that the work of some has failed, when the rest was written. */
 static void count_in_row(struct core *core, const struct run *run, enum outcome outcome,
                          struct actions *actions) {
     struct core_task *task = &core->tasks[run->task];
-    if (outcome == OUTCOME_OK || outcome == OUTCOME_NOTHING)
+    if (!task_same_work(run->definition, task->definition) || (run->wrote))
+        return;
+    if (outcome == OUTCOME_OK || outcome == OUTCOME_NOTHING) {
         task->failed_in_row = 0;
+        task->held_until = (struct mono){0};
+    }
     if (outcome != OUTCOME_FAILED && outcome != OUTCOME_TIMEOUT)
         return;
     task->failed_in_row++;
@@ -93,8 +126,7 @@ static void count_in_row(struct core *core, const struct run *run, enum outcome 
 
 static void finish(struct core *core, uint32_t slot, enum outcome outcome, uint64_t row_count,
                    struct actions *actions) {
-    struct run *run = &core->runs[slot];
-    struct core_task *task = &core->tasks[run->task];
+    const struct run *run = &core->runs[slot];
     struct action *action = run_action(core, slot, ACTION_RECORD, actions);
     action->record = (struct record){
         .task = run->task,
@@ -112,10 +144,9 @@ static void finish(struct core *core, uint32_t slot, enum outcome outcome, uint6
     };
     count_end(core, run, &action->record);
     count_in_row(core, run, outcome, actions);
-    uint32_t held = task->running_count == 1 ? task->waiting_run : SLOT_NONE;
+    uint32_t task = run->task;
     run_move(core, slot, RUN_FREE);
-    if (held != SLOT_NONE && core->runs[held].state == RUN_HELD)
-        run_move(core, held, RUN_WAITING);
+    release_held(core, task);
 }
 
 void run_give_up(struct core *core, uint32_t slot, struct actions *actions) {
@@ -123,7 +154,7 @@ void run_give_up(struct core *core, uint32_t slot, struct actions *actions) {
 }
 
 static uint32_t children_of(const struct run *run, uint64_t row_count) {
-    uint32_t most = run->definition->work_parallel;
+    uint32_t most = run->definition->phases->parallel;
     return most == 0 ? 1 : row_count < most ? (uint32_t)row_count : most;
 }
 
@@ -132,8 +163,8 @@ static bool goes_on(struct core *core, uint32_t slot, enum outcome outcome, uint
     struct run *run = &core->runs[slot];
     enum phase next = phase_after(run->definition, run->phase);
     bool read = run->phase == PHASE_READ && outcome == OUTCOME_OK;
-    bool worked = run->phase == PHASE_WORK && !core->drain_now;
-    if (next == PHASE_END || row_count == 0 || (!read && !worked))
+    bool worked = run->phase == PHASE_WORK;
+    if (next == PHASE_END || row_count == 0 || (!read && !worked) || core->drain_now)
         return false;
     if (read)
         run->child_count = children_of(run, row_count);
@@ -158,13 +189,23 @@ static bool tries_again(struct core *core, uint32_t slot, enum outcome outcome, 
         retry_delay_us(run->definition, run->phase, outcome, failure, &run->attempts, random_of(core, run));
     if (delay_us < 0 || core->drain_now || (!write && !run_may_begin_again(core, run)))
         return false;
-    run->attempts.failed_count++;
-    run->attempts.conflict_count += retry_is_conflict(run->definition, run->phase, failure);
+    retry_count(run->definition, run->phase, outcome, failure, &run->attempts);
     run->retry_at = mono_add(core->now, delay_us);
     core->tasks[run->task].stats.retried_count++;
     run_action(core, slot, ACTION_RETRY, actions)->delay_us = delay_us;
     run_wait_in(core, slot, RUN_DELAYED, write ? PHASE_WRITE : phase_first(run->definition));
     return true;
+}
+
+/* Of a run that goes no further, by the phase that has ended. */
+static enum outcome outcome_of_all(const struct run *run, enum outcome outcome, uint64_t row_count) {
+    if (outcome != OUTCOME_OK)
+        return outcome;
+    if (phase_after(run->definition, run->phase) == PHASE_END)
+        return run->phase == PHASE_WRITE ? run->work_outcome : outcome;
+    if (row_count > 0) /* the drain keeps it from what would follow */
+        return OUTCOME_CANCELLED;
+    return run->phase == PHASE_READ ? OUTCOME_NOTHING : outcome;
 }
 
 void run_end(struct core *core, uint32_t slot, const struct event *event, struct actions *actions) {
@@ -178,9 +219,6 @@ void run_end(struct core *core, uint32_t slot, const struct event *event, struct
     if (goes_on(core, slot, outcome, event->ended.row_count) ||
         tries_again(core, slot, outcome, event->ended.failure, actions))
         return;
-    if (run->phase == PHASE_READ && outcome == OUTCOME_OK)
-        outcome = OUTCOME_NOTHING;
-    if (run->phase == PHASE_WRITE && outcome == OUTCOME_OK)
-        outcome = run->work_outcome;
-    finish(core, slot, outcome, event->ended.row_count, actions);
+    run->wrote = run->phase == PHASE_WRITE && outcome == OUTCOME_OK && run->work_outcome != OUTCOME_OK;
+    finish(core, slot, outcome_of_all(run, outcome, event->ended.row_count), event->ended.row_count, actions);
 }

@@ -97,6 +97,10 @@ void simulate_finish(struct simulate_facts *facts) {
     *facts = (struct simulate_facts){0};
 }
 
+int64_t simulate_per_run_us(const struct simulate_task *task, int64_t sum_us) {
+    return task->run_count ? sum_us / (int64_t)task->run_count : -1;
+}
+
 int64_t simulate_waited_us(const int64_t waited_us[SIMULATE_REASONS]) {
     int64_t sum_us = 0;
     for (int i = 0; i < SIMULATE_REASONS; i++)

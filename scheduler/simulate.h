@@ -26,7 +26,9 @@ struct simulate_options {
     int64_t for_us;
     uint64_t seed;
     bool exact;                     /* every run takes exactly took_us */
-    const int64_t *took_us;         /* by task: what its runs take, more or less; above 0 */
+    const int64_t *took_us;         /* by task: what its runs take, more or less; above 0. Of a phased task,
+                                     * its read and its write each */
+    const int64_t *work_us;         /* by task: what its outside work takes; read of phased tasks only */
     uint32_t slot_count;            /* max_connections */
     uint32_t reserved_count;        /* of these for superusers */
     const uint32_t *server_of_pool; /* 0..server_count-1, by pool; NULL: all on one server */
@@ -41,6 +43,7 @@ struct simulate_task {
     uint64_t merged_count, skipped_count, unfinished_count;
     uint64_t run_count; /* ended; ok, failed and timed out */
     uint64_t failed_count, timeout_count;
+    int64_t session_us, outside_us; /* all its runs together: with tokens held, and without */
     int64_t late_p50_us, late_p99_us, late_worst_us; /* -1: no run ended */
     int64_t waited_us[SIMULATE_REASONS]; /* all its runs together, on a session behind others: sharing */
 };
@@ -75,6 +78,9 @@ struct simulate_facts {
  * simulate_finish(). */
 void simulate(struct taskset *set, const struct simulate_options *options, struct simulate_facts *ret);
 void simulate_finish(struct simulate_facts *facts);
+
+/* Of one run, at the mean; -1: no run ended. */
+int64_t simulate_per_run_us(const struct simulate_task *task, int64_t sum_us);
 
 /* In all. */
 int64_t simulate_waited_us(const int64_t waited_us[SIMULATE_REASONS]);

@@ -16,6 +16,7 @@
 #include "scheduler/simulate_plot.h"
 #include "scheduler/simulate_spec.h"
 #include "tasks/duration.h"
+#include "tasks/phase.h"
 
 #define FOREGROUNDS_MOST 16
 #define TOOKS_MOST       1024
@@ -39,7 +40,10 @@ const char simulate_help[] =
     "often,\n"
     "                          for so long; active=2 how many of them are active at a time\n"
     "  --took TASK=DURATION    how long the task's runs take; DURATION alone is for all; may be repeated.\n"
-    "                          Else what the daemon of FILE has learned, else the task's key expect\n"
+    "                          Else what the daemon of FILE has learned, else the task's key expect. Of a "
+    "phased\n"
+    "                          task it is for its read and its write each; its outside work takes what was\n"
+    "                          learned, else its key expect_work\n"
     "  --slots N               max_connections of the server; 100 if not said, 3 of them for superusers\n"
     "  --json                  the same facts for programs; durations and instants are microseconds\n";
 
@@ -155,9 +159,16 @@ static void *zeroed(size_t count, size_t bytes) {
 
 struct durations {
     int64_t *took_us;     /* by task */
+    int64_t *work_us;     /* by task: outside */
     const char **sources; /* by task, see simulate_json() */
     struct text told;
 };
+
+/* What the daemon knows is of both phases on the database together. */
+static int64_t each_phase_us(const struct task *task, int64_t us) {
+    bool both = phase_expect_us(task, PHASE_READ) && phase_expect_us(task, PHASE_WRITE);
+    return both && us > 1 ? us / 2 : us;
+}
 
 static void take_learned(const struct taskset *set, const json_t *tasks, struct durations *durations) {
     size_t i;
@@ -165,10 +176,12 @@ static void take_learned(const struct taskset *set, const json_t *tasks, struct 
     json_array_foreach(tasks, i, task) {
         const char *name = json_string_value(json_object_get(task, "name"));
         json_int_t us = json_integer_value(json_object_get(task, "expected"));
+        json_int_t outside_us = json_integer_value(json_object_get(task, "expected_outside"));
         uint32_t index = name ? taskset_find_task(set, name) : TASKSET_NONE;
         if (index == TASKSET_NONE || us <= 0)
             continue;
-        durations->took_us[index] = us;
+        durations->took_us[index] = each_phase_us(&set->tasks[index], us);
+        durations->work_us[index] = outside_us > 0 ? outside_us : durations->work_us[index];
         durations->sources[index] = "daemon";
     }
 }
@@ -213,7 +226,7 @@ static bool take_tooks(const struct request *request, const struct taskset *set,
 static void tell_sources(const struct taskset *set, struct durations *durations) {
     static const char *const names[] = {"took", "daemon", "expect"};
     static const char *const words[] = {"by --took", "learned by the daemon that runs this file",
-                                        "by their key expect, 50ms if it is not given"};
+                                        "by their keys expect and expect_work, 50ms and 1s if not given"};
     for (int i = 0; i < 3; i++) {
         uint32_t count = 0;
         for (uint32_t t = 0; t < set->task_count; t++)
@@ -227,9 +240,11 @@ static void tell_sources(const struct taskset *set, struct durations *durations)
 static bool find_durations(const struct request *request, const struct taskset *set,
                            struct durations *durations, struct text *error) {
     durations->took_us = zeroed(set->task_count, sizeof *durations->took_us);
+    durations->work_us = zeroed(set->task_count, sizeof *durations->work_us);
     durations->sources = zeroed(set->task_count, sizeof *durations->sources);
     for (uint32_t i = 0; i < set->task_count; i++) {
         durations->took_us[i] = set->tasks[i].expect_us;
+        durations->work_us[i] = phase_expect_us(&set->tasks[i], PHASE_WORK);
         durations->sources[i] = "expect";
     }
     ask_daemon(set, request->file, durations);
@@ -242,6 +257,7 @@ static bool find_durations(const struct request *request, const struct taskset *
 
 static void durations_finish(struct durations *durations) {
     free(durations->took_us);
+    free(durations->work_us);
     free(durations->sources);
     text_finish(&durations->told);
 }
@@ -293,6 +309,7 @@ static int forecast(const struct request *request, struct taskset *set, const st
         .for_us = request->for_us,
         .seed = 1,
         .took_us = durations->took_us,
+        .work_us = durations->work_us,
         .slot_count = request->slot_count,
         .reserved_count = RESERVED_COUNT,
         .server_of_pool = servers,

@@ -53,15 +53,18 @@ static json_t *server_json(const struct simulate_server *server) {
 static json_t *task_json(const struct simulate_report *report, uint32_t index, const char *source) {
     const struct simulate_task *task = &report->facts->tasks[index];
     const struct task *definition = &report->set->tasks[index];
-    return json_pack("{ss ss sb sI ss sI sI sI sI sI sI sI so so so so}", "name", definition->name, "pool",
-                     report->set->pools[definition->pool].name, "enabled", definition->enabled, "took",
-                     (json_int_t)report->options->took_us[index], "took_from", source, "due",
-                     (json_int_t)task->due_count, "runs", (json_int_t)task->run_count, "failed",
-                     (json_int_t)task->failed_count, "timeout", (json_int_t)task->timeout_count, "merged",
-                     (json_int_t)task->merged_count, "skipped", (json_int_t)task->skipped_count, "unfinished",
-                     (json_int_t)task->unfinished_count, "late_p50", known_json(task->late_p50_us),
-                     "late_p99", known_json(task->late_p99_us), "late_worst", known_json(task->late_worst_us),
-                     "waited", waited_json(task->waited_us));
+    return json_pack("{ss ss sb sI so ss sI sI sI sI sI sI sI so so so so so so}", "name", definition->name,
+                     "pool", report->set->pools[definition->pool].name, "enabled", definition->enabled,
+                     "took", (json_int_t)report->options->took_us[index], "took_outside",
+                     known_json(definition->work == WORK_PHASES ? report->options->work_us[index] : -1),
+                     "took_from", source, "due", (json_int_t)task->due_count, "runs",
+                     (json_int_t)task->run_count, "failed", (json_int_t)task->failed_count, "timeout",
+                     (json_int_t)task->timeout_count, "merged", (json_int_t)task->merged_count, "skipped",
+                     (json_int_t)task->skipped_count, "unfinished", (json_int_t)task->unfinished_count,
+                     "session", known_json(simulate_per_run_us(task, task->session_us)), "outside",
+                     known_json(simulate_per_run_us(task, task->outside_us)), "late_p50",
+                     known_json(task->late_p50_us), "late_p99", known_json(task->late_p99_us), "late_worst",
+                     known_json(task->late_worst_us), "waited", waited_json(task->waited_us));
 }
 
 void simulate_json(const struct simulate_report *report, const char *const *sources, struct text *text) {

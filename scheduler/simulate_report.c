@@ -125,7 +125,8 @@ static void print_task(const struct simulate_report *report, uint32_t index, int
     snprintf(runs, sizeof runs, "%" PRIu64 "/%" PRIu64, task->run_count, task->due_count);
     text_add(text, "%-*s %13s %6" PRIu64 " %6" PRIu64 " %6" PRIu64, name_width, definition->name, runs,
              task->merged_count, task->skipped_count, task->failed_count + task->timeout_count);
-    print_duration(report->options->took_us[index], text);
+    print_duration(simulate_per_run_us(task, task->session_us), text);
+    print_duration(task->outside_us ? simulate_per_run_us(task, task->outside_us) : -1, text);
     print_duration(task->late_p50_us, text);
     print_duration(task->late_p99_us, text);
     print_duration(task->late_worst_us, text);
@@ -139,8 +140,8 @@ static void print_tasks(const struct simulate_report *report, struct text *text)
         int length = (int)strlen(report->set->tasks[i].name);
         name_width = length > name_width ? length : name_width;
     }
-    text_add(text, "\n%-*s %13s %6s %6s %6s %8s %8s %8s %8s  %s\n", name_width, "task", "runs/due", "merged",
-             "skip", "fail", "took", "late p50", "p99", "worst", "waits");
+    text_add(text, "\n%-*s %13s %6s %6s %6s %8s %8s %8s %8s %8s  %s\n", name_width, "task", "runs/due",
+             "merged", "skip", "fail", "session", "outside", "late p50", "p99", "worst", "waits");
     for (uint32_t i = 0; i < report->facts->task_count; i++)
         print_task(report, i, name_width, text);
 }

@@ -85,6 +85,8 @@ void simulate_tally_record(struct simulate_tally *tally, const struct record *re
     task->merged_count += count - 1;
     task->failed_count += record->outcome != OUTCOME_OK && record->outcome != OUTCOME_TIMEOUT;
     task->timeout_count += record->outcome == OUTCOME_TIMEOUT;
+    task->session_us = us_add(task->session_us, record->session_us);
+    task->outside_us = us_add(task->outside_us, record->outside_us);
     see(&tally->lateness[record->task], record->lateness_us);
 }
 

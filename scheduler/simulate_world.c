@@ -68,7 +68,7 @@ static int64_t some_time(const struct simulate_world *world, const struct run *r
     const uint64_t facts[] = {world->options->seed, run->task, (uint64_t)run->due_first.us, run->phase};
     uint64_t hash = hash_finish(hash_bytes(HASH_START, facts, sizeof facts));
     int64_t took_us =
-        run->phase == PHASE_WORK ? run->definition->expect_work_us : world->options->took_us[run->task];
+        run->phase == PHASE_WORK ? world->options->work_us[run->task] : world->options->took_us[run->task];
     if (world->options->exact)
         return took_us;
     bool slow = hash_below(hash_finish(hash + 1), 20) == 0;

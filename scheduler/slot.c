@@ -342,7 +342,7 @@ static bool may_go(const struct core *core, const struct core_pool *pool) {
 bool slot_is_unwanted(const struct core *core, uint32_t index, enum close_cause *ret_cause) {
     const struct slot *slot = &core->slots[index];
     const struct core_pool *pool = &core->pools[slot->pool];
-    if ((core->draining || pool->retired) && pool->half_done_count == 0)
+    if (pool_is_over(core, pool))
         *ret_cause = CLOSE_DRAIN;
     else if (slot->conninfo_version != pool->conninfo_version)
         *ret_cause = CLOSE_CONNINFO;

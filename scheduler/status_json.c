@@ -90,7 +90,7 @@ static json_t *task_json(const struct status *status, uint32_t index) {
     struct text note = {0};
     status_note(status, &row, &note);
     json_t *json = json_pack(
-        "{ss ss ss so so so sI sI sI sI so so so so si so so sI sI sI sI sI}", "name",
+        "{ss ss ss so so so sI sI sI sI so so so so si so so sI sI sI sI sI sI}", "name",
         row.task->definition->name, "pool", status->core->pools[row.task->pool].settings->name, "state",
         task_state_name(row.state), "due", row.due.us ? json_integer(row.due.us) : json_null(), "last",
         stats->any ? json_string(outcome_name(stats->last_outcome)) : json_null(), "last_took",
@@ -99,9 +99,10 @@ static json_t *task_json(const struct status *status, uint32_t index) {
         (json_int_t)stats->merged_count, "late_p50", known_json(row.late_p50_us), "late_p99",
         known_json(row.late_p99_us), "took_p50", known_json(row.took_p50_us), "took_p99",
         known_json(row.took_p99_us), "running", row.task->running_count, "waiting", why_json(&row), "note",
-        text_json(note.bytes), "expected", (json_int_t)core_session_us(row.task), "interval",
-        (json_int_t)row.task->interval_us, "retried", (json_int_t)stats->retried_count, "last_session",
-        (json_int_t)stats->last_session_us, "last_outside", (json_int_t)stats->last_outside_us);
+        text_json(note.bytes), "expected", (json_int_t)core_session_us(row.task), "expected_outside",
+        (json_int_t)row.task->expected_us[PHASE_WORK], "interval", (json_int_t)row.task->interval_us,
+        "retried", (json_int_t)stats->retried_count, "session", (json_int_t)stats->session_us, "outside",
+        (json_int_t)stats->outside_us);
     text_finish(&note);
     return json;
 }

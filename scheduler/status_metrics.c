@@ -163,6 +163,20 @@ static void write_merged(const struct status_row *row, const char *name, struct 
              row->task->stats.merged_count);
 }
 
+static void write_retried(const struct status_row *row, const char *name, struct text *text) {
+    text_add(text, "headgate_%s{task=\"%s\"} %" PRIu64 "\n", name, row->task->definition->name,
+             row->task->stats.retried_count);
+}
+
+static void write_seconds(const struct status_row *row, const char *name, struct text *text) {
+    const struct task_stats *stats = &row->task->stats;
+    const char *task = row->task->definition->name;
+    text_add(text, "headgate_%s{task=\"%s\",where=\"session\"} %.6f\n", name, task,
+             (double)stats->session_us / US_PER_S);
+    text_add(text, "headgate_%s{task=\"%s\",where=\"outside\"} %.6f\n", name, task,
+             (double)stats->outside_us / US_PER_S);
+}
+
 static void write_state(const struct status_row *row, const char *name, struct text *text) {
     text_add(text, "headgate_%s{task=\"%s\",state=\"%s\"} 1\n", name, row->task->definition->name,
              task_state_name(row->state));
@@ -199,6 +213,10 @@ void status_metrics(const struct status *status, struct text *text) {
     each_task(status, "task_runs_total", "counter", "Runs and skipped occurrences.", write_runs, text);
     each_task(status, "task_merged_total", "counter", "Occurrences that another one's run answered.",
               write_merged, text);
+    each_task(status, "task_retries_total", "counter", "Attempts that failed and were followed by another.",
+              write_retried, text);
+    each_task(status, "task_seconds_total", "counter", "Time of runs, with tokens and without.",
+              write_seconds, text);
     each_task(status, "task_state", "gauge", "1 for the state that the task is in.", write_state, text);
     each_task(status, "task_interval_seconds", "gauge", "The interval in force.", write_interval, text);
     each_task(status, "task_lateness_seconds", "gauge", "Start minus due, recent quantiles.", write_lateness,

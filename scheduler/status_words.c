@@ -156,9 +156,9 @@ static void note_working(const struct status *status, const struct run *run, str
     char age[DURATION_TEXT_BYTES];
     text_add(text,
              "outside for %s, no token: ", duration_glance(mono_since(status->core->now, run->started), age));
-    if (run->definition->work_parallel)
+    if (run->definition->phases->parallel)
         text_add(text, "%" PRIu64 " of %" PRIu64 " rows done, ", progress.done_count, progress.row_count);
-    else if (run->definition->read)
+    else if (run->definition->phases->read)
         text_add(text, "%" PRIu64 " row%s, ", progress.row_count, progress.row_count == 1 ? "" : "s");
     if (progress.failed_count)
         text_add(text, "%" PRIu64 " failed, ", progress.failed_count);

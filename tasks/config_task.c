@@ -14,6 +14,7 @@ static const char *const session_cares[] = {"discard", "clean", NULL};
 /* What a task's section says before it is put together. */
 struct task_draft {
     struct task task;
+    struct phases phases;
     int64_t phase_us, patience_us; /* -1: not given */
     const char *sql, *sql_file, *command, *pool;
     const char *read, *read_file, *words, *write, *write_file;
@@ -28,8 +29,8 @@ const struct key config_task_keys[] = {
     {"read", KEY_TEXT, FIELD(task_draft, read), NULL, 0, 0, NULL},
     {"read_file", KEY_TEXT, FIELD(task_draft, read_file), NULL, 0, 0, NULL},
     {"work", KEY_TEXT, FIELD(task_draft, words), NULL, 0, 0, NULL},
-    {"work_parallel", KEY_COUNT, FIELD(task_draft, task.work_parallel), "0", 0, 1000, NULL},
-    {"max_bytes", KEY_BYTES, FIELD(task_draft, task.max_bytes), "16MiB", 1024, INT64_C(1) << 40, NULL},
+    {"work_parallel", KEY_COUNT, FIELD(task_draft, phases.parallel), "0", 0, 1000, NULL},
+    {"max_bytes", KEY_BYTES, FIELD(task_draft, phases.max_bytes), "16MiB", 1024, INT64_C(1) << 40, NULL},
     {"write", KEY_TEXT, FIELD(task_draft, write), NULL, 0, 0, NULL},
     {"write_file", KEY_TEXT, FIELD(task_draft, write_file), NULL, 0, 0, NULL},
     {"pool", KEY_TEXT, FIELD(task_draft, pool), NULL, 0, 0, NULL},
@@ -37,11 +38,12 @@ const struct key config_task_keys[] = {
     {"priority", KEY_CHOICE, FIELD(task_draft, task.priority), "normal", 0, 0, priorities},
     {"patience", KEY_DURATION, FIELD(task_draft, patience_us), NULL, 0, YEARS_10, NULL},
     {"expect", KEY_DURATION, FIELD(task_draft, task.expect_us), "50ms", US_PER_MS, US_PER_DAY, NULL},
-    {"expect_work", KEY_DURATION, FIELD(task_draft, task.expect_work_us), "1s", US_PER_MS, US_PER_DAY, NULL},
+    {"expect_work", KEY_DURATION, FIELD(task_draft, phases.expect_work_us), "1s", US_PER_MS, US_PER_DAY,
+     NULL},
     {"timeout", KEY_DURATION, FIELD(task_draft, task.timeout_us), "0", 0, YEARS_10, NULL},
-    {"read_timeout", KEY_DURATION, FIELD(task_draft, task.read_timeout_us), NULL, 0, YEARS_10, NULL},
-    {"work_timeout", KEY_DURATION, FIELD(task_draft, task.work_timeout_us), NULL, 0, YEARS_10, NULL},
-    {"write_timeout", KEY_DURATION, FIELD(task_draft, task.write_timeout_us), NULL, 0, YEARS_10, NULL},
+    {"read_timeout", KEY_DURATION, FIELD(task_draft, phases.read_timeout_us), NULL, 0, YEARS_10, NULL},
+    {"work_timeout", KEY_DURATION, FIELD(task_draft, phases.work_timeout_us), NULL, 0, YEARS_10, NULL},
+    {"write_timeout", KEY_DURATION, FIELD(task_draft, phases.write_timeout_us), NULL, 0, YEARS_10, NULL},
     {"start_deadline", KEY_DURATION, FIELD(task_draft, task.start_deadline_us), "0", 0, YEARS_10, NULL},
     {"conflict_retries", KEY_COUNT, FIELD(task_draft, task.conflict_retries), "5", 0, 100, NULL},
     {"retry_lock", KEY_SWITCH, FIELD(task_draft, task.retry_lock), "off", 0, 0, NULL},
@@ -97,11 +99,14 @@ static const char *read_sql(struct reader *reader, const struct inifile_section 
 static void read_phases(struct reader *reader, const struct inifile_section *section,
                         struct task_draft *draft) {
     struct task *task = &draft->task;
+    struct phases *phases = arena_alloc(&reader->set->arena, sizeof *phases);
     task->work = WORK_PHASES;
-    task->read = read_sql(reader, section, "read", draft->read, draft->read_file);
-    task->write = read_sql(reader, section, "write", draft->write, draft->write_file);
-    task->read_path = draft->read_file;
-    task->write_path = draft->write_file;
+    task->phases = phases;
+    *phases = draft->phases;
+    phases->read = read_sql(reader, section, "read", draft->read, draft->read_file);
+    phases->write = read_sql(reader, section, "write", draft->write, draft->write_file);
+    phases->read_path = draft->read_file;
+    phases->write_path = draft->write_file;
     if (draft->words)
         read_command(reader, section, "work", draft->words, &task->argv);
     else if (!section->incomplete)
@@ -113,11 +118,7 @@ static void read_phases(struct reader *reader, const struct inifile_section *sec
         fault_add(reader->faults, keys_line(section, "work"),
                   "[%s] has work, but neither read nor write; write command = ... and tokens = 0",
                   section->name);
-    if (task->work_parallel > reader->set->daemon.children)
-        fault_add(reader->faults, keys_line(section, "work_parallel"),
-                  "work_parallel = %u is more than all outside work may have ([headgate] children = %u)",
-                  task->work_parallel, reader->set->daemon.children);
-    if (task->work_parallel && !draft->read && !draft->read_file)
+    if (phases->parallel && !draft->read && !draft->read_file)
         fault_add(reader->faults, keys_line(section, "work_parallel"),
                   "work_parallel is how many rows of read are worked on at once; [%s] has no read",
                   section->name);
@@ -186,11 +187,11 @@ static void refuse_unfitting_keys(struct reader *reader, const struct inifile_se
     }
 }
 
-static void read_timeouts(struct task *task) {
-    int64_t *const own[] = {&task->read_timeout_us, &task->work_timeout_us, &task->write_timeout_us};
+static void read_timeouts(struct phases *phases, int64_t timeout_us) {
+    int64_t *const own[] = {&phases->read_timeout_us, &phases->work_timeout_us, &phases->write_timeout_us};
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
         if (*own[i] < 0)
-            *own[i] = task->timeout_us;
+            *own[i] = timeout_us;
 }
 
 static void read_schedule(struct reader *reader, const struct inifile_section *section,
@@ -246,11 +247,11 @@ void config_read_task(struct reader *reader, const struct inifile_section *secti
     const char *name = config_section_name(reader, section);
     struct task_draft draft = {
         .task = {.name = name ? name : "", .line = section->line}, .phase_us = -1, .patience_us = -1};
-    draft.task.read_timeout_us = draft.task.work_timeout_us = draft.task.write_timeout_us = -1;
+    draft.phases.read_timeout_us = draft.phases.work_timeout_us = draft.phases.write_timeout_us = -1;
     keys_read(config_task_keys, section, &draft, reader->faults);
+    read_timeouts(&draft.phases, draft.task.timeout_us);
     read_work(reader, section, &draft);
     refuse_unfitting_keys(reader, section, draft.task.work);
-    read_timeouts(&draft.task);
     read_schedule(reader, section, &draft);
     read_patience(reader, section, &draft);
     read_pool_of(reader, section, &draft);

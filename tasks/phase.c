@@ -5,9 +5,9 @@
 static bool has(const struct task *task, enum phase phase) {
     switch (phase) {
     case PHASE_WHOLE: return task->work != WORK_PHASES;
-    case PHASE_READ: return task->read != NULL;
+    case PHASE_READ: return task->phases && task->phases->read;
     case PHASE_WORK: return task->work == WORK_PHASES;
-    case PHASE_WRITE: return task->write != NULL;
+    case PHASE_WRITE: return task->phases && task->phases->write;
     case PHASE_END: break;
     }
     return true;
@@ -36,9 +36,9 @@ uint32_t phase_tokens(const struct task *task, enum phase phase) {
 
 int64_t phase_timeout_us(const struct task *task, enum phase phase) {
     switch (phase) {
-    case PHASE_READ: return task->read_timeout_us;
-    case PHASE_WORK: return task->work_timeout_us;
-    case PHASE_WRITE: return task->write_timeout_us;
+    case PHASE_READ: return task->phases->read_timeout_us;
+    case PHASE_WORK: return task->phases->work_timeout_us;
+    case PHASE_WRITE: return task->phases->write_timeout_us;
     default: return task->timeout_us;
     }
 }
@@ -46,5 +46,5 @@ int64_t phase_timeout_us(const struct task *task, enum phase phase) {
 int64_t phase_expect_us(const struct task *task, enum phase phase) {
     if (!has(task, phase))
         return 0;
-    return phase == PHASE_WORK ? task->expect_work_us : task->expect_us;
+    return phase == PHASE_WORK ? task->phases->expect_work_us : task->expect_us;
 }

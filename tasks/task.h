@@ -32,24 +32,29 @@ enum session_care {
     SESSION_CLEAN,   /* the author's word that the task leaves nothing behind */
 };
 
+/* What a phased task has beside its argv, which is its work. */
+struct phases {
+    const char *read, *write; /* SQL, or NULL */
+    const char *read_path, *write_path;
+    uint32_t parallel;  /* children at a time, one row each; 0: one child gets all rows */
+    uint64_t max_bytes; /* of what a run reads, and of what its work prints */
+    int64_t expect_work_us;
+    int64_t read_timeout_us, work_timeout_us, write_timeout_us; /* from the phase's start; 0: none */
+};
+
 struct task {
     const char *name;
     uint32_t line; /* of its section */
     uint32_t pool; /* index into the taskset's pools */
     enum work work;
-    const char *sql;          /* WORK_SQL: the text to send */
-    const char *sql_path;     /* where it was read from; NULL when it stands in the ini file */
-    char **argv;              /* WORK_COMMAND, WORK_PHASES: ended with NULL */
-    const char *read, *write; /* WORK_PHASES: SQL, or NULL */
-    const char *read_path, *write_path;
-    uint32_t work_parallel; /* children at a time, one row each; 0: one child gets all rows */
-    uint64_t max_bytes;     /* of what a run reads, and of what its work prints */
+    const char *sql;             /* WORK_SQL: the text to send */
+    const char *sql_path;        /* where it was read from; NULL when it stands in the ini file */
+    char **argv;                 /* WORK_COMMAND, WORK_PHASES: ended with NULL */
+    const struct phases *phases; /* WORK_PHASES; else NULL */
     struct schedule schedule;
-    int64_t patience_us;    /* how late a run may start before a further session is opened for it */
-    int64_t expect_us;      /* how long a run takes, until that was learned */
-    int64_t expect_work_us; /* of outside work */
-    int64_t timeout_us;     /* from token to end; 0: none */
-    int64_t read_timeout_us, work_timeout_us, write_timeout_us; /* of a phase, from its start */
+    int64_t patience_us;       /* how late a run may start before a further session is opened for it */
+    int64_t expect_us;         /* how long a run takes, until that was learned */
+    int64_t timeout_us;        /* from token to end; 0: none */
     int64_t start_deadline_us; /* what could not start for this long is skipped; 0: none */
     /* what follows a failure: scheduler/retry.h */
     uint32_t conflict_retries; /* at once, when two transactions met */

@@ -69,7 +69,8 @@ bool task_same_work(const struct task *a, const struct task *b) {
     case WORK_SQL: return strcmp(a->sql, b->sql) == 0;
     case WORK_COMMAND: return same_words(a->argv, b->argv);
     case WORK_PHASES:
-        return same_words(a->argv, b->argv) && same_text(a->read, b->read) && same_text(a->write, b->write);
+        return same_words(a->argv, b->argv) && same_text(a->phases->read, b->phases->read) &&
+               same_text(a->phases->write, b->phases->write);
     }
     return false;
 }

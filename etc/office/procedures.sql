@@ -1,4 +1,5 @@
--- The office: the work of each kind of background task, one procedure a kind.
+-- The office: the work of each kind of background task: a procedure, or for work outside the function that writes one
+-- line of what was found there, and that may be given the same line twice.
 -- Bounded: every procedure touches at most a batch, and prune() keeps the newest rows of each table.
 -- Safe side by side: rows are taken with SKIP LOCKED, so that nobody waits for a row while holding others; what may
 -- still wait (an insert on a unique index) comes in the order of its key. None commits: that is the caller's to do.
@@ -21,7 +22,7 @@ BEGIN ATOMIC
      WHERE x.place % 2 = 1 AND x.place < 2 * pair_count;
 END;
 
--- tick: some people work, and rest when they are tired; some write to a colleague.
+-- tick: some people work, and rest when they are tired; some write to a colleague; meetings are planned, and begin.
 CREATE PROCEDURE tick(batch int DEFAULT 25)
 BEGIN ATOMIC
     WITH chosen AS (
@@ -45,7 +46,44 @@ BEGIN ATOMIC
 
     INSERT INTO messages (channel, sender_id, recipient_id, body)
     SELECT 'chat', a, b, pick('Lunch?', 'Can you have a look?', 'Is the build green?', 'Where is the file?')
-      FROM pairs(10);
+      FROM pairs(2);
+
+    WITH due AS (
+        SELECT id
+          FROM meetings
+         WHERE state = 'planned' AND starts_at <= now()
+         ORDER BY starts_at
+         LIMIT batch
+           FOR UPDATE SKIP LOCKED)
+    UPDATE meetings m
+       SET state = 'running'
+      FROM due
+     WHERE m.id = due.id;
+
+    WITH planned AS (
+        INSERT INTO meetings (organizer_id, title, starts_at, lasts)
+        SELECT a,
+               pick('Planning', 'Stand-up', 'Retrospective', 'Budget'),
+               now() + random() * interval '2 min',
+               interval '30 s' + random() * interval '2 min'
+          FROM pairs(1)
+        RETURNING id, organizer_id, title),
+    invited AS (
+        INSERT INTO meeting_attendees (meeting_id, employee_id)
+        SELECT p.id, guest.id
+          FROM planned p
+          JOIN employees o ON o.id = p.organizer_id
+         CROSS JOIN LATERAL (
+               SELECT e.id
+                 FROM at_work e
+                WHERE e.department = o.department AND e.id <> o.id
+                ORDER BY random()
+                LIMIT 5) guest
+        RETURNING meeting_id, employee_id)
+    INSERT INTO notifications (employee_id, body)
+    SELECT i.employee_id, 'You are invited: ' || p.title
+      FROM invited i
+      JOIN planned p ON p.id = i.meeting_id;
 END;
 
 -- notifications: the oldest unread ones are read.
@@ -64,85 +102,31 @@ BEGIN ATOMIC
      WHERE n.id = unread.id;
 END;
 
--- messages: the oldest open ones are answered, those to people on leave when they are back.
-CREATE PROCEDURE answer_messages(batch int DEFAULT 25)
+-- messages: an answer that was found outside; that somebody else answered meanwhile changes nothing.
+CREATE FUNCTION answer_message(answer jsonb) RETURNS void
 BEGIN ATOMIC
-    WITH waiting AS (
-        SELECT m.id, e.name
-          FROM messages m
-          JOIN at_work e ON e.id = m.recipient_id
-         WHERE m.replied_at IS NULL
-         ORDER BY m.id
-         LIMIT batch
-           FOR UPDATE OF m SKIP LOCKED),
-    answered AS (
-        UPDATE messages m
-           SET reply      = pick('Yes.', 'No.', 'Tomorrow.', 'Let us talk about it.'),
-               replied_at = now()
-          FROM waiting
-         WHERE m.id = waiting.id
-        RETURNING m.sender_id, waiting.name)
+    WITH answered AS (
+        UPDATE messages
+           SET reply = answer->>'reply', replied_at = now()
+         WHERE id = (answer->>'id')::bigint AND replied_at IS NULL
+        RETURNING sender_id, recipient_id)
     INSERT INTO notifications (employee_id, body)
     SELECT sender_id, name || ' answered your message'
-      FROM answered;
+      FROM answered
+      JOIN employees e ON e.id = recipient_id;
 END;
 
--- meetings: begin what is due, end what is over, plan new ones and invite the organizers' departments.
-CREATE PROCEDURE update_meetings(batch int DEFAULT 25)
+-- meetings: one that is over ends with the minutes that were written outside, if it has not ended yet.
+CREATE FUNCTION end_meeting(record jsonb) RETURNS void
 BEGIN ATOMIC
-    WITH due AS (
-        SELECT id
-          FROM meetings
-         WHERE state = 'planned' AND starts_at <= now()
-         ORDER BY starts_at
-         LIMIT batch
-           FOR UPDATE SKIP LOCKED)
-    UPDATE meetings m
-       SET state = 'running'
-      FROM due
-     WHERE m.id = due.id;
-
-    WITH over AS (
-        SELECT id
-          FROM meetings
-         WHERE state = 'running' AND starts_at + lasts <= now()
-         ORDER BY starts_at
-         LIMIT batch
-           FOR UPDATE SKIP LOCKED),
-    ended AS (
-        UPDATE meetings m
-           SET state = 'done'
-          FROM over
-         WHERE m.id = over.id
-        RETURNING m.organizer_id, m.title)
+    WITH ended AS (
+        UPDATE meetings
+           SET state = 'done', minutes = record->>'minutes'
+         WHERE id = (record->>'id')::bigint AND state = 'running'
+        RETURNING organizer_id, minutes)
     INSERT INTO activity (employee_id, kind, detail)
-    SELECT organizer_id, 'meeting', title || ' ended'
+    SELECT organizer_id, 'meeting', minutes
       FROM ended;
-
-    WITH planned AS (
-        INSERT INTO meetings (organizer_id, title, starts_at, lasts)
-        SELECT a,
-               pick('Planning', 'Stand-up', 'Retrospective', 'Budget'),
-               now() + random() * interval '2 min',
-               interval '30 s' + random() * interval '2 min'
-          FROM pairs(2)
-        RETURNING id, organizer_id, title),
-    invited AS (
-        INSERT INTO meeting_attendees (meeting_id, employee_id)
-        SELECT p.id, guest.id
-          FROM planned p
-          JOIN employees o ON o.id = p.organizer_id
-         CROSS JOIN LATERAL (
-               SELECT e.id
-                 FROM at_work e
-                WHERE e.department = o.department AND e.id <> o.id
-                ORDER BY random()
-                LIMIT 5) guest
-        RETURNING meeting_id, employee_id)
-    INSERT INTO notifications (employee_id, body)
-    SELECT i.employee_id, 'You are invited: ' || p.title
-      FROM invited i
-      JOIN planned p ON p.id = i.meeting_id;
 END;
 
 -- employees: who was on leave longest comes back; while fewer than one in ten is away, the most tired one goes on leave
@@ -234,44 +218,25 @@ BEGIN ATOMIC
         ON CONFLICT DO NOTHING;
 END;
 
--- reviews: write those that are due, rated by the work of the last hour, and open new ones for who has waited longest.
-CREATE PROCEDURE manage_reviews(batch int DEFAULT 10)
+-- reviews: one that was written outside, unless it has been written already; and a new one for who has waited longest.
+CREATE FUNCTION write_review(review jsonb) RETURNS void
 BEGIN ATOMIC
-    WITH due AS (
-        SELECT id, employee_id
-          FROM reviews
-         WHERE written_at IS NULL AND due_at <= now()
-         ORDER BY due_at
-         LIMIT batch
-           FOR UPDATE SKIP LOCKED),
-    work AS (
-        SELECT employee_id, count(*) AS done
-          FROM activity
-         WHERE at > now() - interval '1 hour'
-         GROUP BY employee_id),
-    written AS (
-        UPDATE reviews r
-           SET rating     = least(1 + coalesce(work.done, 0) / 10, 5),
-               written_at = now()
-          FROM due
-          LEFT JOIN work ON work.employee_id = due.employee_id
-         WHERE r.id = due.id
-        RETURNING r.employee_id, r.rating)
+    WITH written AS (
+        UPDATE reviews
+           SET rating = (review->>'rating')::int, comment = review->>'comment', written_at = now()
+         WHERE id = (review->>'id')::bigint AND written_at IS NULL
+        RETURNING employee_id, rating)
     INSERT INTO notifications (employee_id, body)
     SELECT employee_id, format('Your review is written: %s of 5', rating)
       FROM written;
 
-    WITH next AS (
-        SELECT e.id, e.manager_id
-          FROM at_work e
-         WHERE e.manager_id IS NOT NULL
-           AND NOT EXISTS (SELECT FROM reviews r WHERE r.employee_id = e.id AND r.written_at IS NULL)
-         ORDER BY (SELECT max(r.written_at) FROM reviews r WHERE r.employee_id = e.id) NULLS FIRST, e.id
-         LIMIT batch)
     INSERT INTO reviews (employee_id, reviewer_id, due_at)
-    SELECT id, manager_id, now() + random() * interval '5 min'
-      FROM next
-     ORDER BY id
+    SELECT e.id, e.manager_id, now() + random() * interval '5 min'
+      FROM at_work e
+     WHERE e.manager_id IS NOT NULL
+       AND NOT EXISTS (SELECT FROM reviews r WHERE r.employee_id = e.id AND r.written_at IS NULL)
+     ORDER BY (SELECT max(r.written_at) FROM reviews r WHERE r.employee_id = e.id) NULLS FIRST, e.id
+     LIMIT 1
         ON CONFLICT DO NOTHING;
 END;
 
@@ -299,21 +264,12 @@ BEGIN ATOMIC
       JOIN employees colleague ON colleague.department = winner.department;
 END;
 
--- communications: mails across the office, and an announcement to all.
-CREATE PROCEDURE generate_communications(batch int DEFAULT 50)
+-- communications: a mail that was written outside. No row waited for it, so its key says whether it was sent already.
+CREATE FUNCTION send_mail(mail jsonb) RETURNS void
 BEGIN ATOMIC
-    INSERT INTO messages (channel, sender_id, recipient_id, body)
-    SELECT 'email', a, b, pick('The figures, as promised', 'Minutes of our call', 'A question', 'Your opinion, please')
-      FROM pairs(batch);
-
-    WITH announcement AS (
-        INSERT INTO activity (kind, detail)
-        VALUES ('announcement', pick('Fire drill at noon', 'A new coffee machine', 'All-hands on Friday'))
-        RETURNING detail)
-    INSERT INTO notifications (employee_id, body)
-    SELECT id, detail
-      FROM at_work
-     CROSS JOIN announcement;
+    INSERT INTO messages (channel, key, sender_id, recipient_id, body)
+    VALUES ('email', mail->>'key', (mail->>'sender')::int, (mail->>'recipient')::int, mail->>'body')
+        ON CONFLICT DO NOTHING;
 END;
 
 -- shared_drive: somebody uploads a file, others edit what is there.

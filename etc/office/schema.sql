@@ -58,6 +58,7 @@ CREATE TABLE messages (
     id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     sent_at      timestamptz NOT NULL DEFAULT now(),
     channel      text NOT NULL CHECK (channel IN ('chat', 'email')),
+    key          text UNIQUE,                   -- of what was written outside: not a second time
     sender_id    int  NOT NULL REFERENCES employees,
     recipient_id int  NOT NULL REFERENCES employees,
     body         text NOT NULL,
@@ -77,7 +78,8 @@ CREATE TABLE meetings (
     title        text NOT NULL,
     starts_at    timestamptz NOT NULL,
     lasts        interval    NOT NULL CHECK (lasts > interval '0'),
-    state        text NOT NULL DEFAULT 'planned' CHECK (state IN ('planned', 'running', 'done'))
+    state        text NOT NULL DEFAULT 'planned' CHECK (state IN ('planned', 'running', 'done')),
+    minutes      text
 );
 
 CREATE INDEX ON meetings (organizer_id);
@@ -121,6 +123,7 @@ CREATE TABLE reviews (
     reviewer_id int NOT NULL REFERENCES employees,
     due_at      timestamptz NOT NULL,
     rating      int CHECK (rating BETWEEN 1 AND 5),
+    comment     text,
     written_at  timestamptz,
     CHECK (employee_id <> reviewer_id),
     CHECK ((rating IS NULL) = (written_at IS NULL))

@@ -1,12 +1,8 @@
-# The table of tests/bench/foreground, and whether what was promised holds. Reads one line a cell and round, of name=value.
+# The table of tests/bench/foreground, and whether what was promised holds. Reads one line a cell and round, of name=value,
+# with cells.awk before it.
 # The file named samples has, for each cell of headgate: how often it asked the server, and that per mille of a core.
 
 function cell_name(way, scale, profile) { return profile " x" scale " " way }
-
-function errors(c) {
-    return v[c, "foreground_refused"] + v[c, "foreground_sql_error"] + v[c, "foreground_too_late"] + \
-        v[c, "foreground_unfinished"]
-}
 
 function failed(c) {
     if ((c, "background_failed") in v) return v[c, "background_failed"] + 0
@@ -19,38 +15,9 @@ function merged(c,    rest) {
     return rest > 0 ? rest : 0
 }
 
-function ms(us) { return us >= 99950 ? sprintf("%.0f", us / 1000) : sprintf("%.1f", us / 1000) }
-
-# --- an aligned markdown table ---
-
-function row_begin() { row_count++; column_count = 0 }
-
-function put(text) {
-    at[row_count, ++column_count] = text
-    if (length(text) > width[column_count]) width[column_count] = length(text)
-}
-
-function table_print(    r, c, line) {
-    for (r = 1; r <= row_count; r++) {
-        line = "|"
-        for (c = 1; c <= column_count; c++)
-            line = line sprintf(c == 2 ? " %-" width[c] "s |" : " %" width[c] "s |", at[r, c])
-        print line
-        if (r > 1) continue
-        line = "|"
-        for (c = 1; c <= column_count; c++)
-            line = line " " substr("------------------------------", 1, width[c] - (c != 2)) (c != 2 ? ":" : "") " |"
-        print line
-    }
-    for (c in width) delete width[c]
-    row_count = 0
-}
-
-function heading(    name, count, i) {
-    count = split("scale,background,errors,p50 ms,p99 ms,of alone,runs of due,failed,merged,late p50 ms,late p99 ms," \
-                  "peak,mean,session-s/run,least free", name, /,/)
-    row_begin()
-    for (i = 1; i <= count; i++) put(name[i])
+function headings() {
+    heading("scale,background,errors,p50 ms,p99 ms,of alone,runs of due,failed,merged,late p50 ms,late p99 ms," \
+            "peak,mean,session-s/run,least free")
 }
 
 function row(c, profile,    mean) {
@@ -83,25 +50,6 @@ function alone_p99_us(profile, place) { return v[cell_name("alone", 0, profile) 
 function ratio(c, profile) {
     return v[c, "foreground_p99_us"] / ((alone_p99_us(profile, "before") + alone_p99_us(profile, "after")) / 2)
 }
-
-# --- of several rounds: counts are added, of peaks the most counts, of free slots the least, of the rest the median ---
-
-function take(name, key, value,    i) {
-    if (value !~ /^-?[0-9]+$/) { v[name, key] = value; return }
-    value += 0
-    if (key ~ /_us$|_permille$|^scale$/) {
-        for (i = rounds[name]; i > 1 && list[name, key, i - 1] > value; i--) list[name, key, i] = list[name, key, i - 1]
-        list[name, key, i] = value
-        v[name, key] = list[name, key, int((rounds[name] + 1) / 2)]
-    } else if (!((name, key) in v)) v[name, key] = value
-    else if (key ~ /_peak$/) v[name, key] = value > v[name, key] ? value : v[name, key]
-    else if (key ~ /_least$/) v[name, key] = value < v[name, key] ? value : v[name, key]
-    else v[name, key] += value
-}
-
-# --- what was promised ---
-
-function judge(what, holds, numbers) { printf "- %s: **%s**, %s\n", what, holds ? "holds" : "does not hold", numbers }
 
 function judge_everywhere(    i, c, all_errors, worst, worst_cell, free, incident, theirs, ours) {
     free = 1000
@@ -141,22 +89,10 @@ function sample_line() {
                    sample_permille, asked)
 }
 
-function notes(    i, c, p, first, second) {
-    for (p = 1; p <= profile_count; p++) {
-        first = alone_p99_us(profiles[p], "before")
-        second = alone_p99_us(profiles[p], "after")
-        if (first > 1.25 * second || second > 1.25 * first)
-            printf "- note: %s: the two cells alone differ by more than 1.25 themselves (%s and %s ms): the machine was busy\n",
-                profiles[p], ms(first), ms(second)
-    }
-    for (i = 1; i <= cell_count; i++) {
-        c = cells[i]
-        if (v[c, "foreground_lag_p99_us"] > 5000)
-            printf "- note: %s: the load itself was late by %s ms at p99 (the machine was busy); its p99 holds that, too\n",
-                c, ms(v[c, "foreground_lag_p99_us"])
-        if (v[c, "foreground_cpu_permille"] > 300)
-            printf "- note: %s: the load itself used %d %% of a core\n", c, v[c, "foreground_cpu_permille"] / 10
-    }
+function notes(    p) {
+    for (p = 1; p <= profile_count; p++)
+        note_alone(profiles[p] ": ", alone_p99_us(profiles[p], "before"), alone_p99_us(profiles[p], "after"))
+    note_load()
 }
 
 FILENAME ~ /samples$/ {
@@ -165,24 +101,18 @@ FILENAME ~ /samples$/ {
     next
 }
 {
-    for (i = 1; i <= NF; i++) {
-        equals = index($i, "=")
-        pair[substr($i, 1, equals - 1)] = substr($i, equals + 1)
-    }
+    pairs_read()
     profile = pair["profile"]
     name = cell_name(pair["way"], pair["scale"], profile)
     if (pair["way"] == "alone") name = name " " pair["place"]
-    if (!(name in rounds)) cells[++cell_count] = name
-    rounds[name]++
-    for (key in pair) take(name, key, pair[key])
-    for (key in pair) delete pair[key]
+    cell_take(name)
     if (!(profile in seen)) { seen[profile] = 1; profiles[++profile_count] = profile }
 }
 END {
     for (p = 1; p <= profile_count; p++) {
         print (p > 1 ? "\n" : "") (profiles[p] == "steady" ? "Foreground: 60 requests a second." : \
             "Foreground: 60 requests a second, and 600 for one second in ten.") "\n"
-        heading()
+        headings()
         for (i = 1; i <= cell_count; i++)
             if (v[cells[i], "profile"] == profiles[p]) row(cells[i], profiles[p])
         table_print()

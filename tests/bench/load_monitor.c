@@ -1,5 +1,4 @@
-/* Samples the server's sessions for tests/bench/foreground, on one session of its own that takes a slot, too.
- */
+/* Samples the server's sessions, on one session of its own that takes a slot, too. */
 #include "load_monitor.h"
 
 #include <libpq-fe.h>

@@ -1,4 +1,4 @@
-/* When requests and occurrences come, for tests/bench/foreground. Knows no database and no clock. */
+/* When requests and occurrences come, for the loads of tests/bench. Knows no database and no clock. */
 #include "load_plan.h"
 
 #include <math.h>
@@ -54,12 +54,16 @@ static int by_time(const void *a, const void *b) {
     return x->who < y->who ? -1 : x->who > y->who;
 }
 
+void plan_sort(struct plan *plan) {
+    if (plan->count)
+        qsort(plan->arrivals, plan->count, sizeof *plan->arrivals, by_time);
+}
+
 void plan_occurrences(struct plan *plan, const struct load_tasks *tasks, int64_t start_us, int64_t end_us) {
     for (size_t i = 0; i < tasks->count; i++)
         for (int64_t at_us = start_us; at_us < end_us; at_us += tasks->list[i].every_us)
             plan_add(plan, at_us, (uint32_t)i);
-    if (plan->count)
-        qsort(plan->arrivals, plan->count, sizeof *plan->arrivals, by_time);
+    plan_sort(plan);
 }
 
 void plan_finish(struct plan *plan) {

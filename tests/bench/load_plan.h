@@ -34,8 +34,11 @@ struct load_tasks {
  * ten. */
 void plan_requests(struct plan *plan, int64_t start_us, int64_t end_us, bool bursts);
 
-/* Every task is due at start + k * every. */
+/* Every task is due at start + k * every. By time among themselves, as requests are. */
 void plan_occurrences(struct plan *plan, const struct load_tasks *tasks, int64_t start_us, int64_t end_us);
+
+/* Several are planned into one: by time then. */
+void plan_sort(struct plan *plan);
 
 void plan_finish(struct plan *plan);
 

@@ -1,5 +1,4 @@
-/* The sessions of an application, for tests/bench/foreground. Knows no clock and no load; the caller polls.
- */
+/* The sessions of an application. Knows no clock and no load; the caller polls. */
 #include "load_pool.h"
 
 #include <stdio.h>
@@ -58,21 +57,44 @@ static void flush(struct load_pool *pool, struct load_session *session, int64_t 
         session->events = left ? POLLIN | POLLOUT : POLLIN;
 }
 
-static void send_step(struct load_pool *pool, struct load_session *session, int64_t now_us) {
-    if (pool->options.send(pool->options.context, session->conn, session->job, session->step))
-        flush(pool, session, now_us);
-    else
-        broken(pool, session, LOAD_SQL_ERROR, now_us);
+static void give_back(struct load_pool *pool, struct load_session *session, int64_t now_us);
+
+static void take_step(struct load_pool *pool, struct load_session *session, int64_t now_us) {
+    session->state = LOAD_BUSY;
+    switch (pool->options.step(pool->options.context, session->conn, session->job, session->step, now_us,
+                               &session->until_us)) {
+    case LOAD_SENT: flush(pool, session, now_us); return;
+    case LOAD_NOT_SENT: broken(pool, session, LOAD_SQL_ERROR, now_us); return;
+    case LOAD_HOLD:
+        session->state = LOAD_HELD;
+        session->events = POLLIN;
+        return;
+    case LOAD_OVER:
+        end_job(pool, session, LOAD_OK, now_us);
+        give_back(pool, session, now_us);
+        return;
+    }
+}
+
+/* A job whose deadline passed goes no further. */
+static void step_done(struct load_pool *pool, struct load_session *session, int64_t now_us) {
+    if (session->failed)
+        end_job(pool, session, LOAD_SQL_ERROR, now_us);
+    if (session->job == LOAD_NOBODY) {
+        give_back(pool, session, now_us);
+        return;
+    }
+    session->step++;
+    take_step(pool, session, now_us);
 }
 
 static void begin_job(struct load_pool *pool, struct load_session *session, const struct load_waiter *waiter,
                       int64_t now_us) {
-    session->state = LOAD_BUSY;
     session->job = waiter->job;
     session->arrived_us = waiter->arrived_us;
     session->step = 0;
     session->failed = false;
-    send_step(pool, session, now_us);
+    take_step(pool, session, now_us);
 }
 
 /* To whoever waits longest, else it stays, else it is closed. */
@@ -159,21 +181,41 @@ static int64_t tick_line(struct load_pool *pool, int64_t now_us) {
     return INT64_MAX;
 }
 
-static int64_t tick_session(struct load_pool *pool, struct load_session *session, int64_t now_us) {
-    if (session->job != LOAD_NOBODY && pool->options.deadline_us) {
-        int64_t deadline_us = session->arrived_us + pool->options.deadline_us;
-        if (deadline_us > now_us)
-            return deadline_us;
-        end_job(pool, session, LOAD_TOO_LATE, now_us); /* the statement under way still ends by itself */
-    } else if (session->state == LOAD_IDLE && pool->options.surplus_us &&
-               pool->open_count > pool->options.keep) {
-        int64_t close_us = session->idle_since_us + pool->options.surplus_us;
-        if (close_us > now_us)
-            return close_us;
-        pool->idle_count--;
-        close_session(pool, session);
-    }
+static int64_t tick_deadline(struct load_pool *pool, struct load_session *session, int64_t now_us) {
+    if (session->job == LOAD_NOBODY || !pool->options.deadline_us)
+        return INT64_MAX;
+    int64_t deadline_us = session->arrived_us + pool->options.deadline_us;
+    if (deadline_us > now_us)
+        return deadline_us;
+    end_job(pool, session, LOAD_TOO_LATE, now_us); /* the statement under way still ends by itself */
     return INT64_MAX;
+}
+
+static int64_t tick_surplus(struct load_pool *pool, struct load_session *session, int64_t now_us) {
+    if (session->state != LOAD_IDLE || !pool->options.surplus_us || pool->open_count <= pool->options.keep)
+        return INT64_MAX;
+    int64_t close_us = session->idle_since_us + pool->options.surplus_us;
+    if (close_us > now_us)
+        return close_us;
+    pool->idle_count--;
+    close_session(pool, session);
+    return INT64_MAX;
+}
+
+/* What it does after it was held may be due to end sooner than all else: the caller comes again at once. */
+static int64_t tick_held(struct load_pool *pool, struct load_session *session, int64_t now_us) {
+    if (session->state != LOAD_HELD)
+        return INT64_MAX;
+    if (session->until_us > now_us)
+        return session->until_us;
+    step_done(pool, session, now_us);
+    return now_us;
+}
+
+static int64_t tick_session(struct load_pool *pool, struct load_session *session, int64_t now_us) {
+    int64_t next_us = tick_deadline(pool, session, now_us);
+    next_us = sooner(next_us, tick_surplus(pool, session, now_us));
+    return sooner(next_us, tick_held(pool, session, now_us));
 }
 
 int64_t load_pool_tick(struct load_pool *pool, int64_t now_us) {
@@ -199,16 +241,6 @@ static void go_on_connecting(struct load_pool *pool, struct load_session *sessio
     }
 }
 
-static void step_done(struct load_pool *pool, struct load_session *session, int64_t now_us) {
-    if (session->failed)
-        end_job(pool, session, LOAD_SQL_ERROR, now_us);
-    else if (session->job != LOAD_NOBODY && ++session->step < pool->options.steps)
-        return send_step(pool, session, now_us);
-    else
-        end_job(pool, session, LOAD_OK, now_us);
-    give_back(pool, session, now_us);
-}
-
 static void take_results(struct load_pool *pool, struct load_session *session, int64_t now_us) {
     if (!PQconsumeInput(session->conn))
         return broken(pool, session, LOAD_SQL_ERROR, now_us);
@@ -219,6 +251,8 @@ static void take_results(struct load_pool *pool, struct load_session *session, i
         if (PQresultStatus(result) != PGRES_COMMAND_OK && PQresultStatus(result) != PGRES_TUPLES_OK) {
             session->failed = true;
             note_error(pool, session->conn);
+        } else if (session->job != LOAD_NOBODY && pool->options.result) {
+            pool->options.result(pool->options.context, session->job, session->step, result);
         }
         PQclear(result);
     }
@@ -247,8 +281,8 @@ void load_pool_polled(struct load_pool *pool, const struct pollfd *fds, const in
             go_on_connecting(pool, session, now_us);
         } else if (session->state == LOAD_BUSY) {
             take_results(pool, session, now_us);
-        } else if (session->state == LOAD_IDLE && !PQconsumeInput(session->conn)) {
-            pool->idle_count--;
+        } else if (!PQconsumeInput(session->conn)) {
+            pool->idle_count -= session->state == LOAD_IDLE;
             broken(pool, session, LOAD_SQL_ERROR, now_us);
         }
     }

@@ -1,6 +1,7 @@
 /* A pool of sessions as applications have one (SQLAlchemy's, say), not as headgate has one: it opens on
- * demand up to its most, and a job that finds none waits in line. A job is a few statements on one session.
- * One thread, never blocks. Time is wall-clock microseconds, always a parameter. */
+ * demand up to its most, and a job that finds none waits in line. A job is a few statements on one session,
+ * which it may hold in between. One thread, never blocks. Time is wall-clock microseconds, always a
+ * parameter. */
 #ifndef BENCH_LOAD_POOL_H
 #define BENCH_LOAD_POOL_H
 
@@ -22,6 +23,14 @@ enum load_outcome {
     LOAD_OUTCOME_COUNT
 };
 
+/* What a job does at a step. */
+enum load_step {
+    LOAD_SENT,     /* a statement */
+    LOAD_NOT_SENT, /* it could not be sent */
+    LOAD_HOLD,     /* nothing with its session for a while, which it keeps */
+    LOAD_OVER      /* nothing: there is no such step */
+};
+
 struct load_pool_options {
     const char *conninfo;
     int keep;            /* sessions that stay open once they were opened */
@@ -29,13 +38,15 @@ struct load_pool_options {
     int64_t surplus_us;  /* an idle session beyond keep is closed after this; 0: when it is given back */
     int64_t wait_us;     /* a job waits in line for at most this; 0: no limit */
     int64_t deadline_us; /* a job has this long from its arrival; 0: no limit */
-    int steps;           /* statements of a job */
-    bool (*send)(void *context, PGconn *conn, size_t job, int step);
+    /* ret_until_us: for LOAD_HOLD */
+    enum load_step (*step)(void *context, PGconn *conn, size_t job, int step, int64_t now_us,
+                           int64_t *ret_until_us);
+    void (*result)(void *context, size_t job, int step, const PGresult *result); /* of a statement; or NULL */
     void (*finished)(void *context, size_t job, enum load_outcome outcome, int64_t now_us);
     void *context;
 };
 
-enum load_state { LOAD_CLOSED, LOAD_CONNECTING, LOAD_IDLE, LOAD_BUSY };
+enum load_state { LOAD_CLOSED, LOAD_CONNECTING, LOAD_IDLE, LOAD_BUSY, LOAD_HELD };
 
 struct load_session {
     PGconn *conn;
@@ -45,6 +56,7 @@ struct load_session {
     int64_t arrived_us; /* its job's */
     int step;
     bool failed;
+    int64_t until_us; /* while it is held */
     int64_t idle_since_us;
 };
 
@@ -62,7 +74,7 @@ struct load_pool {
     char first_error[160];
 };
 
-/* At most job_count jobs are ever submitted. */
+/* At most job_count jobs are ever submitted; their numbers are the caller's. */
 void load_pool_init(struct load_pool *pool, const struct load_pool_options *options, size_t job_count);
 void load_pool_finish(struct load_pool *pool);
 

@@ -205,8 +205,13 @@ static void admission_full_server_leaves_the_floor_that_runs_every_task(void **s
     foreground_want(&foreground, FOREGROUND_MOST);
     WAIT_UNTIL(&process, foreground_refused(&foreground) > 0);
     int64_t since_us = clock_us();
-    WAIT_UNTIL(&process, every_sleeper_ran(&process, 3));
-    print_message("each of 8 tasks ran 3 times on the floor in %.1f s, the foreground was refused %ld times\n",
+    int rounds = 3, least_s = getenv("HEADGATE_LONG") ? 600 : 0;
+    WAIT_UNTIL(&process, every_sleeper_ran(&process, rounds));
+    while (seconds_since(since_us) < least_s) {
+        rounds++;
+        WAIT_UNTIL(&process, every_sleeper_ran(&process, rounds));
+    }
+    print_message("each of 8 tasks ran %d times on the floor in %.1f s, the foreground was refused %ld times\n", rounds,
                   seconds_since(since_us), foreground_refused(&foreground));
     assert_int_equal(foreground_held(&foreground), SLOTS - 1);
     assert_int_equal(pool_number(&process, "p", "opened"), 1);
@@ -254,12 +259,12 @@ static void admission_blind_role_gets_half_until_it_may_see(void **state) {
     watch(COUNT_OURS);
     WAIT_UNTIL(&process, every_sleeper_ran(&process, 5));
     assert_in_range(stop_watching(), 1, SIZE / 2);
-    /* the sampler's session is one, too, until its end is seen */
+    /* the sampler's session was one, too, until its end is seen */
+    WAIT_UNTIL(&process, dump_has(&process, "the state of 3 sessions cannot be seen; GRANT pg_monitor to this pool's role"));
     const char *dump = dump_of(&process);
     fputs(dump, stdout); /* a message of cmocka is cut at 1 KB */
     fflush(stdout);
-    assert_non_null(strstr(dump, "the state of 4 sessions cannot be seen; GRANT pg_monitor to this pool's role"));
-    assert_non_null(strstr(dump, "4 of 8 tokens in force: what 4 application sessions do cannot be seen"));
+    assert_non_null(strstr(dump, "4 of 8 tokens in force: what 3 application sessions do cannot be seen"));
     int64_t since_us = clock_us();
     query(conninfo, "GRANT pg_monitor TO blind");
     WAIT_UNTIL(&process, !dump_has(&process, "GRANT pg_monitor"));

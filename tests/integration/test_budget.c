@@ -43,8 +43,8 @@ static void budget_cancelled_runs_give_back_sessions_before_others_open(void **s
     struct process process;
     ini_write(&process,
               "[pool p]\nconninfo = %s\nsize = 2\n"
-              "[task late]\nevery = 100ms\ntimeout = 500ms\ntransaction = off\nsql =\n    %s\n"
-              "[task copy]\nevery = 100ms\nsql = COPY done TO STDOUT\n"
+              "[task late]\nevery = 100ms\ntimeout = 500ms\nhold_after = 0\ntransaction = off\nsql =\n    %s\n"
+              "[task copy]\nevery = 100ms\nhold_after = 0\nsql = COPY done TO STDOUT\n"
               "[task beat]\nevery = 100ms\nsql = SELECT 1\n",
               conninfo, temporary);
     sampler_start(&sampler, conninfo, COUNT_OURS);

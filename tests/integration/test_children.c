@@ -131,7 +131,7 @@ static void children_without_tokens_are_limited_too(void **state) {
     ini_write(&process, "[pool p]\nconninfo = %s\n%s", conninfo, tasks);
     daemon_start(&process);
     const char *output;
-    WAIT_UNTIL(&process, (shell(&output, "headgate status %s", process.ini), strstr(output, "64 of 64 commands without tokens run")));
+    WAIT_UNTIL(&process, (shell(&output, "headgate status %s", process.ini), strstr(output, "64 of 64 children that hold no token run")));
     shell(&output, "cat /proc/[0-9]*/stat 2>/dev/null | awk '$4 == %d' | wc -l", (int)process.pid);
     assert_in_range(strtol(output, NULL, 10), 1, 64);
     for (int i = 0; i < 70; i += 23) {

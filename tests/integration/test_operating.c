@@ -78,7 +78,7 @@ static void operating_usage_is_told_with_exit_2(void **state) {
     assert_int_equal(shell(NULL, "headgate status %s/etc/minimal.ini", getenv("HEADGATE_SOURCE_ROOT")), 1);
 }
 
-/* The file in the README is one that runs, and the commands and options that it names are there. */
+/* The files in the README are, together, one that runs, and the commands and options that it names are there. */
 static void operating_readme_is_true(void **state) {
     (void)state;
     struct process process;
@@ -86,7 +86,8 @@ static void operating_readme_is_true(void **state) {
     ini_write(&process, "%s", "");
     assert_int_equal(shell(&output, "awk '/^```ini/ {on = 1; next} /^```/ {on = 0} on' %s/README.md >%s && headgate check %s",
                            root, process.ini, process.ini), 0);
-    assert_non_null(strstr(output, "2 tasks in 1 pool, nothing wrong"));
+    assert_non_null(strstr(output, "3 tasks in 1 pool, nothing wrong"));
+    assert_non_null(strstr(output, "1 SQL task, 1 phased, 1 command;"));
     assert_int_equal(shell(&output, "headgate simulate %s --for 24h", process.ini), 0);
     assert_non_null(strstr(output, "288/288"));
     assert_int_equal(shell(&output, "headgate --help >%s.help; grep -oE 'headgate (run|check|status|simulate|[a-z]+) [a-z.]+ini( --[a-z]+)*' %s/README.md |"

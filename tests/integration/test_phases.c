@@ -74,7 +74,7 @@ static void forty_rows_hold_no_session(const char *work) {
     assert_int_equal(pool_tokens(&process, "p", "taken"), 0);
     WAIT_UNTIL(&process, task_number(&process, "t", "ok") == 1);
     sampler_stop(&sampler);
-    assert_true(task_number(&process, "t", "last_outside") >= 4000000);
+    assert_true(task_number(&process, "t", "outside") >= 4000000);
     assert_true(sampler_count(&sampler) > 300);
     assert_in_range(sampler_hits(&sampler), 0, sampler_count(&sampler) / 20);
     assert_int_equal(query_number(conninfo, "SELECT count(*) FROM item WHERE done = 1"), 40);
@@ -114,9 +114,9 @@ static const struct attempt attempts[] = {
     {"deaf", FIVE "work = sh -c 'exec <&-; sleep 0.1; echo 1'\n" WRITE("deaf"), 0, ", 5 rows to 1 line", 1},
     {"fails", FIVE "work = sh -c 'cat; echo oh no >&2; exit 3'\n" WRITE("fails"), 1, "exited with 3", 0},
     {"some_fail", FIVE "work = sh -c 'cat; [ $HEADGATE_ROW != 2 ] || exit 3'\nwork_parallel = 2\n" WRITE("some_fail"), 1,
-     "1 of 5 children failed; the first: exited with 3", 4},
+     "1 of 5 rows failed; the first: exited with 3", 4},
     {"all_fail", FIVE "work = sh -c 'cat; exit 3'\nwork_parallel = 2\n" WRITE("all_fail"), 1,
-     "5 of 5 children failed; the first: exited with 3", 0},
+     "5 of 5 rows failed; the first: exited with 3", 0},
     {"missing", "work = /no/such/program\n" WRITE("missing"), 1, "/no/such/program: no such file", 0},
     {"crashes", "work = sh -c 'echo 1; kill -SEGV $$'\n" WRITE("crashes"), 1, "ended by signal 11", 0},
     /* what is read */
@@ -179,20 +179,10 @@ static void phases_work_that_ignores_its_end_is_ended(void **state) {
     WAIT_UNTIL(&process, task_number(&process, "stubborn", "failed") == 1);
     assert_string_equal(task_text(&process, "stubborn", "last"), "timeout");
     assert_true(task_number(&process, "stubborn", "last_took") > 5000000); /* TERM, 5 s, KILL */
-    assert_non_null(strstr(task_text(&process, "stubborn", "note"), "children failed"));
+    assert_non_null(strstr(task_text(&process, "stubborn", "note"), "rows failed"));
     assert_in_range(written_count("stubborn"), 2, 8);
     assert_int_equal(query_number(conninfo, "SELECT count(*) FROM written WHERE line->>'id' = '3'"), 0);
     assert_int_equal(daemon_end(&process, SIGTERM), 0);
-}
-
-static void phases_more_children_than_all_may_have_are_refused(void **state) {
-    (void)state;
-    struct process process;
-    const char *output;
-    ini_write(&process, "[headgate]\nchildren = 8\n[pool p]\n[task t]\nevery = 1s\nread = SELECT 1 AS x\nwork = cat\n"
-                        "work_parallel = 9\n");
-    assert_int_equal(shell(&output, "headgate check %s", process.ini), 1);
-    assert_non_null(strstr(output, ":8: work_parallel = 9 is more than all outside work may have ([headgate] children = 8)"));
 }
 
 /* --- much --- */
@@ -234,7 +224,8 @@ static void phases_much_of_everything_leaves_others_on_time(void **state) {
     fprintf(stderr, "memory: %ld KiB more; late p99: %ld us\n", growth, task_number(&process, "beat", "late_p99"));
     assert_in_range(growth, 0, 500000); /* libpq has to take in a row as a whole, and doubles its buffer for it */
     assert_int_equal(task_number(&process, "beat", "failed"), 0);
-    assert_true(task_number(&process, "beat", "late_p99") < 1000000);
+    assert_true(task_number(&process, "beat", "late_p50") < 100000);
+    assert_true(task_number(&process, "beat", "late_p99") < 3000000); /* a busy machine; a row read in one go is 10 s */
     assert_int_equal(daemon_end(&process, SIGTERM), 0);
 }
 
@@ -342,7 +333,7 @@ static void phases_drain_writes_what_was_finished(void **state) {
     assert_int_equal(daemon_end(&process, SIGTERM), 0);
     assert_int_equal(written_count("t"), 2);
     assert_int_equal(query_number(conninfo, "SELECT count(*) FROM written WHERE line->>'id' IN ('1', '2')"), 2);
-    assert_int_equal(daemon_log_count(&process, "2 of 4 children failed"), 1);
+    assert_int_equal(daemon_log_count(&process, "2 of 4 rows failed"), 1);
     assert_int_equal(query_number(conninfo, COUNT_OURS), 0);
 }
 
@@ -418,7 +409,6 @@ int main(void) {
         cmocka_unit_test_teardown(phases_forty_rows_of_a_child_each_hold_no_session, tidy),
         cmocka_unit_test_teardown(phases_each_kind_of_run_is_told_in_clear_words, tidy),
         cmocka_unit_test_teardown(phases_work_that_ignores_its_end_is_ended, tidy),
-        cmocka_unit_test_teardown(phases_more_children_than_all_may_have_are_refused, tidy),
         cmocka_unit_test_teardown(phases_much_of_everything_leaves_others_on_time, tidy),
         cmocka_unit_test_teardown(phases_full_disk_is_told_and_leaves_others_on_time, tidy),
         cmocka_unit_test_teardown(phases_types_are_kept_there_and_back, tidy),

@@ -150,12 +150,14 @@ static void sharing_lock_keeps_only_those_that_need_it(void **state) {
     assert_int_equal(shell(&dump, "headgate status %s", process.ini), 0);
     print_dump(dump);
     assert_non_null(strstr(dump, "it kept others waiting (a lock?): starts when it leaves them a token"));
-    WAIT_UNTIL(&process, seconds_since(since_us) > 10);
+    int held_s = getenv("HEADGATE_LONG") ? 60 : 10;
+    for (int s = 10; s <= held_s; s += 10)
+        WAIT_UNTIL(&process, seconds_since(since_us) > s);
     long late_ms = largest_gap_ms("free%", from, 500);
-    print_message("largest lateness of the free ones beside a lock of 10 s: %ld ms over their interval\n", late_ms);
+    print_message("largest lateness of the free ones beside a lock of %d s: %ld ms over their interval\n", held_s, late_ms);
     print_message("%ld cancels and %ld logins meanwhile\n", daemon_log_count(&process, "event=cancelling"),
                   pool_number(&process, "p", "opened") - opened);
-    assert_true(daemon_log_count(&process, "event=cancelling") <= 15);
+    assert_true(daemon_log_count(&process, "event=cancelling") <= 5 + held_s);
     long waiting = sum_of(&process, "held", 5, "ok");
     let_go();
     since_us = clock_us();

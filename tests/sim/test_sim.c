@@ -2,7 +2,7 @@
  * The shipping core under virtual time: hundreds of random files in random worlds, each twice with equal
  * traces. After every step the sums must be right; at the end every occurrence must be in exactly one record,
  * and once the faults are over nobody may wait for long. A failure prints its seed: run `test_sim SEED` to
- * see it again.
+ * see it again; `test_sim SEED COUNT` tells so many.
  */
 #include <assert.h>
 #include <inttypes.h>
@@ -54,41 +54,83 @@ static _Noreturn void fail_pool(const struct story *story, const struct core_poo
     fail(story, what);
 }
 
-static _Noreturn void fail_dump(const struct story *story, const char *what) {
+static void dump(const struct story *story, struct text *ret) {
     const struct status_context context = {.version = "sim", .path = "random"};
     struct status status;
-    struct text dump = {0};
     status_init(&status, story->world.core, &context);
-    status_print(&status, 0, &dump);
-    fputs(dump.bytes, stderr);
+    status_print(&status, 0, ret);
+    status_finish(&status);
+}
+
+static _Noreturn void fail_dump(const struct story *story, const char *what) {
+    struct text text = {0};
+    dump(story, &text);
+    fputs(text.bytes, stderr);
     fail(story, what);
+}
+
+/* Whatever state it is in, there are words for it. */
+static void check_dump(const struct story *story) {
+    struct text text = {0};
+    dump(story, &text);
+    if (strstr(text.bytes, "(null)"))
+        fail_dump(story, "the dump has no word for something");
+    text_finish(&text);
 }
 
 /* --- a random file --- */
 
+static void add_phases(struct world *world, struct text *ini) {
+    uint32_t kind = world_random(world, 4); /* most have all three */
+    if (kind != 0)
+        text_add(ini, "read = SELECT 1\nwork_parallel = %u\n", world_random(world, 6));
+    if (kind != 1)
+        text_add(ini, "write = SELECT 2\n");
+    text_add(ini, "work = true\n");
+    if (world_random(world, 2))
+        text_add(ini, "work_timeout = %ums\nwrite_timeout = %ums\n", 100 + world_random(world, 20000),
+                 50 + world_random(world, 1000));
+}
+
+/* What follows a failure, and a start that comes late. */
+static void add_attempts(struct world *world, struct text *ini, bool command, uint32_t every_ms) {
+    if (!command && world_random(world, 3) == 0)
+        text_add(ini, "conflict_retries = %u\nretry_lock = on\n", world_random(world, 8));
+    if (world_random(world, 3) == 0)
+        text_add(ini, "retries = %u\nretry_delay = %ums..10s\n", world_random(world, 4),
+                 1 + world_random(world, 2000));
+    if (world_random(world, 3) == 0)
+        text_add(ini, "hold_after = %u\nhold = %ums..20s\n", world_random(world, 4), 10 + world_random(world, 5000));
+    if (world_random(world, 4) == 0)
+        text_add(ini, "start_deadline = %ums\n", 1 + world_random(world, 2 * every_ms));
+}
+
 static void add_task(struct world *world, struct text *ini, uint32_t i, uint32_t pools, uint32_t size) {
     static const char *const overlaps[] = {"skip", "queue", "allow"};
     static const char *const priorities[] = {"low", "normal", "high"};
-    bool command = world_random(world, 4) == 0;
+    bool command = world_random(world, 4) == 0, phased = !command && world_random(world, 3) == 0;
     uint32_t most = command ? size + 1 : 2;
     uint32_t tokens = world_random(world, most) + !command;
     uint32_t every_ms = 20 + world_random(world, world_random(world, 2) ? 500 : 20000);
-    text_add(ini, "[task t%u]\nevery = %ums\n%s\n", i, every_ms,
-             command ? "command = true" : "sql = SELECT 1");
-    text_add(ini, "pool = p%u\ntokens = %u\npriority = %s\noverlap = %s\n", world_random(world, pools),
-             tokens > size ? size : tokens, priorities[world_random(world, 3)],
-             overlaps[world_random(world, 3)]);
+    text_add(ini, "[task t%u]\nevery = %ums\n", i, every_ms);
+    if (phased)
+        add_phases(world, ini);
+    else
+        text_add(ini, "%s\ntokens = %u\n", command ? "command = true" : "sql = SELECT 1", tokens > size ? size : tokens);
+    text_add(ini, "pool = p%u\npriority = %s\noverlap = %s\n", world_random(world, pools),
+             priorities[world_random(world, 3)], overlaps[world_random(world, 3)]);
+    add_attempts(world, ini, command, every_ms);
     text_add(ini, "timeout = %ums\n", 100 + world_random(world, 5000));
     if (world_random(world, 3) == 0)
         text_add(ini, "patience = %ums\n", world_random(world, every_ms));
-    if (!command && world_random(world, 3) == 0)
+    if (!command && !phased && world_random(world, 3) == 0)
         text_add(ini, "session = clean\n");
 }
 
 static void random_file(struct world *world, struct text *ini) {
     uint32_t pools = 1 + world_random(world, 3), tasks = 1 + world_random(world, TASKS_MOST - 1);
     uint32_t size = 1 + world_random(world, 8);
-    text_add(ini, "[headgate]\ndrain_timeout = 2s\n");
+    text_add(ini, "[headgate]\ndrain_timeout = 2s\nchildren = %u\n", 1 + world_random(world, 64));
     for (uint32_t i = 0; i < pools; i++)
         text_add(ini,
                  "[pool p%u]\nsize = %u\nshort = 60ms\nidle = %us\nrecycle = %us\nping = %us\nlinger = 5s\nconnect_timeout "
@@ -122,7 +164,7 @@ static struct faults_mix random_faults(struct world *world) {
     struct faults_mix mix = {0};
     uint32_t *chances[] = {&mix.connect_fails, &mix.connect_hangs, &mix.session_breaks, &mix.run_fails,
                            &mix.run_hangs,     &mix.run_unsent,    &mix.never_gone,     &mix.answer_hangs,
-                           &mix.sample_fails,  &mix.breaches};
+                           &mix.sample_fails,  &mix.breaches,      &mix.conflicts};
     for (size_t i = 0; i < sizeof chances / sizeof *chances; i++) /* each kind is off in half of the worlds */
         *chances[i] = world_random(world, 2) ? world_random(world, 200) : 0;
     if (world_random(world, 2)) {
@@ -184,17 +226,53 @@ static void check_pool(const struct story *story, uint32_t index) {
         fail_pool(story, pool, "the server counts more sessions than tokens are held");
 }
 
+/* What the core counts, against what is there. */
+static void check_runs(const struct story *story) {
+    const struct core *core = story->world.core;
+    uint32_t begun = 0, children = 0, half_done[POOLS_MAX] = {0};
+    uint32_t waiting[4 * TASKS_MOST] = {0}, running[4 * TASKS_MOST] = {0}, between[4 * TASKS_MOST] = {0};
+    assert(core->task_count <= 4 * TASKS_MOST && core->pool_count <= POOLS_MAX);
+    for (uint32_t i = 0; i < core->run_used; i++) {
+        const struct run *run = &core->runs[i];
+        if (run->state == RUN_FREE)
+            continue;
+        bool started = run->state == RUN_SENT || run->state == RUN_RUNNING || run->state == RUN_STOPPING;
+        if (started && !run->begun)
+            fail(story, "a run is under way that has not begun");
+        if (run->begun && !started && run->phase == phase_first(run->definition))
+            fail(story, "a run has begun and waits for its first phase");
+        begun += run->begun;
+        running[run->task] += run->begun;
+        waiting[run->task] += !run->begun;
+        between[run->task] += run->begun && !started;
+        half_done[run->pool] += run->begun && run->definition->work == WORK_PHASES;
+        children += started && phase_tokens(run->definition, run->phase) == 0 ? run->child_count : 0;
+    }
+    if (begun != core->begun_count || children != core->child_count)
+        fail(story, "runs or children are not as many as the core counts");
+    for (uint32_t i = 0; i < core->pool_count; i++)
+        if (half_done[i] != core->pools[i].half_done_count)
+            fail_pool(story, &core->pools[i], "what is half done is not as much as the pool counts");
+    for (uint32_t i = 0; i < core->task_count; i++) {
+        if (running[i] != core->tasks[i].running_count || waiting[i] != core->tasks[i].waiting_count ||
+            between[i] != core->tasks[i].between_count)
+            fail(story, "a task's runs are not as many as it counts");
+        if (!story->reloaded && running[i] > 1 && core->tasks[i].definition->overlap != OVERLAP_ALLOW)
+            fail(story, "a task's runs overlap");
+    }
+}
+
 static void check_step(const struct story *story) {
     for (uint32_t i = 0; i < story->world.core->pool_count; i++)
         check_pool(story, i);
+    check_runs(story);
 }
 
 static void check_waits(const struct story *story) {
     const struct core *core = story->world.core;
     for (uint32_t i = 0; i < core->run_used; i++)
-        if ((core->runs[i].state == RUN_WAITING || core->runs[i].state == RUN_HELD) &&
-            mono_since(core->now, core->runs[i].due) > LONGEST_WAIT_US)
-            fail_dump(story, "a run waits for ever");
+        if ((core->runs[i].state != RUN_FREE && mono_since(core->now, core->runs[i].due) > LONGEST_WAIT_US))
+            fail_dump(story, core->runs[i].begun ? "a run is under way for ever" : "a run waits for ever");
 }
 
 /* --- the account --- */
@@ -220,6 +298,7 @@ static void on_record(struct world *world, const struct record *record) {
     }
     ledger->ranges[ledger->count++] =
         (struct answered){record->due_first.us, record->due_last.us, record->occurrence_count};
+    world->outcome_counts[record->outcome]++;
     world->trace = hash_bytes(world->trace, &record->outcome, sizeof record->outcome);
 }
 
@@ -268,6 +347,8 @@ static void reload(struct story *story) {
 static void live_until(struct story *story, int64_t until_us, bool waits_are_checked) {
     while (!story->world.stopped && world_advance(&story->world, until_us)) {
         check_step(story);
+        if (story->world.step_count % 4096 < 4)
+            check_dump(story);
         if (waits_are_checked)
             check_waits(story);
     }
@@ -294,7 +375,32 @@ static void live_with_faults(struct story *story) {
     }
 }
 
-static uint64_t yields, breaches; /* that the mechanisms were exercised at all */
+static void live_without(struct story *story) {
+    struct world *world = &story->world;
+    world->faults = (struct faults_mix){0};
+    world->server_slots = 100;
+    memset(world->foreground, 0, sizeof world->foreground);
+    live_until(story, world->now_us + QUIET_US, false);
+    check_waits(story);
+}
+
+/* Once or twice; the end comes whatever else goes wrong. */
+static void stop(struct story *story) {
+    struct world *world = &story->world;
+    int64_t end_us = world->now_us + 60 * US_PER_S;
+    world_feed(world, (struct event){.kind = EVENT_DRAIN});
+    live_until(story, world->now_us + world_random(world, 6000000), false);
+    if (!world->stopped && world_random(world, 3) == 0)
+        world_feed(world, (struct event){.kind = EVENT_DRAIN});
+    live_until(story, end_us, false);
+    if (!world->stopped)
+        fail_dump(story, "the drain does not end");
+    for (uint32_t i = 0; i < world->core->run_used; i++)
+        if (world->core->runs[i].state != RUN_FREE)
+            fail(story, "the drain has ended before a run");
+}
+
+static uint64_t yields, breaches, retries, holds, outcomes[OUTCOME_NOTHING + 1]; /* that the mechanisms were exercised at all */
 
 static uint64_t tell(uint64_t seed, uint64_t *ret_steps) {
     struct story story = {.seed = seed};
@@ -309,15 +415,9 @@ static uint64_t tell(uint64_t seed, uint64_t *ret_steps) {
     story.world.faults = random_faults(&story.world);
     world_feed(&story.world, (struct event){.kind = EVENT_TICK});
     live_with_faults(&story);
-    story.world.faults = (struct faults_mix){0};
-    story.world.server_slots = 100;
-    memset(story.world.foreground, 0, sizeof story.world.foreground);
-    live_until(&story, FAULTY_US + QUIET_US, false);
-    check_waits(&story);
-    world_feed(&story.world, (struct event){.kind = EVENT_DRAIN});
-    live_until(&story, FAULTY_US + QUIET_US + 60 * US_PER_S, false);
-    if (!story.world.stopped)
-        fail(&story, "the drain does not end");
+    if (seed % 8 != 5)
+        live_without(&story);
+    stop(&story);
     for (uint32_t i = 0; i < story.ledger_count; i++) {
         if (!story.reloaded)
             check_ledger(&story, &story.ledgers[i]);
@@ -326,6 +426,10 @@ static uint64_t tell(uint64_t seed, uint64_t *ret_steps) {
     *ret_steps += story.world.step_count;
     yields += story.world.yield_count;
     breaches += story.world.breach_count;
+    retries += story.world.retry_count;
+    holds += story.world.hold_count;
+    for (int i = 0; i <= OUTCOME_NOTHING; i++)
+        outcomes[i] += story.world.outcome_counts[i];
     uint64_t trace = story.world.trace;
     world_finish(&story.world);
     core_destroy(core);
@@ -342,12 +446,18 @@ static void tell_twice(uint64_t seed, uint64_t *ret_steps) {
 }
 
 int main(int argc, char **argv) {
-    bool one = argc > 1;
-    uint64_t seed = one ? strtoull(argv[1], NULL, 10) : 1;
-    uint64_t count = one ? 1 : getenv("HEADGATE_LONG") ? 20000 : 200, steps = 0;
+    uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 1, steps = 0;
+    uint64_t count = argc > 2                  ? strtoull(argv[2], NULL, 10)
+                     : argc > 1                ? 1
+                     : getenv("HEADGATE_LONG") ? 20000
+                                               : 200;
     for (uint64_t i = 0; i < count; i++)
         tell_twice(seed + i, &steps);
     printf("%" PRIu64 " worlds, each twice, %" PRIu64 " steps, %" PRIu64 " runs gave way, %" PRIu64 " breaches\n", count,
            steps, yields, breaches);
+    printf("%" PRIu64 " attempts were followed by another one, %" PRIu64 " holds;", retries, holds);
+    for (int outcome = 0; outcome <= OUTCOME_NOTHING; outcome++)
+        printf(" %" PRIu64 " %s", outcomes[outcome], outcome_name((enum outcome)outcome));
+    printf("\n");
     return 0;
 }

@@ -77,8 +77,11 @@ static void run_ends(struct world *world, int64_t us, struct handle run, struct 
                      enum outcome outcome, bool cancelled) {
     struct event event = {.kind = EVENT_RUN_ENDED, .run = run, .session = session};
     event.ended.outcome = outcome;
-    event.ended.failure = cancelled ? FAILURE_CANCEL : FAILURE_OTHER;
-    event.ended.row_count = 1;
+    if (cancelled)
+        event.ended.failure = FAILURE_CANCEL;
+    else if (outcome == OUTCOME_FAILED && session.generation && happens(world, 500))
+        event.ended.failure = world_random(world, 2) ? FAILURE_CONFLICT : FAILURE_LOCK;
+    event.ended.row_count = world_random(world, 4) ? world_random(world, 20) : 0;
     world->runs[run.slot].ends = true;
     happen_in(world, us, event);
 }
@@ -139,8 +142,10 @@ static void begin_run(struct world *world, struct handle run, struct handle sess
         break_session(world, session);
         return;
     }
-    bool fails = happens(world, world->faults.run_fails);
-    run_ends(world, some_time(world, world_random(world, 2) ? 50000 : 5000), run, session,
+    bool fails = happens(world, world->faults.run_fails) ||
+                 (session.generation && happens(world, world->faults.conflicts));
+    bool outside = core_run(world->core, run)->phase == PHASE_WORK;
+    run_ends(world, some_time(world, outside ? 500000 : world_random(world, 2) ? 50000 : 5000), run, session,
              fails ? OUTCOME_FAILED : OUTCOME_OK, false);
 }
 
@@ -231,8 +236,8 @@ static void carry_out(struct world *world, const struct action *action) {
     case ACTION_BREACH: world->breach_count++; break;
     case ACTION_FORGET:
     case ACTION_HEAVIER:
-    case ACTION_RETRY:
-    case ACTION_HOLD:
+    case ACTION_RETRY: world->retry_count++; break;
+    case ACTION_HOLD: world->hold_count++; break;
     case ACTION_GATE:
     case ACTION_HELD:
     case ACTION_STEPPED: break;

@@ -11,7 +11,7 @@
 /* How bad the world is, in per mille of the chances there are. */
 struct faults_mix {
     uint32_t connect_fails, connect_hangs, session_breaks, run_fails, run_hangs, run_unsent, never_gone,
-        answer_hangs, sample_fails, breaches;
+        answer_hangs, sample_fails, breaches, conflicts;
     int64_t outage_every_us, outage_us; /* 0: none */
 };
 
@@ -56,7 +56,8 @@ struct world {
     struct model_run *runs;
     bool opened[POOLS_MAX]; /* by the last step */
     uint64_t trace; /* a hash of every action, with its time */
-    uint64_t step_count, yield_count, breach_count;
+    uint64_t step_count, yield_count, breach_count, retry_count, hold_count;
+    uint64_t outcome_counts[OUTCOME_NOTHING + 1];
     void (*on_record)(struct world *world, const struct record *record);
     void *context;
     bool stopped;

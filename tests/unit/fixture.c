@@ -124,9 +124,15 @@ void fixture_sample(struct fixture *fixture, struct handle session, int32_t left
 }
 
 void fixture_end(struct fixture *fixture, struct handle run, enum outcome outcome) {
+    fixture_end_with(fixture, run, outcome, FAILURE_OTHER, 1);
+}
+
+void fixture_end_with(struct fixture *fixture, struct handle run, enum outcome outcome, enum failure_kind failure,
+                      uint64_t row_count) {
     struct event event = {.kind = EVENT_RUN_ENDED, .run = run};
     event.ended.outcome = outcome;
-    event.ended.row_count = 1;
+    event.ended.failure = failure;
+    event.ended.row_count = row_count;
     fixture_step(fixture, event);
 }
 

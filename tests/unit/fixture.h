@@ -46,6 +46,8 @@ struct sample fixture_roomy(void);
 void fixture_look(struct fixture *fixture, struct handle session, const struct sample *sample);
 void fixture_sample(struct fixture *fixture, struct handle session, int32_t leftover_count); /* roomy */
 void fixture_end(struct fixture *fixture, struct handle run, enum outcome outcome);
+void fixture_end_with(struct fixture *fixture, struct handle run, enum outcome outcome, enum failure_kind failure,
+                      uint64_t row_count);
 void fixture_unsent(struct fixture *fixture, struct handle run);
 void fixture_trigger(struct fixture *fixture, const char *task);
 void fixture_drain(struct fixture *fixture);

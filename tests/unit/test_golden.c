@@ -24,7 +24,8 @@ struct trace {
 
 static const char *const close_causes[] = {"idle",    "recycle",   "room",     "gate", "limit",
                                            "timeout", "cancelled", "conninfo", "drain"};
-static const char *const skip_causes[] = {"none", "overlap", "drain", "removed", "full"};
+static const char *const skip_causes[] = {"none", "overlap", "drain", "removed", "full", "hold", "late"};
+static const char *const phases[] = {"", " read", " work", " write"};
 
 static uint32_t session_number(const struct trace *trace, struct handle session) {
     for (uint32_t i = trace->session_count; i > 0; i--)
@@ -51,6 +52,8 @@ static void print_run(struct trace *trace, const char *verb, const struct action
             number = i;
     text_add(&trace->text, "%s #%d %s", verb, (int)number,
              trace->fixture->core->tasks[action->task].definition->name);
+    const struct run *run = core_run(trace->fixture->core, action->run);
+    text_add(&trace->text, "%s", run ? phases[run->phase] : "");
     if (action->session.generation)
         text_add(&trace->text, " on s%u", session_number(trace, action->session));
 }
@@ -147,6 +150,7 @@ static struct event event_of(const char *word) {
 static void read_argument(struct trace *trace, struct event *event, const char *what) {
     static const char *const outcomes[] = {"ok", "failed", "timeout", "-", "unknown"};
     static const char *const failures[] = {"full", "starting", "unreachable", "person", "options"};
+    static const char *const kinds[] = {"other", "conflict", "lock", "cancelled", "lost"};
     if (event->kind == EVENT_TRIGGER) {
         event->task = fixture_task(trace->fixture, what);
     } else if (*what == 's' && strspn(what + 1, "0123456789") == strlen(what + 1)) {
@@ -161,9 +165,12 @@ static void read_argument(struct trace *trace, struct event *event, const char *
         for (int i = 0; i < 5; i++)
             if (strcmp(failures[i], what) == 0)
                 event->failed.failure = (enum connect_failure)i;
-    } else if (event->kind == EVENT_RUN_ENDED && strcmp(what, "cancelled") == 0) {
-        event->ended.failure = FAILURE_CANCEL;
+    } else if (event->kind == EVENT_RUN_ENDED && strspn(what, "0123456789") == strlen(what)) {
+        event->ended.row_count = strtoul(what, NULL, 10);
     } else if (event->kind == EVENT_RUN_ENDED) {
+        for (int i = 0; i < 5; i++)
+            if (strcmp(kinds[i], what) == 0)
+                event->ended.failure = (enum failure_kind)i;
         for (int i = 0; i < 5; i++)
             if (strcmp(outcomes[i], what) == 0)
                 event->ended.outcome = (enum outcome)i;
@@ -259,6 +266,11 @@ static void golden_locked_table_is_in_nobody_elses_way(void **state) {
     play("locked_table");
 }
 
+static void golden_phases_repeat_the_write_and_not_the_work(void **state) {
+    (void)state;
+    play("phases");
+}
+
 static void golden_heavy_command_gets_the_whole_pool(void **state) {
     (void)state;
     play("heavy_command");
@@ -271,6 +283,7 @@ int main(void) {
         cmocka_unit_test(golden_overload_serves_by_priority_and_merges),
         cmocka_unit_test(golden_locked_table_is_in_nobody_elses_way),
         cmocka_unit_test(golden_heavy_command_gets_the_whole_pool),
+        cmocka_unit_test(golden_phases_repeat_the_write_and_not_the_work),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,7 @@
 #include "scheduler/simulate_report.h"
 #include "scheduler/simulate_spec.h"
 #include "tasks/config.h"
+#include "tasks/phase.h"
 #include "tests/unit/helper.h"
 
 #define START_US (INT64_C(20454) * US_PER_DAY) /* 2026-01-01 00:00 UTC */
@@ -17,7 +18,7 @@ struct forecast {
     struct taskset *set;
     struct simulate_options options;
     struct simulate_foreground foregrounds[4];
-    int64_t *took_us;
+    int64_t *took_us, *work_us;
     struct simulate_facts facts;
 };
 
@@ -36,15 +37,20 @@ static struct forecast prepare(const char *ini, int64_t took_us, int64_t for_us)
     assert_int_equal(faults.count, 0);
     faults_finish(&faults);
     forecast.took_us = calloc(forecast.set->task_count + 1, sizeof *forecast.took_us);
+    forecast.work_us = calloc(forecast.set->task_count + 1, sizeof *forecast.work_us);
     assert_non_null(forecast.took_us);
-    for (uint32_t i = 0; i < forecast.set->task_count; i++)
+    assert_non_null(forecast.work_us);
+    for (uint32_t i = 0; i < forecast.set->task_count; i++) {
         forecast.took_us[i] = took_us;
+        forecast.work_us[i] = phase_expect_us(&forecast.set->tasks[i], PHASE_WORK);
+    }
     forecast.options = (struct simulate_options){
         .start = {START_US},
         .for_us = for_us,
         .seed = 1,
         .exact = true,
         .took_us = forecast.took_us,
+        .work_us = forecast.work_us,
         .slot_count = 100,
         .reserved_count = 3,
         .part_count = 24,
@@ -74,6 +80,7 @@ static void finish(struct forecast *forecast) {
     simulate_finish(&forecast->facts);
     taskset_unref(forecast->set);
     free(forecast->took_us);
+    free(forecast->work_us);
 }
 
 #define EACH(forecast, task)                                                                                       \
@@ -197,6 +204,29 @@ static void simulate_command_takes_its_weight_in_slots(void **state) {
     assert_in_range(sessions->peak, 3, 4);                         /* and the one that looked first */
     assert_in_range(sessions->sum_us, 3 * 12 * US_PER_MIN, 7 * 3 * 12 * US_PER_MIN);
     finish(&forecast);
+}
+
+/* Ten that would need ten sessions for a second each need one for 20 ms each. */
+static void simulate_outside_work_holds_no_session(void **state) {
+    (void)state;
+    struct text text = {0};
+    text_add(&text, "[pool p]\nsize = 8\n");
+    for (int i = 0; i < 10; i++)
+        text_add(&text, "[task t%d]\nevery = 10s\nphase = 0\nread = x\nwork = y\nwrite = z\nexpect_work = 2s\n", i);
+    text_add(&text, "[task half]\nevery = 10s\nphase = 5s\nread = x\nwork = y\nexpect_work = 1s\n");
+    struct forecast forecast = prepare(text.bytes, 10 * US_PER_MS, US_PER_H);
+    run(&forecast);
+    const struct simulate_task *tasks = forecast.facts.tasks;
+    assert_in_range(forecast.facts.pools[0].sessions.peak, 1, 2);
+    for (int i = 0; i < 10; i++) {
+        assert_int_equal(tasks[i].run_count, 360);
+        assert_int_equal(simulate_per_run_us(&tasks[i], tasks[i].session_us), 20 * US_PER_MS);
+        assert_int_equal(simulate_per_run_us(&tasks[i], tasks[i].outside_us), 2 * US_PER_S);
+    }
+    assert_int_equal(simulate_per_run_us(&tasks[10], tasks[10].session_us), 10 * US_PER_MS);
+    assert_int_equal(simulate_per_run_us(&tasks[10], tasks[10].outside_us), US_PER_S);
+    finish(&forecast);
+    text_finish(&text);
 }
 
 static void simulate_timeout_ends_a_run(void **state) {
@@ -401,7 +431,8 @@ static void simulate_report_shows_table_and_picture(void **state) {
         "durations    by hand\n",
         "pool p: 1 session at most, 0.75 at the mean, of 2; opened 1\n",
         "application: none (--foreground says what it does); never fewer than 96 of 97 slots free\n",
-        "t                  2/2      0      0      0   10m00s ",
+        "  session  outside late p50 ",
+        "t                  2/2      0      0      0   10m00s        - ",
         "  sample ",
         "sessions of pool p, 10m00s a column: █ mean, ░ peak\n"
         "     1    █████████\n       0s 30min 1h30min\n",
@@ -421,6 +452,7 @@ int main(void) {
         cmocka_unit_test(simulate_application_above_the_server_is_refused_anyway),
         cmocka_unit_test(simulate_overlap_is_skipped_or_waits_for_its_own_run),
         cmocka_unit_test(simulate_command_takes_its_weight_in_slots),
+        cmocka_unit_test(simulate_outside_work_holds_no_session),
         cmocka_unit_test(simulate_timeout_ends_a_run),
         cmocka_unit_test(simulate_low_limit_opens_no_session_beyond_it),
         cmocka_unit_test(simulate_too_heavy_a_command_holds_nobody_up),
