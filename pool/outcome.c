@@ -80,6 +80,10 @@ bool sqlstate_is_shutdown(const char *sqlstate) {
     return is(sqlstate, "57P01") || is(sqlstate, "57P02");
 }
 
+bool sqlstate_is_connection(const char *sqlstate) {
+    return in_class(sqlstate, "08");
+}
+
 enum failure_kind failure_kind_of(const char *sqlstate) {
     if (is(sqlstate, "40001") || is(sqlstate, "40P01"))
         return FAILURE_CONFLICT;

@@ -62,4 +62,7 @@ bool sqlstate_is_protocol(const char *sqlstate);
  */
 bool sqlstate_is_shutdown(const char *sqlstate);
 
+/* Ending a session, a pooler's last words: what became of the statement it does not know. */
+bool sqlstate_is_connection(const char *sqlstate);
+
 #endif

@@ -243,6 +243,15 @@ static bool take_row(struct session *session, const PGresult *result) {
     return flight->work.phase != SESSION_READ || transfer_take_row(session, result);
 }
 
+/* Libpq's own word has no SQLSTATE; a pooler's, ending the session, does not know what became of it, either.
+ */
+static bool is_of_server(const PGresult *result) {
+    const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY);
+    bool fatal = severity && strcmp(severity, "FATAL") == 0;
+    return sqlstate && !(fatal && sqlstate_is_connection(sqlstate));
+}
+
 static bool take_result(struct session *session, PGresult *result) {
     struct script *script = &session->script;
     enum step step = head(script);
@@ -260,7 +269,7 @@ static bool take_result(struct session *session, PGresult *result) {
     case PGRES_COPY_BOTH: return refuse_copy(session);
     case PGRES_BAD_RESPONSE:
     case PGRES_FATAL_ERROR:
-        if (!PQresultErrorField(result, PG_DIAG_SQLSTATE)) /* libpq's own word: the server said nothing */
+        if (!is_of_server(result))
             return false;
         take_error(session, result, step);
         return true;

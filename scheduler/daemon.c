@@ -337,11 +337,17 @@ static void close_signals(struct daemon *daemon) {
     }
 }
 
+/* What is refused for our options is tried without them. */
+static bool cannot_connect_for_once(const struct daemon *daemon) {
+    if (!daemon->once_task || daemon->once_done || daemon->core->draining)
+        return false;
+    const struct core_task *task = &daemon->core->tasks[taskset_find_task(daemon->set, daemon->once_task)];
+    const struct core_pool *pool = &daemon->core->pools[task->pool];
+    return pool->failing && pool->failure != CONNECT_OPTIONS;
+}
+
 static void stop_when_done(struct daemon *daemon) {
-    bool once_failed =
-        daemon->once_task && !daemon->once_done && !daemon->core->draining &&
-        daemon->core->pools[daemon->core->tasks[taskset_find_task(daemon->set, daemon->once_task)].pool]
-            .failing;
+    bool once_failed = cannot_connect_for_once(daemon);
     if ((daemon->once_done || once_failed) && !daemon->core->draining)
         ask_to_drain(daemon);
     if (!daemon->stopping || alarm_is_closing(&daemon->alarm))

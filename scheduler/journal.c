@@ -111,20 +111,23 @@ static void print_count(const char *before, uint64_t count, const char *what) {
     printf("%s%" PRIu64 " %s%s", before, count, what, count == 1 ? "" : "s");
 }
 
-static void print_counts(const struct task *task, const struct record *record,
+static void print_phases(const struct task *task, const struct record *record,
                          const struct progress *progress) {
-    if (task->work == WORK_SQL)
-        print_count(", ", record->row_count, "row");
-    if (task->work == WORK_COMMAND)
-        printf(", %" PRIu64 " bytes of output", record->row_count);
-    if (!task->phases)
-        return;
     if (record->outside_us)
         printf(", %.1f ms of it outside", (double)record->outside_us / 1000);
     if (task->phases->read)
         print_count(", ", progress->row_count, "row");
     if (record->outside_us)
         print_count(task->phases->read ? " to " : ", ", progress->line_count, "line");
+}
+
+static void print_counts(const struct task *task, const struct record *record,
+                         const struct progress *progress) {
+    switch (task->work) {
+    case WORK_SQL: print_count(", ", record->row_count, "row"); break;
+    case WORK_COMMAND: printf(", %" PRIu64 " bytes of output", record->row_count); break;
+    case WORK_PHASES: print_phases(task, record, progress); break;
+    }
 }
 
 static void journal_once(struct daemon *daemon, const struct action *action) {
@@ -139,8 +142,11 @@ static void journal_once(struct daemon *daemon, const struct action *action) {
     daemon->once_outcome = record->outcome;
     if (or_null(failure->output))
         printf("%s\n", failure->output);
-    printf("%s: %s after %.1f ms", task->name, outcome_name(record->outcome), (double)record->took_us / 1000);
-    print_counts(task, record, &progress);
+    printf("%s: %s", task->name, outcome_name(record->outcome));
+    if (record->outcome != OUTCOME_SKIPPED) {
+        printf(" after %.1f ms", (double)record->took_us / 1000);
+        print_counts(task, record, &progress);
+    }
     printf("\n");
     fflush(stdout);
 }

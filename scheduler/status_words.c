@@ -110,6 +110,8 @@ static void note_reason(const struct status *status, const struct run *run, cons
         break;
     case REASON_OWN_RUN: text_add(text, "its own run comes first (overlap = queue)"); break;
     case REASON_CHILDREN:
+        if (run->child_count > 1)
+            text_add(text, "needs %u children: ", run->child_count);
         text_add(text, "%" PRId64 " of %" PRId64 " children that hold no token run", why->number,
                  why->threshold);
         break;

@@ -74,7 +74,7 @@ static void forty_rows_hold_no_session(const char *work) {
     assert_int_equal(pool_tokens(&process, "p", "taken"), 0);
     WAIT_UNTIL(&process, task_number(&process, "t", "ok") == 1);
     sampler_stop(&sampler);
-    assert_true(task_number(&process, "t", "last_outside") >= 4000000);
+    assert_true(task_number(&process, "t", "outside") >= 4000000);
     assert_true(sampler_count(&sampler) > 300);
     assert_in_range(sampler_hits(&sampler), 0, sampler_count(&sampler) / 20);
     assert_int_equal(query_number(conninfo, "SELECT count(*) FROM item WHERE done = 1"), 40);
@@ -114,9 +114,9 @@ static const struct attempt attempts[] = {
     {"deaf", FIVE "work = sh -c 'exec <&-; sleep 0.1; echo 1'\n" WRITE("deaf"), 0, ", 5 rows to 1 line", 1},
     {"fails", FIVE "work = sh -c 'cat; echo oh no >&2; exit 3'\n" WRITE("fails"), 1, "exited with 3", 0},
     {"some_fail", FIVE "work = sh -c 'cat; [ $HEADGATE_ROW != 2 ] || exit 3'\nwork_parallel = 2\n" WRITE("some_fail"), 1,
-     "1 of 5 children failed; the first: exited with 3", 4},
+     "1 of 5 rows failed; the first: exited with 3", 4},
     {"all_fail", FIVE "work = sh -c 'cat; exit 3'\nwork_parallel = 2\n" WRITE("all_fail"), 1,
-     "5 of 5 children failed; the first: exited with 3", 0},
+     "5 of 5 rows failed; the first: exited with 3", 0},
     {"missing", "work = /no/such/program\n" WRITE("missing"), 1, "/no/such/program: no such file", 0},
     {"crashes", "work = sh -c 'echo 1; kill -SEGV $$'\n" WRITE("crashes"), 1, "ended by signal 11", 0},
     /* what is read */
@@ -179,7 +179,7 @@ static void phases_work_that_ignores_its_end_is_ended(void **state) {
     WAIT_UNTIL(&process, task_number(&process, "stubborn", "failed") == 1);
     assert_string_equal(task_text(&process, "stubborn", "last"), "timeout");
     assert_true(task_number(&process, "stubborn", "last_took") > 5000000); /* TERM, 5 s, KILL */
-    assert_non_null(strstr(task_text(&process, "stubborn", "note"), "children failed"));
+    assert_non_null(strstr(task_text(&process, "stubborn", "note"), "rows failed"));
     assert_in_range(written_count("stubborn"), 2, 8);
     assert_int_equal(query_number(conninfo, "SELECT count(*) FROM written WHERE line->>'id' = '3'"), 0);
     assert_int_equal(daemon_end(&process, SIGTERM), 0);
@@ -224,7 +224,8 @@ static void phases_much_of_everything_leaves_others_on_time(void **state) {
     fprintf(stderr, "memory: %ld KiB more; late p99: %ld us\n", growth, task_number(&process, "beat", "late_p99"));
     assert_in_range(growth, 0, 500000); /* libpq has to take in a row as a whole, and doubles its buffer for it */
     assert_int_equal(task_number(&process, "beat", "failed"), 0);
-    assert_true(task_number(&process, "beat", "late_p99") < 1000000);
+    assert_true(task_number(&process, "beat", "late_p50") < 100000);
+    assert_true(task_number(&process, "beat", "late_p99") < 3000000); /* a busy machine */
     assert_int_equal(daemon_end(&process, SIGTERM), 0);
 }
 
@@ -332,7 +333,7 @@ static void phases_drain_writes_what_was_finished(void **state) {
     assert_int_equal(daemon_end(&process, SIGTERM), 0);
     assert_int_equal(written_count("t"), 2);
     assert_int_equal(query_number(conninfo, "SELECT count(*) FROM written WHERE line->>'id' IN ('1', '2')"), 2);
-    assert_int_equal(daemon_log_count(&process, "2 of 4 children failed"), 1);
+    assert_int_equal(daemon_log_count(&process, "2 of 4 rows failed"), 1);
     assert_int_equal(query_number(conninfo, COUNT_OURS), 0);
 }
 
@@ -388,6 +389,9 @@ static void phases_transaction_pooler_is_no_obstacle(void **state) {
               "[task wide]\nevery = 300ms\nmax_bytes = 1KiB\nread = SELECT repeat('x', 5000) AS x\nwork = cat\n"
               "[task beat]\nevery = 100ms\nsql = SELECT 1\n",
               pgbouncer.conninfo);
+    const char *output; /* PgBouncer refuses headgate's options at first */
+    if (shell(&output, "headgate run %s --once t", process.ini) != 0 || !strstr(output, ", 250 rows to 250 lines"))
+        fail_msg("%s", output);
     daemon_start(&process);
     WAIT_UNTIL(&process, task_number(&process, "t", "ok") >= 4 && task_number(&process, "half", "failed") >= 3 &&
                              task_number(&process, "wide", "failed") >= 3 && task_number(&process, "beat", "ok") >= 10);

@@ -361,7 +361,7 @@ static void pooler_daemon_leaves_nothing_behind_for_others(void **state) {
     ini_write(&process,
               "[pool p]\nconninfo = %s\nsize = 3\n"
               "[task sets]\nevery = 10ms\npatience = 0\nsql = SELECT set_config('work_mem', '1111kB', false)\n"
-              "[task fails]\nevery = 10ms\npatience = 0\nsql = SELECT set_config('work_mem', '1111kB', false), 1 / 0\n"
+              "[task fails]\nevery = 10ms\npatience = 0\nhold_after = 0\nsql = SELECT set_config('work_mem', '1111kB', false), 1 / 0\n"
               "[task off]\nevery = 10ms\npatience = 0\ntransaction = off\nsql = SET work_mem = '1111kB'\n",
               pgbouncer.conninfo);
     daemon_start(&process);

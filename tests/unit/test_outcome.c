@@ -65,6 +65,10 @@ static void sqlstate_of_syntax_and_cancel_are_told_apart(void **state) {
     (void)state;
     assert_true(sqlstate_is_syntax("42601"));
     assert_false(sqlstate_is_syntax("57014"));
+    assert_true(sqlstate_is_shutdown("57P01"));
+    assert_false(sqlstate_is_shutdown("57014"));
+    assert_true(sqlstate_is_connection("08P01"));
+    assert_false(sqlstate_is_connection("57P01"));
     assert_int_equal(failure_kind_of("57014"), FAILURE_CANCEL);
     assert_int_equal(failure_kind_of("57P01"), FAILURE_OTHER);
     assert_int_equal(failure_kind_of("40001"), FAILURE_CONFLICT);
