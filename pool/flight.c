@@ -99,6 +99,11 @@ static const char *advice_for(const struct flight *flight, const char *sqlstate,
     return statement_failure_advice(sqlstate, flight->work.transaction);
 }
 
+/* Lost now, it leaves nothing done. */
+static bool is_uncommitted(const struct flight *flight) {
+    return flight->work.phase != SESSION_WHOLE && !flight->commit_sent;
+}
+
 void flight_take_error(struct script *script, const PGresult *result, enum step step) {
     struct flight *flight = flight_first(script);
     const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
@@ -108,8 +113,7 @@ void flight_take_error(struct script *script, const PGresult *result, enum step 
         return;
     if (!sqlstate)
         sqlstate = "";
-    flight->lost =
-        sqlstate_is_shutdown(sqlstate) && flight->work.phase != SESSION_WHOLE && !flight->commit_sent;
+    flight->lost = sqlstate_is_shutdown(sqlstate) && is_uncommitted(flight);
     flight_fail(flight, sqlstate, message ? message : PQresultErrorMessage(result),
                 advice_for(flight, sqlstate, position, step));
     if (step == STEP_LINE && !flight->lost)
@@ -175,7 +179,7 @@ void flight_end(struct session *session, enum outcome outcome, const char *why) 
     else if (outcome == OUTCOME_UNKNOWN &&
              flight->failed) /* the server said no before it was lost: not done */
         outcome = OUTCOME_FAILED;
-    else if (outcome == OUTCOME_UNKNOWN && flight->work.phase != SESSION_WHOLE && !flight->commit_sent) {
+    else if (outcome == OUTCOME_UNKNOWN && is_uncommitted(flight)) {
         outcome = OUTCOME_FAILED;
         flight->lost = true;
         flight_fail(flight, "", why, "it was lost before its COMMIT was sent, so nothing of it is done");

@@ -207,8 +207,7 @@ static bool sweep_runs(struct core *core, struct actions *actions) {
     for (; core->sweep_run < core->run_used; core->sweep_run++) {
         const struct run *run = &core->runs[core->sweep_run];
         const struct core_task *task = &core->tasks[run->task];
-        bool waits = run->state == RUN_WAITING || run->state == RUN_HELD || run->state == RUN_DELAYED;
-        if (!waits || run->begun)
+        if (!run_is_waiting(run->state) || run->begun)
             continue;
         if (!core->draining && !task->retired && task->definition->enabled)
             continue;

@@ -58,6 +58,10 @@ static inline bool event_cancelled(const struct event *event) {
     return event->ended.failure == FAILURE_CANCEL || event->ended.failure == FAILURE_LOCK;
 }
 
+static inline bool run_is_waiting(enum run_state state) {
+    return state == RUN_WAITING || state == RUN_HELD || state == RUN_DELAYED;
+}
+
 static inline bool run_is_on_session(enum run_state state) {
     return state == RUN_SENT || state == RUN_RUNNING || state == RUN_STOPPING;
 }

@@ -273,8 +273,7 @@ static void rename_all(struct core *core, const struct moved *moved) {
             continue;
         run->task = moved->tasks[run->task];
         run->pool = moved->pools[run->pool];
-        bool waits = run->state == RUN_WAITING || run->state == RUN_HELD || run->state == RUN_DELAYED;
-        if (waits && !run->begun && !core->tasks[run->task].retired)
+        if (run_is_waiting(run->state) && !run->begun && !core->tasks[run->task].retired)
             run_redefine(core, i);
     }
 }

@@ -170,18 +170,14 @@ static void begin_waiting(struct core *core, struct core_task *task, uint32_t sl
         task->waiting_run = slot;
 }
 
-static bool is_waiting(enum run_state state) {
-    return state == RUN_WAITING || state == RUN_HELD || state == RUN_DELAYED;
-}
-
 static void leave_state(struct core *core, uint32_t slot, struct core_pool *pool, enum run_state to) {
     struct run *run = &core->runs[slot];
     due_remove(&core->run_deadlines, slot);
     if (run->state == RUN_WAITING)
         queue_leave(core, pool, slot);
-    if (is_waiting(run->state) && run->begun)
+    if (run_is_waiting(run->state) && run->begun)
         core->tasks[run->task].between_count--;
-    else if (is_waiting(run->state))
+    else if (run_is_waiting(run->state))
         stop_waiting(&core->tasks[run->task], slot);
     if (run_is_on_session(run->state) && !run_is_on_session(to))
         tokens_give(core, pool, run);
@@ -192,11 +188,11 @@ static void count_as(struct core *core, uint32_t slot, enum run_state to) {
     struct run *run = &core->runs[slot];
     if (run_is_on_session(to) && !run->begun)
         begin(core, run);
-    else if (to == RUN_FREE || (is_waiting(to) && run->phase == phase_first(run->definition)))
+    else if (to == RUN_FREE || (run_is_waiting(to) && run->phase == phase_first(run->definition)))
         be_over(core, run);
-    if (is_waiting(to) && run->begun)
+    if (run_is_waiting(to) && run->begun)
         core->tasks[run->task].between_count++;
-    else if (is_waiting(to))
+    else if (run_is_waiting(to))
         begin_waiting(core, &core->tasks[run->task], slot);
 }
 

@@ -134,8 +134,9 @@ static void read_work(struct reader *reader, const struct inifile_section *secti
         return;
     if (kinds != 1) {
         fault_add(reader->faults, section->line,
-                  kinds ? "[%s] has more than one of sql, sql_file, command and read/work/write; keep one"
-                        : "[%s] has no work; give it one of sql, sql_file, command, or read, work and write",
+                  kinds
+                      ? "[%s] has more than one of sql, sql_file, command, and read, work and write; keep one"
+                      : "[%s] has no work; give it one of sql, sql_file, command, or read, work and write",
                   section->name);
         return;
     }

@@ -58,6 +58,19 @@ static void assert_written_once(const char *task) {
 
 /* --- transactions that meet --- */
 
+/* Runs of each of t0, t1 ..., none of which failed; how many attempts had to be repeated for it. */
+static long wait_for_three_each(struct process *process, int task_count) {
+    long retried = 0;
+    for (int i = 0; i < task_count; i++) {
+        char name[8];
+        snprintf(name, sizeof name, "t%d", i);
+        WAIT_UNTIL(process, task_number(process, name, "ok") >= 3);
+        assert_int_equal(task_number(process, name, "failed"), 0);
+        retried += task_number(process, name, "retried");
+    }
+    return retried;
+}
+
 static void retries_deadlocks_in_pairs_are_done_in_the_end(void **state) {
     (void)state;
     struct process process;
@@ -75,12 +88,7 @@ static void retries_deadlocks_in_pairs_are_done_in_the_end(void **state) {
     daemon_start(&process);
     WAIT_UNTIL(&process, server_log_count(&server, "deadlock detected") >= 6);
     WAIT_UNTIL(&process, task_number(&process, "t0", "retried") + task_number(&process, "t1", "retried") >= 2);
-    for (int i = 0; i < 6; i++) {
-        char name[8];
-        snprintf(name, sizeof name, "t%d", i);
-        WAIT_UNTIL(&process, task_number(&process, name, "ok") >= 3);
-        assert_int_equal(task_number(&process, name, "failed"), 0);
-    }
+    wait_for_three_each(&process, 6);
     assert_true(daemon_log_count(&process, "event=retrying") >= 6);
     assert_int_equal(daemon_log_count(&process, "event=failed"), 0);
     assert_int_equal(daemon_end(&process, SIGTERM), 0);
@@ -103,14 +111,7 @@ static void retries_serializable_collisions_are_done_in_the_end(void **state) {
               "lock_waiters_high = 0\n%s",
               conninfo, tasks);
     daemon_start(&process);
-    long retried = 0;
-    for (int i = 0; i < 8; i++) {
-        char name[8];
-        snprintf(name, sizeof name, "t%d", i);
-        WAIT_UNTIL(&process, task_number(&process, name, "ok") >= 3);
-        assert_int_equal(task_number(&process, name, "failed"), 0);
-        retried += task_number(&process, name, "retried");
-    }
+    long retried = wait_for_three_each(&process, 8);
     assert_true(retried > 0);
     assert_true(server_log_count(&server, "could not serialize") >= retried);
     assert_int_equal(daemon_end(&process, SIGTERM), 0);
@@ -135,11 +136,7 @@ static void retries_collisions_of_writes_do_not_repeat_the_work(void **state) {
               "lock_waiters_high = 0\n%s",
               conninfo, tasks);
     daemon_start(&process);
-    for (int i = 0; i < 4; i++) {
-        char name[8];
-        snprintf(name, sizeof name, "t%d", i);
-        WAIT_UNTIL(&process, task_number(&process, name, "ok") >= 3);
-    }
+    wait_for_three_each(&process, 4);
     WAIT_UNTIL(&process, daemon_log_count(&process, "event=retrying") >= 3);
     assert_int_equal(daemon_log_count(&process, "event=failed"), 0);
     assert_int_equal(daemon_end(&process, SIGTERM), 0);

@@ -251,18 +251,22 @@ static void spool_directory_missing_says_so(void **state) {
     spool_clear(&spool);
 }
 
+static void expect_refused(struct spool *spool, size_t more_bytes, rlim_t file_most_bytes) {
+    struct text error = {0};
+    limit_files(file_most_bytes);
+    bool added = add_more(spool, more_bytes, &error);
+    limit_files(RLIM_INFINITY);
+    assert_false(added);
+    expect_error(&error, "cannot keep it in ");
+}
+
 static void spool_file_refuses_to_grow_keeps_what_it_had(void **state) {
     (void)state;
     struct spool_place place = {.directory = temporary()};
     struct spool spool;
-    struct text error = {0};
     spool_init(&spool, &place);
     add(&spool, 300 * KIB);
-    limit_files(400 * KIB);
-    bool added = add_more(&spool, 200 * KIB, &error); /* the first 100 KiB are written */
-    limit_files(RLIM_INFINITY);
-    assert_false(added);
-    expect_error(&error, "cannot keep it in ");
+    expect_refused(&spool, 200 * KIB, 400 * KIB); /* the first 100 KiB are written */
     assert_int_equal(file_bytes(&spool), 300 * KIB);
     expect_descriptor(&spool, 300 * KIB);
     add(&spool, 200 * KIB);
@@ -274,14 +278,9 @@ static void spool_file_refuses_to_begin_keeps_the_memory(void **state) {
     (void)state;
     struct spool_place place = {.directory = temporary()};
     struct spool spool;
-    struct text error = {0};
     spool_init(&spool, &place);
     add(&spool, 200 * KIB);
-    limit_files(100 * KIB);
-    bool added = add_more(&spool, 100 * KIB, &error);
-    limit_files(RLIM_INFINITY);
-    assert_false(added);
-    expect_error(&error, "cannot keep it in ");
+    expect_refused(&spool, 100 * KIB, 100 * KIB);
     assert_int_equal(spool.fd, -1);
     expect_whole(&spool, 200 * KIB);
     spool_clear(&spool);
