@@ -396,7 +396,7 @@ static void phases_transaction_pooler_is_no_obstacle(void **state) {
     WAIT_UNTIL(&process, task_number(&process, "t", "ok") >= 4 && task_number(&process, "half", "failed") >= 3 &&
                              task_number(&process, "wide", "failed") >= 3 && task_number(&process, "beat", "ok") >= 10);
     assert_int_equal(task_number(&process, "t", "failed") + task_number(&process, "beat", "failed"), 0);
-    assert_non_null(strstr(task_text(&process, "half", "note"), "line 151 of its work's output"));
+    WAIT_UNTIL(&process, strstr(task_text(&process, "half", "note"), "line 151 of its work's output")); /* at rest */
     assert_int_equal(daemon_end(&process, SIGTERM), 0);
     assert_int_equal(written_count("half"), 0);
     assert_int_equal(written_count("t") % 250, 0);
