@@ -8,11 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pool/receive.h"
 #include "pool/session_parts.h"
 #include "pool/statement.h"
 
 /* Results taken in one turn of the loop, so that ten million rows leave room for other tasks. */
 #define RESULTS_PER_TURN 1000
+
+/* Received in one turn: what a socket holds. */
+#define RECEIVED_AT_ONCE_BYTES ((size_t)256 * 1024)
 
 /* --- the ring --- */
 
@@ -405,11 +409,14 @@ static bool take_next(struct session *session) {
     return usable;
 }
 
-static bool consume(PGconn *conn) {
-    bool usable = PQconsumeInput(conn) == 1;
-    for (int i = 0; usable && i < 2 && PQsslInUse(conn);
-         i++) /* what TLS holds back does not show on the socket */
-        usable = PQconsumeInput(conn) == 1;
+/* What TLS holds back does not show on the socket. */
+static bool consume(struct session *session) {
+    bool usable = true;
+    for (int i = 0; usable && (i == 0 || (i < 3 && PQsslInUse(session->conn))); i++) {
+        size_t bytes_count;
+        usable = receive_some(session->conn, RECEIVED_AT_ONCE_BYTES, &bytes_count);
+        session->script.unparsed_bytes += bytes_count;
+    }
     return usable;
 }
 
@@ -435,10 +442,10 @@ bool script_read(struct session *session) {
         bool busy = waits(session);
         if (busy && !consumed) {
             consumed = true;
-            if (!transfer_may_read(session))
-                return false;
-            usable = consume(conn);
+            usable = consume(session);
             busy = PQisBusy(conn);
+            if (busy && !transfer_may_grow(session))
+                return false;
         }
         if (busy)
             break;

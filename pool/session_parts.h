@@ -71,7 +71,7 @@ struct script {
     char *sample_error;        /* owned */
     char *breach;              /* owned; what session_clean() found; NULL: nothing */
     struct cargo_reader lines; /* of the write under way */
-    size_t unparsed_bytes;     /* of a read: came in since its last complete row, about */
+    size_t unparsed_bytes;     /* of a read: came in since its last complete row */
     struct text text;          /* what is to be sent is composed here */
 };
 
@@ -138,8 +138,8 @@ bool script_refuse(struct session *session, const char *message, const char *adv
 /* transfer.c: a read or a write, alone on its session. False: the connection is of no more use. */
 bool transfer_begin(struct session *session);
 bool transfer_take_row(struct session *session, const PGresult *result);
-/* Before the socket is read: whether a row that is not complete yet can still fit. */
-bool transfer_may_read(struct session *session);
+/* More was received: whether a row that is not complete yet can still fit. */
+bool transfer_may_grow(struct session *session);
 /* A part of it is answered: the next lines, or its COMMIT or ROLLBACK. */
 bool transfer_go_on(struct session *session);
 

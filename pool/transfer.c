@@ -5,7 +5,6 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 
 #include "pool/json_row.h"
 #include "pool/session_parts.h"
@@ -88,14 +87,10 @@ bool transfer_take_row(struct session *session, const PGresult *result) {
 }
 
 /* libpq takes in a row as a whole, however large it is. */
-bool transfer_may_read(struct session *session) {
-    struct script *script = &session->script;
-    const struct flight *flight = flight_first(script);
-    int waiting = 0;
-    if (!flight || flight->work.phase != SESSION_READ || ioctl(PQsocket(session->conn), FIONREAD, &waiting))
-        return true;
-    script->unparsed_bytes += (size_t)waiting;
-    return !exceeds(session, script->unparsed_bytes) || refuse_row(session);
+bool transfer_may_grow(struct session *session) {
+    const struct flight *flight = flight_first(&session->script);
+    return !flight || flight->work.phase != SESSION_READ ||
+           !exceeds(session, session->script.unparsed_bytes) || refuse_row(session);
 }
 
 /* --- write --- */

@@ -198,8 +198,9 @@ static void phases_much_of_everything_leaves_others_on_time(void **state) {
     struct process process;
     long rows = getenv("HEADGATE_LONG") ? 10000000 : 500000;
     query(conninfo, "TRUNCATE written");
+    unsetenv("MALLOC_PERTURB_"); /* it fills memory that is only asked for */
     ini_write(&process,
-              "[pool p]\nconninfo = %s\nsize = 3\n[task beat]\nevery = 100ms\nsql = SELECT 1\n"
+              "[pool p]\nconninfo = %s\nsize = 4\n[task beat]\nevery = 100ms\nsql = SELECT 1\n"
               "[task flood]\nevery = 1h\nphase = %lds\nwork = head -c 10G /dev/zero\n" WRITE("flood")
               "[task kept]\nevery = 1h\nphase = %lds\nmax_bytes = 2GiB\nread = SELECT generate_series(1, %ld) AS i\n"
               "work = wc -l\n" WRITE("kept")
@@ -222,10 +223,14 @@ static void phases_much_of_everything_leaves_others_on_time(void **state) {
     assert_int_equal(query_number(conninfo, sql), 1);
     long growth = memory_peak_kib(&process) - before;
     fprintf(stderr, "memory: %ld KiB more; late p99: %ld us\n", growth, task_number(&process, "beat", "late_p99"));
-    assert_in_range(growth, 0, 500000); /* libpq has to take in a row as a whole, and doubles its buffer for it */
+#ifdef __SANITIZE_ADDRESS__
+    assert_in_range(growth, 0, 80000);
+#else
+    assert_in_range(growth, 0, 30000); /* libpq's buffer up to max_bytes, and the cargo on its way to disk */
+#endif
     assert_int_equal(task_number(&process, "beat", "failed"), 0);
     assert_true(task_number(&process, "beat", "late_p50") < 100000);
-    assert_true(task_number(&process, "beat", "late_p99") < 3000000); /* a busy machine */
+    assert_true(task_number(&process, "beat", "late_p99") < 1000000); /* a busy machine */
     assert_int_equal(daemon_end(&process, SIGTERM), 0);
 }
 
