@@ -195,6 +195,7 @@ static void take_event(struct core *core, const struct event *event, struct acti
         core->pools[event->pool].gate.pooler_waiting_count = event->pooler.waiting_count;
         break;
     case EVENT_TRIGGER: on_trigger(core, event->task); break;
+    case EVENT_RESTORED: catchup_restore(core, event->task, event->restored.answered_until, actions); break;
     case EVENT_DRAIN: on_drain(core); break;
     default: take_session_event(core, event, actions);
     }

@@ -22,8 +22,9 @@ enum event_kind {
     EVENT_COMMAND_SEEN,   /* how many sessions of a running command the server counts */
     EVENT_RUN_UNSENT,     /* nothing of the run reached the server: it is not spent */
     EVENT_RUN_ENDED,
-    EVENT_TRIGGER, /* one run of a task now */
-    EVENT_DRAIN,   /* stop: no new runs; a second one cancels at once */
+    EVENT_TRIGGER,  /* one run of a task now */
+    EVENT_RESTORED, /* what is on record of a task, once after the start, before its pool grants anything */
+    EVENT_DRAIN,    /* stop: no new runs; a second one cancels at once */
 };
 
 struct event {
@@ -32,7 +33,7 @@ struct event {
     struct wall wall;
     struct handle session; /* SESSION_*, SAMPLED */
     struct handle run;     /* RUN_*, COMMAND_SEEN */
-    uint32_t task;         /* TRIGGER */
+    uint32_t task;         /* TRIGGER, RESTORED */
     uint32_t pool;         /* POOLER */
     union {
         struct {
@@ -48,6 +49,10 @@ struct event {
         struct {
             uint32_t session_count;
         } seen;
+        struct {
+            struct wall answered_until; /* the last occurrence that any daemon answered; not for a task
+                                         * that has none on record */
+        } restored;
         struct {
             enum outcome outcome;
             bool simple;               /* SQL: it needed the simple protocol */

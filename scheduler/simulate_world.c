@@ -193,6 +193,7 @@ static void carry_out(struct simulate_world *world, const struct action *action)
     case ACTION_RETRY:
     case ACTION_HOLD:
     case ACTION_HELD:
+    case ACTION_AHEAD:
     case ACTION_STEPPED:
     case ACTION_STOPPED: break;
     }

@@ -241,6 +241,7 @@ static void carry_out(struct world *world, const struct action *action) {
     case ACTION_HOLD: world->hold_count++; break;
     case ACTION_GATE:
     case ACTION_HELD:
+    case ACTION_AHEAD:
     case ACTION_STEPPED: break;
     }
 }
