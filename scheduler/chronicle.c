@@ -13,7 +13,8 @@
 #include "scheduler/daemon_parts.h"
 
 /* Old rows are looked for this often, and again at once while there are many. */
-#define PRUNE_EVERY_US (60 * US_PER_S)
+#define PRUNE_EVERY_US   (60 * US_PER_S)
+#define PRUNE_TEXT_BYTES 32
 
 /* --- a record as JSON --- */
 
@@ -146,8 +147,8 @@ static void ask_to_prune(struct daemon *daemon, uint32_t pool, struct history_re
     if (daemon->core->now.us < chronicle->prune_at.us)
         return;
     chronicle->prune_at = mono_add(daemon->core->now, PRUNE_EVERY_US);
-    sprintf(keep, "%" PRId64 " s", settings->history_keep_us / US_PER_S);
-    sprintf(rows, "%" PRIu32, settings->history_rows);
+    snprintf(keep, PRUNE_TEXT_BYTES, "%" PRId64 " s", settings->history_keep_us / US_PER_S);
+    snprintf(rows, PRUNE_TEXT_BYTES, "%" PRIu32, settings->history_rows);
     request->keep = keep;
     request->rows = rows;
 }
@@ -155,7 +156,7 @@ static void ask_to_prune(struct daemon *daemon, uint32_t pool, struct history_re
 void chronicle_ask(struct daemon *daemon, const struct action *action) {
     struct chronicle *chronicle = chronicle_of(daemon, action->pool);
     struct text batch = {0};
-    char keep[40], rows[20];
+    char keep[PRUNE_TEXT_BYTES], rows[PRUNE_TEXT_BYTES];
     struct history_request request = {.daemon = daemon->name};
     char *tasks = NULL;
     ledger_batch(chronicle->ledger, &batch);
@@ -241,7 +242,8 @@ static void take_failure(struct daemon *daemon, uint32_t pool, struct event *eve
         ledger_give_up(chronicle->ledger);
         return;
     }
-    ledger_refused(chronicle->ledger, is_passing(failure) && failure->detail ? atoi(failure->detail) : -1);
+    ledger_refused(chronicle->ledger,
+                   is_passing(failure) && failure->detail ? (int)strtol(failure->detail, NULL, 10) : -1);
 }
 
 void chronicle_take(struct daemon *daemon, uint32_t pool, struct event *event) {

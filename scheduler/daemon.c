@@ -121,9 +121,9 @@ static void queued_finish(struct queued *queued) {
 
 void daemon_feed(struct daemon *daemon, struct event *event) {
     struct actions actions;
+    perform_event(daemon, event); /* may feed others first */
     event->now = monotonic_now();
     event->wall = wall_now();
-    perform_event(daemon, event);
     daemon->core_has_more = core_step(daemon->core, event, &actions);
     perform(daemon, &actions);
 }

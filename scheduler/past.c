@@ -59,6 +59,16 @@ void past_ask(struct core *core, struct core_pool *pool, uint32_t slot, struct a
     action->pool = core->slots[slot].pool;
 }
 
+/* Where no session is open, the history is worth one. */
+void past_serve(struct core *core, struct core_pool *pool, struct actions *actions) {
+    bool may_connect = !pool->failing || core->now.us >= pool->next_attempt.us;
+    if (pool->warm_newest != SLOT_NONE)
+        past_ask(core, pool, pool->warm_newest, actions);
+    else if (tokens_sessions(&pool->tokens) == 0 && tokens_free(&pool->tokens) && may_connect &&
+             !core->draining && !pool->retired)
+        slot_open(core, (uint32_t)(pool - core->pools), actions);
+}
+
 static void change(struct core_pool *pool, enum past_state to, const struct core *core,
                    struct actions *actions) {
     enum past_state from = pool->past.state;
