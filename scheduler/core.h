@@ -148,6 +148,7 @@ struct core_task {
     bool suspected;  /* of leaving something behind in spite of session = clean: its next run is a batch alone
                       */
     bool breached;   /* it did: cleaned after every run */
+    bool restored;   /* what is on record of it is known */
     struct wall due; /* the next due instant; meaningful while the task is armed */
     struct wall answered_from,
         answered_until;          /* accounted for by this daemon, all of it: not to be answered
