@@ -262,15 +262,24 @@ void chronicle_take(struct daemon *daemon, uint32_t pool, struct event *event) {
 }
 
 void chronicle_tell(struct daemon *daemon, uint32_t pool) {
-    const struct chronicle *chronicle = chronicle_of(daemon, pool);
+    struct chronicle *chronicle = chronicle_of(daemon, pool);
     bool broken = daemon->core->pools[pool].past.state == PAST_BROKEN;
-    const char *why = *chronicle->error ? chronicle->error
-                      : daemon->failure ? daemon->failure->message
-                                        : NULL;
+    if (broken && daemon->failure && daemon->failure->message)
+        snprintf(chronicle->error, sizeof chronicle->error, "%s", daemon->failure->message);
     LOG(&daemon->log, broken ? LOG_WARNING : LOG_INFO, broken ? "history_broken" : "history_back",
-        log_text("pool", daemon->pools[pool]->name), log_text("message", broken ? why : NULL),
+        log_text("pool", daemon->pools[pool]->name), log_text("message", broken ? chronicle->error : NULL),
         log_number("records_waiting", ledger_count(chronicle->ledger)),
         log_text("effect", broken ? "tasks go on; their records wait" : "runs are put on record again"));
+}
+
+struct bookkeeping chronicle_books(const struct daemon *daemon, uint32_t pool) {
+    const struct chronicle *chronicle = pool < daemon->chronicle_count ? daemon->chronicles[pool] : NULL;
+    if (!chronicle)
+        return (struct bookkeeping){.error = ""};
+    return (struct bookkeeping){.error = chronicle->error,
+                                .waiting_count = ledger_count(chronicle->ledger),
+                                .disk_count = ledger_on_disk_count(chronicle->ledger),
+                                .lost_count = ledger_lost_count(chronicle->ledger)};
 }
 
 /* --- following a reload --- */

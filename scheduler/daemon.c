@@ -201,6 +201,10 @@ static struct progress progress_of(const void *context, uint32_t run) {
     return errand_progress(context, run);
 }
 
+static struct bookkeeping bookkeeping_of(const void *context, uint32_t pool) {
+    return chronicle_books(context, pool);
+}
+
 enum form { FORM_TABLE, FORM_JSON, FORM_METRICS };
 
 static void compose_status(struct daemon *daemon, enum form form, uint32_t width, struct text *text) {
@@ -219,6 +223,7 @@ static void compose_status(struct daemon *daemon, enum form form, uint32_t width
         .failure_of = failure_of,
         .connect_error_of = connect_error_of,
         .progress_of = progress_of,
+        .bookkeeping_of = bookkeeping_of,
         .context = daemon,
     };
     struct status status;

@@ -136,6 +136,7 @@ void chronicle_record(struct daemon *daemon, const struct action *action);
 void chronicle_ask(struct daemon *daemon, const struct action *action);
 void chronicle_take(struct daemon *daemon, uint32_t pool, struct event *event);
 void chronicle_tell(struct daemon *daemon, uint32_t pool); /* its state has changed */
+struct bookkeeping chronicle_books(const struct daemon *daemon, uint32_t pool);
 void chronicle_follow(struct daemon *daemon);
 void chronicle_close(struct daemon *daemon);
 char *chronicle_name(const char *path); /* to free() */

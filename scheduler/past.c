@@ -81,6 +81,8 @@ static void change(struct core_pool *pool, enum past_state to, const struct core
 
 static void fail(struct core *core, struct core_pool *pool, struct actions *actions) {
     pool->past.next_try = mono_add(core->now, RETRY_US);
+    if (pool->past.state != PAST_BROKEN)
+        pool->past.broken_since = core->now;
     change(pool, PAST_BROKEN, core, actions);
 }
 

@@ -17,6 +17,13 @@ struct progress {
 };
 
 /* What the core does not know. Borrowed for as long as the status is used. */
+/* Of a pool's history. */
+struct bookkeeping {
+    const char *error;                  /* why nothing can be written, or "" */
+    uint32_t waiting_count, disk_count; /* records that are not in the database yet; of them in a file */
+    uint64_t lost_count;
+};
+
 struct status_context {
     const char *version;
     const char *path; /* of the ini file, as it was given */
@@ -29,6 +36,7 @@ struct status_context {
     /* Why a pool's last attempt to connect failed, in one line, or NULL. */
     const char *(*connect_error_of)(const void *context, const char *pool_name);
     struct progress (*progress_of)(const void *context, uint32_t run_slot);
+    struct bookkeeping (*bookkeeping_of)(const void *context, uint32_t pool);
     const void *context;
 };
 

@@ -56,6 +56,20 @@ static const char *limit_state_name(enum limit_state state) {
     return names[state];
 }
 
+/* null where history = off */
+static json_t *history_json(const struct status *status, const struct core_pool *pool) {
+    static const char *const states[] = {
+        [PAST_NEW] = "not read yet", [PAST_ON] = "on", [PAST_BROKEN] = "not recorded"};
+    if (pool->past.state == PAST_OFF || !status->context->bookkeeping_of)
+        return json_null();
+    struct bookkeeping books =
+        status->context->bookkeeping_of(status->context->context, (uint32_t)(pool - status->core->pools));
+    return json_pack("{ss so sI sI sI}", "state", states[pool->past.state], "error",
+                     *books.error ? text_json(books.error) : json_null(), "waiting",
+                     (json_int_t)books.waiting_count, "on_disk", (json_int_t)books.disk_count, "lost",
+                     (json_int_t)books.lost_count);
+}
+
 static json_t *pool_json(const struct status *status, const struct core_pool *pool) {
     const char *error =
         pool->failing && status->context->connect_error_of
@@ -64,13 +78,14 @@ static json_t *pool_json(const struct status *status, const struct core_pool *po
     struct text pressure = {0};
     status_pressure(&pool->gate.limit, &pressure);
     const char *cause = pressure.bytes_count > 2 ? pressure.bytes + 2 : NULL;
-    json_t *json = json_pack(
-        "{ss so sI si si sb so sb so ss so si sI}", "name", pool->settings->name, "tokens",
-        tokens_json(&pool->tokens), "opened", (json_int_t)pool->opened_count, "peak", pool->held_peak,
-        "waiting", queue_count(&pool->queue), "connect_failing", pool->failing, "connect_error",
-        text_json(error), "removed", pool->retired, "gate", gate_json(status, pool), "limit_state",
-        limit_state_name(pool->gate.limit.state), "limit_cause", text_json(cause), "pressure",
-        gate_pressure_permille(status->core, pool), "samples", (json_int_t)pool->gate.sample_count);
+    json_t *json =
+        json_pack("{ss so sI si si sb so sb so ss so si sI so}", "name", pool->settings->name, "tokens",
+                  tokens_json(&pool->tokens), "opened", (json_int_t)pool->opened_count, "peak",
+                  pool->held_peak, "waiting", queue_count(&pool->queue), "connect_failing", pool->failing,
+                  "connect_error", text_json(error), "removed", pool->retired, "gate",
+                  gate_json(status, pool), "limit_state", limit_state_name(pool->gate.limit.state),
+                  "limit_cause", text_json(cause), "pressure", gate_pressure_permille(status->core, pool),
+                  "samples", (json_int_t)pool->gate.sample_count, "history", history_json(status, pool));
     text_finish(&pressure);
     return json;
 }
