@@ -50,6 +50,7 @@ enum skip_cause {
     SKIP_FULL,    /* no run record was free; see core_create */
     SKIP_HOLD,    /* due while its task is on hold, after failing time after time */
     SKIP_LATE,    /* it could not start within start_deadline */
+    SKIP_PAUSED,  /* due, or waiting, while a person has paused its task */
 };
 
 /* One line of the account: every occurrence is in exactly one record. */
@@ -65,6 +66,7 @@ struct record {
     int64_t session_us, outside_us;
     uint32_t attempt_count; /* 1: no retry */
     uint64_t row_count;
+    bool triggered; /* by a person; it answers what became due while it waited, if anything */
 };
 
 struct action {

@@ -95,7 +95,9 @@ static bool may_join(const struct core *core, const struct core_task *task) {
 static void answer(struct core *core, uint32_t index, const struct occurrences *due,
                    struct actions *actions) {
     struct core_task *task = &core->tasks[index];
-    if (core->now.us < task->held_until.us) {
+    if (task->paused) {
+        hands_pass_over(core, index, due->first, due->last, due->count, actions);
+    } else if (core->now.us < task->held_until.us) {
         record_skip(core, index, due->first, due->last, due->count, SKIP_HOLD, actions);
     } else if (may_join(core, task)) {
         struct run *run = &core->runs[task->waiting_run];

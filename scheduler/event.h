@@ -23,6 +23,7 @@ enum event_kind {
     EVENT_RUN_UNSENT,     /* nothing of the run reached the server: it is not spent */
     EVENT_RUN_ENDED,
     EVENT_TRIGGER, /* one run of a task now */
+    EVENT_PAUSE,   /* what becomes due of a task is skipped from now on, or no longer */
     EVENT_DRAIN,   /* stop: no new runs; a second one cancels at once */
 };
 
@@ -32,7 +33,7 @@ struct event {
     struct wall wall;
     struct handle session; /* SESSION_*, SAMPLED */
     struct handle run;     /* RUN_*, COMMAND_SEEN */
-    uint32_t task;         /* TRIGGER */
+    uint32_t task;         /* TRIGGER, PAUSE */
     uint32_t pool;         /* POOLER */
     union {
         struct {
@@ -48,6 +49,9 @@ struct event {
         struct {
             uint32_t session_count;
         } seen;
+        struct {
+            bool paused; /* false: it goes on */
+        } pause;
         struct {
             enum outcome outcome;
             bool simple;               /* SQL: it needed the simple protocol */

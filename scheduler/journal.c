@@ -21,6 +21,7 @@ static const char *skip_name(enum skip_cause cause) {
     case SKIP_FULL: return "no run record was free";
     case SKIP_HOLD: return "its task is on hold, after failing time after time";
     case SKIP_LATE: return "it could not start within start_deadline";
+    case SKIP_PAUSED: return "its task is paused";
     }
     return NULL;
 }
