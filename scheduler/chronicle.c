@@ -84,12 +84,17 @@ static void add_run(struct text *line, const struct record *record, const struct
     add_number(line, "outside_us", record->outside_us);
 }
 
+/* What was triggered by hand answers no occurrence: its instant is its own. */
+struct wall chronicle_key(const struct task *task, struct wall due, int64_t occurrence_count) {
+    return occurrence_count ? schedule_key(&task->schedule, due) : due;
+}
+
 static void add_record(const struct daemon *daemon, const struct record *record, struct text *line) {
     const struct task *task = daemon->core->tasks[record->task].definition;
     text_add(line, "{");
     add_string(line, "task", task->name);
-    add_instant(line, "due", record->due_first);
-    add_instant(line, "due_until", record->due_last);
+    add_instant(line, "due", chronicle_key(task, record->due_first, record->occurrence_count));
+    add_instant(line, "due_until", chronicle_key(task, record->due_last, record->occurrence_count));
     add_number(line, "every_us", task->schedule.every_us);
     add_number(line, "occurrences", record->occurrence_count);
     add_string(line, "outcome", outcome_of(record));

@@ -134,6 +134,10 @@ static bool may_join(const struct core *core, const struct core_task *task) {
 static void answer(struct core *core, uint32_t index, const struct occurrences *due,
                    struct actions *actions) {
     struct core_task *task = &core->tasks[index];
+    if (task->paused) {
+        hands_pass_over(core, index, due->first, due->last, due->count, actions);
+        return;
+    }
     if (catchup_is_on(task)) { /* one run answers what becomes due meanwhile: catchup_go_on() */
         if (due->first.us < task->answered_from.us) /* but the clock was set far back */
             record_skip(core, index, due->first, due->last, due->count, SKIP_MISSED, actions);

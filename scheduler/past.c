@@ -145,7 +145,7 @@ void past_claim(const struct core *core, struct run *run) {
 static void go_without(struct core *core, uint32_t slot, struct actions *actions) {
     if (core->runs[slot].phase == PHASE_WRITE)
         run_wait_in(core, slot, RUN_WAITING, PHASE_WRITE);
-    else if (core->runs[slot].phase == PHASE_CLAIM && run_may_begin_again(core, &core->runs[slot]))
+    else if (core->runs[slot].phase == PHASE_CLAIM && !run_skip_cause(core, &core->runs[slot]))
         run_wait_in(core, slot, RUN_WAITING, phase_first(core->runs[slot].definition));
     else
         run_wait_again(core, slot, actions);
@@ -153,7 +153,7 @@ static void go_without(struct core *core, uint32_t slot, struct actions *actions
 
 static void wait_for_another(struct core *core, uint32_t slot, struct actions *actions) {
     struct run *run = &core->runs[slot];
-    if (run->phase != PHASE_WRITE && !run_may_begin_again(core, run)) {
+    if (run->phase != PHASE_WRITE && run_skip_cause(core, run)) {
         run_wait_again(core, slot, actions);
         return;
     }
@@ -184,7 +184,7 @@ bool past_refused(struct core *core, uint32_t slot, const struct event *event, s
 /* Its claim, alone on a session before a run that has no session, is over. */
 void past_claimed(struct core *core, uint32_t slot, const struct event *event, struct actions *actions) {
     struct run *run = &core->runs[slot];
-    if (event->ended.outcome != OUTCOME_OK || !run_may_begin_again(core, run))
+    if (event->ended.outcome != OUTCOME_OK || run_skip_cause(core, run))
         run_wait_again(core, slot, actions);
     else
         run_wait_in(core, slot, RUN_WAITING, phase_first(run->definition));
