@@ -159,7 +159,7 @@ static void finish(struct core *core, uint32_t slot, enum outcome outcome, uint6
         .attempt_count = run->attempts.failed_count + 1,
         .row_count = row_count,
         .started = run->began_at,
-        .within = run->claim == CLAIM_WITHIN && !simple,
+        .within = (run->claim == CLAIM_WITHIN && !simple) || run->claim == CLAIM_DONE,
         .triggered = run->triggered,
     };
     past_add(core, &core->pools[core->tasks[run->task].pool]);
@@ -249,7 +249,8 @@ void run_end(struct core *core, uint32_t slot, const struct event *event, struct
     struct run *run = &core->runs[slot];
     const struct core_task *task = &core->tasks[run->task];
     enum outcome outcome = final_outcome(core, run, event);
-    run->claimed |= event->ended.claimed;
+    if (event->ended.claimed)
+        past_note_claim(run, event->ended.claimed_from);
     if (past_refused(core, slot, event, actions))
         return;
     if (run->phase == PHASE_CLAIM) {

@@ -286,9 +286,10 @@ BEGIN
                outside_us = f.outside_us,
                attempts = coalesce(f.attempts, r.attempts),
                tokens = coalesce(f.tokens, r.tokens),
-               outcome = CASE WHEN f.unresolved THEN 'ok' ELSE f.outcome END,
-               reason = CASE WHEN f.unresolved THEN NULL ELSE f.reason END,
-               message = CASE WHEN f.unresolved THEN NULL ELSE f.message END
+               outcome = CASE WHEN NOT f.unresolved THEN f.outcome WHEN r.outcome = 'ok' THEN 'ok' ELSE 'failed' END,
+               reason = CASE WHEN NOT f.unresolved THEN f.reason WHEN r.outcome = 'ok' THEN NULL
+                             ELSE 'not done: its connection was lost before it was committed' END,
+               message = CASE WHEN NOT f.unresolved OR r.outcome <> 'ok' THEN f.message END
           FROM found f
          WHERE r.task = f.task AND r.due = f.row_due
     )
