@@ -133,7 +133,7 @@ static void answer_put_off(struct core *core, uint32_t index, struct actions *ac
     task->catch_up_next.us = 0;
     if (rest.count < 1)
         return;
-    rest.last = task->last_due = task->answered_until; /* of an elastic task not where its slot begins */
+    rest.last = task->answered_until; /* of an elastic task not where its slot begins */
     clock_run_for(core, index, &rest, RUN_WAITING, actions);
 }
 
