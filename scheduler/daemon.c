@@ -108,7 +108,7 @@ static void queued_finish(struct queued *queued) {
     free((char *)queued->failure.output);
 }
 
-static void feed(struct daemon *daemon, struct event *event) {
+void daemon_feed(struct daemon *daemon, struct event *event) {
     struct actions actions;
     event->now = monotonic_now();
     event->wall = wall_now();
@@ -119,7 +119,7 @@ static void feed(struct daemon *daemon, struct event *event) {
 
 static void tick(struct daemon *daemon) {
     struct event event = {.kind = EVENT_TICK};
-    feed(daemon, &event);
+    daemon_feed(daemon, &event);
 }
 
 static void on_alarm(void *context) {
@@ -141,7 +141,7 @@ static void drain_queue(struct daemon *daemon) {
     for (uint32_t next = 0; next < daemon->queue_count; next++) {
         struct queued queued = daemon->queue[next]; /* a copy: the queue may grow and move meanwhile */
         daemon->failure = queued.has_failure ? &queued.failure : NULL;
-        feed(daemon, &queued.event);
+        daemon_feed(daemon, &queued.event);
         daemon->failure = NULL;
         queued_finish(&queued);
     }
@@ -207,6 +207,7 @@ static void compose_status(struct daemon *daemon, enum form form, uint32_t width
         .failure_of = failure_of,
         .connect_error_of = connect_error_of,
         .progress_of = progress_of,
+        .pause_of = operate_pause_of,
         .context = daemon,
     };
     struct status status;
@@ -221,7 +222,7 @@ static void compose_status(struct daemon *daemon, enum form form, uint32_t width
     daemon->core->now = stepped;
 }
 
-static void on_control(void *context, const char *request, struct text *answer) {
+static void on_control(void *context, const char *request, uid_t uid, struct text *answer) {
     unsigned width = 0;
     if (strcmp(request, "status json") == 0)
         compose_status(context, FORM_JSON, 0, answer);
@@ -229,7 +230,7 @@ static void on_control(void *context, const char *request, struct text *answer) 
         compose_status(context, FORM_METRICS, 0, answer);
     else if (sscanf(request, "status %u", &width) == 1)
         compose_status(context, FORM_TABLE, width, answer);
-    else
+    else if (!operate(context, request, uid, answer))
         text_add(answer, "unknown request\n");
 }
 
@@ -280,6 +281,7 @@ static void go_over_to(struct daemon *daemon, struct taskset *set, struct sessio
     daemon->log.level = set->daemon.log_level;
     LOG(&daemon->log, LOG_INFO, "reloaded", log_text("file", daemon->path),
         log_number("tasks", set->task_count), log_number("pools", set->pool_count));
+    operate_follow(daemon); /* a task that came back may be paused */
     tick(daemon);
 }
 
@@ -383,6 +385,8 @@ static bool open_control(struct daemon *daemon) {
     daemon->control = control_open(&daemon->loop, path.bytes, on_control, daemon, &error);
     if (!daemon->control)
         LOG(&daemon->log, LOG_ERROR, "not_started", log_text("message", error.bytes));
+    else
+        operate_open(daemon, path.bytes);
     text_finish(&path);
     text_finish(&error);
     return daemon->control != NULL;
@@ -409,11 +413,12 @@ static void begin(struct daemon *daemon, struct session_pool **fresh) {
     LOG(&daemon->log, daemon->once_task ? LOG_DEBUG : LOG_INFO, "started", log_text("file", daemon->path),
         log_text("version", HEADGATE_VERSION), log_number("pid", getpid()),
         log_number("tasks", daemon->set->task_count), log_number("pools", daemon->set->pool_count));
+    operate_follow(daemon);
     struct event event = {.kind = EVENT_TICK};
     if (daemon->once_task)
         event =
             (struct event){.kind = EVENT_TRIGGER, .task = taskset_find_task(daemon->set, daemon->once_task)};
-    feed(daemon, &event);
+    daemon_feed(daemon, &event);
 }
 
 static int exit_code(const struct daemon *daemon) {
@@ -430,6 +435,7 @@ static int finish(struct daemon *daemon, int code) {
     core_destroy(daemon->core);
     taskset_unref(daemon->set);
     troubles_finish(&daemon->troubles);
+    operate_close(daemon);
     free(daemon->directory);
     log_finish(&daemon->log);
     return code;

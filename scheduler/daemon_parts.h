@@ -1,6 +1,7 @@
 /*
  * What the files of the daemon lend each other: daemon.c (the loop), perform.c (actions become sessions and
- * children), journal.c (what happened becomes log lines). Not for anybody else.
+ * children), operate.c (what a person asks
+ * for), journal.c (what happened becomes log lines). Not for anybody else.
  */
 #ifndef SCHEDULER_DAEMON_PARTS_H
 #define SCHEDULER_DAEMON_PARTS_H
@@ -15,6 +16,7 @@
 #include "scheduler/alarm.h"
 #include "scheduler/control.h"
 #include "scheduler/core.h"
+#include "scheduler/pauses.h"
 #include "scheduler/status.h"
 #include "scheduler/trouble.h"
 
@@ -67,6 +69,9 @@ struct daemon {
     struct pooler_context *pooler_contexts;
     uint32_t pool_count;
 
+    struct pauses pauses;
+    struct text pauses_path;
+
     struct troubles troubles;
     const struct failure *failure; /* of the event that is being performed; or NULL */
 
@@ -79,6 +84,15 @@ struct daemon {
 /* daemon.c */
 void daemon_report(void *daemon, const struct report *report, const struct failure *failure);
 void daemon_event(struct daemon *daemon, const struct event *event);
+void daemon_feed(struct daemon *daemon, struct event *event); /* through the core at once, at this instant */
+
+/* operate.c */
+void operate_open(struct daemon *daemon, const char *control_path); /* reads what is paused */
+void operate_follow(struct daemon *daemon); /* what is paused of the present file is told to the core */
+const struct pause *operate_pause_of(const void *daemon, const char *task); /* NULL: nobody paused it */
+void operate_close(struct daemon *daemon);
+/* False: this is none of its requests. uid: of the asker. */
+bool operate(struct daemon *daemon, const char *request, uid_t uid, struct text *answer);
 
 /* perform.c */
 void perform(struct daemon *daemon, const struct actions *actions);

@@ -16,6 +16,8 @@ struct progress {
     uint32_t child_count;              /* at work */
 };
 
+struct pause;
+
 /* What the core does not know. Borrowed for as long as the status is used. */
 struct status_context {
     const char *version;
@@ -28,6 +30,8 @@ struct status_context {
     const char *(*failure_of)(const void *context, const char *task_name);
     /* Why a pool's last attempt to connect failed, in one line, or NULL. */
     const char *(*connect_error_of)(const void *context, const char *pool_name);
+    /* Who has paused a task, and since when; NULL: nobody, or it is not known. */
+    const struct pause *(*pause_of)(const void *context, const char *task_name);
     struct progress (*progress_of)(const void *context, uint32_t run_slot);
     const void *context;
 };
@@ -39,6 +43,7 @@ enum task_state {
     TASK_WORKING,
     TASK_WRITING,
     TASK_STOPPING,
+    TASK_PAUSED,
     TASK_ON_HOLD,
     TASK_IDLE,
     TASK_DISABLED
@@ -78,6 +83,12 @@ struct status_row status_row(const struct status *status, uint32_t task);
 
 /* Why the row's run waits or what it does, in words. Empty for a task at rest. */
 void status_note(const struct status *status, const struct status_row *row, struct text *text);
+
+/* Who has paused the row's task, and since when; NULL: nobody, or it is not known. */
+const struct pause *status_pause(const struct status *status, const struct status_row *row);
+
+/* An instant as the time of day, and days from now. */
+void status_clock(const struct status *status, struct wall at, struct text *text);
 
 /* What a pool's sum is made of: "8 = 3 taken + 2 warm + 3 free". */
 void status_tokens(const struct tokens *tokens, struct text *text);

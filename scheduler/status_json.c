@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "scheduler/gate.h"
+#include "scheduler/pause.h"
 
 /* Server messages may hold bytes that are not UTF-8; jansson refuses those. */
 static json_t *text_json(const char *text) {
@@ -84,13 +85,20 @@ static json_t *why_json(const struct status_row *row) {
                      row->starts_in_us > 0 ? json_integer(row->starts_in_us) : json_null());
 }
 
+static json_t *pause_json(const struct status *status, const struct status_row *row) {
+    const struct pause *pause = status_pause(status, row);
+    if (!pause)
+        return json_null();
+    return json_pack("{sI ss}", "since", (json_int_t)pause->since.us, "by", pause->by);
+}
+
 static json_t *task_json(const struct status *status, uint32_t index) {
     struct status_row row = status_row(status, index);
     const struct task_stats *stats = &row.task->stats;
     struct text note = {0};
     status_note(status, &row, &note);
     json_t *json = json_pack(
-        "{ss ss ss so so so sI sI sI sI so so so so si so so sI sI sI sI sI sI}", "name",
+        "{ss ss ss so so so sI sI sI sI so so so so si so so sI sI sI sI sI sI so}", "name",
         row.task->definition->name, "pool", status->core->pools[row.task->pool].settings->name, "state",
         task_state_name(row.state), "due", row.due.us ? json_integer(row.due.us) : json_null(), "last",
         stats->any ? json_string(outcome_name(stats->last_outcome)) : json_null(), "last_took",
@@ -102,7 +110,7 @@ static json_t *task_json(const struct status *status, uint32_t index) {
         text_json(note.bytes), "expected", (json_int_t)core_session_us(row.task), "expected_outside",
         (json_int_t)row.task->expected_us[PHASE_WORK], "interval", (json_int_t)row.task->interval_us,
         "retried", (json_int_t)stats->retried_count, "session", (json_int_t)stats->session_us, "outside",
-        (json_int_t)stats->outside_us);
+        (json_int_t)stats->outside_us, "paused", pause_json(status, &row));
     text_finish(&note);
     return json;
 }
