@@ -73,12 +73,18 @@ static const char *reason_of(const struct record *record) {
     }
 }
 
+/* Of a command, what is counted is the bytes of its output. */
+static void add_rows(struct text *line, const struct record *record, const struct task *task) {
+    if (task->work != WORK_COMMAND)
+        add_number(line, "rows", (int64_t)record->row_count);
+}
+
 static void add_run(struct text *line, const struct record *record, const struct task *task) {
     add_instant(line, "started", record->started);
     add_instant(line, "finished", (struct wall){record->started.us + record->took_us});
     add_number(line, "lateness_us", record->lateness_us);
     add_number(line, "attempts", record->attempt_count);
-    add_number(line, "rows", (int64_t)record->row_count);
+    add_rows(line, record, task);
     add_number(line, "tokens", task->tokens);
     add_number(line, "session_us", record->session_us);
     add_number(line, "outside_us", record->outside_us);
@@ -91,6 +97,7 @@ struct wall chronicle_key(const struct task *task, struct wall due, int64_t occu
 
 static void add_record(const struct daemon *daemon, const struct record *record, struct text *line) {
     const struct task *task = daemon->core->tasks[record->task].definition;
+    const char *message = daemon->failure ? daemon->failure->message : NULL;
     text_add(line, "{");
     add_string(line, "task", task->name);
     add_instant(line, "due", chronicle_key(task, record->due_first, record->occurrence_count));
@@ -99,7 +106,7 @@ static void add_record(const struct daemon *daemon, const struct record *record,
     add_number(line, "occurrences", record->occurrence_count);
     add_string(line, "outcome", outcome_of(record));
     add_string(line, "reason", reason_of(record));
-    add_string(line, "message", daemon->failure ? daemon->failure->message : NULL);
+    add_string(line, "message", message && *message ? message : NULL);
     add_string(line, "daemon", daemon->name);
     if (record->outcome != OUTCOME_SKIPPED)
         add_run(line, record, task);
