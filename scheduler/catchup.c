@@ -181,9 +181,8 @@ static void wait_for_record(struct core *core, uint32_t index, struct wall answe
 void catchup_restore(struct core *core, uint32_t index, struct wall answered_until, struct actions *actions) {
     struct core_task *task = &core->tasks[index];
     const struct schedule *schedule = &task->definition->schedule;
-    if (!due_has(&core->due, index) || task->restored)
+    if (!due_has(&core->due, index))
         return;
-    task->restored = true;
     struct wall first = schedule_next_after(schedule, answered_until);
     struct occurrences missed = between(core, schedule, first, task->answered_from);
     if (first.us > task->due.us)

@@ -175,6 +175,8 @@ void chronicle_ask(struct daemon *daemon, const struct action *action) {
     request.records = batch.bytes;
     chronicle->restoring = !daemon->core->pools[action->pool].past.restored;
     if (chronicle->restoring) {
+        if (past_has_claims(daemon->core, action->pool))
+            request.daemon = ""; /* after a reload: of ours none is to be found lost */
         json_t *json = tasks_of(daemon, action->pool);
         request.tasks = tasks = json_dumps(json, JSON_COMPACT);
         json_decref(json);
@@ -216,14 +218,13 @@ static void take_restored(struct daemon *daemon, const json_t *row) {
 
 static void take_rows(struct daemon *daemon, uint32_t pool, const char *answer) {
     json_t *rows = json_loads(answer, 0, NULL);
-    bool first = daemon->core->pools[pool].past.state == PAST_NEW;
     size_t i;
     json_t *row;
     json_array_foreach(rows, i, row) {
-        if (!chronicle_of(daemon, pool)->restoring)
-            take_resolved(daemon, row);
-        else if (first)
+        if (chronicle_of(daemon, pool)->restoring)
             take_restored(daemon, row);
+        else
+            take_resolved(daemon, row);
     }
     json_decref(rows);
 }
@@ -276,6 +277,10 @@ void chronicle_take(struct daemon *daemon, uint32_t pool, struct event *event) {
 void chronicle_tell(struct daemon *daemon, uint32_t pool) {
     struct chronicle *chronicle = chronicle_of(daemon, pool);
     bool broken = daemon->core->pools[pool].past.state == PAST_BROKEN;
+    if (!chronicle)
+        return;
+    if (broken && !daemon->failure)
+        snprintf(chronicle->error, sizeof chronicle->error, "the server did not answer in time");
     if (broken && daemon->failure && daemon->failure->message)
         snprintf(chronicle->error, sizeof chronicle->error, "%s", daemon->failure->message);
     LOG(&daemon->log, broken ? LOG_WARNING : LOG_INFO, broken ? "history_broken" : "history_back",

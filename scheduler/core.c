@@ -144,6 +144,9 @@ static void on_command_seen(struct core *core, uint32_t index, const struct even
 /* Its statistics go on where they were. */
 static void on_restored(struct core *core, const struct event *event, struct actions *actions) {
     struct core_task *task = &core->tasks[event->task];
+    if (task->restored)
+        return;
+    task->restored = true;
     task->stats.ok_count += (uint32_t)event->restored.ok_count;
     task->stats.failed_count += (uint32_t)event->restored.failed_count;
     task->stats.skipped_count += (uint32_t)event->restored.skipped_count;
@@ -155,6 +158,7 @@ static void on_restored(struct core *core, const struct event *event, struct act
 static void on_drain(struct core *core) {
     if (core->draining) {
         core->drain_now = true;
+        core->sweep_slot = 0; /* what waits for records to be written waits no longer */
         return;
     }
     core->draining = true;
@@ -221,7 +225,7 @@ static bool sweep_runs(struct core *core, struct actions *actions) {
     for (; core->sweep_run < core->run_used; core->sweep_run++) {
         const struct run *run = &core->runs[core->sweep_run];
         enum skip_cause cause = SKIP_NONE;
-        if (run_is_waiting(run->state) && !run->begun)
+        if (run_is_waiting(run->state) && !run_is_half_done(run))
             cause = run_skip_cause(core, run);
         if (cause == SKIP_NONE)
             continue;
@@ -264,10 +268,6 @@ static bool stop_begun(struct core *core, struct actions *actions) {
         return false;
     for (uint32_t i = 0; i < core->run_used; i++) {
         const struct run *run = &core->runs[i];
-        if (run->begun && run_is_waiting(run->state) && run->phase <= phase_first(run->definition)) {
-            run_skip(core, i, SKIP_DRAIN, actions); /* claimed, and not started */
-            continue;
-        }
         if (!run->begun || run->state == RUN_STOPPING || run->state == RUN_SENT || may_go_on(core, run))
             continue;
         if (!actions_have_room(actions))
@@ -281,6 +281,10 @@ static bool stop_begun(struct core *core, struct actions *actions) {
 }
 
 static bool drain(struct core *core, struct actions *actions) {
+    if (!core->drain_late && core->now.us >= core->drain_deadline.us) {
+        core->drain_late = true;
+        core->sweep_slot = 0; /* records that were not written until now are kept for the next daemon */
+    }
     bool more = stop_begun(core, actions);
     if (!more && core->begun_count == 0 && core->open_count == 0 && core->sweep_run == core->run_used &&
         core->sweep_task == core->task_count && !core->stopped && actions_have_room(actions)) {
@@ -338,7 +342,7 @@ struct mono core_next_wake(const struct core *core) {
     at = earlier(at, &core->due);
     at = earlier(at, &core->run_deadlines);
     at = earlier(at, &core->slot_deadlines);
-    if (core->draining && core->begun_count)
+    if (core->draining && core->open_count + core->begun_count)
         at = drain_wake(core, at);
     return (struct mono){at};
 }

@@ -222,7 +222,7 @@ struct core {
     int64_t wall_offset_us; /* wall minus monotonic time, as last accepted */
     bool clock_known;
     bool armed; /* tasks become due by themselves */
-    bool draining, drain_now, stopped;
+    bool draining, drain_now, drain_late, stopped;
     struct mono drain_deadline;
     uint64_t seed;
 

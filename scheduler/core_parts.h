@@ -98,6 +98,11 @@ static inline bool run_is_on_session(enum run_state state) {
     return state == RUN_SENT || state == RUN_RUNNING || state == RUN_STOPPING;
 }
 
+/* Then it is finished even while the daemon drains, and under the file that it began with. */
+static inline bool run_is_half_done(const struct run *run) {
+    return run->begun && run->phase > phase_first(run->definition);
+}
+
 /* slot.c */
 void slot_move(struct core *core, uint32_t slot,
                enum slot_state to); /* the one mover: tokens, lists, deadlines */

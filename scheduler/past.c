@@ -79,7 +79,11 @@ static void change(struct core_pool *pool, enum past_state to, const struct core
     action->pool = (uint32_t)(pool - core->pools);
 }
 
+/* What is missing may have to be made again. */
 static void fail(struct core *core, struct core_pool *pool, struct actions *actions) {
+    if (pool->past.state == PAST_OFF) /* by a reload, since it was asked */
+        return;
+    pool->past.restored = false;
     pool->past.next_try = mono_add(core->now, RETRY_US);
     if (pool->past.state != PAST_BROKEN)
         pool->past.broken_since = core->now;
@@ -92,7 +96,8 @@ void past_answered(struct core *core, struct core_pool *pool, const struct event
     bool refused = event->history.failed;
     past->asked = HANDLE_NONE;
     past->pending_count = event->history.left_count;
-    core->sweep_slot = 0; /* a drain may have waited for it */
+    past->pending_since = core->now; /* what came meanwhile waits for others as well */
+    core->sweep_slot = 0;            /* a drain may have waited for it */
     if (past->state == PAST_OFF)
         return;
     if (refused && event->history.failed_for_long) {
@@ -106,6 +111,37 @@ void past_answered(struct core *core, struct core_pool *pool, const struct event
     past->restored |= event->history.restored;
     if (past->restored)
         change(pool, PAST_ON, core, actions);
+}
+
+static struct core_pool *asked_on(const struct core *core, uint32_t slot) {
+    struct core_pool *pool = &core->pools[core->slots[slot].pool];
+    return handle_is(pool->past.asked, core_slot_handle(core, slot)) ? pool : NULL;
+}
+
+/* Not again at once: a server may end each session that asks. */
+void past_lost(struct core *core, uint32_t slot) {
+    struct core_pool *pool = asked_on(core, slot);
+    if (!pool)
+        return;
+    pool->past.asked = HANDLE_NONE;
+    pool->past.next_try = mono_add(core->now, CLAIM_AGAIN_US);
+}
+
+void past_unanswered(struct core *core, uint32_t slot, struct actions *actions) {
+    struct core_pool *pool = asked_on(core, slot);
+    if (!pool)
+        return;
+    pool->past.asked = HANDLE_NONE;
+    fail(core, pool, actions);
+}
+
+bool past_has_claims(const struct core *core, uint32_t pool) {
+    for (uint32_t i = 0; i < core->run_used; i++) {
+        const struct run *run = &core->runs[i];
+        if (run->state != RUN_FREE && run->begun && run->pool == pool && (run->claimed || run->claim))
+            return true;
+    }
+    return false;
 }
 
 void past_add(struct core *core, struct core_pool *pool) {
@@ -182,7 +218,7 @@ bool past_refused(struct core *core, uint32_t slot, const struct event *event, s
         go_without(core, slot, actions);
         return true;
     case FAILURE_CLAIM_WAIT:
-        if (pool->past.state == PAST_BROKEN)
+        if (pool->past.state == PAST_BROKEN || pool->past.state == PAST_OFF)
             go_without(core, slot, actions);
         else
             wait_for_another(core, slot, actions);
@@ -194,8 +230,13 @@ bool past_refused(struct core *core, uint32_t slot, const struct event *event, s
 /* Its claim, alone on a session before a run that has no session, is over. */
 void past_claimed(struct core *core, uint32_t slot, const struct event *event, struct actions *actions) {
     struct run *run = &core->runs[slot];
-    if (event->ended.outcome != OUTCOME_OK || run_skip_cause(core, run))
+    if (run_skip_cause(core, run)) {
         run_wait_again(core, slot, actions);
-    else
+        return;
+    }
+    run->retry_at = mono_add(core->now, CLAIM_AGAIN_US);
+    if (event->ended.outcome == OUTCOME_OK)
         run_wait_in(core, slot, RUN_WAITING, phase_first(run->definition));
+    else /* its session was lost, or a person has cancelled it */
+        run_wait_in(core, slot, RUN_DELAYED, PHASE_CLAIM);
 }

@@ -47,6 +47,10 @@ void past_ask(struct core *core, struct core_pool *pool, uint32_t slot, struct a
 void past_serve(struct core *core, struct core_pool *pool, struct actions *actions); /* it wants */
 void past_answered(struct core *core, struct core_pool *pool, const struct event *event,
                    struct actions *actions);
+void past_lost(struct core *core, uint32_t slot); /* it leaves; it may be the one that was asked */
+void past_unanswered(struct core *core, uint32_t slot, struct actions *actions); /* in time */
+/* A run of the pool is on record as running, or about to be: it is not to be found lost. */
+bool past_has_claims(const struct core *core, uint32_t pool);
 /* A record was handed out. */
 void past_add(struct core *core, struct core_pool *pool);
 /* Nothing is left that only a session could write down. */

@@ -329,11 +329,6 @@ bool run_may_wait_again(const struct core *core, uint32_t slot, const struct eve
            (asked || hit) && run->definition->transaction;
 }
 
-/* Half done, it is finished even while the daemon drains, and under the file that it began with. */
-static bool is_half_done(const struct run *run) {
-    return run->begun && run->phase > phase_first(run->definition);
-}
-
 void run_wait_in(struct core *core, uint32_t slot, enum run_state state, enum phase phase) {
     struct run *run = &core->runs[slot];
     run->stop = STOP_NONE;
@@ -348,7 +343,7 @@ void run_wait_in(struct core *core, uint32_t slot, enum run_state state, enum ph
 void run_wait_again(struct core *core, uint32_t slot, struct actions *actions) {
     struct run *run = &core->runs[slot];
     enum skip_cause cause = run_skip_cause(core, run);
-    if (cause && !is_half_done(run)) {
+    if (cause && !run_is_half_done(run)) {
         run_skip(core, slot, cause, actions);
         return;
     }

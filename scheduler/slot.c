@@ -157,8 +157,8 @@ void slot_move(struct core *core, uint32_t index, enum slot_state to) {
         warm_add(core, pool, index);
     if (slot->state == SLOT_CHECKING && handle_is(pool->gate.asked, core_slot_handle(core, index)))
         pool->gate.asked = HANDLE_NONE; /* answered, or it will not answer any more */
-    if (slot->state == SLOT_CHECKING && handle_is(pool->past.asked, core_slot_handle(core, index)))
-        pool->past.asked = HANDLE_NONE;
+    if (slot->state == SLOT_CHECKING)
+        past_lost(core, index);
     slot->state = to;
     if (to != SLOT_BUSY && to != SLOT_CLEANING)
         slot->shared = false;
@@ -428,7 +428,10 @@ static void slot_deadline(struct core *core, uint32_t index, struct actions *act
         break;
     case SLOT_WARM: warm_deadline(core, index, actions); break;
     case SLOT_CHECKING:
-    case SLOT_CLEANING: slot_close(core, index, CLOSE_TIMEOUT, actions); break;
+    case SLOT_CLEANING:
+        past_unanswered(core, index, actions);
+        slot_close(core, index, CLOSE_TIMEOUT, actions);
+        break;
     case SLOT_CLOSING: /* linger has passed */
         actions_add(actions, ACTION_FORGET)->session = core_slot_handle(core, index);
         slot_move(core, index, SLOT_FREE);
