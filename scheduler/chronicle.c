@@ -274,6 +274,12 @@ void chronicle_take(struct daemon *daemon, uint32_t pool, struct event *event) {
     event->history.left_count = ledger_count(chronicle->ledger);
 }
 
+static const char *advice_on(const struct failure *failure) {
+    if (!failure || strcmp(failure->sqlstate, "42501") != 0)
+        return NULL;
+    return "GRANT CREATE ON DATABASE to the pool's role; or make the schema by etc/history/1.sql, with its GRANTs";
+}
+
 void chronicle_tell(struct daemon *daemon, uint32_t pool) {
     struct chronicle *chronicle = chronicle_of(daemon, pool);
     bool broken = daemon->core->pools[pool].past.state == PAST_BROKEN;
@@ -286,7 +292,8 @@ void chronicle_tell(struct daemon *daemon, uint32_t pool) {
     LOG(&daemon->log, broken ? LOG_WARNING : LOG_INFO, broken ? "history_broken" : "history_back",
         log_text("pool", daemon->pools[pool]->name), log_text("message", broken ? chronicle->error : NULL),
         log_number("records_waiting", ledger_count(chronicle->ledger)),
-        log_text("effect", broken ? "tasks go on; their records wait" : "runs are put on record again"));
+        log_text("effect", broken ? "tasks go on; their records wait" : "runs are put on record again"),
+        log_text("advice", broken ? advice_on(daemon->failure) : NULL));
 }
 
 struct bookkeeping chronicle_books(const struct daemon *daemon, uint32_t pool) {
