@@ -47,6 +47,9 @@ static const struct key pool_keys[] = {
     {"low_watermark", KEY_COUNT, FIELD(pool_settings, low_watermark), "70", 1, 100, NULL},
     {"short", KEY_DURATION, FIELD(pool_settings, short_us), "20ms", 0, US_PER_S, NULL},
     {"max_wait", KEY_DURATION, FIELD(pool_settings, max_wait_us), "1min", US_PER_S, US_PER_DAY, NULL},
+    {"history", KEY_SWITCH, FIELD(pool_settings, history), "off", 0, 0, NULL},
+    {"history_keep", KEY_DURATION, FIELD(pool_settings, history_keep_us), "30d", US_PER_MIN, YEARS_10, NULL},
+    {"history_rows", KEY_COUNT, FIELD(pool_settings, history_rows), "1000000", 0, 100000000, NULL},
     {0},
 };
 

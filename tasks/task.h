@@ -98,6 +98,10 @@ struct pool_settings {
     /* sharing: scheduler/crew.h */
     int64_t short_us;    /* a run learned to be shorter may share a session with others */
     int64_t max_wait_us; /* a run that waited for longer is passed by nobody */
+    /* the record of runs in the database: etc/history */
+    bool history;
+    int64_t history_keep_us; /* older rows are deleted */
+    uint32_t history_rows;   /* and what is beyond so many; 0: by age alone */
 };
 
 enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };

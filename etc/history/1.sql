@@ -1,0 +1,409 @@
+-- headgate's history, step 1: what ran, what did not, and why; one row a run, in the database that it ran against.
+--
+-- The daemon runs this itself where a pool has `history = on`, as the pool's role, once and under a lock. To do it by hand, as
+-- the role that shall own it:  psql --single-transaction -f 1.sql
+-- All is in the schema headgate; DROP SCHEMA headgate CASCADE takes it away. Read it through the view headgate.history.
+--
+-- Words: an occurrence is one instant at which a task is due. A run answers one occurrence, or several in a row, from `due` to
+-- `due_until`. No occurrence is in two rows.
+
+DO $$
+BEGIN
+    -- may be there already: made by an administrator for a role that may not make one
+    IF to_regnamespace('headgate') IS NULL THEN
+        CREATE SCHEMA headgate;
+    END IF;
+END
+$$;
+
+CREATE TABLE headgate.version (
+    version int PRIMARY KEY,
+    made timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE headgate.version IS 'the steps of etc/history that were made here';
+
+CREATE TABLE headgate.task (
+    name text PRIMARY KEY,
+    every_us int8 NOT NULL,
+    phase_us int8 NOT NULL,
+    since timestamptz NOT NULL
+);
+COMMENT ON TABLE headgate.task IS 'the tasks whose runs are kept here, and since when they have this interval and phase';
+
+CREATE TABLE headgate.run (
+    task text NOT NULL,
+    due timestamptz NOT NULL,
+    due_until timestamptz NOT NULL,
+    started timestamptz,
+    finished timestamptz,
+    lateness_us int8,
+    rows int8,
+    session_us int8,
+    outside_us int8,
+    occurrences int NOT NULL,
+    attempts int,
+    tokens int,
+    outcome text NOT NULL
+        CHECK (outcome IN ('running', 'ok', 'failed', 'lost', 'unknown', 'skipped', 'missed')),
+    daemon text NOT NULL,
+    reason text,
+    message text,
+    CHECK (due <= due_until),
+    PRIMARY KEY (task, due)
+)
+-- A row is written twice: at its start, and when it is completed. The room that is left in each page lets the second one stay in
+-- the page, so that no index is touched. Only the key is indexed, for the same reason.
+-- Old rows go a few at a time; vacuum comes early, so that their room is used again and the table keeps its size. It does
+-- not give pages back at the end of the table: that would lock out the tasks for a moment.
+WITH (
+    fillfactor = 80,
+    autovacuum_vacuum_scale_factor = 0.02,
+    autovacuum_vacuum_threshold = 1000,
+    autovacuum_vacuum_insert_scale_factor = 0.05,
+    autovacuum_analyze_scale_factor = 0.05,
+    vacuum_truncate = off
+);
+COMMENT ON TABLE headgate.run IS 'one row a run, and one for what was not run; see the view headgate.history';
+COMMENT ON COLUMN headgate.run.due IS 'the first occurrence that it answers';
+COMMENT ON COLUMN headgate.run.due_until IS 'the last occurrence that it answers';
+COMMENT ON COLUMN headgate.run.occurrences IS 'how many it answers; 0: it was triggered by hand';
+COMMENT ON COLUMN headgate.run.outcome IS
+    'running | ok | failed | lost (its daemon died) | unknown (its connection died at COMMIT) | skipped | missed (no daemon ran)';
+COMMENT ON COLUMN headgate.run.session_us IS 'microseconds on a session of the database';
+COMMENT ON COLUMN headgate.run.outside_us IS 'microseconds of work outside the database';
+COMMENT ON COLUMN headgate.run.daemon IS 'which daemon ran it';
+
+CREATE VIEW headgate.history AS
+SELECT task, due, due_until, started, finished, outcome, reason,
+       lateness_us * interval '1 microsecond' AS lateness,
+       finished - started AS took,
+       outside_us * interval '1 microsecond' AS outside,
+       attempts, rows, occurrences, tokens, message, daemon
+  FROM headgate.run;
+COMMENT ON VIEW headgate.history IS 'what ran, what did not, and why';
+
+-- How many steps of an interval lie between two instants, rounded down.
+CREATE FUNCTION headgate.steps(since timestamptz, until timestamptz, every_us int8) RETURNS int
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT floor(extract(epoch FROM until - since) * 1000000 / greatest(every_us, 1))::int
+$$;
+
+-- Takes a run: what the front of its range shares with a row that is there is cut off, in steps of every_us; returns the first
+-- occurrence that is left. Nothing left: HG001. Another transaction is at the same occurrence: waits for it, then 23505.
+--
+-- One occurrence is guarded by the key (task, due). Several in a row could lie across others without sharing their first, and a
+-- transaction does not see what another has not committed. So who answers several holds the task alone until his commit, and
+-- who answers one shares it with others of one. 1212433524 names headgate among all users of advisory locks.
+CREATE FUNCTION headgate.start(task text, due timestamptz, due_until timestamptz, every_us int8, occurrences int,
+                               started timestamptz, lateness_us int8, attempts int, tokens int, outcome text,
+                               daemon text) RETURNS timestamptz
+LANGUAGE plpgsql SET lock_timeout = '1s' AS $$
+DECLARE
+    answered timestamptz;
+    cut int;
+BEGIN
+    IF occurrences > 0 THEN
+        IF occurrences = 1 THEN
+            PERFORM pg_advisory_xact_lock_shared(1212433524, hashtext(task));
+        ELSE
+            PERFORM pg_advisory_xact_lock(1212433524, hashtext(task));
+        END IF;
+        answered := (SELECT r.due_until FROM headgate.run r
+                      WHERE r.task = start.task AND r.due <= start.due_until AND r.occurrences > 0
+                      ORDER BY r.due DESC LIMIT 1);
+        IF answered >= due THEN
+            cut := headgate.steps(due, answered, every_us) + 1;
+            due := due + cut * every_us * interval '1 microsecond';
+            occurrences := greatest(occurrences - cut, 1);
+            IF due > due_until THEN
+                RAISE EXCEPTION USING ERRCODE = 'HG001', MESSAGE = format('%s is answered up to %s', task, answered);
+            END IF;
+        END IF;
+    END IF;
+    INSERT INTO headgate.run (task, due, due_until, occurrences, started, lateness_us, attempts, tokens, outcome, daemon)
+    VALUES (task, due, due_until, occurrences, started, lateness_us, attempts, tokens, outcome, daemon);
+    RETURN due;
+END
+$$;
+
+-- Inserts what was not started: the whole range, or the pieces of it that no other row answers. A piece that is not the last
+-- says how it ended, and not how long it took. Rows that only say "no record of it was kept" make room.
+CREATE FUNCTION headgate.insert_free(r headgate.run, every_us int8) RETURNS void
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    step interval := every_us * interval '1 microsecond';
+    piece headgate.run := r;
+    part headgate.run;
+    other headgate.run;
+BEGIN
+    FOR other IN
+        SELECT * FROM (
+            (SELECT * FROM headgate.run o -- the nearest one before
+              WHERE o.task = r.task AND o.due < r.due AND o.occurrences > 0 ORDER BY o.due DESC LIMIT 1)
+            UNION ALL
+            SELECT * FROM headgate.run o WHERE o.task = r.task AND o.due BETWEEN r.due AND r.due_until AND o.occurrences > 0
+        ) o
+         WHERE o.due_until >= r.due
+         ORDER BY o.due
+    LOOP
+        IF other.outcome = 'lost' AND other.started IS NULL THEN
+            DELETE FROM headgate.run o WHERE o.task = other.task AND o.due = other.due;
+            part := other;
+            part.occurrences := headgate.steps(other.due, r.due, every_us);
+            part.due_until := other.due + (part.occurrences - 1) * step;
+            IF part.occurrences > 0 THEN
+                INSERT INTO headgate.run SELECT part.*;
+            END IF;
+            part.occurrences := headgate.steps(r.due_until, other.due_until, every_us);
+            part.due := other.due_until - (part.occurrences - 1) * step;
+            part.due_until := other.due_until;
+            IF part.occurrences > 0 THEN
+                INSERT INTO headgate.run SELECT part.*;
+            END IF;
+            CONTINUE;
+        END IF;
+        part := piece;
+        part.occurrences := ceil(extract(epoch FROM other.due - piece.due) * 1000000 / greatest(every_us, 1));
+        part.due_until := piece.due + (part.occurrences - 1) * step;
+        IF part.occurrences > 0 THEN
+            part.rows := NULL;
+            part.session_us := NULL;
+            part.outside_us := NULL;
+            INSERT INTO headgate.run SELECT part.*;
+        END IF;
+        piece.due := piece.due + (headgate.steps(piece.due, other.due_until, every_us) + 1) * step;
+    END LOOP;
+    IF piece.due <= r.due_until THEN
+        IF piece.due > r.due THEN
+            piece.occurrences := headgate.steps(piece.due, r.due_until, every_us) + 1;
+        END IF;
+        INSERT INTO headgate.run SELECT piece.*;
+    END IF;
+END
+$$;
+
+-- Writes what became of runs, in one batch: an array of objects with the names of the columns, and every_us and transactional.
+-- A row of the same daemon is completed; all else is inserted where nobody answered it. An unknown run of a transaction is
+-- resolved: its row is there (then it was committed), or never will be; this waits for the old transaction. Those are
+-- returned, with what became of them. Another's open transaction is in the way for too long: 55P03, nothing is written, and
+-- DETAIL is the record's number in the array, from 0.
+CREATE FUNCTION headgate.record(records jsonb) RETURNS TABLE (task text, due timestamptz, outcome text)
+LANGUAGE plpgsql SET lock_timeout = '1s' AS $$
+#variable_conflict use_column
+DECLARE
+    absent int[]; -- numbers of the records without a row
+    number int;
+BEGIN
+    WITH entry AS MATERIALIZED (
+        SELECT ordinality::int - 1 AS number, e.*, e.outcome = 'unknown' AND coalesce((value->>'transactional')::bool, false) AS unresolved
+          FROM jsonb_array_elements(records) WITH ORDINALITY AS element (value, ordinality),
+               jsonb_populate_record(NULL::headgate.run, value) AS e
+    ), found AS MATERIALIZED (
+        SELECT entry.*, (SELECT r.due FROM headgate.run r
+                          WHERE r.task = entry.task AND r.due BETWEEN entry.due AND entry.due_until
+                            AND r.daemon = entry.daemon AND (r.occurrences = 0) = (entry.occurrences = 0)
+                          ORDER BY r.due DESC LIMIT 1) AS row_due
+          FROM entry
+    ), completed AS (
+        UPDATE headgate.run r
+           SET started = coalesce(f.started, r.started),
+               finished = f.finished,
+               lateness_us = coalesce(f.lateness_us, r.lateness_us),
+               rows = f.rows,
+               session_us = f.session_us,
+               outside_us = f.outside_us,
+               attempts = coalesce(f.attempts, r.attempts),
+               tokens = coalesce(f.tokens, r.tokens),
+               outcome = CASE WHEN f.unresolved THEN 'ok' ELSE f.outcome END,
+               reason = CASE WHEN f.unresolved THEN NULL ELSE f.reason END,
+               message = CASE WHEN f.unresolved THEN NULL ELSE f.message END
+          FROM found f
+         WHERE r.task = f.task AND r.due = f.row_due
+    )
+    SELECT array_agg(f.number ORDER BY f.task, f.due, f.number) INTO absent FROM found f WHERE f.row_due IS NULL;
+
+    FOREACH number IN ARRAY coalesce(absent, '{}') LOOP
+        PERFORM headgate.insert_record(records -> number, number);
+    END LOOP;
+
+    RETURN QUERY
+    SELECT e.task, e.due, CASE WHEN r.outcome = 'ok' THEN 'ok' ELSE 'failed' END
+      FROM jsonb_array_elements(records) value, jsonb_populate_record(NULL::headgate.run, value) e
+      LEFT JOIN LATERAL (SELECT r.outcome FROM headgate.run r
+                          WHERE r.task = e.task AND r.due BETWEEN e.due AND e.due_until AND r.daemon = e.daemon
+                            AND (r.occurrences = 0) = (e.occurrences = 0)
+                          ORDER BY r.due DESC LIMIT 1) r ON true
+     WHERE e.outcome = 'unknown' AND (value->>'transactional')::bool;
+END
+$$;
+
+-- One record of record() without a row, as it seemed: waits for those who are at its task, and looks again.
+CREATE FUNCTION headgate.insert_record(value jsonb, number int) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    r headgate.run := jsonb_populate_record(NULL::headgate.run, value);
+    of_transaction bool := coalesce((value->>'transactional')::bool, false);
+    key timestamptz;
+BEGIN
+    IF r.occurrences > 1 THEN
+        PERFORM pg_advisory_xact_lock(1212433524, hashtext(r.task));
+    ELSIF r.occurrences = 1 THEN
+        PERFORM pg_advisory_xact_lock_shared(1212433524, hashtext(r.task));
+    END IF;
+    IF r.outcome = 'unknown' AND of_transaction THEN
+        SELECT o.due INTO key FROM headgate.run o
+         WHERE o.task = r.task AND o.due BETWEEN r.due AND r.due_until AND o.daemon = r.daemon
+           AND (o.occurrences = 0) = (r.occurrences = 0)
+         ORDER BY o.due DESC LIMIT 1;
+        IF key IS NULL THEN
+            r.outcome := 'failed';
+            r.reason := 'not done: its connection was lost before it was committed';
+        ELSE
+            r.outcome := 'ok';
+            r.reason := NULL;
+            r.message := NULL;
+        END IF;
+    END IF;
+    IF key IS NULL THEN
+        PERFORM headgate.insert_free(r, (value->>'every_us')::int8);
+        RETURN;
+    END IF;
+    UPDATE headgate.run o
+       SET finished = r.finished, rows = r.rows, session_us = r.session_us, outside_us = r.outside_us,
+           outcome = r.outcome, reason = r.reason, message = r.message
+     WHERE o.task = r.task AND o.due = key;
+EXCEPTION
+    WHEN unique_violation THEN -- committed while we waited for its key: there is a row now
+        PERFORM headgate.insert_record(value, number);
+    WHEN lock_not_available THEN
+        RAISE EXCEPTION USING ERRCODE = '55P03', DETAIL = number,
+            MESSAGE = format('%s, due %s: a transaction that is open on the server has it', r.task, r.due);
+END
+$$;
+
+-- What a daemon asks when it starts, after it has written what it had spooled: tasks is an array of objects with task, every_us,
+-- phase_us. What it left running is lost. A hole between two rows that is longer than the interval (or than most_us, of an
+-- elastic one) becomes a row that says so, unless a run of this task is under way elsewhere. Returns of each task up to
+-- when it is answered, how the runs of the last day ended, and the median of its last 20.
+CREATE FUNCTION headgate.restore(daemon text, tasks jsonb)
+RETURNS TABLE (task text, answered_until timestamptz, ok_count int8, failed_count int8, skipped_count int8, took_us int8)
+LANGUAGE plpgsql SET lock_timeout = '1s' AS $$
+#variable_conflict use_column
+DECLARE
+    hole record;
+BEGIN
+    UPDATE headgate.run r
+       SET outcome = 'lost', reason = 'the daemon was killed while it ran'
+     WHERE r.outcome = 'running' AND r.daemon = restore.daemon;
+
+    INSERT INTO headgate.task AS t (name, every_us, phase_us, since)
+    SELECT g.task, g.every_us, g.phase_us, now()
+      FROM jsonb_to_recordset(tasks) AS g (task text, every_us int8, phase_us int8)
+     ORDER BY g.task
+        ON CONFLICT (name) DO UPDATE
+       SET every_us = excluded.every_us, phase_us = excluded.phase_us, since = excluded.since
+     WHERE (t.every_us, t.phase_us) <> (excluded.every_us, excluded.phase_us);
+
+    FOR hole IN
+        SELECT t.name, t.every_us, coalesce(g.most_us, t.every_us) AS most_us, t.since
+          FROM jsonb_to_recordset(tasks) AS g (task text, most_us int8) JOIN headgate.task t ON t.name = g.task
+         WHERE EXISTS (SELECT FROM headgate.holes(t.name, t.every_us, coalesce(g.most_us, t.every_us), t.since))
+         ORDER BY t.name
+    LOOP
+        IF pg_try_advisory_xact_lock(1212433524, hashtext(hole.name)) THEN
+            INSERT INTO headgate.run (task, due, due_until, occurrences, outcome, reason, daemon)
+            SELECT hole.name, h.due, h.due_until, h.occurrences, 'lost', 'no record of it was kept', restore.daemon
+              FROM headgate.holes(hole.name, hole.every_us, hole.most_us, hole.since) h
+                ON CONFLICT DO NOTHING;
+        END IF;
+    END LOOP;
+
+    RETURN QUERY
+    SELECT g.task, a.due_until, coalesce(d.ok, 0), coalesce(d.failed, 0), coalesce(d.skipped, 0), m.took_us
+      FROM jsonb_to_recordset(tasks) AS g (task text)
+      LEFT JOIN LATERAL (
+           -- not what a clock that was years ahead left
+           SELECT r.due_until FROM headgate.run r
+            WHERE r.task = g.task AND r.occurrences > 0 AND r.due <= now() + interval '1 day'
+            ORDER BY r.due DESC LIMIT 1) a ON true
+     CROSS JOIN LATERAL (
+           SELECT count(*) FILTER (WHERE r.outcome = 'ok') AS ok,
+                  count(*) FILTER (WHERE r.outcome IN ('failed', 'lost', 'unknown')) AS failed,
+                  sum(r.occurrences) FILTER (WHERE r.outcome IN ('skipped', 'missed')) AS skipped
+             FROM headgate.run r
+            WHERE r.task = g.task AND r.due > now() - interval '1 day') d
+     CROSS JOIN LATERAL (
+           SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY l.took_us) AS took_us
+             FROM (SELECT coalesce(r.session_us, (extract(epoch FROM r.finished - r.started) * 1000000)::int8) AS took_us
+                     FROM headgate.run r
+                    WHERE r.task = g.task AND r.outcome = 'ok' AND r.finished IS NOT NULL
+                    ORDER BY r.due DESC LIMIT 20) l) m;
+END
+$$;
+
+-- The holes between a task's rows since an instant. Behind a run that is under way is none yet: it may still grow.
+CREATE FUNCTION headgate.holes(task text, every_us int8, most_us int8, since timestamptz)
+RETURNS TABLE (due timestamptz, due_until timestamptz, occurrences int)
+LANGUAGE sql STABLE AS $$
+    SELECT h.last + every_us * interval '1 microsecond',
+           h.last + h.missing * every_us * interval '1 microsecond',
+           h.missing
+      FROM (SELECT p.last, ceil(extract(epoch FROM p.due - p.last) * 1000000 / every_us)::int - 1 AS missing
+              FROM (SELECT r.due, lag(r.due_until) OVER w AS last, lag(r.outcome) OVER w AS outcome
+                      FROM headgate.run r
+                     WHERE r.task = holes.task AND r.due >= holes.since AND r.occurrences > 0
+                    WINDOW w AS (ORDER BY r.due)) p
+             WHERE p.outcome <> 'running' AND p.due - p.last > most_us * interval '1 microsecond') h
+     WHERE h.missing > 0
+$$;
+
+-- Deletes at most `batch` rows that are older than `keep`, or beyond the number `most` (0: any number; above some ten thousand
+-- rows it is kept within a few percent). The newest row of a task stays, for it says up to when the task is answered; so does
+-- what runs. Less than `batch` came back: nothing more to do for now.
+CREATE FUNCTION headgate.prune(keep interval, most int8, batch int) RETURNS int8
+LANGUAGE plpgsql SET lock_timeout = '1s' AS $$
+DECLARE
+    oldest timestamptz := now() - keep;
+    rows float8;
+    excess float8;
+    deleted int8;
+BEGIN
+    IF most > 0 THEN
+        IF pg_relation_size('headgate.run') < 4 * 1024 * 1024 THEN
+            SELECT count(*) INTO rows FROM headgate.run;
+        ELSE
+            -- what the server counted as it went; after a crash, what the last vacuum counted
+            SELECT CASE WHEN live < reltuples / 2 THEN reltuples ELSE live END INTO rows
+              FROM pg_class, pg_stat_get_live_tuples(oid) live
+             WHERE oid = 'headgate.run'::regclass;
+        END IF;
+        excess := rows - most;
+        IF excess > 0 THEN
+            -- the age that so many rows have is read from some of the pages
+            SELECT greatest(oldest, percentile_disc(least(excess / rows, 1)) WITHIN GROUP (ORDER BY due) + interval '1 microsecond')
+              INTO oldest
+              FROM headgate.run TABLESAMPLE SYSTEM (least(100, 100 * 20000 / rows));
+        END IF;
+    END IF;
+    WITH RECURSIVE name (task) AS (
+        SELECT min(r.task) FROM headgate.run r
+        UNION ALL
+        SELECT (SELECT min(r.task) FROM headgate.run r WHERE r.task > name.task) FROM name WHERE name.task IS NOT NULL
+    )
+    DELETE FROM headgate.run
+     WHERE ctid = ANY (ARRAY(
+           SELECT old.ctid
+             FROM name, LATERAL (
+                  SELECT r.ctid FROM headgate.run r
+                   WHERE r.task = name.task AND r.due < oldest AND r.outcome <> 'running'
+                     AND r.due < (SELECT n.due FROM headgate.run n WHERE n.task = name.task AND n.occurrences > 0
+                                   ORDER BY n.due DESC LIMIT 1)
+                   ORDER BY r.due LIMIT batch) old
+            LIMIT batch));
+    GET DIAGNOSTICS deleted = ROW_COUNT;
+    RETURN deleted;
+END
+$$;
+
+INSERT INTO headgate.version (version) VALUES (1);
