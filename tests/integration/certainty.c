@@ -27,8 +27,7 @@ void certainty_reset(const struct certainty *certainty) {
           "CREATE TABLE span (began timestamptz, ended timestamptz); INSERT INTO span DEFAULT VALUES");
     for (int i = 0; i < CERTAINTY_TASKS; i++) {
         char sql[128];
-        snprintf(sql, sizeof sql, "INSERT INTO watched VALUES ('%s', '%d ms')", certainty_tasks[i],
-                 every_ms(certainty, i));
+        snprintf(sql, sizeof sql, "INSERT INTO watched VALUES ('%s', '%d ms')", certainty_tasks[i], every_ms(certainty, i));
         query(certainty->conninfo, sql);
     }
 }
@@ -41,31 +40,27 @@ static const char *folder(const struct process *process) {
 }
 
 /* The write takes a message as a task's author would who trusts that it is done once. */
-void certainty_ini(const struct certainty *certainty, struct process *process, const char *conninfo,
-                   const char *top) {
+void certainty_ini(const struct certainty *certainty, struct process *process, const char *conninfo, const char *top) {
     char dues[200];
     ini_write(process, "%s", "");
     snprintf(dues, sizeof dues, "%s/dues", folder(certainty->first));
-    ini_rewrite(
-        process,
-        "%s[pool p]\nconninfo = %s\nsize = 4\nhistory = on\nlock_waiters_high = 0\n"
-        "[task counter]\nevery = %dms\nhold_after = 0\nsql = UPDATE counter SET n = n + 1\n"
-        "[task off]\nevery = %dms\nhold_after = 0\ntransaction = off\nsql = INSERT INTO off_run DEFAULT "
-        "VALUES\n"
-        "[task command]\nevery = %dms\nhold_after = 0\ncommand = sh -c 'echo $HEADGATE_DUE >>%s'\n"
-        "[task phased]\nevery = %dms\nhold_after = 0\n"
-        "read = SELECT id FROM message WHERE answered_at IS NULL ORDER BY id LIMIT 3\nwork = sh work.sh\n"
-        "write =\n    WITH taken AS (UPDATE message SET answered_at = clock_timestamp()\n"
-        "     WHERE id = ($1::jsonb->'row'->>'id')::bigint RETURNING id)\n"
-        "    INSERT INTO answer SELECT id, ($1::jsonb->>'due')::timestamptz FROM taken\n",
-        top, conninfo, every_ms(certainty, 0), every_ms(certainty, 1), every_ms(certainty, 2), dues,
-        every_ms(certainty, 3));
-    assert_int_equal(
-        shell(NULL,
-              "cat >%s/work.sh <<'END'\nwhile read -r row; do\n"
-              "    printf '{\"due\": \"%%s\", \"row\": %%s}\\n' \"$HEADGATE_DUE\" \"$row\"\ndone\nEND",
-              folder(process)),
-        0);
+    ini_rewrite(process,
+                "%s[pool p]\nconninfo = %s\nsize = 4\nhistory = on\nlock_waiters_high = 0\n"
+                "[task counter]\nevery = %dms\nhold_after = 0\nsql = UPDATE counter SET n = n + 1\n"
+                "[task off]\nevery = %dms\nhold_after = 0\ntransaction = off\nsql = INSERT INTO off_run DEFAULT VALUES\n"
+                "[task command]\nevery = %dms\nhold_after = 0\ncommand = sh -c 'echo $HEADGATE_DUE >>%s'\n"
+                "[task phased]\nevery = %dms\nhold_after = 0\n"
+                "read = SELECT id FROM message WHERE answered_at IS NULL ORDER BY id LIMIT 3\nwork = sh work.sh\n"
+                "write =\n    WITH taken AS (UPDATE message SET answered_at = clock_timestamp()\n"
+                "     WHERE id = ($1::jsonb->'row'->>'id')::bigint RETURNING id)\n"
+                "    INSERT INTO answer SELECT id, ($1::jsonb->>'due')::timestamptz FROM taken\n",
+                top, conninfo, every_ms(certainty, 0), every_ms(certainty, 1), every_ms(certainty, 2), dues,
+                every_ms(certainty, 3));
+    assert_int_equal(shell(NULL,
+                           "cat >%s/work.sh <<'END'\nwhile read -r row; do\n"
+                           "    printf '{\"due\": \"%%s\", \"row\": %%s}\\n' \"$HEADGATE_DUE\" \"$row\"\ndone\nEND",
+                           folder(process)),
+                     0);
 }
 
 void certainty_begin(const struct certainty *certainty) {
@@ -99,20 +94,16 @@ static const struct check {
 } checks[] = {
     {"every run has ended", "SELECT format('%s %s %s', task, due, outcome) FROM headgate.run"
                             " WHERE outcome NOT IN ('ok', 'failed', 'lost', 'unknown', 'skipped', 'missed')"},
-    {"what was not ok has a reason",
-     "SELECT format('%s %s %s', task, due, outcome) FROM headgate.run"
-     " WHERE outcome <> 'ok' AND coalesce(reason, '') || coalesce(message, '') = ''"},
-    {"what started says when",
-     "SELECT format('%s %s %s %s', task, due, outcome, started) FROM headgate.run"
-     " WHERE outcome IN ('ok', 'lost', 'unknown') AND reason IS DISTINCT FROM 'no record of it was kept'"
-     " AND (started IS NULL OR started < due - interval '50 ms' OR finished < started)"},
-    {"a range holds its occurrences",
-     "SELECT format('%s %s to %s: %s', task, due, due_until, occurrences) " COUNTED
-     " AND due + (occurrences - 1) * every <> due_until"},
+    {"what was not ok has a reason", "SELECT format('%s %s %s', task, due, outcome) FROM headgate.run"
+                                     " WHERE outcome <> 'ok' AND coalesce(reason, '') || coalesce(message, '') = ''"},
+    {"what started says when", "SELECT format('%s %s %s %s', task, due, outcome, started) FROM headgate.run"
+                               " WHERE outcome IN ('ok', 'lost', 'unknown') AND reason IS DISTINCT FROM 'no record of it was kept'"
+                               " AND (started IS NULL OR started < due - interval '50 ms' OR finished < started)"},
+    {"a range holds its occurrences", "SELECT format('%s %s to %s: %s', task, due, due_until, occurrences) " COUNTED
+                                      " AND due + (occurrences - 1) * every <> due_until"},
     {"no occurrence is in two rows or in none",
      "SELECT format('%s %s (%s) after %s', task, due, outcome, before) FROM"
-     " (SELECT *, lag(due_until) OVER (PARTITION BY task ORDER BY due, due_until) AS before " COUNTED
-     ") AS rows"
+     " (SELECT *, lag(due_until) OVER (PARTITION BY task ORDER BY due, due_until) AS before " COUNTED ") AS rows"
      " WHERE due <> before + every"},
     {"the due instants of a task are one row of instants",
      "SELECT format('%s: %s phases', task, count(DISTINCT phase)) FROM (SELECT task,"
@@ -123,16 +114,14 @@ static const struct check {
      " FROM watched CROSS JOIN span LEFT JOIN headgate.run ON run.task = watched.task AND occurrences > 0"
      " GROUP BY watched.task, every, began, ended"
      " HAVING count(due) = 0 OR min(due) > began + every OR max(due_until) + every <= ended"},
-    {"the counter is the number of its ok rows", "SELECT format('%s, and %s ok', n, ok) FROM counter,"
-                                                 " (SELECT count(*) AS ok FROM headgate.run WHERE task = "
-                                                 "'counter' AND outcome = 'ok') AS run WHERE n <> ok"},
+    {"the counter is the number of its ok rows",
+     "SELECT format('%s, and %s ok', n, ok) FROM counter,"
+     " (SELECT count(*) AS ok FROM headgate.run WHERE task = 'counter' AND outcome = 'ok') AS run WHERE n <> ok"},
     {"no transaction is left unknown", "SELECT format('%s %s', due, message) FROM headgate.run"
                                        " WHERE task = 'counter' AND outcome = 'unknown'"},
     {"what has no transaction was done for each ok row, and at most once for the others",
-     "SELECT format('%s done, %s ok, %s lost or unknown', done, ok, open) FROM (SELECT count(*) AS done FROM "
-     "off_run) AS done,"
-     " (SELECT count(*) FILTER (WHERE outcome = 'ok') AS ok, count(*) FILTER (WHERE outcome IN ('lost', "
-     "'unknown')) AS open"
+     "SELECT format('%s done, %s ok, %s lost or unknown', done, ok, open) FROM (SELECT count(*) AS done FROM off_run) AS done,"
+     " (SELECT count(*) FILTER (WHERE outcome = 'ok') AS ok, count(*) FILTER (WHERE outcome IN ('lost', 'unknown')) AS open"
      " FROM headgate.run WHERE task = 'off') AS run WHERE done NOT BETWEEN ok AND ok + open"},
     {"no due instant started a command twice",
      "SELECT format('%s: %s times', due, count(*)) FROM command_start GROUP BY due HAVING count(*) > 1"},
@@ -143,19 +132,17 @@ static const struct check {
      " OR count(c.due) < (outcome = 'ok')::int"
      " UNION ALL SELECT format('%s: in no row', c.due) FROM command_start AS c WHERE NOT EXISTS"
      " (SELECT FROM headgate.run WHERE task = 'command' AND c.due BETWEEN run.due AND due_until)"},
-    {"no message is answered twice", "SELECT format('message %s: by %s', message, array_agg(due)) FROM "
-                                     "answer GROUP BY message HAVING count(*) > 1"},
+    {"no message is answered twice",
+     "SELECT format('message %s: by %s', message, array_agg(due)) FROM answer GROUP BY message HAVING count(*) > 1"},
     {"an ok row wrote all its answers, the others all or none",
      "SELECT format('%s %s: %s answers', run.due, outcome, count(answer.message)) FROM headgate.run"
-     " LEFT JOIN answer ON answer.due BETWEEN run.due AND due_until WHERE task = 'phased' GROUP BY run.due, "
-     "outcome"
+     " LEFT JOIN answer ON answer.due BETWEEN run.due AND due_until WHERE task = 'phased' GROUP BY run.due, outcome"
      " HAVING count(answer.message) <> 3 AND (outcome = 'ok' OR count(answer.message) > 0)"
      " OR count(answer.message) > 0 AND outcome NOT IN ('ok', 'lost', 'unknown')"
      " UNION ALL SELECT format('answer of %s: in no row', due) FROM answer WHERE NOT EXISTS"
      " (SELECT FROM headgate.run WHERE task = 'phased' AND answer.due BETWEEN run.due AND due_until)"},
     {"the view shows what the table holds",
-     "SELECT format('%s %s %s', task, due, outcome) FROM (SELECT task, due, due_until, outcome, occurrences "
-     "FROM headgate.run"
+     "SELECT format('%s %s %s', task, due, outcome) FROM (SELECT task, due, due_until, outcome, occurrences FROM headgate.run"
      " EXCEPT ALL SELECT task, due, due_until, outcome, occurrences FROM headgate.history) AS missing"},
 };
 
@@ -195,9 +182,8 @@ static bool holds(PGconn *conn, const struct check *check) {
 }
 
 static void show_outcomes(PGconn *conn) {
-    PGresult *result =
-        PQexec(conn, "SELECT format('%s: %s %s, %s occurrences', task, count(*), outcome, sum(occurrences))"
-                     " FROM headgate.run GROUP BY task, outcome ORDER BY task, outcome");
+    PGresult *result = PQexec(conn, "SELECT format('%s: %s %s, %s occurrences', task, count(*), outcome, sum(occurrences))"
+                                    " FROM headgate.run GROUP BY task, outcome ORDER BY task, outcome");
     for (int i = 0; i < PQntuples(result); i++)
         fprintf(stderr, "    %s\n", PQgetvalue(result, i, 0));
     PQclear(result);

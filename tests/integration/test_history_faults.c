@@ -1,6 +1,6 @@
 /*
- * A history that cannot be written: tasks go on, the dump says that their runs are not recorded and why, and
- * when the cause is gone they are again, without a hand on the daemon.
+ * A history that cannot be written: tasks go on, the dump says that their runs are not recorded and why, and when the
+ * cause is gone they are again, without a hand on the daemon.
  */
 #include "certainty.h"
 
@@ -69,8 +69,7 @@ static void wait_until_recorded_again(const struct process *process) {
     long now = query_number(conninfo, "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint");
     WAIT_UNTIL(process, query_number(conninfo, "SELECT (to_regclass('headgate.run') IS NOT NULL)::int") == 1);
     snprintf(sql, sizeof sql,
-             "SELECT min(n) FROM (SELECT count(started) AS n FROM watched LEFT JOIN headgate.run ON run.task "
-             "= watched.task"
+             "SELECT min(n) FROM (SELECT count(started) AS n FROM watched LEFT JOIN headgate.run ON run.task = watched.task"
              " AND outcome = 'ok' AND started > to_timestamp(%ld / 1000.0) GROUP BY watched.task) AS counts",
              now);
     WAIT_UNTIL(process, query_number(conninfo, sql) >= 3);
@@ -81,21 +80,16 @@ static void wait_until_recorded_again(const struct process *process) {
 static void end_right(const struct certainty *trial, struct process *process) {
     assert_none_failed(process);
     assert_int_equal(daemon_end(process, SIGTERM), 0);
-    static const char *const names[] = {"every run has ended",
-                                        "a range holds its occurrences",
-                                        "no due instant started a command twice",
-                                        "no message is answered twice",
+    static const char *const names[] = {"every run has ended", "a range holds its occurrences",
+                                        "no due instant started a command twice", "no message is answered twice",
                                         "the due instants of a task are one row of instants",
                                         "the view shows what the table holds"};
     long faults = 0;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         faults += certainty_faults(trial, names[i]);
     assert_int_equal(faults, 0);
-    assert_int_equal(
-        query_number(conninfo,
-                     "SELECT count(*) FROM (SELECT due, lag(due_until) OVER (PARTITION BY task ORDER BY due)"
-                     " AS before FROM headgate.run WHERE occurrences > 0) AS rows WHERE due <= before"),
-        0);
+    assert_int_equal(query_number(conninfo, "SELECT count(*) FROM (SELECT due, lag(due_until) OVER (PARTITION BY task ORDER BY due)"
+                                            " AS before FROM headgate.run WHERE occurrences > 0) AS rows WHERE due <= before"), 0);
 }
 
 /* Made by SQL, and made good by SQL. */
@@ -149,23 +143,19 @@ static void history_dropped_table_is_told(void **state) {
 
 static void history_read_only_table_is_told(void **state) {
     (void)state;
-    live_through("REVOKE INSERT, UPDATE, DELETE ON headgate.run FROM app",
-                 "GRANT INSERT, UPDATE, DELETE ON headgate.run TO app");
+    live_through("REVOKE INSERT, UPDATE, DELETE ON headgate.run FROM app", "GRANT INSERT, UPDATE, DELETE ON headgate.run TO app");
 }
 
 static void history_of_another_owner_is_told(void **state) {
     (void)state;
-    live_through(
-        "DO $$ DECLARE r record; BEGIN ALTER SCHEMA headgate OWNER TO other;"
-        " FOR r IN SELECT oid::regclass AS name FROM pg_class WHERE relnamespace = 'headgate'::regnamespace"
-        " AND relkind IN ('r', 'v', 'p') LOOP EXECUTE format('ALTER TABLE %s OWNER TO other', r.name); END "
-        "LOOP;"
-        " END $$",
-        "DO $$ DECLARE r record; BEGIN ALTER SCHEMA headgate OWNER TO app;"
-        " FOR r IN SELECT oid::regclass AS name FROM pg_class WHERE relnamespace = 'headgate'::regnamespace"
-        " AND relkind IN ('r', 'v', 'p') LOOP EXECUTE format('ALTER TABLE %s OWNER TO app', r.name); END "
-        "LOOP;"
-        " END $$");
+    live_through("DO $$ DECLARE r record; BEGIN ALTER SCHEMA headgate OWNER TO other;"
+                 " FOR r IN SELECT oid::regclass AS name FROM pg_class WHERE relnamespace = 'headgate'::regnamespace"
+                 " AND relkind IN ('r', 'v', 'p') LOOP EXECUTE format('ALTER TABLE %s OWNER TO other', r.name); END LOOP;"
+                 " END $$",
+                 "DO $$ DECLARE r record; BEGIN ALTER SCHEMA headgate OWNER TO app;"
+                 " FOR r IN SELECT oid::regclass AS name FROM pg_class WHERE relnamespace = 'headgate'::regnamespace"
+                 " AND relkind IN ('r', 'v', 'p') LOOP EXECUTE format('ALTER TABLE %s OWNER TO app', r.name); END LOOP;"
+                 " END $$");
 }
 
 static void history_of_a_role_that_may_not_names_the_grants(void **state) {
