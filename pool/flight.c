@@ -57,7 +57,7 @@ void flight_forget(struct flight *flight) {
     flight->sqlstate[0] = '\0';
     flight->advice = NULL;
     flight->line = 0;
-    flight->failed = flight->lost = false;
+    flight->failed = flight->lost = flight->refused = false;
 }
 
 void flight_fail(struct flight *flight, const char *sqlstate, const char *message, const char *advice) {
@@ -99,9 +99,11 @@ static const char *advice_for(const struct flight *flight, const char *sqlstate,
     return statement_failure_advice(sqlstate, flight->work.transaction);
 }
 
-/* Lost now, it leaves nothing done. */
+/* Lost now, it leaves nothing done: no more than its claim was sent, or its COMMIT was not. */
 static bool is_uncommitted(const struct flight *flight) {
-    return flight->work.phase != SESSION_WHOLE && !flight->commit_sent;
+    bool claims_before = flight->work.claim == CLAIM_BEFORE || (flight->work.claim && flight->simple);
+    return (claims_before && !flight->claimed) ||
+           (flight->work.phase != SESSION_WHOLE && !flight->commit_sent);
 }
 
 void flight_take_error(struct script *script, const PGresult *result, enum step step) {
@@ -118,6 +120,7 @@ void flight_take_error(struct script *script, const PGresult *result, enum step 
                 advice_for(flight, sqlstate, position, step));
     if (step == STEP_LINE && !flight->lost)
         name_line(flight);
+    flight->refused = step == STEP_CLAIM;
     flight->detail = copy(PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL));
     flight->hint = copy(PQresultErrorField(result, PG_DIAG_MESSAGE_HINT));
     flight->context = copy(PQresultErrorField(result, PG_DIAG_CONTEXT));
@@ -164,9 +167,11 @@ static void report_end(struct session *session, const struct flight *flight, enu
     report.ended.outcome = outcome;
     report.ended.row_count = flight->work.phase == SESSION_WRITE ? flight->line_count : flight->row_count;
     report.ended.simple = flight->simple;
-    report.ended.failure = flight->lost     ? FAILURE_LOST
-                           : flight->failed ? failure_kind_of(flight->sqlstate)
-                                            : FAILURE_OTHER;
+    report.ended.claimed = flight->claimed;
+    report.ended.failure = flight->lost      ? FAILURE_LOST
+                           : flight->refused ? claim_failure_kind_of(flight->sqlstate)
+                           : flight->failed  ? failure_kind_of(flight->sqlstate)
+                                             : FAILURE_OTHER;
     session_tell(session, report, outcome == OUTCOME_OK ? NULL : &failure);
 }
 

@@ -19,6 +19,7 @@ const char *outcome_name(enum outcome outcome) {
     case OUTCOME_CANCELLED: return "cancelled";
     case OUTCOME_UNKNOWN: return "unknown";
     case OUTCOME_SKIPPED: return "skipped";
+    case OUTCOME_ELSEWHERE: return "elsewhere";
     }
     return "?";
 }
@@ -90,4 +91,14 @@ enum failure_kind failure_kind_of(const char *sqlstate) {
     if (is(sqlstate, "55P03"))
         return FAILURE_LOCK;
     return is(sqlstate, "57014") ? FAILURE_CANCEL : FAILURE_OTHER;
+}
+
+/* What any statement can meet says nothing of the history. */
+enum failure_kind claim_failure_kind_of(const char *sqlstate) {
+    enum failure_kind kind = failure_kind_of(sqlstate);
+    if (is(sqlstate, "HG001"))
+        return FAILURE_TAKEN;
+    if (kind == FAILURE_LOCK || is(sqlstate, "23505"))
+        return FAILURE_CLAIM_WAIT;
+    return kind == FAILURE_OTHER ? FAILURE_CLAIM : kind;
 }

@@ -19,9 +19,17 @@ enum outcome {
     OUTCOME_UNKNOWN,   /* sent, and the answer was lost: it may have been done */
     OUTCOME_SKIPPED,   /* never started; the reason says why */
     OUTCOME_NOTHING,   /* its `read` gave no row, so there was nothing to do */
+    OUTCOME_ELSEWHERE, /* another daemon answers its occurrences: they are in the history */
 };
 
 const char *outcome_name(enum outcome outcome);
+
+/* How a run is put on record before it starts; see etc/history. */
+enum claim {
+    CLAIM_NONE,
+    CLAIM_WITHIN, /* first in its transaction: done and on record, or neither */
+    CLAIM_BEFORE, /* committed before it starts; what cannot carry it within claims so, too */
+};
 
 /* Why a run's statement failed, as far as it decides what comes next. */
 enum failure_kind {
@@ -30,9 +38,16 @@ enum failure_kind {
     FAILURE_LOCK,     /* 55P03: a lock was not to be had in time */
     FAILURE_CANCEL,   /* 57014: cancelled by us, by statement_timeout, or by a person */
     FAILURE_LOST,     /* the session was lost before COMMIT was sent: nothing of it is done */
+    /* The work was not begun, because its claim in the history failed: */
+    FAILURE_TAKEN,      /* what it would answer is answered, or being answered, by another run */
+    FAILURE_CLAIM,      /* the history cannot be written */
+    FAILURE_CLAIM_WAIT, /* within the time that a claim waits: for another daemon's run, or for the table */
 };
 
 enum failure_kind failure_kind_of(const char *sqlstate);
+
+/* Why a claim was refused: the kinds of its own, or one that any statement can meet. */
+enum failure_kind claim_failure_kind_of(const char *sqlstate);
 
 /* Why a session could not be opened. */
 enum connect_failure {

@@ -15,6 +15,7 @@ enum report_kind {
     REPORT_SESSION_BROKEN, /* of no more use, it is being closed; its runs were reported before */
     REPORT_SESSION_GONE,   /* the server's backend is gone: the token is free */
     REPORT_SAMPLED,        /* what a look at the database told; or that it could not be had */
+    REPORT_HISTORY,        /* what the history answered */
     REPORT_RUN_UNSENT,     /* nothing of the run reached the server: it is not spent */
     REPORT_RUN_ENDED,
 };
@@ -29,7 +30,8 @@ struct report {
         struct {
             uint64_t row_count; /* rows the server returned or changed; bytes of output for a command */
             enum outcome outcome;
-            bool simple; /* its text needed the simple protocol */
+            bool simple;  /* its text needed the simple protocol */
+            bool claimed; /* its claim is committed, whatever became of it */
             enum failure_kind failure;
         } ended;
         struct {
@@ -37,6 +39,7 @@ struct report {
         } ready;         /* SESSION_READY */
         enum connect_failure connect_failure; /* SESSION_FAILED */
         const struct sample *sample;          /* SAMPLED; borrowed until the report returns */
+        const char *history; /* HISTORY: rows as a JSON array; borrowed likewise; NULL: it failed */
     };
 };
 

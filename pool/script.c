@@ -24,7 +24,7 @@ bool script_busy(const struct script *script) {
     return script->step_at != script->step_end;
 }
 
-static enum step head(const struct script *script) {
+enum step script_head(const struct script *script) {
     return (enum step)script->steps[script->step_at % STEPS_MAX];
 }
 
@@ -39,7 +39,7 @@ bool script_push(struct script *script, enum step step, int sent) {
     return sent == 1;
 }
 
-static void advance(struct script *script) {
+void script_advance(struct script *script) {
     script->step_at++;
     script->rows_due = true;
 }
@@ -48,6 +48,8 @@ void script_finish(struct script *script) {
     assert(!flight_first(script));
     free(script->sample_error);
     free(script->breach);
+    free(script->history);
+    free(script->history_detail);
     cargo_reader_finish(&script->lines);
     text_finish(&script->text);
     *script = (struct script){0};
@@ -91,6 +93,10 @@ static bool send_rollback(struct session *session) {
     return script_send_query(session, STEP_ROLLBACK, "ROLLBACK") && script_send_sync(session, STEP_SYNC);
 }
 
+static bool send_claim_within(struct session *session, const struct session_work *work) {
+    return work->claim != CLAIM_WITHIN || claim_send(session, work, CLAIM_WITHIN);
+}
+
 /*
  * A transaction pooler takes the backend back at the first sync that finds no transaction open, and may do so
  * early when there is a second one behind it: so all goes in one segment, the cleaning too. DISCARD ALL asks
@@ -98,6 +104,7 @@ static bool send_rollback(struct session *session) {
  */
 static bool send_pooled_run(struct session *session, const struct session_work *work) {
     return (!work->transaction || script_send_query(session, STEP_BEGIN, "BEGIN")) &&
+           send_claim_within(session, work) &&
            script_send_query(session, STEP_WORK, flight_text(&session->script, work)) &&
            (work->transaction || script_send_query(session, STEP_BEGIN, "BEGIN")) &&
            script_send_query(session, STEP_COMMIT, "COMMIT") &&
@@ -119,29 +126,10 @@ static bool send_run(struct session *session, const struct session_work *work) {
     bool wrapped = work->transaction && !statement_is_one_transaction(work->sql);
     const char *text = flight_text(&session->script, work);
     return script_send_due_clean(session) && (!wrapped || script_send_query(session, STEP_BEGIN, "BEGIN")) &&
-           script_send_query(session, STEP_WORK, text) &&
+           send_claim_within(session, work) && script_send_query(session, STEP_WORK, text) &&
            (!wrapped ||
             (script_send_sync(session, STEP_SYNC) && script_send_query(session, STEP_COMMIT, "COMMIT"))) &&
            script_send_sync(session, STEP_RUN_SYNC);
-}
-
-/* One step of the simple protocol. */
-static bool send_simple(struct session *session, enum step step) {
-    static const char *const fixed[] = {
-        [STEP_BEGIN] = "BEGIN", [STEP_COMMIT] = "COMMIT", [STEP_ROLLBACK] = "ROLLBACK"};
-    struct script *script = &session->script;
-    const char *text = step == STEP_WORK ? flight_text(script, &flight_first(script)->work) : fixed[step];
-    return script_push(script, step, PQsendQuery(session->conn, text));
-}
-
-static bool begin_simple(struct session *session) {
-    struct script *script = &session->script;
-    struct flight *flight = flight_first(script);
-    script->simple_due = false;
-    script->simple = true;
-    flight_retry(flight);
-    return PQexitPipelineMode(session->conn) == 1 &&
-           send_simple(session, flight->work.transaction ? STEP_BEGIN : STEP_WORK);
 }
 
 static bool may_join(struct script *script, const struct session_work *work) {
@@ -149,21 +137,35 @@ static bool may_join(struct script *script, const struct session_work *work) {
     return !first || (work->proven && !work->simple && first->work.proven && !first->simple);
 }
 
+static bool send_claim_before(struct session *session, const struct session_work *work) {
+    return script_send_due_clean(session) && claim_send(session, work, CLAIM_BEFORE) &&
+           script_send_sync(session, STEP_CLAIM_SYNC);
+}
+
+static bool send_work(struct session *session, const struct session_work *work) {
+    if (work->phase != SESSION_WHOLE)
+        return transfer_begin(session);
+    bool sent = session->pool->pooled ? send_pooled_run(session, work) : send_run(session, work);
+    if (!work->clean)
+        script_want_clean(session);
+    return sent;
+}
+
 bool script_add_run(struct session *session, const struct session_work *work) {
     struct script *script = &session->script;
     assert(may_join(script, work));
     flight_add(script, work);
     script->unclean = true;
-    if (work->phase != SESSION_WHOLE)
-        return transfer_begin(session);
     if (work->simple) {
         script->simple_due = true;
-        return script_busy(script) || begin_simple(session);
+        return script_busy(script) || simple_begin(session);
     }
-    bool sent = session->pool->pooled ? send_pooled_run(session, work) : send_run(session, work);
-    if (!work->clean)
-        script_want_clean(session);
-    return sent;
+    return work->claim == CLAIM_BEFORE ? send_claim_before(session, work) : send_work(session, work);
+}
+
+bool script_add_history(struct session *session, const struct history_request *request) {
+    session->script.asking = session->script.recording = true;
+    return history_send(session, request) && script_send_sync(session, STEP_SYNC);
 }
 
 bool script_add_sample(struct session *session) {
@@ -215,6 +217,8 @@ static void take_rows(struct session *session, const PGresult *result, enum step
         sampling_take(session, result);
     else if (step == STEP_VERIFY)
         verify_take(session, result);
+    else if (step == STEP_HISTORY)
+        history_take(session, result);
 }
 
 static void take_clean_error(struct script *script, const PGresult *result) {
@@ -226,7 +230,7 @@ static void take_clean_error(struct script *script, const PGresult *result) {
 /* Of a failure before it in its segment: of BEGIN, which was told, or of the cleaning. */
 static void take_skipped(struct script *script, enum step step) {
     struct flight *flight = flight_first(script);
-    if ((step == STEP_WORK || step == STEP_PREPARE) && flight)
+    if ((step == STEP_WORK || step == STEP_PREPARE || step == STEP_CLAIM) && flight)
         flight_fail(flight, script->clean_sqlstate,
                     "the session could not be cleaned before it, so it did not begin", NULL);
 }
@@ -237,6 +241,8 @@ static void take_error(struct session *session, const PGresult *result, enum ste
         take_clean_error(script, result);
     else if (script->sampling)
         sampling_take(session, result);
+    else if (script->recording)
+        history_take(session, result);
     else if (step != STEP_VERIFY && step != STEP_ROLLBACK)
         flight_take_error(script, result, step);
 }
@@ -258,7 +264,7 @@ static bool is_of_server(const PGresult *result) {
 
 static bool take_result(struct session *session, PGresult *result) {
     struct script *script = &session->script;
-    enum step step = head(script);
+    enum step step = script_head(script);
     switch (PQresultStatus(result)) {
     case PGRES_SINGLE_TUPLE: return take_row(session, result);
     case PGRES_TUPLES_OK: take_rows(session, result, step); return true;
@@ -306,7 +312,7 @@ static void report_ready(struct session *session) {
 }
 
 /* All that was sent is answered. */
-static bool drained(struct session *session) {
+bool script_drained(struct session *session) {
     struct script *script = &session->script;
     if (script->clean_due)
         return script_flush(session);
@@ -314,12 +320,15 @@ static bool drained(struct session *session) {
         return clean_again(session);
     script->cleaned_again = false;
     if (script->simple_due)
-        return begin_simple(session);
+        return simple_begin(session);
     bool sampled = script->sampling;
-    script->asking = script->sampling = false;
+    bool recorded = script->recording;
+    script->asking = script->sampling = script->recording = false;
     session->state = SESSION_IDLE;
     if (sampled)
         sampling_report(session);
+    else if (recorded)
+        history_report(session);
     else if (!script->unclean)
         report_ready(session);
     return true;
@@ -332,8 +341,8 @@ static bool run_ended(struct session *session) {
     bool whole = flight->work.phase == SESSION_WHOLE;
     bool left_open =
         whole && session->pool->pooled && flight->failed && flight->work.transaction && !flight->committed;
-    script->simple_due =
-        whole && flight->failed && sqlstate_is_syntax(flight->sqlstate) && !flight->work.proven;
+    script->simple_due = whole && flight->failed && !flight->refused &&
+                         sqlstate_is_syntax(flight->sqlstate) && !flight->work.proven;
     if (!script->simple_due)
         flight_decide(session);
     if (left_open)
@@ -341,61 +350,39 @@ static bool run_ended(struct session *session) {
     return !leaked || send_rollback(session); /* a cleaning on its way fails of it and will be repeated */
 }
 
+/* Its claim is answered: refused, it ends here. */
+static bool claim_ended(struct session *session) {
+    struct flight *flight = flight_first(&session->script);
+    struct session_work work = flight->work;
+    flight->claimed = !flight->failed;
+    if (flight->claimed && work.sql)
+        return send_work(session, &work);
+    flight_decide(session);
+    script_want_clean(session);
+    return true;
+}
+
 static bool sync_arrived(struct session *session) {
     struct script *script = &session->script;
-    enum step step = head(script);
-    advance(script);
-    bool usable = step == STEP_PART_SYNC  ? transfer_go_on(session)
-                  : step == STEP_RUN_SYNC ? run_ended(session)
-                                          : true;
-    return usable && (script_busy(script) || drained(session));
-}
-
-static bool end_simple(struct session *session) {
-    struct script *script = &session->script;
-    bool clean = flight_first(script)->work.clean;
-    advance(script);
-    script->simple = false;
-    script->unclean = true;
-    flight_decide(session);
-    if (!clean)
-        script_want_clean(session);
-    return PQenterPipelineMode(session->conn) == 1 && drained(session);
-}
-
-static bool next_simple(struct session *session, enum step step) {
-    advance(&session->script);
-    return send_simple(session, step);
-}
-
-static bool simple_step_ended(struct session *session) {
-    struct script *script = &session->script;
-    struct flight *flight = flight_first(script);
-    enum step step = head(script);
-    PGTransactionStatusType status = PQtransactionStatus(session->conn);
-    bool open = status == PQTRANS_INTRANS || status == PQTRANS_INERROR;
-    if (step == STEP_BEGIN && !flight->failed)
-        return next_simple(session, STEP_WORK);
-    if (step == STEP_WORK && flight->work.transaction && !open)
-        flight_fail(flight, "", "the text ended the transaction that it runs in", "write transaction = off");
-    if (step == STEP_WORK && !flight->work.transaction && open)
-        flight_fail(flight, "", "the text leaves a transaction open",
-                    "end it in the same text, or write transaction = on");
-    if (step == STEP_WORK && open)
-        return next_simple(session, flight->failed ? STEP_ROLLBACK : STEP_COMMIT);
-    return end_simple(session);
+    enum step step = script_head(script);
+    script_advance(script);
+    bool usable = step == STEP_PART_SYNC    ? transfer_go_on(session)
+                  : step == STEP_CLAIM_SYNC ? claim_ended(session)
+                  : step == STEP_RUN_SYNC   ? run_ended(session)
+                                            : true;
+    return usable && (script_busy(script) || script_drained(session));
 }
 
 /* The results of a query are complete; or those of a failure at the sync itself, which is still to come. */
 static bool query_ended(struct session *session) {
     struct script *script = &session->script;
-    if (is_sync(head(script)))
+    if (is_sync(script_head(script)))
         return true;
     if (script->simple)
-        return simple_step_ended(session);
-    if (head(script) == STEP_LINE && !flight_first(script)->failed)
+        return simple_go_on(session);
+    if (script_head(script) == STEP_LINE && !flight_first(script)->failed)
         flight_first(script)->line_count++;
-    advance(script);
+    script_advance(script);
     return true;
 }
 
@@ -423,7 +410,7 @@ static bool consume(struct session *session) {
 /* libpq takes the wish for single rows only when the query's turn came and none of its answer was read. */
 static bool waits(struct session *session) {
     struct script *script = &session->script;
-    if (script->rows_due && (head(script) == STEP_WORK || head(script) == STEP_LINE))
+    if (script->rows_due && (script_head(script) == STEP_WORK || script_head(script) == STEP_LINE))
         PQsetSingleRowMode(session->conn);
     script->rows_due = false;
     return PQisBusy(session->conn) == 1;

@@ -234,6 +234,14 @@ void session_sample(struct session *session) {
         session_flush(session);
 }
 
+void session_history(struct session *session, const struct history_request *request) {
+    if (session->broken)
+        return;
+    assert_open(session);
+    assert(!script_busy(&session->script));
+    queued(session, script_add_history(session, request));
+}
+
 struct handle session_handle(const struct session *session) {
     return session->handle;
 }

@@ -11,6 +11,7 @@
 
 #include "pool/conninfo.h"
 #include "pool/report.h"
+#include "tasks/instant.h"
 
 struct session_pool;
 
@@ -40,6 +41,12 @@ struct session *session_open(struct session_pool *pool, struct handle handle);
 
 struct cargo;
 
+struct claim_values {
+    struct wall due_first, due_last, started;
+    int64_t every_us, occurrence_count, lateness_us;
+    uint32_t attempt_count, tokens;
+};
+
 /* What a text is to its run: all of it, or the phase that gives rows, or that takes lines. */
 enum session_phase { SESSION_WHOLE, SESSION_READ, SESSION_WRITE };
 
@@ -53,7 +60,9 @@ struct session_work {
     struct handle run;
     enum session_phase phase;
     struct cargo *cargo; /* of READ and WRITE */
-    const char *sql;
+    const char *sql;     /* NULL: its claim is all */
+    enum claim claim;
+    struct claim_values claimed;
     const char *label; /* the task's name, shown in pg_stat_activity */
     bool transaction;
     bool simple; /* known to need the simple protocol */
@@ -82,6 +91,18 @@ void session_clean(struct session *session);
 
 /* Nothing is in flight. SAMPLED or SESSION_BROKEN follows. Is sent at once. */
 void session_sample(struct session *session);
+
+/*
+ * Likewise, with HISTORY: hands records to the schema headgate. tasks: it is made first where it is missing,
+ * and answers what it knows of them; else it answers what became of unknown runs. keep: what is older is
+ * deleted, some of it. Texts are copied.
+ */
+struct history_request {
+    const char *records; /* JSON, as is tasks */
+    const char *daemon, *tasks;
+    const char *keep, *rows; /* an interval, a number; or NULL */
+};
+void session_history(struct session *session, const struct history_request *request);
 
 /*
  * Asks the server to stop what it does. The request travels beside the connection and names no run: whatever

@@ -23,8 +23,11 @@ enum step {
     STEP_CLEAN,
     STEP_VERIFY,
     STEP_SAMPLE,
+    STEP_CLAIM,
+    STEP_HISTORY,
     STEP_SYNC,       /* decides nothing. The syncs come last: see is_sync() */
     STEP_PART_SYNC,  /* of a read or a write: it goes on, or is committed */
+    STEP_CLAIM_SYNC, /* the claim is committed, and its run can start */
     STEP_RUN_SYNC,   /* the run is decided when it arrives, not before: deferred constraints fail at commit */
     STEP_CLEAN_SYNC, /* the session is clean */
 };
@@ -37,6 +40,8 @@ struct flight {
     bool commit_sent; /* of a read or a write: from here on its loss leaves it unknown */
     bool lost;        /* before that */
     bool committed;   /* the server said so: nothing that comes after can undo it */
+    bool claimed;     /* its claim is committed */
+    bool refused;     /* its claim failed */
     bool leaked;      /* a transaction command, whose effect outlives the run */
     char sqlstate[SQLSTATE_BYTES];
     int line;
@@ -59,8 +64,8 @@ struct script {
     bool simple;     /* out of pipeline mode: one step at a time */
     bool simple_due; /* the first flight goes over the simple protocol once all else is answered */
     bool rows_due;   /* the step is new: single-row mode is to be asked for, before its first result */
-    bool asking;     /* a check, a sample or a cleaning is unanswered: no run may join */
-    bool sampling;
+    bool asking;     /* a check, a sample, a cleaning or the history is unanswered: no run may join */
+    bool sampling, recording;
     bool unclean;      /* what was sent ends without a cleaning */
     bool clean_due;    /* nothing is sent of it yet: the next run's segment or the flush will have it */
     bool clean_failed; /* the last cleaning that was answered */
@@ -68,7 +73,11 @@ struct script {
     bool cleaned_again; /* after that */
     uint64_t sample_sent_ns;
     struct sample sample;
-    char *sample_error;        /* owned */
+    char *sample_error; /* owned */
+    char *history;      /* owned; what it answered, or why it did not */
+    bool history_failed;
+    char *history_detail; /* owned */
+    char history_sqlstate[SQLSTATE_BYTES];
     char *breach;              /* owned; what session_clean() found; NULL: nothing */
     struct cargo_reader lines; /* of the write under way */
     size_t unparsed_bytes;     /* of a read: came in since its last complete row */
@@ -116,6 +125,7 @@ bool script_add_run(struct session *session, const struct session_work *work);
 bool script_add_check(struct session *session);
 bool script_add_sample(struct session *session);
 bool script_add_cleaning(struct session *session);
+bool script_add_history(struct session *session, const struct history_request *request);
 /* Queues the cleaning that no further run came to take along. */
 bool script_flush(struct session *session);
 /* Takes in what the server sent. False: the connection is of no more use. */
@@ -126,7 +136,14 @@ bool script_busy(const struct script *script);
 bool script_has_more(struct session *session);
 void script_finish(struct script *script);
 
-/* For transfer.c. */
+/* simple.c: begins the first flight, and goes on when a step of it is answered. */
+bool simple_begin(struct session *session);
+bool simple_go_on(struct session *session);
+
+/* For transfer.c, simple.c, claim.c and history.c. */
+enum step script_head(const struct script *script); /* that is being answered */
+void script_advance(struct script *script);
+bool script_drained(struct session *session); /* all that was sent is answered */
 bool script_push(struct script *script, enum step step, int sent);
 bool script_send_query(struct session *session, enum step step, const char *sql);
 bool script_send_sync(struct session *session, enum step step);
@@ -166,6 +183,14 @@ void sampling_report(struct session *session);
 /* verify.c */
 bool verify_send(struct session *session);
 void verify_take(struct session *session, const PGresult *result);
+
+/* claim.c */
+bool claim_send(struct session *session, const struct session_work *work, enum claim claim);
+
+/* history.c */
+bool history_send(struct session *session, const struct history_request *request);
+void history_take(struct session *session, const PGresult *result);
+void history_report(struct session *session);
 
 /* linger.c */
 void linger_start(struct session *session, int fd);

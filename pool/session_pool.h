@@ -19,6 +19,7 @@ struct session_pool {
     char *conninfo_text;
     char application_name[64]; /* how the server shows them, and how leftovers are recognised */
     char *command_names;       /* application names of this pool's commands, as an array's text */
+    const char *daemon_name;   /* borrowed: in the history */
     int64_t statement_timeout_us;
     bool plain_options; /* the server refused our startup options: go without */
     bool pooled;        /* a connection pooler is in between: the state of a session is not ours to rely on */

@@ -9,15 +9,17 @@
 #include "tasks/instant.h"
 
 enum action_kind {
-    ACTION_OPEN,    /* connect a session */
-    ACTION_CHECK,   /* ask a session that sat long whether it still lives */
-    ACTION_SAMPLE,  /* look at the database on this session */
-    ACTION_CLEAN,   /* verify and clean a session whose runs were said to leave nothing behind */
-    ACTION_CLOSE,   /* close a session; answer with SESSION_GONE */
-    ACTION_FORGET,  /* linger has passed: its token is free although nobody saw its backend go */
-    ACTION_START,   /* start a run, on a session if it is SQL; there it may be behind others */
-    ACTION_CANCEL,  /* ask a run to stop: cancel request, TERM */
-    ACTION_ABORT,   /* end a run that did not stop: close its session, KILL */
+    ACTION_OPEN,          /* connect a session */
+    ACTION_CHECK,         /* ask a session that sat long whether it still lives */
+    ACTION_SAMPLE,        /* look at the database on this session */
+    ACTION_HISTORY,       /* ask the history on this session: what is there, or to take records */
+    ACTION_HISTORY_STATE, /* it cannot be written any more, or can again */
+    ACTION_CLEAN,         /* verify and clean a session whose runs were said to leave nothing behind */
+    ACTION_CLOSE,         /* close a session; answer with SESSION_GONE */
+    ACTION_FORGET,        /* linger has passed: its token is free although nobody saw its backend go */
+    ACTION_START,         /* start a run, on a session if it is SQL; there it may be behind others */
+    ACTION_CANCEL,        /* ask a run to stop: cancel request, TERM */
+    ACTION_ABORT,         /* end a run that did not stop: close its session, KILL */
     ACTION_YIELDED, /* a run was asked to stop because others wait for it; it is not spent and waits again */
     ACTION_BREACH,  /* a task said to leave nothing behind did; from now on its session is cleaned */
     ACTION_HEAVIER, /* a command has more sessions than its weight says: number */
@@ -49,6 +51,7 @@ enum skip_cause {
     SKIP_REMOVED, /* waiting when a reload removed or disabled it */
     SKIP_FULL,    /* no run record was free; see core_create */
     SKIP_HOLD,    /* due while its task is on hold, after failing time after time */
+    SKIP_MISSED,  /* no daemon ran when it was due */
     SKIP_LATE,    /* it could not start within start_deadline */
 };
 
@@ -64,6 +67,8 @@ struct record {
     int64_t took_us;          /* from the start of its first phase */
     int64_t session_us, outside_us;
     uint32_t attempt_count; /* 1: no retry */
+    struct wall started;    /* its first phase */
+    bool within;            /* it was one transaction with its claim */
     uint64_t row_count;
 };
 

@@ -27,6 +27,7 @@ enum reason_code {
     REASON_CHECKING, /* a session is being asked whether it still lives */
     REASON_CLOSING,  /* tokens are being freed: number = sessions closing */
     REASON_CONNECT,  /* the last attempt to connect failed */
+    REASON_HISTORY,  /* what is answered already is not known yet */
     REASON_SAMPLE,   /* the database is being looked at before anything more is opened */
     REASON_STALE,    /* and cannot be: no session is free to do it */
     REASON_LEFTOVER, /* what an earlier daemon left holds tokens: number = how many, threshold = size */

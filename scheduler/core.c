@@ -74,6 +74,16 @@ static void on_sampled(struct core *core, uint32_t index, const struct event *ev
     slot_fall_idle(core, index, actions);
 }
 
+static void on_history(struct core *core, uint32_t index, const struct event *event,
+                       struct actions *actions) {
+    const struct slot *slot = &core->slots[index];
+    if (slot->state != SLOT_CHECKING)
+        return;
+    if (slot->conninfo_version == core->pools[slot->pool].conninfo_version)
+        past_answered(core, &core->pools[slot->pool], event, actions);
+    slot_fall_idle(core, index, actions);
+}
+
 /* The session has lost a run. With its last one it is being cleaned, unless it was lost itself, or a cancel
  * may still hit it. */
 static void release_session(struct core *core, struct handle session, uint32_t run, struct actions *actions) {
@@ -170,6 +180,7 @@ static void take_session_event(struct core *core, const struct event *event, str
         slot_move(core, index, SLOT_FREE);
         break;
     case EVENT_SAMPLED: on_sampled(core, index, event, actions); break;
+    case EVENT_HISTORY: on_history(core, index, event, actions); break;
     default: assert(!"not an event of a session");
     }
 }
@@ -194,6 +205,7 @@ static void take_event(struct core *core, const struct event *event, struct acti
     case EVENT_POOLER:
         core->pools[event->pool].gate.pooler_waiting_count = event->pooler.waiting_count;
         break;
+    case EVENT_RESTORED: break;
     case EVENT_TRIGGER: on_trigger(core, event->task); break;
     case EVENT_DRAIN: on_drain(core); break;
     default: take_session_event(core, event, actions);
@@ -250,6 +262,10 @@ static bool stop_begun(struct core *core, struct actions *actions) {
         return false;
     for (uint32_t i = 0; i < core->run_used; i++) {
         const struct run *run = &core->runs[i];
+        if (run->begun && run_is_waiting(run->state) && run->phase <= phase_first(run->definition)) {
+            run_skip(core, i, SKIP_DRAIN, actions); /* claimed, and not started */
+            continue;
+        }
         if (!run->begun || run->state == RUN_STOPPING || run->state == RUN_SENT || may_go_on(core, run))
             continue;
         if (!actions_have_room(actions))

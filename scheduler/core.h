@@ -13,6 +13,7 @@
  *     queue.c      what waits, in which order          crew.c    how many sessions that needs
  *     admission.c  may this run start: a pure policy    grant.c   asks the policy and acts on it
  *     retry.c      what follows a failure: a pure policy
+ *     past.c       the history: what is put on record, and when a session is asked for it
  *     gate.c       samples, limit and headroom of a pool
  *     reload.c     a new ini file under running tasks
  */
@@ -24,6 +25,7 @@
 #include "scheduler/action.h"
 #include "scheduler/due.h"
 #include "scheduler/event.h"
+#include "scheduler/past.h"
 #include "scheduler/quantile.h"
 #include "scheduler/queue.h"
 #include "scheduler/retry.h"
@@ -54,6 +56,8 @@ struct run {
     enum phase phase; /* that waits, or is under way */
     bool begun;       /* it started, and is not over: between phases it waits, and is still under way */
     bool held_told;
+    enum claim claim; /* sent with it */
+    bool claimed;     /* its claim is committed: it is never claimed again */
     bool yielded; /* it was in others' way: from now on it shares no session, and leaves a token to others */
     uint64_t number; /* unique in the life of the daemon; 1 is the first */
     struct handle session;
@@ -63,10 +67,11 @@ struct run {
     const struct task *definition; /* in that set */
     struct wall due_first, due_last;
     int64_t occurrence_count;
-    struct mono due;     /* of the first occurrence */
-    struct mono since;   /* it waits: its due instant, or the end of the phase before */
-    struct mono began;   /* when its first phase started, at the first attempt */
-    struct mono started; /* when its tokens were granted, or when it became the first on its session */
+    struct mono due;      /* of the first occurrence */
+    struct mono since;    /* it waits: its due instant, or the end of the phase before */
+    struct wall began_at; /* `began` for people */
+    struct mono began;    /* when its first phase started, at the first attempt */
+    struct mono started;  /* when its tokens were granted, or when it became the first on its session */
     int64_t session_us, outside_us; /* of the phases that are over */
     struct attempts attempts;
     enum outcome work_outcome; /* of its outside work, some of whose output is to be written all the same */
@@ -176,6 +181,7 @@ struct core_pool {
     struct queue queue; /* what waits */
     struct due sharing; /* slots that take further runs, by when they would get to it */
     struct gate gate;
+    struct past past;
     uint32_t warm_newest, warm_oldest;
     uint32_t conninfo_version;
     bool retired;

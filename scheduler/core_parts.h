@@ -47,6 +47,7 @@ bool run_expire(struct core *core, struct actions *actions);
 
 /* run_end.c */
 void run_end(struct core *core, uint32_t run, const struct event *event, struct actions *actions);
+void run_be_elsewhere(struct core *core, uint32_t run, struct actions *actions); /* another daemon has it */
 void run_give_up(struct core *core, uint32_t run,
                  struct actions *actions); /* half done, at the end of a drain */
 void run_skip(struct core *core, uint32_t run, enum skip_cause cause, struct actions *actions);
@@ -89,7 +90,7 @@ bool pool_is_quiet(const struct core_pool *pool); /* no session and no run of it
 
 /* Nothing will be started in it any more, nor written of what is half done. */
 static inline bool pool_is_over(const struct core *core, const struct core_pool *pool) {
-    return (core->draining || pool->retired) && pool->half_done_count == 0;
+    return (core->draining || pool->retired) && pool->half_done_count == 0 && past_is_settled(core, pool);
 }
 
 /* gate.c */

@@ -59,10 +59,15 @@ static const struct sample *copied(const struct sample *sample) {
 
 static struct event event_of(const struct report *report) {
     static const enum event_kind kinds[] = {
-        [REPORT_SESSION_OPENED] = EVENT_SESSION_OPENED, [REPORT_SESSION_FAILED] = EVENT_SESSION_FAILED,
-        [REPORT_SESSION_READY] = EVENT_SESSION_READY,   [REPORT_SESSION_BROKEN] = EVENT_SESSION_BROKEN,
-        [REPORT_SESSION_GONE] = EVENT_SESSION_GONE,     [REPORT_SAMPLED] = EVENT_SAMPLED,
-        [REPORT_RUN_UNSENT] = EVENT_RUN_UNSENT,         [REPORT_RUN_ENDED] = EVENT_RUN_ENDED,
+        [REPORT_SESSION_OPENED] = EVENT_SESSION_OPENED,
+        [REPORT_SESSION_FAILED] = EVENT_SESSION_FAILED,
+        [REPORT_SESSION_READY] = EVENT_SESSION_READY,
+        [REPORT_SESSION_BROKEN] = EVENT_SESSION_BROKEN,
+        [REPORT_SESSION_GONE] = EVENT_SESSION_GONE,
+        [REPORT_SAMPLED] = EVENT_SAMPLED,
+        [REPORT_HISTORY] = EVENT_HISTORY,
+        [REPORT_RUN_UNSENT] = EVENT_RUN_UNSENT,
+        [REPORT_RUN_ENDED] = EVENT_RUN_ENDED,
     };
     struct event event = {.kind = kinds[report->kind], .session = report->session, .run = report->run};
     if (report->kind == REPORT_SESSION_FAILED)
@@ -75,6 +80,7 @@ static struct event event_of(const struct report *report) {
         event.ended.outcome = report->ended.outcome;
         event.ended.simple = report->ended.simple;
         event.ended.failure = report->ended.failure;
+        event.ended.claimed = report->ended.claimed;
         event.ended.row_count = report->ended.row_count;
     }
     return event;
@@ -87,6 +93,8 @@ void daemon_event(struct daemon *daemon, const struct event *event) {
 void daemon_report(void *context, const struct report *report, const struct failure *failure) {
     struct event event = event_of(report);
     struct queued *queued = enqueue(context, &event);
+    if (report->kind == REPORT_HISTORY)
+        queued->answer = (char *)owned(report->history);
     if (!failure)
         return;
     queued->has_failure = true;
@@ -101,6 +109,7 @@ void daemon_report(void *context, const struct report *report, const struct fail
 static void queued_finish(struct queued *queued) {
     if (queued->event.kind == EVENT_SAMPLED)
         free((void *)queued->event.sample);
+    free(queued->answer);
     free((char *)queued->failure.message);
     free((char *)queued->failure.detail);
     free((char *)queued->failure.hint);
@@ -108,7 +117,7 @@ static void queued_finish(struct queued *queued) {
     free((char *)queued->failure.output);
 }
 
-static void feed(struct daemon *daemon, struct event *event) {
+void daemon_feed(struct daemon *daemon, struct event *event) {
     struct actions actions;
     event->now = monotonic_now();
     event->wall = wall_now();
@@ -119,7 +128,7 @@ static void feed(struct daemon *daemon, struct event *event) {
 
 static void tick(struct daemon *daemon) {
     struct event event = {.kind = EVENT_TICK};
-    feed(daemon, &event);
+    daemon_feed(daemon, &event);
 }
 
 static void on_alarm(void *context) {
@@ -141,7 +150,8 @@ static void drain_queue(struct daemon *daemon) {
     for (uint32_t next = 0; next < daemon->queue_count; next++) {
         struct queued queued = daemon->queue[next]; /* a copy: the queue may grow and move meanwhile */
         daemon->failure = queued.has_failure ? &queued.failure : NULL;
-        feed(daemon, &queued.event);
+        daemon->answer = queued.answer;
+        daemon_feed(daemon, &queued.event);
         daemon->failure = NULL;
         queued_finish(&queued);
     }
@@ -413,7 +423,7 @@ static void begin(struct daemon *daemon, struct session_pool **fresh) {
     if (daemon->once_task)
         event =
             (struct event){.kind = EVENT_TRIGGER, .task = taskset_find_task(daemon->set, daemon->once_task)};
-    feed(daemon, &event);
+    daemon_feed(daemon, &event);
 }
 
 static int exit_code(const struct daemon *daemon) {
@@ -431,6 +441,8 @@ static int finish(struct daemon *daemon, int code) {
     taskset_unref(daemon->set);
     troubles_finish(&daemon->troubles);
     free(daemon->directory);
+    free(daemon->name);
+    text_finish(&daemon->line);
     log_finish(&daemon->log);
     return code;
 }
@@ -441,6 +453,7 @@ int daemon_run(const struct daemon_request *request) {
         .directory = directory_of(request->path),
         .set = taskset_ref(request->set),
         .identity = identity_of(request->path),
+        .name = chronicle_name(request->path),
         .once_task = request->once_task,
     };
     struct text error = {0};

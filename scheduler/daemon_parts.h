@@ -15,6 +15,7 @@
 #include "scheduler/alarm.h"
 #include "scheduler/control.h"
 #include "scheduler/core.h"
+#include "scheduler/ledger.h"
 #include "scheduler/status.h"
 #include "scheduler/trouble.h"
 
@@ -27,11 +28,21 @@ struct pooler_context {
     bool told; /* that it could not be asked */
 };
 
+/* The history of a pool. */
+struct chronicle {
+    char *pool; /* owned */
+    struct ledger *ledger;
+    bool restoring; /* what is asked now */
+    struct mono prune_at;
+    char error[256]; /* why nothing could be written; "" after a success */
+};
+
 /* An event on its way to the core, with an owned copy of what was said of a failure. */
 struct queued {
     struct event event; /* owns its sample */
     bool has_failure;
     struct failure failure;
+    char *answer; /* of the history; owned */
 };
 
 struct daemon {
@@ -42,6 +53,7 @@ struct daemon {
     struct taskset *set;
     struct core *core;
     uint32_t identity;
+    char *name; /* in the history: host and ini file */
     struct wall loaded;
     struct mono begun;
 
@@ -66,8 +78,12 @@ struct daemon {
     struct pooler **poolers; /* by pool; NULL without a pooler_conninfo */
     struct pooler_context *pooler_contexts;
     uint32_t pool_count;
+    struct chronicle **chronicles; /* by pool; NULL without a history */
+    uint32_t chronicle_count;
+    struct text line; /* a record is composed here */
 
     struct troubles troubles;
+    const char *answer;            /* of the history, in the event that is being taken in */
     const struct failure *failure; /* of the event that is being performed; or NULL */
 
     const char *once_task;
@@ -80,9 +96,12 @@ struct daemon {
 void daemon_report(void *daemon, const struct report *report, const struct failure *failure);
 void daemon_event(struct daemon *daemon, const struct event *event);
 
+void daemon_feed(struct daemon *daemon, struct event *event); /* at once */
+
 /* perform.c */
 void perform(struct daemon *daemon, const struct actions *actions);
-void perform_event(struct daemon *daemon, const struct event *event); /* before the core gets it */
+void perform_event(struct daemon *daemon,
+                   struct event *event); /* before the core gets it; adds what the shell knows */
 /*
  * The core's, for its present file. Arrays follow its capacities; session pools that still fit are kept,
  * `fresh` has the others, by the file's pools.
@@ -93,6 +112,8 @@ struct session_pool **perform_prepare(struct daemon *daemon, struct taskset *set
 void perform_finish(struct daemon *daemon);
 
 struct session *perform_session(const struct daemon *daemon, struct handle handle); /* NULL: none */
+struct session_work perform_session_work(const struct daemon *daemon, struct handle handle,
+                                         const struct run *run); /* without its text */
 struct command_work perform_command_work(const struct daemon *daemon, struct handle handle,
                                          const struct run *run);
 
@@ -110,7 +131,18 @@ void lookout_follow(struct daemon *daemon); /* the poolers of the present file *
 void lookout_close(struct daemon *daemon);
 void lookout_sampled(struct daemon *daemon, uint32_t pool, const struct sample *sample);
 
+/* chronicle.c */
+void chronicle_record(struct daemon *daemon, const struct action *action);
+void chronicle_ask(struct daemon *daemon, const struct action *action);
+void chronicle_take(struct daemon *daemon, uint32_t pool, struct event *event);
+void chronicle_tell(struct daemon *daemon, uint32_t pool); /* its state has changed */
+void chronicle_follow(struct daemon *daemon);
+void chronicle_close(struct daemon *daemon);
+char *chronicle_name(const char *path); /* to free() */
+
 /* journal.c */
+const char *journal_skip_reason(enum skip_cause cause);
+const char *journal_skip_outcome(enum skip_cause cause);
 void journal_record(struct daemon *daemon, const struct action *action);
 void journal_gate(struct daemon *daemon, uint32_t pool);                    /* its limit changed */
 void journal_blind(struct daemon *daemon, const struct session_pool *pool); /* a sample failed */

@@ -44,14 +44,11 @@ static void start_work(struct daemon *daemon, const struct action *action, const
 static void start_on_session(struct daemon *daemon, const struct action *action, const struct run *run,
                              struct errand *errand) {
     bool read = run->phase == PHASE_READ;
-    struct session_work work = {
-        .run = action->run,
-        .phase = read ? SESSION_READ : SESSION_WRITE,
-        .cargo = errand->cargo,
-        .sql = read ? run->definition->phases->read : run->definition->phases->write,
-        .label = run->definition->name,
-        .transaction = true,
-    };
+    struct session_work work = perform_session_work(daemon, action->run, run);
+    work.phase = read ? SESSION_READ : SESSION_WRITE;
+    work.cargo = errand->cargo;
+    work.sql = read ? run->definition->phases->read : run->definition->phases->write;
+    work.transaction = true;
     session_run(perform_session(daemon, action->session), &work);
 }
 

@@ -18,12 +18,14 @@ enum event_kind {
     EVENT_SESSION_BROKEN, /* of no more use, the shell is closing it; its run was ended by its own event */
     EVENT_SESSION_GONE,   /* the server's backend is gone: the token is free */
     EVENT_SAMPLED,        /* a look at the database was taken on this session; it is idle again */
+    EVENT_HISTORY,        /* the history was asked on this session; it is idle again */
     EVENT_POOLER,         /* a look at the connection pooler in front of the database */
     EVENT_COMMAND_SEEN,   /* how many sessions of a running command the server counts */
     EVENT_RUN_UNSENT,     /* nothing of the run reached the server: it is not spent */
     EVENT_RUN_ENDED,
-    EVENT_TRIGGER, /* one run of a task now */
-    EVENT_DRAIN,   /* stop: no new runs; a second one cancels at once */
+    EVENT_RESTORED, /* what is on record of a task, once after the start, before its pool grants anything */
+    EVENT_TRIGGER,  /* one run of a task now */
+    EVENT_DRAIN,    /* stop: no new runs; a second one cancels at once */
 };
 
 struct event {
@@ -43,6 +45,17 @@ struct event {
         } ready;
         const struct sample *sample; /* borrowed during the step */
         struct {
+            bool failed;          /* it took nothing */
+            bool failed_for_long; /* for another reason than an old transaction that a record waits for */
+            bool restored;        /* what was missing is made, and what it knows of its tasks was told */
+            uint32_t left_count;  /* records that are not written yet */
+        } history;
+        struct {
+            struct wall answered_until;                    /* the last occurrence that any daemon answered */
+            int64_t ok_count, failed_count, skipped_count; /* of the last day */
+            int64_t took_us;                               /* at the median; 0: not known */
+        } restored;
+        struct {
             uint32_t waiting_count; /* clients */
         } pooler;
         struct {
@@ -51,6 +64,7 @@ struct event {
         struct {
             enum outcome outcome;
             bool simple;               /* SQL: it needed the simple protocol */
+            bool claimed;              /* its claim is committed */
             enum failure_kind failure; /* SQL */
             uint64_t row_count;        /* rows the server returned or changed; bytes of output for a command;
                                         * lines of output of outside work */

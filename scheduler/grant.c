@@ -96,7 +96,8 @@ static struct supply supply_of(const struct core *core, const struct core_pool *
 /* A reload that changed conninfo leaves sessions to the old server: they tell nothing of the new one. */
 static struct decision before_the_first_look(const struct core *core, const struct core_pool *pool,
                                              const struct supply *supply) {
-    struct decision wait = {.verdict = VERDICT_WAIT, .reason = REASON_SAMPLE};
+    bool looked = pool->gate.sample_count > 0;
+    struct decision wait = {.verdict = VERDICT_WAIT, .reason = looked ? REASON_HISTORY : REASON_SAMPLE};
     for (uint32_t i = 0; i < core->slot_used; i++) {
         const struct slot *slot = &core->slots[i];
         if (slot->state != SLOT_FREE && slot->state != SLOT_CLOSING && &core->pools[slot->pool] == pool &&
@@ -112,8 +113,9 @@ static struct decision before_the_first_look(const struct core *core, const stru
 struct decision grant_ask(const struct core *core, uint32_t index, const struct run *run) {
     const struct core_pool *pool = &core->pools[index];
     struct supply supply = supply_of(core, pool, run);
-    struct demand demand = {run->definition->tokens, phase_needs_session(run->definition, run->phase)};
-    if (pool->gate.sample_count == 0 && tokens_sessions(&pool->tokens) > 0)
+    struct demand demand = {phase_tokens(run->definition, run->phase),
+                            phase_needs_session(run->definition, run->phase)};
+    if ((pool->gate.sample_count == 0 || pool->past.state == PAST_NEW) && tokens_sessions(&pool->tokens) > 0)
         return before_the_first_look(core, pool, &supply);
     return admission_decide(&supply, &demand);
 }
@@ -195,7 +197,8 @@ static void let_one_rest(struct core *core, struct core_pool *pool) {
         first && mono_since(core->now, core->slots[first->id].idle_since) >= pool->settings->sample_us;
     bool on_its_way =
         resting && !resting->shared && (resting->state == SLOT_BUSY || resting->state == SLOT_CLEANING);
-    if (!worked_long || on_its_way || pool->tokens.warm || !gate_wants_sample(core, pool, false))
+    if (!worked_long || on_its_way || pool->tokens.warm ||
+        (!gate_wants_sample(core, pool, false) && !past_wants(core, pool)))
         return;
     pool->gate.resting = core_slot_handle(core, first->id);
     slot_rest(core, first->id);
@@ -210,7 +213,7 @@ static uint32_t sharing_slot(struct core *core, struct core_pool *pool) {
 
 static bool waits_for_a_session_that_comes(enum reason_code reason) {
     return reason == REASON_OPENING || reason == REASON_CHECKING || reason == REASON_DRAIN ||
-           reason == REASON_SAMPLE;
+           reason == REASON_SAMPLE || reason == REASON_HISTORY;
 }
 
 static bool grant_light(struct core *core, uint32_t index, uint32_t run_slot, struct actions *actions) {
@@ -376,6 +379,21 @@ static bool may_be_passed(const struct core *core, const struct core_pool *pool,
            run->definition->tokens > gate_room(core, pool);
 }
 
+/* The newest is asked: the oldest is to fall out of use. Where none is open, the history is worth one. */
+static void ask_warm(struct core *core, uint32_t index, struct actions *actions) {
+    struct core_pool *pool = &core->pools[index];
+    bool may_connect = !pool->failing || core->now.us >= pool->next_attempt.us;
+    if (!actions_have_room(actions))
+        return;
+    if (pool->warm_newest != SLOT_NONE && gate_wants_sample(core, pool, false))
+        gate_ask(core, pool, pool->warm_newest, actions);
+    else if (pool->warm_newest != SLOT_NONE && past_wants(core, pool))
+        past_ask(core, pool, pool->warm_newest, actions);
+    else if (past_wants(core, pool) && tokens_sessions(&pool->tokens) == 0 && tokens_free(&pool->tokens) &&
+             may_connect && !core->draining && !pool->retired)
+        open_sessions(core, index, 1, actions);
+}
+
 static bool grant_pool(struct core *core, uint32_t index, struct actions *actions) {
     struct core_pool *pool = &core->pools[index];
     bool closed[LINES] = {false};
@@ -391,8 +409,7 @@ static bool grant_pool(struct core *core, uint32_t index, struct actions *action
             break;
         closed[line] = true;
     }
-    if (pool->warm_newest != SLOT_NONE && gate_wants_sample(core, pool, false) && actions_have_room(actions))
-        gate_ask(core, pool, pool->warm_newest, actions); /* the oldest is to fall out of use */
+    ask_warm(core, index, actions);
     return false;
 }
 
@@ -451,8 +468,12 @@ static int64_t pool_wake(const struct core *core, const struct core_pool *pool, 
         wake = sooner(wake, us_add(pool->gate.known_at.us, pool->settings->stale_us + 1), core->now);
     else if (waiting && pool->gate.sample_count)
         wake = sooner(wake, us_add(trickle_begins(pool), TRICKLE_EVERY_US), core->now);
+    if (pool->past.state != PAST_OFF && pool->failing)
+        wake = sooner(wake, pool->next_attempt.us, core->now);
     if (waiting && pool->failing && tokens_sessions(&pool->tokens) == 0)
         return wake;
+    if (pool->tokens.warm || tokens_sessions(&pool->tokens) == 0)
+        wake = sooner(wake, past_next_ask(core, pool).us, core->now);
     if (pool->gate.asked.generation)
         wake = sooner(wake, us_add(pool->gate.asked_at.us, pool->settings->stale_us + 1), core->now);
     else if (pool->tokens.warm && !pool_is_over(core, pool))

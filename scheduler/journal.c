@@ -12,7 +12,7 @@
 #include "scheduler/status.h"
 #include "tasks/duration.h"
 
-static const char *skip_name(enum skip_cause cause) {
+const char *journal_skip_reason(enum skip_cause cause) {
     switch (cause) {
     case SKIP_NONE: return NULL;
     case SKIP_OVERLAP: return "its own run is under way (overlap = skip)";
@@ -20,9 +20,14 @@ static const char *skip_name(enum skip_cause cause) {
     case SKIP_REMOVED: return "a reload removed or disabled it";
     case SKIP_FULL: return "no run record was free";
     case SKIP_HOLD: return "its task is on hold, after failing time after time";
+    case SKIP_MISSED: return "no daemon ran";
     case SKIP_LATE: return "it could not start within start_deadline";
     }
     return NULL;
+}
+
+const char *journal_skip_outcome(enum skip_cause cause) {
+    return cause == SKIP_MISSED ? "missed" : "skipped";
 }
 
 static bool is_milestone(uint64_t count) {
@@ -48,7 +53,8 @@ static void journal_skip(struct daemon *daemon, const char *task, const struct r
     trouble->skip_told |= repeats;
     LOG(&daemon->log, level, "skipped", log_text("task", task),
         log_text("due", instant_text(record->due_first, due)),
-        log_number("occurrences", record->occurrence_count), log_text("reason", skip_name(record->skip)));
+        log_number("occurrences", record->occurrence_count),
+        log_text("reason", journal_skip_reason(record->skip)));
 }
 
 static void journal_ok(struct daemon *daemon, const char *task, const struct record *record) {
@@ -151,11 +157,20 @@ static void journal_once(struct daemon *daemon, const struct action *action) {
     fflush(stdout);
 }
 
+static void journal_elsewhere(struct daemon *daemon, const char *task, const struct record *record) {
+    char due[40];
+    LOG(&daemon->log, LOG_DEBUG, "elsewhere", log_text("task", task),
+        log_number("run", (int64_t)record->run_number), log_text("due", instant_text(record->due_first, due)),
+        log_text("effect", "another daemon answers it"));
+}
+
 void journal_record(struct daemon *daemon, const struct action *action) {
     const struct record *record = &action->record;
     const char *task = daemon->core->tasks[record->task].definition->name;
     if (record->outcome == OUTCOME_OK || record->outcome == OUTCOME_NOTHING)
         journal_ok(daemon, task, record);
+    else if (record->outcome == OUTCOME_ELSEWHERE)
+        journal_elsewhere(daemon, task, record);
     else if (record->outcome == OUTCOME_SKIPPED)
         journal_skip(daemon, task, record);
     else

@@ -74,9 +74,32 @@ static void start_command(struct daemon *daemon, const struct action *action, co
     daemon->commands[action->run.slot] = command_start(&daemon->loop, &work, daemon_report, daemon);
 }
 
+struct session_work perform_session_work(const struct daemon *daemon, struct handle handle,
+                                         const struct run *run) {
+    const struct core_task *task = &daemon->core->tasks[run->task];
+    return (struct session_work){
+        .run = handle,
+        .label = run->definition->name,
+        .claim = run->claim,
+        .claimed = {.due_first = run->due_first,
+                    .due_last = run->due_last,
+                    .started = daemon->core->wall,
+                    .every_us = task->definition->schedule.every_us,
+                    .occurrence_count = run->occurrence_count,
+                    .lateness_us = mono_since(daemon->core->now, run->due),
+                    .attempt_count = run->attempts.failed_count + 1,
+                    .tokens = run->definition->tokens},
+    };
+}
+
 static void perform_start(struct daemon *daemon, const struct action *action) {
     const struct run *run = core_run(daemon->core, action->run);
     assert(run);
+    if (run->phase == PHASE_CLAIM) {
+        struct session_work work = perform_session_work(daemon, action->run, run);
+        session_run(perform_session(daemon, action->session), &work);
+        return;
+    }
     if (run->definition->work == WORK_COMMAND) {
         start_command(daemon, action, run);
         return;
@@ -85,15 +108,12 @@ static void perform_start(struct daemon *daemon, const struct action *action) {
         errand_start(daemon, action, run);
         return;
     }
-    struct session_work work = {
-        .run = action->run,
-        .sql = run->definition->sql,
-        .label = run->definition->name,
-        .transaction = run->definition->transaction,
-        .simple = daemon->core->tasks[run->task].simple,
-        .proven = daemon->core->tasks[run->task].proven,
-        .clean = run->definition->session == SESSION_CLEAN && !daemon->core->tasks[run->task].breached,
-    };
+    struct session_work work = perform_session_work(daemon, action->run, run);
+    work.sql = run->definition->sql;
+    work.transaction = run->definition->transaction;
+    work.simple = daemon->core->tasks[run->task].simple;
+    work.proven = daemon->core->tasks[run->task].proven;
+    work.clean = run->definition->session == SESSION_CLEAN && !daemon->core->tasks[run->task].breached;
     session_run(perform_session(daemon, action->session), &work);
 }
 
@@ -133,6 +153,7 @@ static void perform_record(struct daemon *daemon, const struct action *action) {
     if (is_run && !failure && errand_complaint(daemon, action->run.slot, &complaint))
         daemon->failure = &complaint;
     journal_record(daemon, action);
+    chronicle_record(daemon, action);
     daemon->failure = failure;
     if (is_run)
         errand_end(daemon, action->run.slot);
@@ -146,6 +167,8 @@ static void perform_one(struct daemon *daemon, const struct action *action) {
         break;
     case ACTION_CHECK: session_check(perform_session(daemon, action->session)); break;
     case ACTION_SAMPLE: session_sample(perform_session(daemon, action->session)); break;
+    case ACTION_HISTORY: chronicle_ask(daemon, action); break;
+    case ACTION_HISTORY_STATE: chronicle_tell(daemon, action->pool); break;
     case ACTION_CLEAN: session_clean(perform_session(daemon, action->session)); break;
     case ACTION_CLOSE: perform_close(daemon, action); break;
     case ACTION_FORGET: perform_forget(daemon, action); break;
@@ -183,7 +206,7 @@ static void tell_leftovers(struct daemon *daemon, struct session_pool *pool, uin
                                      : "all tokens are ours"));
 }
 
-static void take_session_news(struct daemon *daemon, const struct event *event, struct session *session) {
+static void take_session_news(struct daemon *daemon, struct event *event, struct session *session) {
     const struct slot *slot = core_slot(daemon->core, event->session);
     struct session_pool *pool = slot ? daemon->pools[slot->pool] : NULL;
     switch (event->kind) {
@@ -205,6 +228,10 @@ static void take_session_news(struct daemon *daemon, const struct event *event, 
         if (slot)
             lookout_sampled(daemon, slot->pool, event->sample);
         break;
+    case EVENT_HISTORY:
+        if (slot)
+            chronicle_take(daemon, slot->pool, event);
+        break;
     case EVENT_SESSION_BROKEN:
         LOG(&daemon->log, daemon->failure->message ? LOG_INFO : LOG_DEBUG, "session_lost",
             log_text("pool", pool ? pool->name : NULL), log_number("session", event->session.slot + 1),
@@ -216,7 +243,7 @@ static void take_session_news(struct daemon *daemon, const struct event *event, 
     }
 }
 
-void perform_event(struct daemon *daemon, const struct event *event) {
+void perform_event(struct daemon *daemon, struct event *event) {
     const struct run *run = core_run(daemon->core, event->run);
     struct session *session = perform_session(daemon, event->session);
     if (event->kind == EVENT_RUN_ENDED && run && !session) {
@@ -301,10 +328,14 @@ void perform_follow(struct daemon *daemon, struct session_pool **fresh) {
         resized(daemon->errands, daemon->command_capacity, core->run_capacity, sizeof *daemon->errands);
     daemon->command_capacity = core->run_capacity;
     daemon->spools.directory = spool_directory(core->set);
+    for (uint32_t i = 0; i < daemon->pool_count; i++)
+        daemon->pools[i]->daemon_name = daemon->name;
+    chronicle_follow(daemon);
 }
 
 void perform_finish(struct daemon *daemon) {
     lookout_close(daemon);
+    chronicle_close(daemon);
     for (uint32_t i = 0; i < daemon->session_capacity; i++)
         session_forget(daemon->sessions[i]);
     for (uint32_t i = 0; i < daemon->pool_count; i++)

@@ -55,6 +55,7 @@ static void pool_take_over(struct core_pool *pool, struct taskset *set, uint32_t
         if (strcmp(pool->settings->conninfo, settings->conninfo) != 0) { /* another server, maybe */
             pool->gate = (struct gate){0};
             pool->tokens.leftover = 0;
+            pool->past = (struct past){0};
             limit_init(&pool->gate.limit, settings->size);
         }
     } else if (pool->settings) {
@@ -69,6 +70,7 @@ static void pool_take_over(struct core_pool *pool, struct taskset *set, uint32_t
     pool->tokens.size = settings->size;
     pool->tokens.limit = pool->gate.limit.tokens;
     pool->retired = false;
+    past_begin(pool);
     taskset_unref(before);
 }
 

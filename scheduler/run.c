@@ -37,7 +37,7 @@ uint32_t run_create(struct core *core, uint32_t task) {
         .number = ++core->run_number,
         .set = taskset_ref(core->tasks[task].set),
         .definition = core->tasks[task].definition,
-        .phase = phase_first(core->tasks[task].definition),
+        .phase = past_first_phase(core, &core->tasks[task]),
         .child_count = 1,
         .behind = SLOT_NONE,
     };
@@ -93,7 +93,7 @@ void run_redefine(struct core *core, uint32_t slot) {
     taskset_unref(run->set);
     run->set = taskset_ref(task->set);
     run->definition = task->definition;
-    run->phase = phase_first(task->definition);
+    run->phase = past_first_phase(core, task);
     run->pool = task->pool;
     if (run->state != RUN_WAITING)
         return;
@@ -188,7 +188,8 @@ static void count_as(struct core *core, uint32_t slot, enum run_state to) {
     struct run *run = &core->runs[slot];
     if (run_is_on_session(to) && !run->begun)
         begin(core, run);
-    else if (to == RUN_FREE || (run_is_waiting(to) && run->phase == phase_first(run->definition)))
+    else if (to == RUN_FREE ||
+             (run_is_waiting(to) && !run->claimed && run->phase <= phase_first(run->definition)))
         be_over(core, run);
     if (run_is_waiting(to) && run->begun)
         core->tasks[run->task].between_count++;
@@ -244,12 +245,20 @@ struct action *run_action(struct core *core, uint32_t slot, enum action_kind kin
     return action;
 }
 
+/* Of its first attempt; between the claim of outside work and its start lies a wait. */
+static void note_beginning(const struct core *core, struct run *run) {
+    if (run->attempts.failed_count || run->phase > phase_first(run->definition))
+        return;
+    run->began = core->now;
+    run->began_at = core->wall;
+}
+
 void run_start(struct core *core, uint32_t slot, uint32_t session, struct actions *actions) {
     struct run *run = &core->runs[slot];
     bool first = session == SLOT_NONE || core->slots[session].run_count == 0;
     run->started = core->now;
-    if (!run->begun && run->attempts.failed_count == 0)
-        run->began = core->now;
+    note_beginning(core, run);
+    past_claim(core, run);
     run_move(core, slot, first ? RUN_RUNNING : RUN_SENT);
     if (session != SLOT_NONE) {
         run->session = core_slot_handle(core, session);
@@ -261,8 +270,7 @@ void run_start(struct core *core, uint32_t slot, uint32_t session, struct action
 void run_come_first(struct core *core, uint32_t slot) {
     struct run *run = &core->runs[slot];
     run->started = core->now;
-    if (run->attempts.failed_count == 0)
-        run->began = core->now;
+    note_beginning(core, run);
     run_move(core, slot, RUN_RUNNING);
 }
 
@@ -323,7 +331,7 @@ bool run_may_wait_again(const struct core *core, uint32_t slot, const struct eve
 
 /* Half done, it is finished even while the daemon drains, and under the file that it began with. */
 static bool is_half_done(const struct run *run) {
-    return run->begun && run->phase != phase_first(run->definition);
+    return run->begun && run->phase > phase_first(run->definition);
 }
 
 bool run_may_begin_again(const struct core *core, const struct run *run) {

@@ -7,6 +7,7 @@
 void record_skip(struct core *core, uint32_t task, struct wall first, struct wall last, int64_t count,
                  enum skip_cause cause, struct actions *actions) {
     core->tasks[task].stats.skipped_count += (uint32_t)count;
+    past_add(core, &core->pools[core->tasks[task].pool]);
     actions_add(actions, ACTION_RECORD)->record = (struct record){
         .task = task,
         .outcome = OUTCOME_SKIPPED,
@@ -124,7 +125,7 @@ static void count_in_row(struct core *core, const struct run *run, enum outcome 
     action->delay_us = hold_us;
 }
 
-static void finish(struct core *core, uint32_t slot, enum outcome outcome, uint64_t row_count,
+static void finish(struct core *core, uint32_t slot, enum outcome outcome, uint64_t row_count, bool simple,
                    struct actions *actions) {
     const struct run *run = &core->runs[slot];
     struct action *action = run_action(core, slot, ACTION_RECORD, actions);
@@ -141,7 +142,10 @@ static void finish(struct core *core, uint32_t slot, enum outcome outcome, uint6
         .outside_us = run->outside_us,
         .attempt_count = run->attempts.failed_count + 1,
         .row_count = row_count,
+        .started = run->began_at,
+        .within = run->claim == CLAIM_WITHIN && !simple,
     };
+    past_add(core, &core->pools[core->tasks[run->task].pool]);
     count_end(core, run, &action->record);
     count_in_row(core, run, outcome, actions);
     uint32_t task = run->task;
@@ -149,8 +153,23 @@ static void finish(struct core *core, uint32_t slot, enum outcome outcome, uint6
     release_held(core, task);
 }
 
+void run_be_elsewhere(struct core *core, uint32_t slot, struct actions *actions) {
+    const struct run *run = &core->runs[slot];
+    run_action(core, slot, ACTION_RECORD, actions)->record = (struct record){
+        .task = run->task,
+        .run_number = run->number,
+        .outcome = OUTCOME_ELSEWHERE,
+        .due_first = run->due_first,
+        .due_last = run->due_last,
+        .occurrence_count = run->occurrence_count,
+    };
+    uint32_t task = run->task;
+    run_move(core, slot, RUN_FREE);
+    release_held(core, task);
+}
+
 void run_give_up(struct core *core, uint32_t slot, struct actions *actions) {
-    finish(core, slot, OUTCOME_CANCELLED, 0, actions);
+    finish(core, slot, OUTCOME_CANCELLED, 0, false, actions);
 }
 
 static uint32_t children_of(const struct run *run, uint64_t row_count) {
@@ -212,6 +231,13 @@ void run_end(struct core *core, uint32_t slot, const struct event *event, struct
     struct run *run = &core->runs[slot];
     const struct core_task *task = &core->tasks[run->task];
     enum outcome outcome = final_outcome(core, run, event);
+    run->claimed |= event->ended.claimed;
+    if (past_refused(core, slot, event, actions))
+        return;
+    if (run->phase == PHASE_CLAIM) {
+        past_claimed(core, slot, event, actions);
+        return;
+    }
     int64_t took_us = mono_since(core->now, run->started);
     *(phase_tokens(run->definition, run->phase) ? &run->session_us : &run->outside_us) += took_us;
     if (task_same_work(run->definition, task->definition)) /* a reload may have changed the text since */
@@ -220,5 +246,6 @@ void run_end(struct core *core, uint32_t slot, const struct event *event, struct
         tries_again(core, slot, outcome, event->ended.failure, actions))
         return;
     run->wrote = run->phase == PHASE_WRITE && outcome == OUTCOME_OK && run->work_outcome != OUTCOME_OK;
-    finish(core, slot, outcome_of_all(run, outcome, event->ended.row_count), event->ended.row_count, actions);
+    finish(core, slot, outcome_of_all(run, outcome, event->ended.row_count), event->ended.row_count,
+           event->ended.simple, actions);
 }

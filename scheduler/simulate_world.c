@@ -192,6 +192,8 @@ static void carry_out(struct simulate_world *world, const struct action *action)
     case ACTION_HEAVIER:
     case ACTION_RETRY:
     case ACTION_HOLD:
+    case ACTION_HISTORY:
+    case ACTION_HISTORY_STATE:
     case ACTION_HELD:
     case ACTION_STEPPED:
     case ACTION_STOPPED: break;

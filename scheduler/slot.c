@@ -157,6 +157,8 @@ void slot_move(struct core *core, uint32_t index, enum slot_state to) {
         warm_add(core, pool, index);
     if (slot->state == SLOT_CHECKING && handle_is(pool->gate.asked, core_slot_handle(core, index)))
         pool->gate.asked = HANDLE_NONE; /* answered, or it will not answer any more */
+    if (slot->state == SLOT_CHECKING && handle_is(pool->past.asked, core_slot_handle(core, index)))
+        pool->past.asked = HANDLE_NONE;
     slot->state = to;
     if (to != SLOT_BUSY && to != SLOT_CLEANING)
         slot->shared = false;
@@ -369,6 +371,8 @@ void slot_fall_idle(struct core *core, uint32_t index, struct actions *actions) 
     slot_move(core, index, SLOT_WARM);
     if (gate_wants_sample(core, pool, after_run))
         gate_ask(core, pool, index, actions);
+    else if (past_wants(core, pool))
+        past_ask(core, pool, index, actions);
 }
 
 void pool_connect_failed(struct core *core, uint32_t index, enum connect_failure failure) {

@@ -99,6 +99,7 @@ static void note_reason(const struct status *status, const struct run *run, cons
     case REASON_CHECKING: text_add(text, "asking an idle session whether it still lives"); break;
     case REASON_CLOSING: text_add(text, "closing idle sessions for their tokens"); break;
     case REASON_CONNECT: status_connect(status, pool, text); break;
+    case REASON_HISTORY: text_add(text, "reading the history first"); break;
     case REASON_SAMPLE: text_add(text, "looking at the database first"); break;
     case REASON_LEFTOVER:
         text_add(text, "an earlier daemon's sessions still hold %" PRId64 " of %" PRId64 " tokens",

@@ -7,8 +7,9 @@
 
 #include "tasks/task.h"
 
-/* WHOLE, of a task that is not phased, is its only one. */
-enum phase { PHASE_WHOLE, PHASE_READ, PHASE_WORK, PHASE_WRITE, PHASE_END };
+/* WHOLE, of a task that is not phased, is its only one. CLAIM is before all of them, and not the task's: it
+ * puts a run that begins without a session on record. */
+enum phase { PHASE_CLAIM, PHASE_WHOLE, PHASE_READ, PHASE_WORK, PHASE_WRITE, PHASE_END };
 
 #define PHASES ((int)PHASE_END)
 

@@ -1,0 +1,71 @@
+/*
+ * The first statement of a run that is put on record: headgate.start() of etc/history. Its values go in
+ * binary, with their types, so that the server has nothing to guess.
+ */
+#include <endian.h>
+#include <string.h>
+
+#include "pool/session_parts.h"
+
+/* The server's catalog pg_type, whose numbers do not change. */
+enum { TYPE_INT8 = 20, TYPE_INT4 = 23, TYPE_TEXT = 25, TYPE_TIMESTAMPTZ = 1184 };
+
+/* Its timestamps count from 2000-01-01. */
+#define EPOCH_US (INT64_C(946684800) * US_PER_S)
+
+#define VALUES 11
+
+struct parameters {
+    int count;
+    Oid types[VALUES];
+    const char *values[VALUES];
+    int lengths[VALUES], formats[VALUES];
+    uint64_t numbers[VALUES];
+};
+
+static void add(struct parameters *to, Oid type, const char *bytes, int bytes_count, int format) {
+    to->types[to->count] = type;
+    to->values[to->count] = bytes;
+    to->lengths[to->count] = bytes_count;
+    to->formats[to->count++] = format;
+}
+
+static void add_text(struct parameters *to, const char *text) {
+    add(to, TYPE_TEXT, text, (int)strlen(text), 0);
+}
+
+static void add_int8(struct parameters *to, Oid type, int64_t number) {
+    uint64_t *at = &to->numbers[to->count];
+    *at = htobe64((uint64_t)number);
+    add(to, type, (const char *)at, 8, 1);
+}
+
+static void add_instant(struct parameters *to, struct wall at) {
+    add_int8(to, TYPE_TIMESTAMPTZ, at.us - EPOCH_US);
+}
+
+static void add_int4(struct parameters *to, int64_t number) {
+    uint32_t *at = (uint32_t *)&to->numbers[to->count];
+    *at = htobe32((uint32_t)number);
+    add(to, TYPE_INT4, (const char *)at, 4, 1);
+}
+
+bool claim_send(struct session *session, const struct session_work *work, enum claim claim) {
+    const struct claim_values *values = &work->claimed;
+    struct parameters to = {0};
+    add_text(&to, work->label);
+    add_instant(&to, values->due_first);
+    add_instant(&to, values->due_last);
+    add_int8(&to, TYPE_INT8, values->every_us);
+    add_int4(&to, values->occurrence_count);
+    add_instant(&to, values->started);
+    add_int8(&to, TYPE_INT8, values->lateness_us);
+    add_int4(&to, values->attempt_count);
+    add_int4(&to, values->tokens);
+    add_text(&to, claim == CLAIM_WITHIN ? "ok" : "running");
+    add_text(&to, session->pool->daemon_name);
+    return script_push(&session->script, STEP_CLAIM,
+                       PQsendQueryParams(session->conn,
+                                         "SELECT headgate.start($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11)",
+                                         to.count, to.types, to.values, to.lengths, to.formats, 0));
+}

@@ -1,0 +1,76 @@
+/*
+ * What a session asks of the schema headgate: that it is there and what is in it, or that it takes a batch of
+ * records and forgets old ones. The functions are in etc/history.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pool/history_steps.h"
+#include "pool/session_parts.h"
+
+/* Says at once whether somebody keeps the table locked. */
+static const char lock_sql[] = "LOCK TABLE headgate.run IN ROW EXCLUSIVE MODE NOWAIT";
+
+static const char restore_sql[] =
+    "SELECT coalesce(json_agg(r), '[]') FROM"
+    " (SELECT *, (extract(epoch FROM answered_until) * 1000000)::bigint AS answered_us"
+    " FROM headgate.restore($1, $2::jsonb)) r";
+static const char record_sql[] = "SELECT coalesce(json_agg(r), '[]') FROM headgate.record($1::jsonb) r";
+static const char prune_sql[] = "SELECT headgate.prune($1::interval, $2::bigint, 1000)";
+
+static bool ask(struct session *session, const char *sql, const char *const *values, int count) {
+    return script_push(&session->script, STEP_HISTORY,
+                       PQsendQueryParams(session->conn, sql, count, NULL, values, NULL, NULL, 0));
+}
+
+static bool send_records(struct session *session, const char *records) {
+    return ask(session, lock_sql, NULL, 0) && ask(session, record_sql, &records, 1);
+}
+
+static void begin(struct script *script) {
+    free(script->history);
+    free(script->history_detail);
+    script->history = script->history_detail = NULL;
+    script->history_failed = false;
+}
+
+bool history_send(struct session *session, const struct history_request *request) {
+    const char *restore[] = {request->daemon, request->tasks}, *prune[] = {request->keep, request->rows};
+    begin(&session->script);
+    return ask(session, "BEGIN", NULL, 0) &&
+           (!request->tasks || ask(session, history_migration(), NULL, 0)) &&
+           send_records(session, request->records) &&
+           (!request->tasks || ask(session, restore_sql, restore, 2)) &&
+           (!request->keep || ask(session, prune_sql, prune, 2)) && ask(session, "COMMIT", NULL, 0);
+}
+
+/* Of the answers that are an array the last is passed on. */
+void history_take(struct session *session, const PGresult *result) {
+    struct script *script = &session->script;
+    const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
+    if (message && !script->history_failed) {
+        free(script->history);
+        script->history = strdup(message);
+        script->history_failed = true;
+        script->history_detail = detail ? strdup(detail) : NULL;
+        snprintf(script->history_sqlstate, sizeof script->history_sqlstate, "%s", sqlstate ? sqlstate : "");
+    }
+    bool is_array = !message && PQntuples(result) == 1 && *PQgetvalue(result, 0, 0) == '[';
+    if (!is_array || script->history_failed)
+        return;
+    free(script->history);
+    script->history = strdup(PQgetvalue(result, 0, 0));
+}
+
+void history_report(struct session *session) {
+    struct script *script = &session->script;
+    struct failure failure = {.message = script->history, .detail = script->history_detail};
+    memcpy(failure.sqlstate, script->history_sqlstate, SQLSTATE_BYTES);
+    struct report report = {.kind = REPORT_HISTORY,
+                            .history = script->history_failed ? NULL : script->history};
+    session_tell(session, report, script->history_failed ? &failure : NULL);
+    begin(script);
+}

@@ -1,0 +1,346 @@
+/*
+ * What the core records becomes lines of a pool's ledger, and the ledger's lines go to the database on the
+ * session that the core says. And the other way: what the history knows of the tasks, at the start.
+ */
+#include <inttypes.h>
+#include <jansson.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "scheduler/daemon_parts.h"
+
+/* Old rows are looked for this often, and again at once while there are many. */
+#define PRUNE_EVERY_US (60 * US_PER_S)
+
+/* --- a record as JSON --- */
+
+static void add_string(struct text *line, const char *name, const char *value) {
+    text_add(line, "\"%s\":", name);
+    if (!value) {
+        text_add(line, "null,");
+        return;
+    }
+    text_add(line, "\"");
+    for (const char *at = value; *at;) {
+        size_t length = text_utf8_length(at);
+        unsigned char c = (unsigned char)*at;
+        if (c == '"' || c == '\\')
+            text_add(line, "\\%c", c);
+        else if (c < 0x20)
+            text_add(line, "\\u%04x", c);
+        else
+            text_add_bytes(line, length ? at : "?", length ? length : 1);
+        at += length ? length : 1;
+    }
+    text_add(line, "\",");
+}
+
+static void add_number(struct text *line, const char *name, int64_t value) {
+    text_add(line, "\"%s\":%" PRId64 ",", name, value);
+}
+
+static void add_instant(struct text *line, const char *name, struct wall at) {
+    int64_t seconds = at.us / US_PER_S - (at.us % US_PER_S < 0);
+    time_t time = (time_t)seconds;
+    struct tm utc;
+    char buffer[40];
+    gmtime_r(&time, &utc);
+    strftime(buffer, sizeof buffer, "%Y-%m-%dT%H:%M:%S", &utc);
+    text_add(line, "\"%s\":\"%s.%06dZ\",", name, buffer, (int)(at.us - seconds * US_PER_S));
+}
+
+static const char *outcome_of(const struct record *record) {
+    switch (record->outcome) {
+    case OUTCOME_OK:
+    case OUTCOME_NOTHING: return "ok";
+    case OUTCOME_UNKNOWN: return "unknown";
+    case OUTCOME_SKIPPED: return journal_skip_outcome(record->skip);
+    default: return "failed";
+    }
+}
+
+static const char *reason_of(const struct record *record) {
+    switch (record->outcome) {
+    case OUTCOME_NOTHING: return "its read gave no row";
+    case OUTCOME_TIMEOUT: return "timeout";
+    case OUTCOME_CANCELLED: return "cancelled: the daemon was told to stop";
+    case OUTCOME_SKIPPED: return journal_skip_reason(record->skip);
+    default: return NULL;
+    }
+}
+
+static void add_run(struct text *line, const struct record *record, const struct task *task) {
+    add_instant(line, "started", record->started);
+    add_instant(line, "finished", (struct wall){record->started.us + record->took_us});
+    add_number(line, "lateness_us", record->lateness_us);
+    add_number(line, "attempts", record->attempt_count);
+    add_number(line, "rows", (int64_t)record->row_count);
+    add_number(line, "tokens", task->tokens);
+    add_number(line, "session_us", record->session_us);
+    add_number(line, "outside_us", record->outside_us);
+}
+
+static void add_record(const struct daemon *daemon, const struct record *record, struct text *line) {
+    const struct task *task = daemon->core->tasks[record->task].definition;
+    text_add(line, "{");
+    add_string(line, "task", task->name);
+    add_instant(line, "due", record->due_first);
+    add_instant(line, "due_until", record->due_last);
+    add_number(line, "every_us", task->schedule.every_us);
+    add_number(line, "occurrences", record->occurrence_count);
+    add_string(line, "outcome", outcome_of(record));
+    add_string(line, "reason", reason_of(record));
+    add_string(line, "message", daemon->failure ? daemon->failure->message : NULL);
+    add_string(line, "daemon", daemon->name);
+    if (record->outcome != OUTCOME_SKIPPED)
+        add_run(line, record, task);
+    text_add(line, "\"transactional\":%s}", record->within ? "true" : "false");
+}
+
+static struct chronicle *chronicle_of(struct daemon *daemon, uint32_t pool) {
+    return daemon->chronicles[pool];
+}
+
+void chronicle_record(struct daemon *daemon, const struct action *action) {
+    const struct record *record = &action->record;
+    uint32_t pool = daemon->core->tasks[record->task].pool;
+    struct chronicle *chronicle = chronicle_of(daemon, pool);
+    struct text error = {0};
+    if (!chronicle || record->outcome == OUTCOME_ELSEWHERE)
+        return;
+    text_clear(&daemon->line);
+    add_record(daemon, record, &daemon->line);
+    ledger_add(chronicle->ledger, daemon->line.bytes, &error);
+    if (error.bytes_count)
+        LOG(&daemon->log, LOG_ERROR, "history_lost", log_text("pool", daemon->pools[pool]->name),
+            log_text("message", error.bytes),
+            log_text("effect", "runs go on; what is not recorded is counted"));
+    text_finish(&error);
+}
+
+/* --- asking --- */
+
+static json_t *tasks_of(const struct daemon *daemon, uint32_t pool) {
+    json_t *tasks = json_array();
+    for (uint32_t i = 0; i < daemon->core->task_count; i++) {
+        const struct core_task *task = &daemon->core->tasks[i];
+        const struct schedule *schedule = &task->definition->schedule;
+        if (task->pool == pool && !task->retired)
+            json_array_append_new(tasks, json_pack("{s:s,s:I,s:I,s:I}", "task", task->definition->name,
+                                                   "every_us", (json_int_t)schedule->every_us, "phase_us",
+                                                   (json_int_t)schedule->phase_us, "most_us",
+                                                   (json_int_t)(schedule->every_most_us > schedule->every_us
+                                                                    ? schedule->every_most_us
+                                                                    : schedule->every_us)));
+    }
+    return tasks;
+}
+
+static void ask_to_prune(struct daemon *daemon, uint32_t pool, struct history_request *request, char *keep,
+                         char *rows) {
+    struct chronicle *chronicle = chronicle_of(daemon, pool);
+    const struct pool_settings *settings = daemon->core->pools[pool].settings;
+    if (daemon->core->now.us < chronicle->prune_at.us)
+        return;
+    chronicle->prune_at = mono_add(daemon->core->now, PRUNE_EVERY_US);
+    sprintf(keep, "%" PRId64 " s", settings->history_keep_us / US_PER_S);
+    sprintf(rows, "%" PRIu32, settings->history_rows);
+    request->keep = keep;
+    request->rows = rows;
+}
+
+void chronicle_ask(struct daemon *daemon, const struct action *action) {
+    struct chronicle *chronicle = chronicle_of(daemon, action->pool);
+    struct text batch = {0};
+    char keep[40], rows[20];
+    struct history_request request = {.daemon = daemon->name};
+    char *tasks = NULL;
+    ledger_batch(chronicle->ledger, &batch);
+    request.records = batch.bytes;
+    chronicle->restoring = !daemon->core->pools[action->pool].past.restored;
+    if (chronicle->restoring) {
+        json_t *json = tasks_of(daemon, action->pool);
+        request.tasks = tasks = json_dumps(json, JSON_COMPACT);
+        json_decref(json);
+    } else {
+        ask_to_prune(daemon, action->pool, &request, keep, rows);
+    }
+    session_history(perform_session(daemon, action->session), &request);
+    text_finish(&batch);
+    free(tasks);
+}
+
+/* --- what is answered --- */
+
+static void take_resolved(struct daemon *daemon, const json_t *row) {
+    const char *task = json_string_value(json_object_get(row, "task"));
+    const char *due = json_string_value(json_object_get(row, "due"));
+    const char *outcome = json_string_value(json_object_get(row, "outcome"));
+    if (task && due && outcome)
+        LOG(&daemon->log, LOG_INFO, "resolved", log_text("task", task), log_text("due", due),
+            log_text("outcome", outcome),
+            log_text("reason", strcmp(outcome, "ok") == 0 ? "it was committed"
+                                                          : "it was not committed: nothing of it is done"));
+}
+
+static void take_restored(struct daemon *daemon, const json_t *row) {
+    const char *name = json_string_value(json_object_get(row, "task"));
+    json_t *until = json_object_get(row, "answered_us");
+    uint32_t task = name ? taskset_find_task(daemon->set, name) : TASKSET_NONE;
+    if (task == TASKSET_NONE || !json_is_integer(until))
+        return;
+    struct event event = {.kind = EVENT_RESTORED, .task = task};
+    event.restored.answered_until.us = json_integer_value(until);
+    event.restored.ok_count = json_integer_value(json_object_get(row, "ok_count"));
+    event.restored.failed_count = json_integer_value(json_object_get(row, "failed_count"));
+    event.restored.skipped_count = json_integer_value(json_object_get(row, "skipped_count"));
+    event.restored.took_us = json_integer_value(json_object_get(row, "took_us"));
+    daemon_feed(daemon, &event);
+}
+
+static void take_rows(struct daemon *daemon, uint32_t pool, const char *answer) {
+    json_t *rows = json_loads(answer, 0, NULL);
+    bool first = daemon->core->pools[pool].past.state == PAST_NEW;
+    size_t i;
+    json_t *row;
+    json_array_foreach(rows, i, row) {
+        if (!chronicle_of(daemon, pool)->restoring)
+            take_resolved(daemon, row);
+        else if (first)
+            take_restored(daemon, row);
+    }
+    json_decref(rows);
+}
+
+static bool is_passing(const struct failure *failure) {
+    static const char *const passing[] = {"40001", "40P01", "57014"};
+    for (size_t i = 0; i < sizeof passing / sizeof *passing; i++)
+        if (strcmp(failure->sqlstate, passing[i]) == 0)
+            return true;
+    return strcmp(failure->sqlstate, "55P03") == 0 && failure->detail;
+}
+
+static bool is_of_the_records(const struct failure *failure) {
+    return strncmp(failure->sqlstate, "22", 2) == 0 || strncmp(failure->sqlstate, "23", 2) == 0;
+}
+
+static void take_failure(struct daemon *daemon, uint32_t pool, struct event *event) {
+    struct chronicle *chronicle = chronicle_of(daemon, pool);
+    const struct failure *failure = daemon->failure;
+    event->history.failed = true;
+    event->history.failed_for_long = !is_passing(failure);
+    snprintf(chronicle->error, sizeof chronicle->error, "%s", failure->message);
+    if (is_of_the_records(failure) && !chronicle->restoring) {
+        LOG(&daemon->log, LOG_ERROR, "history_lost", log_text("pool", daemon->pools[pool]->name),
+            log_text("sqlstate", failure->sqlstate), log_text("message", failure->message),
+            log_text("effect", "the database does not take these records"));
+        event->history.failed_for_long = false;
+        ledger_give_up(chronicle->ledger);
+        return;
+    }
+    ledger_refused(chronicle->ledger, is_passing(failure) && failure->detail ? atoi(failure->detail) : -1);
+}
+
+void chronicle_take(struct daemon *daemon, uint32_t pool, struct event *event) {
+    struct chronicle *chronicle = chronicle_of(daemon, pool);
+    if (!chronicle)
+        return;
+    if (daemon->failure) {
+        take_failure(daemon, pool, event);
+    } else {
+        *chronicle->error = '\0';
+        ledger_written(chronicle->ledger);
+        take_rows(daemon, pool, daemon->answer ? daemon->answer : "[]");
+        event->history.restored = chronicle->restoring;
+    }
+    event->history.left_count = ledger_count(chronicle->ledger);
+}
+
+void chronicle_tell(struct daemon *daemon, uint32_t pool) {
+    const struct chronicle *chronicle = chronicle_of(daemon, pool);
+    bool broken = daemon->core->pools[pool].past.state == PAST_BROKEN;
+    const char *why = *chronicle->error ? chronicle->error
+                      : daemon->failure ? daemon->failure->message
+                                        : NULL;
+    LOG(&daemon->log, broken ? LOG_WARNING : LOG_INFO, broken ? "history_broken" : "history_back",
+        log_text("pool", daemon->pools[pool]->name), log_text("message", broken ? why : NULL),
+        log_number("records_waiting", ledger_count(chronicle->ledger)),
+        log_text("effect", broken ? "tasks go on; their records wait" : "runs are put on record again"));
+}
+
+/* --- following a reload --- */
+
+static void path_of(const struct daemon *daemon, const char *pool, struct text *path) {
+    text_add(path, "%s/headgate-%08" PRIx32 "-%s.history", daemon->spools.directory, daemon->identity, pool);
+}
+
+static void close_one(struct daemon *daemon, struct chronicle *chronicle) {
+    struct text error = {0};
+    uint32_t count = chronicle ? ledger_count(chronicle->ledger) : 0;
+    if (!chronicle)
+        return;
+    if (!ledger_destroy(chronicle->ledger, &error))
+        LOG(&daemon->log, LOG_ERROR, "history_lost", log_text("pool", chronicle->pool),
+            log_number("records", count), log_text("message", error.bytes));
+    text_finish(&error);
+    free(chronicle->pool);
+    free(chronicle);
+}
+
+static struct chronicle *open_one(struct daemon *daemon, const char *pool) {
+    struct text path = {0}, error = {0};
+    struct chronicle *chronicle = calloc(1, sizeof *chronicle);
+    if (!chronicle || !(chronicle->pool = strdup(pool)))
+        abort();
+    path_of(daemon, pool, &path);
+    chronicle->ledger = ledger_create(path.bytes, &error);
+    if (error.bytes_count)
+        LOG(&daemon->log, LOG_ERROR, "history_spool_unusable", log_text("pool", pool),
+            log_text("message", error.bytes));
+    text_finish(&path);
+    text_finish(&error);
+    return chronicle;
+}
+
+static struct chronicle *take_over(struct daemon *daemon, const char *pool) {
+    for (uint32_t i = 0; i < daemon->chronicle_count; i++) {
+        struct chronicle *chronicle = daemon->chronicles[i];
+        if (!chronicle || strcmp(chronicle->pool, pool) != 0)
+            continue;
+        daemon->chronicles[i] = NULL;
+        return chronicle;
+    }
+    return open_one(daemon, pool);
+}
+
+void chronicle_follow(struct daemon *daemon) {
+    const struct core *core = daemon->core;
+    struct chronicle **chronicles = calloc(core->pool_count + 1, sizeof *chronicles);
+    if (!chronicles)
+        abort();
+    for (uint32_t i = 0; i < core->pool_count; i++)
+        if (core->pools[i].settings->history)
+            chronicles[i] = take_over(daemon, core->pools[i].settings->name);
+    chronicle_close(daemon);
+    daemon->chronicles = chronicles;
+    daemon->chronicle_count = core->pool_count;
+}
+
+void chronicle_close(struct daemon *daemon) {
+    for (uint32_t i = 0; i < daemon->chronicle_count; i++)
+        close_one(daemon, daemon->chronicles[i]);
+    free(daemon->chronicles);
+    daemon->chronicles = NULL;
+    daemon->chronicle_count = 0;
+}
+
+char *chronicle_name(const char *path) {
+    char host[256] = "", real[PATH_MAX];
+    struct text name = {0};
+    gethostname(host, sizeof host - 1);
+    text_add(&name, "%s:%s", host, realpath(path, real) ? real : path);
+    return name.bytes;
+}

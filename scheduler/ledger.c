@@ -1,0 +1,251 @@
+#include "scheduler/ledger.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BATCH_COUNT 500
+#define BATCH_BYTES ((size_t)512 * 1024)
+
+struct line {
+    TAILQ_ENTRY(line) in_memory;
+    size_t bytes_count;
+    char bytes[];
+};
+
+TAILQ_HEAD(lines, line);
+
+/* What is on disk is younger than what is in memory. */
+struct ledger {
+    char *path;
+    struct lines lines;
+    uint32_t memory_count;
+    size_t memory_bytes;
+    FILE *file; /* read from read_at, appended to; NULL: nothing is there */
+    uint32_t disk_count;
+    long read_at;
+    uint64_t disk_bytes;
+    uint32_t sent_count;
+    uint64_t lost_count;
+    bool losing; /* told */
+};
+
+static void remember(struct ledger *ledger, const char *bytes, size_t bytes_count) {
+    struct line *line = malloc(sizeof *line + bytes_count + 1);
+    if (!line)
+        abort();
+    memcpy(line->bytes, bytes, bytes_count);
+    line->bytes[bytes_count] = '\0';
+    line->bytes_count = bytes_count;
+    TAILQ_INSERT_TAIL(&ledger->lines, line, in_memory);
+    ledger->memory_count++;
+    ledger->memory_bytes += bytes_count;
+}
+
+static void forget_first(struct ledger *ledger) {
+    struct line *line = TAILQ_FIRST(&ledger->lines);
+    TAILQ_REMOVE(&ledger->lines, line, in_memory);
+    ledger->memory_count--;
+    ledger->memory_bytes -= line->bytes_count;
+    free(line);
+}
+
+/* --- the file --- */
+
+/* Somebody else's file, in a directory that all may write, is not ours to read or to write. */
+static FILE *open_file(const char *path, int flags, struct text *error) {
+    struct stat status;
+    int fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0 && errno == ENOENT)
+        return NULL;
+    if (fd >= 0 && (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) || status.st_uid != geteuid())) {
+        close(fd);
+        fd = -1;
+        errno = EPERM;
+    }
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "r+");
+    if (!file)
+        text_add(error, "%s: %s", path, strerror(errno));
+    return file;
+}
+
+static void drop_file(struct ledger *ledger) {
+    if (ledger->file)
+        fclose(ledger->file);
+    ledger->file = NULL;
+    ledger->disk_count = 0;
+    ledger->disk_bytes = 0;
+    ledger->read_at = 0;
+    unlink(ledger->path);
+}
+
+/* The whole line or nothing of it. */
+static bool append(struct ledger *ledger, const char *line, struct text *error) {
+    if (!ledger->file)
+        ledger->file = open_file(ledger->path, O_RDWR | O_CREAT | O_TRUNC, error);
+    if (!ledger->file)
+        return false;
+    fseek(ledger->file, 0, SEEK_END);
+    long end = ftell(ledger->file);
+    if (fprintf(ledger->file, "%s\n", line) < 0 || fflush(ledger->file) != 0) {
+        text_add(error, "%s: %s", ledger->path, strerror(errno));
+        clearerr(ledger->file);
+        if (ftruncate(fileno(ledger->file), end) != 0 || ledger->disk_count == 0)
+            drop_file(ledger);
+        return false;
+    }
+    ledger->disk_count++;
+    ledger->disk_bytes += strlen(line) + 1;
+    return true;
+}
+
+/* What was read leaves the file when all of it was. */
+static void refill(struct ledger *ledger) {
+    char *line = NULL;
+    size_t capacity = 0;
+    ssize_t bytes_count = 0;
+    if (!ledger->file)
+        return;
+    fseek(ledger->file, ledger->read_at, SEEK_SET);
+    while (ledger->memory_bytes < LEDGER_MEMORY_BYTES &&
+           (bytes_count = getline(&line, &capacity, ledger->file)) > 0) {
+        if (line[bytes_count - 1] == '\n') { /* a last one without was cut off by a crash */
+            remember(ledger, line, (size_t)bytes_count - 1);
+            ledger->disk_count -= ledger->disk_count > 0;
+        }
+    }
+    ledger->read_at = ftell(ledger->file);
+    if (bytes_count <= 0)
+        drop_file(ledger);
+    free(line);
+}
+
+/* --- --- */
+
+struct ledger *ledger_create(const char *path, struct text *error) {
+    struct ledger *ledger = calloc(1, sizeof *ledger);
+    if (!ledger || !(ledger->path = strdup(path)))
+        abort();
+    TAILQ_INIT(&ledger->lines);
+    ledger->file = open_file(path, O_RDWR, error);
+    for (int c; ledger->file && (c = getc(ledger->file)) != EOF; ledger->disk_bytes++)
+        ledger->disk_count += c == '\n';
+    if (ledger->file)
+        refill(ledger);
+    return ledger;
+}
+
+static bool save(struct ledger *ledger, struct text *error) {
+    struct text path = {0};
+    struct line *line;
+    text_add(&path, "%s.new", ledger->path);
+    unlink(path.bytes);
+    FILE *file = open_file(path.bytes, O_RDWR | O_CREAT | O_EXCL, error);
+    bool saved = file != NULL;
+    TAILQ_FOREACH(line, &ledger->lines, in_memory)
+    saved = saved && fprintf(file, "%s\n", line->bytes) > 0;
+    if (ledger->file)
+        fseek(ledger->file, ledger->read_at, SEEK_SET);
+    for (int c; saved && ledger->file && (c = getc(ledger->file)) != EOF;)
+        saved = putc(c, file) != EOF;
+    saved = saved && fflush(file) == 0 && fsync(fileno(file)) == 0;
+    saved = (!file || fclose(file) == 0) && saved;
+    saved = saved && rename(path.bytes, ledger->path) == 0;
+    if (!saved && error->bytes_count == 0)
+        text_add(error, "%s: %s", path.bytes, strerror(errno));
+    if (!saved)
+        unlink(path.bytes);
+    text_finish(&path);
+    return saved;
+}
+
+bool ledger_destroy(struct ledger *ledger, struct text *error) {
+    if (!ledger)
+        return true;
+    bool saved = true;
+    if (ledger_count(ledger) == 0)
+        drop_file(ledger);
+    else
+        saved = save(ledger, error);
+    if (ledger->file)
+        fclose(ledger->file);
+    while (!TAILQ_EMPTY(&ledger->lines))
+        forget_first(ledger);
+    free(ledger->path);
+    free(ledger);
+    return saved;
+}
+
+bool ledger_add(struct ledger *ledger, const char *line, struct text *error) {
+    struct text why = {0};
+    bool kept = true;
+    if (!ledger->file && ledger->memory_bytes < LEDGER_MEMORY_BYTES) {
+        remember(ledger, line, strlen(line));
+    } else if (ledger->disk_bytes >= LEDGER_DISK_BYTES) {
+        text_add(&why, "%s has reached its limit of %d MiB", ledger->path,
+                 (int)(LEDGER_DISK_BYTES / 1024 / 1024));
+        kept = false;
+    } else {
+        kept = append(ledger, line, &why);
+    }
+    ledger->lost_count += !kept;
+    if (!kept && !ledger->losing)
+        text_add_bytes(error, why.bytes, why.bytes_count);
+    ledger->losing = !kept;
+    text_finish(&why);
+    return kept;
+}
+
+uint32_t ledger_count(const struct ledger *ledger) {
+    return ledger->memory_count + ledger->disk_count;
+}
+
+uint64_t ledger_lost_count(const struct ledger *ledger) {
+    return ledger->lost_count;
+}
+
+uint32_t ledger_on_disk_count(const struct ledger *ledger) {
+    return ledger->disk_count;
+}
+
+void ledger_batch(struct ledger *ledger, struct text *batch) {
+    const struct line *line;
+    ledger->sent_count = 0;
+    text_clear(batch);
+    TAILQ_FOREACH(line, &ledger->lines, in_memory) {
+        if (ledger->sent_count == BATCH_COUNT || batch->bytes_count > BATCH_BYTES)
+            break;
+        text_add_bytes(batch, ledger->sent_count++ ? "," : "[", 1);
+        text_add_bytes(batch, line->bytes, line->bytes_count);
+    }
+    text_add(batch, "%s]", ledger->sent_count ? "" : "[");
+}
+
+void ledger_written(struct ledger *ledger) {
+    for (; ledger->sent_count; ledger->sent_count--)
+        forget_first(ledger);
+    if (ledger->memory_count == 0)
+        refill(ledger);
+}
+
+void ledger_refused(struct ledger *ledger, int blocked) {
+    struct line *line = TAILQ_FIRST(&ledger->lines);
+    for (int i = 0; line && i < blocked; i++)
+        line = TAILQ_NEXT(line, in_memory);
+    if (blocked >= 0 && line && (uint32_t)blocked < ledger->sent_count) {
+        TAILQ_REMOVE(&ledger->lines, line, in_memory);
+        TAILQ_INSERT_TAIL(&ledger->lines, line, in_memory);
+    }
+    ledger->sent_count = 0;
+}
+
+void ledger_give_up(struct ledger *ledger) {
+    ledger->lost_count += ledger->sent_count;
+    ledger_written(ledger);
+}

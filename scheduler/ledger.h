@@ -1,0 +1,40 @@
+/*
+ * Records of runs on their way to the database, oldest first: in memory, then, while the database does not
+ * take them, in a file; bounded, and what goes beyond is counted. It knows lines, not what they say.
+ */
+#ifndef SCHEDULER_LEDGER_H
+#define SCHEDULER_LEDGER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "tasks/text.h"
+
+#define LEDGER_MEMORY_BYTES ((size_t)4 * 1024 * 1024)
+#define LEDGER_DISK_BYTES   ((uint64_t)64 * 1024 * 1024)
+
+struct ledger;
+
+/* Takes up what an earlier daemon left in the file at `path`. Never NULL; *error says why that was not
+ * possible. */
+struct ledger *ledger_create(const char *path, struct text *error);
+
+/* Keeps in its file what was not written. Accepts NULL. False with *error: so many records are lost. */
+bool ledger_destroy(struct ledger *ledger, struct text *error);
+
+/* One line, without its end. False: it is lost, and counted; *error says why when that is new. */
+bool ledger_add(struct ledger *ledger, const char *line, struct text *error);
+
+uint32_t ledger_count(const struct ledger *ledger);
+uint64_t ledger_lost_count(const struct ledger *ledger);
+uint32_t ledger_on_disk_count(const struct ledger *ledger);
+
+/* A JSON array of the oldest ones. Its fate is told by the next call of one of the two below. */
+void ledger_batch(struct ledger *ledger, struct text *batch);
+void ledger_written(struct ledger *ledger);
+/* Not written. blocked: the number in the batch of one that waits; it goes behind the others. -1: none. */
+void ledger_refused(struct ledger *ledger, int blocked);
+/* The database will never take this batch: its records are lost, and counted. */
+void ledger_give_up(struct ledger *ledger);
+
+#endif

@@ -1,0 +1,175 @@
+#include "scheduler/past.h"
+
+#include "scheduler/core_parts.h"
+
+/* Records wait this long for others, so that many are written at once; unless there are many. */
+#define GATHER_US    (200 * US_PER_MS)
+#define GATHER_COUNT 500
+
+/* What could not be read or written is tried again. */
+#define RETRY_US (10 * US_PER_S)
+
+/* A claim waited for another daemon's run; then it is tried again. */
+#define CLAIM_AGAIN_US US_PER_S
+
+void past_begin(struct core_pool *pool) {
+    bool off = pool->past.state == PAST_OFF;
+    if (pool->settings->history && off)
+        pool->past = (struct past){.state = PAST_NEW};
+    else if (!pool->settings->history)
+        pool->past = (struct past){.state = PAST_OFF};
+    pool->past.restored = false; /* the file may have new tasks */
+}
+
+static bool is_unread(const struct past *past) {
+    return past->state != PAST_OFF && (!past->restored || past->state == PAST_BROKEN);
+}
+
+static struct mono gathered_at(const struct core *core, const struct past *past) {
+    bool now = core->draining || past->pending_count >= GATHER_COUNT;
+    return now ? past->pending_since : mono_add(past->pending_since, GATHER_US);
+}
+
+bool past_wants(const struct core *core, const struct core_pool *pool) {
+    const struct past *past = &pool->past;
+    if (past->state == PAST_OFF || past->asked.generation || core->now.us < past->next_try.us)
+        return false;
+    return is_unread(past) || past->doubted ||
+           (past->pending_count && core->now.us >= gathered_at(core, past).us);
+}
+
+struct mono past_next_ask(const struct core *core, const struct core_pool *pool) {
+    const struct past *past = &pool->past;
+    int64_t at = INSTANT_MAX;
+    if (past->state == PAST_OFF || past->asked.generation)
+        return (struct mono){at};
+    if (is_unread(past) || past->doubted)
+        at = core->now.us;
+    else if (past->pending_count)
+        at = gathered_at(core, past).us;
+    return (struct mono){at > past->next_try.us ? at : past->next_try.us};
+}
+
+void past_ask(struct core *core, struct core_pool *pool, uint32_t slot, struct actions *actions) {
+    slot_move(core, slot, SLOT_CHECKING);
+    pool->past.asked = core_slot_handle(core, slot);
+    pool->past.doubted = false;
+    struct action *action = actions_add(actions, ACTION_HISTORY);
+    action->session = core_slot_handle(core, slot);
+    action->pool = core->slots[slot].pool;
+}
+
+static void change(struct core_pool *pool, enum past_state to, const struct core *core,
+                   struct actions *actions) {
+    enum past_state from = pool->past.state;
+    pool->past.state = to;
+    if (from == to || (from == PAST_NEW && to == PAST_ON))
+        return;
+    struct action *action = actions_add(actions, ACTION_HISTORY_STATE);
+    action->pool = (uint32_t)(pool - core->pools);
+}
+
+static void fail(struct core *core, struct core_pool *pool, struct actions *actions) {
+    pool->past.next_try = mono_add(core->now, RETRY_US);
+    change(pool, PAST_BROKEN, core, actions);
+}
+
+void past_answered(struct core *core, struct core_pool *pool, const struct event *event,
+                   struct actions *actions) {
+    struct past *past = &pool->past;
+    bool refused = event->history.failed;
+    past->asked = HANDLE_NONE;
+    past->pending_count = event->history.left_count;
+    core->sweep_slot = 0; /* a drain may have waited for it */
+    if (past->state == PAST_OFF)
+        return;
+    if (refused && event->history.failed_for_long) {
+        fail(core, pool, actions);
+        return;
+    }
+    if (refused) { /* an old transaction still has what a record waits for */
+        past->next_try = mono_add(core->now, CLAIM_AGAIN_US);
+        return;
+    }
+    past->restored |= event->history.restored;
+    if (past->restored)
+        change(pool, PAST_ON, core, actions);
+}
+
+void past_add(struct core *core, struct core_pool *pool) {
+    if (pool->past.state == PAST_OFF)
+        return;
+    if (pool->past.pending_count++ == 0)
+        pool->past.pending_since = core->now;
+}
+
+bool past_is_settled(const struct core *core, const struct core_pool *pool) {
+    const struct past *past = &pool->past;
+    bool too_late = core->drain_now || core->now.us >= core->drain_deadline.us;
+    return past->state != PAST_ON || past->pending_count == 0 || (core->draining && too_late);
+}
+
+enum phase past_first_phase(const struct core *core, const struct core_task *task) {
+    const struct past *past = &core->pools[task->pool].past;
+    enum phase first = phase_first(task->definition);
+    bool kept = past->state == PAST_NEW || past->state == PAST_ON;
+    return kept && !phase_needs_session(task->definition, first) ? PHASE_CLAIM : first;
+}
+
+/* What is in one transaction with its claim needs none of its own. */
+void past_claim(const struct core *core, struct run *run) {
+    bool within =
+        run->definition->work == WORK_SQL && run->definition->transaction && !core->tasks[run->task].simple;
+    bool first = run->phase == PHASE_CLAIM || run->phase == phase_first(run->definition);
+    run->claim = CLAIM_NONE;
+    if (run->phase == PHASE_CLAIM || (core->pools[run->pool].past.state == PAST_ON && !run->claimed &&
+                                      first && phase_needs_session(run->definition, run->phase)))
+        run->claim = within ? CLAIM_WITHIN : CLAIM_BEFORE;
+}
+
+/* It goes on without a record, which is made when it has ended. */
+static void go_without(struct core *core, uint32_t slot, struct actions *actions) {
+    if (core->runs[slot].phase == PHASE_CLAIM && run_may_begin_again(core, &core->runs[slot]))
+        run_wait_in(core, slot, RUN_WAITING, phase_first(core->runs[slot].definition));
+    else
+        run_wait_again(core, slot, actions);
+}
+
+static void wait_for_another(struct core *core, uint32_t slot, struct actions *actions) {
+    struct run *run = &core->runs[slot];
+    if (!run_may_begin_again(core, run)) {
+        run_wait_again(core, slot, actions);
+        return;
+    }
+    core->pools[run->pool].past.doubted = true;
+    run->retry_at = mono_add(core->now, CLAIM_AGAIN_US);
+    run_wait_in(core, slot, RUN_DELAYED, run->phase);
+}
+
+bool past_refused(struct core *core, uint32_t slot, const struct event *event, struct actions *actions) {
+    struct run *run = &core->runs[slot];
+    struct core_pool *pool = &core->pools[run->pool];
+    switch (event->ended.failure) {
+    case FAILURE_TAKEN: run_be_elsewhere(core, slot, actions); return true;
+    case FAILURE_CLAIM:
+        fail(core, pool, actions);
+        go_without(core, slot, actions);
+        return true;
+    case FAILURE_CLAIM_WAIT:
+        if (pool->past.state == PAST_BROKEN)
+            go_without(core, slot, actions);
+        else
+            wait_for_another(core, slot, actions);
+        return true;
+    default: return false;
+    }
+}
+
+/* Its claim, alone on a session before a run that has no session, is over. */
+void past_claimed(struct core *core, uint32_t slot, const struct event *event, struct actions *actions) {
+    struct run *run = &core->runs[slot];
+    if (event->ended.outcome != OUTCOME_OK || !run_may_begin_again(core, run))
+        run_wait_again(core, slot, actions);
+    else
+        run_wait_in(core, slot, RUN_WAITING, phase_first(run->definition));
+}
