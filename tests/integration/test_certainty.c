@@ -77,6 +77,12 @@ static void end_trial(const struct certainty *trial, struct process *processes, 
 
 /* --- the daemon is killed --- */
 
+/* It has not ended by itself before. */
+static void kill_daemon(struct process *process) {
+    if (daemon_end(process, SIGKILL) != 1000 + SIGKILL)
+        wait_failed(process, "the daemon lives until it is killed", __FILE__, __LINE__);
+}
+
 /* Until shortly after the task's next due instant, as far as its runs tell when that is. */
 static void pass_until_due(const char *task, int64_t and_us) {
     char sql[512];
@@ -109,7 +115,7 @@ static void certainty_daemon_killed_at_any_moment_loses_and_repeats_nothing(void
     begin_daemon(&trial, &process);
     for (int i = 0; i < (is_long ? 200 : 12); i++) {
         pass_to_a_bad_moment(i);
-        assert_int_equal(daemon_end(&process, SIGKILL), 1000 + SIGKILL);
+        kill_daemon(&process);
         daemon_start(&process);
         if (i % 10 == 9)
             WAIT_UNTIL(&process, certainty_goes_on(&process, none, 1));
@@ -130,7 +136,7 @@ static void certainty_write_that_outlives_its_daemon_is_not_done_again(void **st
     begin_daemon(&trial, &process);
     for (int i = 0; i < (is_long ? 10 : 3); i++) {
         WAIT_UNTIL(&process, query_number(conninfo, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'") > 0);
-        assert_int_equal(daemon_end(&process, SIGKILL), 1000 + SIGKILL);
+        kill_daemon(&process);
         daemon_start(&process);
         const long none[CERTAINTY_TASKS] = {0};
         WAIT_UNTIL(&process, certainty_goes_on(&process, none, 1));
@@ -168,7 +174,7 @@ static void certainty_server_and_daemon_killed_together_lose_and_repeat_nothing(
         WAIT_UNTIL(&process, certainty_goes_on(&process, none, 1));
         server_do(&server, "stop", "immediate");
         pass(rand_r(&seed) % 1500000); /* what ended meanwhile waits to be recorded */
-        assert_int_equal(daemon_end(&process, SIGKILL), 1000 + SIGKILL);
+        kill_daemon(&process);
         if (i % 2)
             daemon_start(&process);
         server_do(&server, "restart", "fast");
@@ -260,7 +266,7 @@ static void cut_off(struct two_hosts *two, int gone) {
     WAIT_UNTIL(other, certainty_goes_on(other, since, 4));
     int64_t left_us = cut_us + for_us - clock_us();
     pass(left_us > 0 ? left_us : 0);
-    assert_int_equal(daemon_end(cut, SIGKILL), 1000 + SIGKILL);
+    kill_daemon(cut);
     certainty_counts(other, since);
     WAIT_UNTIL(other, certainty_goes_on(other, since, 4));
     netns_set_link(&two->hosts[gone], true);
@@ -310,7 +316,7 @@ static void certainty_transaction_of_a_host_that_is_gone_ends(void **state) {
     long gone_n = query_number(conninfo, "SELECT n FROM counter");
     netns_daemon_start(&two.hosts[1], &two.processes[1]);
     WAIT_UNTIL(&two.processes[1], query_number(conninfo, "SELECT n FROM counter") >= gone_n + 3);
-    assert_int_equal(daemon_end(&two.processes[0], SIGKILL), 1000 + SIGKILL);
+    kill_daemon(two.processes);
     assert_int_equal(daemon_end(&two.processes[1], SIGTERM), 0);
     two_hosts_close(&two);
 }
