@@ -1,6 +1,6 @@
 /*
- * The first statement of a run that is put on record: headgate.start() of etc/history. Its values go in
- * binary, with their types, so that the server has nothing to guess.
+ * The first statement of a run that is put on record: headgate.start() and finish() of etc/history. Its
+ * values go in binary, with their types, so that the server has nothing to guess.
  */
 #include <endian.h>
 #include <string.h>
@@ -50,7 +50,13 @@ static void add_int4(struct parameters *to, int64_t number) {
     add(to, TYPE_INT4, (const char *)at, 4, 1);
 }
 
-bool claim_send(struct session *session, const struct session_work *work, enum claim claim) {
+static bool send_call(struct session *session, const char *sql, const struct parameters *with) {
+    return script_push(&session->script, STEP_CLAIM,
+                       PQsendQueryParams(session->conn, sql, with->count, with->types, with->values,
+                                         with->lengths, with->formats, 0));
+}
+
+static bool send_start(struct session *session, const struct session_work *work, enum claim claim) {
     const struct claim_values *values = &work->claimed;
     struct parameters to = {0};
     add_text(&to, work->label);
@@ -64,8 +70,19 @@ bool claim_send(struct session *session, const struct session_work *work, enum c
     add_int4(&to, values->tokens);
     add_text(&to, claim == CLAIM_WITHIN ? "ok" : "running");
     add_text(&to, session->pool->daemon_name);
-    return script_push(&session->script, STEP_CLAIM,
-                       PQsendQueryParams(session->conn,
-                                         "SELECT headgate.start($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11)",
-                                         to.count, to.types, to.values, to.lengths, to.formats, 0));
+    return send_call(session, "SELECT headgate.start($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11)", &to);
+}
+
+static bool send_finish(struct session *session, const struct session_work *work) {
+    struct parameters to = {0};
+    add_text(&to, work->label);
+    add_instant(&to, work->claimed.due_first);
+    add_instant(&to, work->claimed.due_last);
+    add_int4(&to, work->claimed.occurrence_count);
+    add_text(&to, session->pool->daemon_name);
+    return send_call(session, "SELECT headgate.finish($1,$2,$3,$4,$5)", &to);
+}
+
+bool claim_send(struct session *session, const struct session_work *work, enum claim claim) {
+    return claim == CLAIM_DONE ? send_finish(session, work) : send_start(session, work, claim);
 }

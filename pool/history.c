@@ -32,12 +32,14 @@ static void begin(struct script *script) {
     free(script->history);
     free(script->history_detail);
     script->history = script->history_detail = NULL;
-    script->history_failed = false;
+    script->history_failed = script->history_locked = false;
+    script->history_at = 0;
 }
 
 bool history_send(struct session *session, const struct history_request *request) {
     const char *restore[] = {request->daemon, request->tasks}, *prune[] = {request->keep, request->rows};
     begin(&session->script);
+    session->script.history_lock_at = request->tasks ? 2 : 1; /* behind BEGIN, and what makes the schema */
     return ask(session, "BEGIN", NULL, 0) &&
            (!request->tasks || ask(session, history_migration(), NULL, 0)) &&
            send_records(session, request->records) &&
@@ -57,7 +59,10 @@ void history_take(struct session *session, const PGresult *result) {
         script->history_failed = true;
         script->history_detail = detail ? strdup(detail) : NULL;
         snprintf(script->history_sqlstate, sizeof script->history_sqlstate, "%s", sqlstate ? sqlstate : "");
+        script->history_locked =
+            script->history_at == script->history_lock_at && strcmp(script->history_sqlstate, "55P03") == 0;
     }
+    script->history_at++;
     bool is_array = !message && PQntuples(result) == 1 && *PQgetvalue(result, 0, 0) == '[';
     if (!is_array || script->history_failed)
         return;
@@ -69,8 +74,9 @@ void history_report(struct session *session) {
     struct script *script = &session->script;
     struct failure failure = {.message = script->history, .detail = script->history_detail};
     memcpy(failure.sqlstate, script->history_sqlstate, SQLSTATE_BYTES);
-    struct report report = {.kind = REPORT_HISTORY,
-                            .history = script->history_failed ? NULL : script->history};
+    struct report report = {.kind = REPORT_HISTORY};
+    report.history.answer = script->history_failed ? NULL : script->history;
+    report.history.locked = script->history_locked;
     session_tell(session, report, script->history_failed ? &failure : NULL);
     begin(script);
 }

@@ -98,6 +98,8 @@ enum failure_kind claim_failure_kind_of(const char *sqlstate) {
     enum failure_kind kind = failure_kind_of(sqlstate);
     if (is(sqlstate, "HG001"))
         return FAILURE_TAKEN;
+    if (is(sqlstate, "HG002"))
+        return FAILURE_GONE;
     if (kind == FAILURE_LOCK || is(sqlstate, "23505"))
         return FAILURE_CLAIM_WAIT;
     return kind == FAILURE_OTHER ? FAILURE_CLAIM : kind;

@@ -28,6 +28,7 @@ const char *outcome_name(enum outcome outcome);
 enum claim {
     CLAIM_NONE,
     CLAIM_WITHIN, /* first in its transaction: done and on record, or neither */
+    CLAIM_DONE,   /* of a write: that the run which was claimed is done, first in its transaction */
     CLAIM_BEFORE, /* committed before it starts; what cannot carry it within claims so, too */
 };
 
@@ -39,6 +40,7 @@ enum failure_kind {
     FAILURE_CANCEL,   /* 57014: cancelled by us, by statement_timeout, or by a person */
     FAILURE_LOST,     /* the session was lost before COMMIT was sent: nothing of it is done */
     /* The work was not begun, because its claim in the history failed: */
+    FAILURE_GONE,       /* a write's: the run was found lost meanwhile */
     FAILURE_TAKEN,      /* what it would answer is answered, or being answered, by another run */
     FAILURE_CLAIM,      /* the history cannot be written */
     FAILURE_CLAIM_WAIT, /* within the time that a claim waits: for another daemon's run, or for the table */

@@ -39,7 +39,10 @@ struct report {
         } ready;         /* SESSION_READY */
         enum connect_failure connect_failure; /* SESSION_FAILED */
         const struct sample *sample;          /* SAMPLED; borrowed until the report returns */
-        const char *history; /* HISTORY: rows as a JSON array; borrowed likewise; NULL: it failed */
+        struct {
+            const char *answer; /* rows as a JSON array; borrowed likewise; NULL: it failed */
+            bool locked;        /* of this: somebody keeps the table locked */
+        } history;              /* HISTORY */
     };
 };
 

@@ -75,8 +75,9 @@ struct script {
     struct sample sample;
     char *sample_error; /* owned */
     char *history;      /* owned; what it answered, or why it did not */
-    bool history_failed;
-    char *history_detail; /* owned */
+    bool history_failed, history_locked;
+    int history_at, history_lock_at; /* numbers of statements: being answered, and the one that locks */
+    char *history_detail;            /* owned */
     char history_sqlstate[SQLSTATE_BYTES];
     char *breach;              /* owned; what session_clean() found; NULL: nothing */
     struct cargo_reader lines; /* of the write under way */

@@ -141,7 +141,7 @@ bool transfer_begin(struct session *session) {
     struct script *script = &session->script;
     const struct session_work *work = &flight_first(script)->work;
     if (!script_send_due_clean(session) || !script_send_query(session, STEP_BEGIN, "BEGIN") ||
-        !send_encoding(session))
+        (work->claim == CLAIM_DONE && !claim_send(session, work, CLAIM_DONE)) || !send_encoding(session))
         return false;
     if (work->phase == SESSION_READ) {
         cargo_begin_rows(work->cargo);

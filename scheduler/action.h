@@ -28,6 +28,7 @@ enum action_kind {
     ACTION_HOLD,    /* a task failed so often in a row that it is put on hold */
     ACTION_RECORD,  /* a run ended, or occurrences were skipped: for log and statistics */
     ACTION_HELD,    /* a run has held its token longer than leak_warning */
+    ACTION_AHEAD,   /* a task's record ends so far ahead of our clock that it does not wait for that */
     ACTION_STEPPED, /* the wall clock was set, or the machine slept */
     ACTION_STOPPED, /* drained: nothing runs and every token is free */
 };
@@ -51,8 +52,8 @@ enum skip_cause {
     SKIP_REMOVED, /* waiting when a reload removed or disabled it */
     SKIP_FULL,    /* no run record was free; see core_create */
     SKIP_HOLD,    /* due while its task is on hold, after failing time after time */
-    SKIP_MISSED,  /* no daemon ran when it was due */
     SKIP_LATE,    /* it could not start within start_deadline */
+    SKIP_MISSED,  /* due while no daemon ran, or while the clock stood elsewhere */
 };
 
 /* One line of the account: every occurrence is in exactly one record. */
@@ -77,11 +78,12 @@ struct action {
     struct handle session;
     struct handle run;
     uint32_t pool; /* OPEN */
-    uint32_t task; /* START, CANCEL, ABORT, HELD */
+    uint32_t task; /* START, CANCEL, ABORT, HELD, AHEAD */
     union {
         enum close_cause close_cause;
         struct record record;
         int64_t stepped_us;
+        int64_t ahead_us;
         int64_t held_us;
         int64_t delay_us;
         uint32_t number; /* HEAVIER: sessions; BREACH: tasks that are suspected, 0: this one was proved */

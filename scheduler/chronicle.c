@@ -216,11 +216,11 @@ static void take_rows(struct daemon *daemon, uint32_t pool, const char *answer) 
 }
 
 static bool is_passing(const struct failure *failure) {
-    static const char *const passing[] = {"40001", "40P01", "57014"};
+    static const char *const passing[] = {"40001", "40P01", "57014", "55P03"};
     for (size_t i = 0; i < sizeof passing / sizeof *passing; i++)
         if (strcmp(failure->sqlstate, passing[i]) == 0)
             return true;
-    return strcmp(failure->sqlstate, "55P03") == 0 && failure->detail;
+    return false;
 }
 
 static bool is_of_the_records(const struct failure *failure) {
@@ -231,7 +231,7 @@ static void take_failure(struct daemon *daemon, uint32_t pool, struct event *eve
     struct chronicle *chronicle = chronicle_of(daemon, pool);
     const struct failure *failure = daemon->failure;
     event->history.failed = true;
-    event->history.failed_for_long = !is_passing(failure);
+    event->history.failed_for_long |= !is_passing(failure);
     snprintf(chronicle->error, sizeof chronicle->error, "%s", failure->message);
     if (is_of_the_records(failure) && !chronicle->restoring) {
         LOG(&daemon->log, LOG_ERROR, "history_lost", log_text("pool", daemon->pools[pool]->name),

@@ -27,21 +27,64 @@ static void wait_for(struct core *core, uint32_t task, struct wall due, int64_t 
     due_set(&core->due, task, us_add(core->now.us, due.us - core->wall.us));
 }
 
+/* --- what was answered is not answered again --- */
+
+/*
+ * How far the clock may have been set back for us to wait until it has come again to where we were. Beyond
+ * that its past must have been wrong: a clock that stood ten years ahead for a minute stops no task for ten
+ * years. Three hours as in cron(8).
+ */
+#define REPEATED_MOST_US (3 * US_PER_H)
+
+static int64_t repeated_most_us(const struct schedule *schedule) {
+    int64_t two_us = 2 * schedule->every_most_us;
+    return two_us > REPEATED_MOST_US ? two_us : REPEATED_MOST_US;
+}
+
+static void answer_from(struct core_task *task, struct wall from) {
+    task->answered_from = from;
+    task->answered_until.us = from.us - 1;
+}
+
+static bool is_answered(const struct core_task *task, struct wall due) {
+    return due.us >= task->answered_from.us && due.us <= task->answered_until.us;
+}
+
+/* The due instant, or the first one after what was answered before. */
+static struct wall unanswered(struct core *core, uint32_t index, struct wall due) {
+    struct core_task *task = &core->tasks[index];
+    const struct schedule *schedule = &task->definition->schedule;
+    if (!is_answered(task, due))
+        return due;
+    if (task->answered_until.us - core->wall.us <= repeated_most_us(schedule))
+        return schedule_next_after(schedule, task->answered_until);
+    if (!catchup_is_on(task))
+        answer_from(task, due);
+    return due;
+}
+
 void clock_arm(struct core *core, uint32_t task) {
-    wait_for(core, task, schedule_next_after(&core->tasks[task].definition->schedule, core->wall),
+    struct wall due = schedule_next_after(&core->tasks[task].definition->schedule, core->wall);
+    if (core->tasks[task].answered_from.us == 0)
+        answer_from(&core->tasks[task], due);
+    wait_for(core, task, unanswered(core, task, due), interval_of(core, task));
+}
+
+void clock_wait_beyond(struct core *core, uint32_t task, struct wall answered) {
+    wait_for(core, task, schedule_next_after(&core->tasks[task].definition->schedule, answered),
              interval_of(core, task));
 }
 
 /*
  * After a step forward the due instant stands and may have passed: then it is due now, and answers what was
- * missed. After a step back it stands as well, so that no instant is answered twice, unless it is so far
- * ahead that the clock's past must have been wrong: no task waits for more than twice its interval.
+ * missed. After a step back by a little it stands as well; after a larger one the task goes by the new time,
+ * less what it has answered before.
  */
 static void rearm(struct core *core, uint32_t task) {
     const struct schedule *schedule = &core->tasks[task].definition->schedule;
     struct wall due = core->tasks[task].due;
     if (due.us - core->wall.us > 2 * schedule->every_most_us)
-        due = schedule_next_after(schedule, core->wall);
+        due = unanswered(core, task, schedule_next_after(schedule, core->wall));
     wait_for(core, task, due, interval_of(core, task));
 }
 
@@ -61,26 +104,22 @@ void clock_follow(struct core *core, struct actions *actions) {
             rearm(core, task);
 }
 
-struct occurrences {
-    struct wall first, last;
-    int64_t count;
-    struct mono due; /* of the first */
-};
-
-static void run_for(struct core *core, uint32_t task, const struct occurrences *due, enum run_state state,
-                    struct actions *actions) {
+uint32_t clock_run_for(struct core *core, uint32_t task, const struct occurrences *due, enum run_state state,
+                       struct actions *actions) {
     uint32_t slot = run_create(core, task);
     if (slot == SLOT_NONE) {
         record_skip(core, task, due->first, due->last, due->count, SKIP_FULL, actions);
-        return;
+        return slot;
     }
     struct run *run = &core->runs[slot];
     run->due_first = due->first;
     run->due_last = due->last;
     run->occurrence_count = due->count;
     run->due = due->due;
+    run->last = due->until;
     core->tasks[task].stats.merged_count += (uint64_t)(due->count - 1);
     run_move(core, slot, state);
+    return slot;
 }
 
 /* A run that waits a second time may have missed occurrences that were skipped while it ran: then it answers
@@ -95,6 +134,8 @@ static bool may_join(const struct core *core, const struct core_task *task) {
 static void answer(struct core *core, uint32_t index, const struct occurrences *due,
                    struct actions *actions) {
     struct core_task *task = &core->tasks[index];
+    if (catchup_is_on(task)) /* one run answers what becomes due meanwhile: catchup_go_on() */
+        return;
     if (core->now.us < task->held_until.us) {
         record_skip(core, index, due->first, due->last, due->count, SKIP_HOLD, actions);
     } else if (may_join(core, task)) {
@@ -106,16 +147,46 @@ static void answer(struct core *core, uint32_t index, const struct occurrences *
             task->stats.merged_count += (uint64_t)due->count;
         }
         run->due_last = due->last;
+        run->last = due->until;
         run->occurrence_count += due->count;
     } else if (task->running_count + task->waiting_count == 0 ||
                (task->definition->overlap == OVERLAP_ALLOW &&
                 task->waiting_count + task->between_count < 2)) {
-        run_for(core, index, due, RUN_WAITING, actions);
+        clock_run_for(core, index, due, RUN_WAITING, actions);
     } else if (task->definition->overlap == OVERLAP_QUEUE && task->waiting_count < 2) {
-        run_for(core, index, due, RUN_HELD, actions);
+        clock_run_for(core, index, due, RUN_HELD, actions);
     } else {
         record_skip(core, index, due->first, due->last, due->count, SKIP_OVERLAP, actions);
     }
+}
+
+/*
+ * The clock was set back to before what this daemon has answered, and forward again: what lies before that is
+ * on record as missed, for no run may be behind a newer one; what follows is left. False: nothing is.
+ */
+static bool leave_out_answered(struct core *core, uint32_t index, struct occurrences *due,
+                               int64_t interval_us, struct actions *actions) {
+    struct core_task *task = &core->tasks[index];
+    if (task->answered_until.us < task->answered_from.us || due->first.us >= task->answered_from.us ||
+        due->last.us < task->answered_from.us)
+        return true;
+    struct wall before = {task->answered_from.us - 1};
+    int64_t count = schedule_count(interval_us, due->first, before);
+    before.us = due->first.us + (count - 1) * interval_us;
+    record_skip(core, index, due->first, before, count, SKIP_MISSED, actions);
+    struct wall first = schedule_next_after(&task->definition->schedule, task->answered_until);
+    due->count = schedule_count(interval_us, first, due->last);
+    due->due.us += first.us - due->first.us;
+    due->first = first;
+    due->last.us = first.us + (due->count - 1) * interval_us;
+    due->until.us = due->due.us + (due->last.us - due->first.us);
+    return due->count > 0;
+}
+
+static void note_answered(struct core_task *task, const struct occurrences *due) {
+    task->last_due = due->last;
+    if (due->last.us > task->answered_until.us && due->first.us >= task->answered_from.us)
+        task->answered_until = due->last;
 }
 
 bool clock_collect_due(struct core *core, struct actions *actions) {
@@ -125,15 +196,17 @@ bool clock_collect_due(struct core *core, struct actions *actions) {
             return true;
         uint32_t index = first->id;
         struct core_task *task = &core->tasks[index];
-        int64_t count = schedule_count(task->interval_us, task->due, core->wall);
+        int64_t passed_us = task->interval_us, interval_us = interval_of(core, index);
+        int64_t count = schedule_count(passed_us, task->due, core->wall);
         if (count < 1) /* the wall clock is a little behind the monotonic one */
             count = 1;
-        struct wall last = {task->due.us + (count - 1) * task->interval_us};
-        struct occurrences due = {task->due, last, count, {first->at}};
-        int64_t interval_us = interval_of(core, index);
-        wait_for(core, index, (struct wall){last.us + interval_us}, interval_us);
-        answer(core, index, &due, actions);
-        task->last_due = due.last;
+        struct wall last = {task->due.us + (count - 1) * passed_us};
+        struct occurrences due = {task->due, last, count, {first->at}, {first->at + last.us - task->due.us}};
+        if (leave_out_answered(core, index, &due, passed_us, actions)) {
+            answer(core, index, &due, actions);
+            note_answered(task, &due);
+        }
+        wait_for(core, index, unanswered(core, index, (struct wall){last.us + interval_us}), interval_us);
     }
     return false;
 }

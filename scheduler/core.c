@@ -152,6 +152,17 @@ static void on_trigger(struct core *core, uint32_t task) {
     run_move(core, slot, core->tasks[task].running_count ? RUN_HELD : RUN_WAITING);
 }
 
+/* Its statistics go on where they were. */
+static void on_restored(struct core *core, const struct event *event, struct actions *actions) {
+    struct core_task *task = &core->tasks[event->task];
+    task->stats.ok_count += (uint32_t)event->restored.ok_count;
+    task->stats.failed_count += (uint32_t)event->restored.failed_count;
+    task->stats.skipped_count += (uint32_t)event->restored.skipped_count;
+    if (event->restored.took_us > 0 && task->definition->work != WORK_PHASES)
+        task->expected_us[PHASE_WHOLE] = event->restored.took_us;
+    catchup_restore(core, event->task, event->restored.answered_until, actions);
+}
+
 static void on_drain(struct core *core) {
     if (core->draining) {
         core->drain_now = true;
@@ -205,8 +216,8 @@ static void take_event(struct core *core, const struct event *event, struct acti
     case EVENT_POOLER:
         core->pools[event->pool].gate.pooler_waiting_count = event->pooler.waiting_count;
         break;
-    case EVENT_RESTORED: break;
     case EVENT_TRIGGER: on_trigger(core, event->task); break;
+    case EVENT_RESTORED: on_restored(core, event, actions); break;
     case EVENT_DRAIN: on_drain(core); break;
     default: take_session_event(core, event, actions);
     }

@@ -9,6 +9,7 @@
  * reading (status.c shows them to people); only core.c and the files beside it that it names change them:
  *
  *     clock.c      due instants, and what a stepped wall clock does to them
+ *     catchup.c    what was missed while no daemon ran
  *     run.c        the life of a run          slot.c    the life of a session, as the core sees it
  *     queue.c      what waits, in which order          crew.c    how many sessions that needs
  *     admission.c  may this run start: a pure policy    grant.c   asks the policy and acts on it
@@ -67,7 +68,8 @@ struct run {
     const struct task *definition; /* in that set */
     struct wall due_first, due_last;
     int64_t occurrence_count;
-    struct mono due;      /* of the first occurrence */
+    struct mono due;      /* of the first occurrence, or when it was found to have been missed */
+    struct mono last;     /* the same of the last one */
     struct mono since;    /* it waits: its due instant, or the end of the phase before */
     struct wall began_at; /* `began` for people */
     struct mono began;    /* when its first phase started, at the first attempt */
@@ -135,6 +137,7 @@ struct core_task {
     uint32_t pool;          /* index into the core's pools: where new runs go */
     uint32_t waiting_run;   /* slot of the newest run that waits; or SLOT_NONE */
     uint32_t waiting_count; /* mostly 0 or 1; one more for each that waits again and found a newer one */
+    uint32_t failed_in_row;
     struct wall
         last_due; /* the last occurrence: the waiting run is joined by later ones if it answers that */
     uint32_t running_count; /* begun and not over */
@@ -146,12 +149,16 @@ struct core_task {
                       */
     bool breached;   /* it did: cleaned after every run */
     struct wall due; /* the next due instant; meaningful while the task is armed */
+    struct wall answered_from,
+        answered_until;          /* accounted for by this daemon, all of it: not to be answered
+                                  * again when the clock is set back; until < from: nothing yet */
+    struct wall catch_up_next;   /* catch_up = all: the next missed one to have a run of its own; from
+                                  * answered_from on: the last of them is under way; 0: none are left */
     int64_t expected_us[PHASES]; /* robust running estimates of how long each takes; at first: `expect` */
-    uint32_t failed_in_row;
-    struct mono held_until; /* on hold after these failures */
-    int64_t interval_us;    /* in force when it was last armed */
-    uint64_t batch;         /* the last that it was in */
-    uint32_t seen_most;     /* sessions of a command that the server counted */
+    struct mono held_until;      /* on hold after failed_in_row */
+    int64_t interval_us;         /* in force when it was last armed */
+    uint64_t batch;              /* the last that it was in */
+    uint32_t seen_most;          /* sessions of a command that the server counted */
     struct task_stats stats;
 };
 

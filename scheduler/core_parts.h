@@ -16,11 +16,31 @@ static inline bool actions_have_room(const struct actions *actions) {
 /* Appends a zeroed action and returns it. */
 struct action *actions_add(struct actions *actions, enum action_kind kind);
 
+/* What becomes due at once: the due instants of one run. */
+struct occurrences {
+    struct wall first, last;
+    int64_t count;
+    struct mono due, until; /* the first and the last, or when they were found to have been missed */
+};
+
 /* clock.c */
+uint32_t clock_run_for(
+    struct core *core, uint32_t task, const struct occurrences *due, enum run_state state,
+    struct actions *actions); /* SLOT_NONE: none was free, and they are on record as skipped */
+void clock_wait_beyond(struct core *core, uint32_t task, struct wall answered); /* due only after that */
 void clock_arm(struct core *core, uint32_t task);              /* from the file: the next instant after now */
 void clock_follow(struct core *core, struct actions *actions); /* notices a step of the wall clock */
 bool clock_collect_due(struct core *core,
                        struct actions *actions); /* due tasks become runs; true: more to do */
+
+/* catchup.c */
+void catchup_restore(struct core *core, uint32_t task, struct wall answered_until, struct actions *actions);
+void catchup_go_on(struct core *core, uint32_t task, struct actions *actions); /* a run of it has ended */
+
+/* Missed occurrences have their runs, one after another; what becomes due meanwhile waits behind them. */
+static inline bool catchup_is_on(const struct core_task *task) {
+    return task->catch_up_next.us != 0;
+}
 
 /* run.c */
 uint32_t run_create(struct core *core,

@@ -76,6 +76,8 @@ static struct event event_of(const struct report *report) {
         event.ready.breach = report->ready.breach;
     if (report->kind == REPORT_SAMPLED)
         event.sample = copied(report->sample);
+    if (report->kind == REPORT_HISTORY)
+        event.history.failed_for_long = report->history.locked;
     if (report->kind == REPORT_RUN_ENDED) {
         event.ended.outcome = report->ended.outcome;
         event.ended.simple = report->ended.simple;
@@ -94,7 +96,7 @@ void daemon_report(void *context, const struct report *report, const struct fail
     struct event event = event_of(report);
     struct queued *queued = enqueue(context, &event);
     if (report->kind == REPORT_HISTORY)
-        queued->answer = (char *)owned(report->history);
+        queued->answer = (char *)owned(report->history.answer);
     if (!failure)
         return;
     queued->has_failure = true;

@@ -148,6 +148,7 @@ void journal_gate(struct daemon *daemon, uint32_t pool);                    /* i
 void journal_blind(struct daemon *daemon, const struct session_pool *pool); /* a sample failed */
 void journal_pooler(struct daemon *daemon, uint32_t pool, const char *error);
 void journal_retry(struct daemon *daemon, const struct action *action);
+void journal_ahead(struct daemon *daemon, const struct action *action);
 void journal_hold(struct daemon *daemon, const struct action *action);
 void journal_breach(struct daemon *daemon, const struct action *action);
 void journal_heavier(struct daemon *daemon, const struct action *action);

@@ -23,8 +23,8 @@ enum event_kind {
     EVENT_COMMAND_SEEN,   /* how many sessions of a running command the server counts */
     EVENT_RUN_UNSENT,     /* nothing of the run reached the server: it is not spent */
     EVENT_RUN_ENDED,
-    EVENT_RESTORED, /* what is on record of a task, once after the start, before its pool grants anything */
     EVENT_TRIGGER,  /* one run of a task now */
+    EVENT_RESTORED, /* what is on record of a task, once after the start, before its pool grants anything */
     EVENT_DRAIN,    /* stop: no new runs; a second one cancels at once */
 };
 
@@ -34,7 +34,7 @@ struct event {
     struct wall wall;
     struct handle session; /* SESSION_*, SAMPLED */
     struct handle run;     /* RUN_*, COMMAND_SEEN */
-    uint32_t task;         /* TRIGGER */
+    uint32_t task;         /* TRIGGER, RESTORED */
     uint32_t pool;         /* POOLER */
     union {
         struct {

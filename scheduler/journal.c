@@ -20,8 +20,8 @@ const char *journal_skip_reason(enum skip_cause cause) {
     case SKIP_REMOVED: return "a reload removed or disabled it";
     case SKIP_FULL: return "no run record was free";
     case SKIP_HOLD: return "its task is on hold, after failing time after time";
-    case SKIP_MISSED: return "no daemon ran";
     case SKIP_LATE: return "it could not start within start_deadline";
+    case SKIP_MISSED: return "no daemon ran";
     }
     return NULL;
 }
@@ -51,7 +51,7 @@ static void journal_skip(struct daemon *daemon, const char *task, const struct r
     bool repeats = record->skip == SKIP_OVERLAP || record->skip == SKIP_HOLD || record->skip == SKIP_LATE;
     enum log_level level = trouble->skip_told && repeats ? LOG_DEBUG : LOG_INFO;
     trouble->skip_told |= repeats;
-    LOG(&daemon->log, level, "skipped", log_text("task", task),
+    LOG(&daemon->log, level, record->skip == SKIP_MISSED ? "missed" : "skipped", log_text("task", task),
         log_text("due", instant_text(record->due_first, due)),
         log_number("occurrences", record->occurrence_count),
         log_text("reason", journal_skip_reason(record->skip)));
@@ -197,6 +197,15 @@ void journal_hold(struct daemon *daemon, const struct action *action) {
         log_number("failed_in_a_row", task->failed_in_row),
         log_text("for", duration_glance(action->delay_us, hold)),
         log_text("effect", "what is due meanwhile is skipped; longer after each further failure"));
+}
+
+void journal_ahead(struct daemon *daemon, const struct action *action) {
+    char by[DURATION_TEXT_BYTES];
+    LOG(&daemon->log, LOG_WARNING, "record_ahead",
+        log_text("task", daemon->core->tasks[action->task].definition->name),
+        log_text("by", duration_glance(action->ahead_us, by)),
+        log_text("effect", "its history ends in our future; it goes by our clock all the same"),
+        log_text("advice", "compare the clocks of the hosts that run headgate"));
 }
 
 void journal_connect(struct daemon *daemon, struct session_pool *pool, const struct failure *failure) {

@@ -122,6 +122,8 @@ void past_claim(const struct core *core, struct run *run) {
         run->definition->work == WORK_SQL && run->definition->transaction && !core->tasks[run->task].simple;
     bool first = run->phase == PHASE_CLAIM || run->phase == phase_first(run->definition);
     run->claim = CLAIM_NONE;
+    if (run->phase == PHASE_WRITE && run->claimed && core->pools[run->pool].past.state == PAST_ON)
+        run->claim = CLAIM_DONE;
     if (run->phase == PHASE_CLAIM || (core->pools[run->pool].past.state == PAST_ON && !run->claimed &&
                                       first && phase_needs_session(run->definition, run->phase)))
         run->claim = within ? CLAIM_WITHIN : CLAIM_BEFORE;
@@ -129,7 +131,9 @@ void past_claim(const struct core *core, struct run *run) {
 
 /* It goes on without a record, which is made when it has ended. */
 static void go_without(struct core *core, uint32_t slot, struct actions *actions) {
-    if (core->runs[slot].phase == PHASE_CLAIM && run_may_begin_again(core, &core->runs[slot]))
+    if (core->runs[slot].phase == PHASE_WRITE)
+        run_wait_in(core, slot, RUN_WAITING, PHASE_WRITE);
+    else if (core->runs[slot].phase == PHASE_CLAIM && run_may_begin_again(core, &core->runs[slot]))
         run_wait_in(core, slot, RUN_WAITING, phase_first(core->runs[slot].definition));
     else
         run_wait_again(core, slot, actions);
@@ -137,7 +141,7 @@ static void go_without(struct core *core, uint32_t slot, struct actions *actions
 
 static void wait_for_another(struct core *core, uint32_t slot, struct actions *actions) {
     struct run *run = &core->runs[slot];
-    if (!run_may_begin_again(core, run)) {
+    if (run->phase != PHASE_WRITE && !run_may_begin_again(core, run)) {
         run_wait_again(core, slot, actions);
         return;
     }

@@ -183,6 +183,7 @@ static void perform_one(struct daemon *daemon, const struct action *action) {
     case ACTION_GATE: journal_gate(daemon, action->pool); break;
     case ACTION_RECORD: perform_record(daemon, action); break;
     case ACTION_HELD: perform_held(daemon, action); break;
+    case ACTION_AHEAD: journal_ahead(daemon, action); break;
     case ACTION_STEPPED:
         LOG(&daemon->log, LOG_WARNING, "clock_stepped",
             log_text("by", duration_glance(action->stepped_us, by)),

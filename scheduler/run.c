@@ -77,7 +77,7 @@ static int64_t start_deadline(const struct run *run) {
     if (run->definition->start_deadline_us == 0 || run->occurrence_count == 0 || run->begun || run->yielded ||
         run->attempts.failed_count)
         return INSTANT_MAX;
-    return us_add(run->due.us + (run->due_last.us - run->due_first.us), run->definition->start_deadline_us);
+    return us_add(run->last.us, run->definition->start_deadline_us);
 }
 
 static void arm_deadline(struct core *core, uint32_t slot, int64_t deadline) {

@@ -51,6 +51,7 @@ void run_skip(struct core *core, uint32_t slot, enum skip_cause cause, struct ac
     uint32_t task = run->task;
     run_move(core, slot, RUN_FREE);
     release_held(core, task);
+    catchup_go_on(core, task, actions);
 }
 
 /* What was stopped by us failed because of us; what finished all the same is fine. */
@@ -151,6 +152,7 @@ static void finish(struct core *core, uint32_t slot, enum outcome outcome, uint6
     uint32_t task = run->task;
     run_move(core, slot, RUN_FREE);
     release_held(core, task);
+    catchup_go_on(core, task, actions);
 }
 
 void run_be_elsewhere(struct core *core, uint32_t slot, struct actions *actions) {

@@ -195,6 +195,7 @@ static void carry_out(struct simulate_world *world, const struct action *action)
     case ACTION_HISTORY:
     case ACTION_HISTORY_STATE:
     case ACTION_HELD:
+    case ACTION_AHEAD:
     case ACTION_STEPPED:
     case ACTION_STOPPED: break;
     }

@@ -9,6 +9,7 @@
 
 static const char *const priorities[] = {"low", "normal", "high", NULL};
 static const char *const overlaps[] = {"skip", "queue", "allow", NULL};
+static const char *const catch_ups[] = {"skip", "once", "all", NULL};
 static const char *const session_cares[] = {"discard", "clean", NULL};
 
 /* What a task's section says before it is put together. */
@@ -52,6 +53,9 @@ const struct key config_task_keys[] = {
     {"hold_after", KEY_COUNT, FIELD(task_draft, task.hold_after), "10", 0, 100000, NULL},
     {"hold", KEY_RANGE, FIELD(task_draft, task.hold), "1min..1h", US_PER_MS, US_PER_DAY, NULL},
     {"overlap", KEY_CHOICE, FIELD(task_draft, task.overlap), "skip", 0, 0, overlaps},
+    {"catch_up", KEY_CHOICE, FIELD(task_draft, task.catch_up), "once", 0, 0, catch_ups},
+    {"catch_up_count", KEY_COUNT, FIELD(task_draft, task.catch_up_count), "100", 1, 1000000, NULL},
+    {"catch_up_age", KEY_DURATION, FIELD(task_draft, task.catch_up_age_us), "1d", US_PER_MS, YEARS_10, NULL},
     {"transaction", KEY_SWITCH, FIELD(task_draft, task.transaction), "on", 0, 0, NULL},
     {"session", KEY_CHOICE, FIELD(task_draft, task.session), "discard", 0, 0, session_cares},
     {"enabled", KEY_SWITCH, FIELD(task_draft, task.enabled), "on", 0, 0, NULL},
@@ -188,6 +192,19 @@ static void refuse_unfitting_keys(struct reader *reader, const struct inifile_se
     }
 }
 
+/* They bound `all` alone: beside another choice they would be a promise not kept. */
+static void refuse_unbounded_keys(struct reader *reader, const struct inifile_section *section,
+                                  enum catch_up catch_up) {
+    static const char *const bounds[] = {"catch_up_count", "catch_up_age"};
+    for (size_t i = 0; i < sizeof bounds / sizeof *bounds; i++) {
+        const struct inifile_entry *entry = keys_find(section, bounds[i]);
+        if (entry && catch_up != CATCH_UP_ALL)
+            fault_add(reader->faults, entry->line,
+                      "'%s' says nothing here: it bounds catch_up = all, and [%s] has catch_up = %s",
+                      entry->key, section->name, catch_ups[catch_up]);
+    }
+}
+
 static void read_timeouts(struct phases *phases, int64_t timeout_us) {
     int64_t *const own[] = {&phases->read_timeout_us, &phases->work_timeout_us, &phases->write_timeout_us};
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
@@ -253,6 +270,7 @@ void config_read_task(struct reader *reader, const struct inifile_section *secti
     read_timeouts(&draft.phases, draft.task.timeout_us);
     read_work(reader, section, &draft);
     refuse_unfitting_keys(reader, section, draft.task.work);
+    refuse_unbounded_keys(reader, section, draft.task.catch_up);
     read_schedule(reader, section, &draft);
     read_patience(reader, section, &draft);
     read_pool_of(reader, section, &draft);

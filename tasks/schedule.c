@@ -11,6 +11,15 @@ struct wall schedule_next_after(const struct schedule *schedule, struct wall aft
     return (struct wall){us_add(after.us, schedule->every_us - into_us)};
 }
 
+struct wall schedule_key(const struct schedule *schedule, struct wall due) {
+    return (struct wall){us_add(schedule_next_after(schedule, due).us, -schedule->every_us)};
+}
+
+int64_t schedule_gap_most_us(const struct schedule *schedule) {
+    int64_t most_us = schedule->every_most_us, every_us = schedule->every_us;
+    return (most_us / every_us + (most_us % every_us != 0)) * every_us;
+}
+
 int64_t schedule_count(int64_t interval_us, struct wall first, struct wall until) {
     return until.us < first.us ? 0 : 1 + (until.us - first.us) / interval_us;
 }

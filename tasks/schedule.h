@@ -1,8 +1,8 @@
 /*
  * When a task is due: the wall-clock instants with  unix time = phase (mod every).
  * They depend on nothing else, so a restart and a second daemon agree on what an occurrence is. An elastic
- * interval begins there and then goes its own way: its occurrences are named by slot = floor(due / every),
- * and as it is never shorter than `every`, no slot has two.
+ * interval begins there and then goes its own way: its occurrences are named by the slot that they fall in,
+ * which begins at such an instant, and as it is never shorter than `every`, no slot has two.
  */
 #ifndef TASKS_SCHEDULE_H
 #define TASKS_SCHEDULE_H
@@ -19,6 +19,15 @@ struct schedule {
 
 /* The first due instant strictly after. */
 struct wall schedule_next_after(const struct schedule *schedule, struct wall after);
+
+/*
+ * The instant that names the occurrence that is due at `due`, for everyone: itself, or where its slot begins.
+ * Keys lie on the grid of every_us and phase_us, elastic or not.
+ */
+struct wall schedule_key(const struct schedule *schedule, struct wall due);
+
+/* The most that the keys of one occurrence and the next lie apart when none was missed. */
+int64_t schedule_gap_most_us(const struct schedule *schedule);
 
 /* How many due instants, interval_us apart, lie in first..until, both included, where first is one of them. 0
  * when until < first. */

@@ -15,6 +15,9 @@ enum priority { PRIORITY_LOW, PRIORITY_NORMAL, PRIORITY_HIGH };
 /* What happens when a task is due while its own run is under way. */
 enum overlap { OVERLAP_SKIP, OVERLAP_QUEUE, OVERLAP_ALLOW };
 
+/* What happens to occurrences that were missed while no daemon ran. */
+enum catch_up { CATCH_UP_SKIP, CATCH_UP_ONCE, CATCH_UP_ALL };
+
 enum work {
     WORK_SQL,
     WORK_COMMAND,
@@ -66,6 +69,9 @@ struct task {
     uint32_t tokens; /* its weight; for SQL at least 1, which is its own session */
     enum priority priority;
     enum overlap overlap;
+    enum catch_up catch_up;
+    uint32_t catch_up_count; /* bounds of CATCH_UP_ALL: so many, and not older; the rest is skipped */
+    int64_t catch_up_age_us;
     enum session_care session;
     bool transaction;
     bool enabled;

@@ -116,6 +116,13 @@ BEGIN
             due := due + cut * every_us * interval '1 microsecond';
             occurrences := greatest(occurrences - cut, 1);
             IF due > due_until THEN
+                -- claimed before by the same daemon, which then lost its connection
+                IF outcome = 'running' AND EXISTS (
+                    SELECT FROM headgate.run r WHERE r.task = start.task AND r.due_until = start.due_until
+                       AND r.due BETWEEN due - cut * every_us * interval '1 microsecond' AND start.due_until
+                       AND r.daemon = start.daemon AND r.outcome = 'running' AND r.occurrences > 0) THEN
+                    RETURN answered;
+                END IF;
                 RAISE EXCEPTION USING ERRCODE = 'HG001', MESSAGE = format('%s is answered up to %s', task, answered);
             END IF;
         END IF;
@@ -123,6 +130,20 @@ BEGIN
     INSERT INTO headgate.run (task, due, due_until, occurrences, started, lateness_us, attempts, tokens, outcome, daemon)
     VALUES (task, due, due_until, occurrences, started, lateness_us, attempts, tokens, outcome, daemon);
     RETURN due;
+END
+$$;
+
+-- The first statement of a write's transaction: the run that was claimed is ok, if that commits. A run that is not under way
+-- any more, because it was found lost meanwhile, writes nothing: HG002.
+CREATE FUNCTION headgate.finish(task text, due timestamptz, due_until timestamptz, occurrences int, daemon text) RETURNS void
+LANGUAGE plpgsql SET lock_timeout = '1s' AS $$
+BEGIN
+    UPDATE headgate.run r SET outcome = 'ok'
+     WHERE r.task = finish.task AND r.due BETWEEN finish.due AND finish.due_until AND r.daemon = finish.daemon
+       AND (r.occurrences = 0) = (finish.occurrences = 0) AND r.outcome = 'running';
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'HG002', MESSAGE = format('%s, due %s, was found lost meanwhile', task, due);
+    END IF;
 END
 $$;
 
