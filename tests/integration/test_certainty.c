@@ -237,48 +237,49 @@ struct two_hosts {
     char through[2][256];
 };
 
-static bool two_hosts_open(struct two_hosts *two) {
-    memset(two, 0, sizeof *two);
-    if (!netns_open(&two->hosts[0], 0) || !netns_open(&two->hosts[1], 1)) {
-        netns_close(&two->hosts[0]);
+static struct two_hosts two; /* closed by the teardown, whatever became of the test */
+
+static bool two_hosts_open(void) {
+    memset(&two, 0, sizeof two);
+    if (!netns_open(&two.hosts[0], 0) || !netns_open(&two.hosts[1], 1))
         return false;
-    }
-    listen_for(two->hosts);
+    listen_for(two.hosts);
     for (int i = 0; i < 2; i++)
-        snprintf(two->through[i], sizeof two->through[i], "host=%s port=%ld user=postgres dbname=postgres",
-                 two->hosts[i].address, query_number(conninfo, "SELECT setting FROM pg_settings WHERE name = 'port'"));
+        snprintf(two.through[i], sizeof two.through[i], "host=%s port=%ld user=postgres dbname=postgres",
+                 two.hosts[i].address, query_number(conninfo, "SELECT setting FROM pg_settings WHERE name = 'port'"));
     return true;
 }
 
-static void two_hosts_close(struct two_hosts *two) {
-    netns_close(&two->hosts[0]);
-    netns_close(&two->hosts[1]);
+static int tidy_hosts(void **state) {
+    tidy(state);
+    netns_close(&two.hosts[0]);
+    netns_close(&two.hosts[1]);
+    return 0;
 }
 
 /* Cut off for a while, killed, brought back; what the other one does meanwhile. */
-static void cut_off(struct two_hosts *two, int gone) {
-    struct process *cut = &two->processes[gone], *other = &two->processes[!gone];
+static void cut_off(int gone) {
+    struct process *cut = &two.processes[gone], *other = &two.processes[!gone];
     long since[CERTAINTY_TASKS];
     pass(rand_r(&seed) % 500000);
     int64_t cut_us = clock_us(), for_us = (is_long ? 60 : 5) * INT64_C(1000000);
     certainty_counts(other, since);
-    netns_set_link(&two->hosts[gone], false);
+    netns_set_link(&two.hosts[gone], false);
     WAIT_UNTIL(other, certainty_goes_on(other, since, 4));
     int64_t left_us = cut_us + for_us - clock_us();
     pass(left_us > 0 ? left_us : 0);
     kill_daemon(cut);
     certainty_counts(other, since);
     WAIT_UNTIL(other, certainty_goes_on(other, since, 4));
-    netns_set_link(&two->hosts[gone], true);
-    netns_daemon_start(&two->hosts[gone], cut);
+    netns_set_link(&two.hosts[gone], true);
+    netns_daemon_start(&two.hosts[gone], cut);
     WAIT_UNTIL(cut, pool_tokens(cut, "p", "held") >= 1);
 }
 
 static void certainty_two_hosts_start_each_occurrence_once(void **state) {
     (void)state;
-    struct two_hosts two;
     struct certainty trial = {.every_ms = TWO_EVERY_MS};
-    if (!two_hosts_open(&two))
+    if (!two_hosts_open())
         skip();
     begin_trial(&trial, &two.processes[0], two.through[0]);
     certainty_ini(&trial, &two.processes[1], two.through[1], "");
@@ -287,20 +288,18 @@ static void certainty_two_hosts_start_each_occurrence_once(void **state) {
     certainty_begin(&trial);
     WAIT_UNTIL(two.processes, query_number(conninfo, "SELECT count(*) FROM headgate.run WHERE outcome = 'ok'") >= 20);
     for (int i = 0; i < (is_long ? 4 : 2); i++) /* one, then the other */
-        cut_off(&two, i % 2);
+        cut_off(i % 2);
     end_trial(&trial, two.processes, 2);
     long pause_ms = longest_pause_ms();
     fprintf(stderr, "longest pause: %ld ms\n", pause_ms);
     assert_in_range(pause_ms, 0, 2 * TWO_EVERY_MS + TWO_PATIENCE_MS + BUSY_MACHINE_MS);
-    two_hosts_close(&two);
 }
 
 /* Its backend waits for what will never be sent, and has locked what the other one needs. */
 static void certainty_transaction_of_a_host_that_is_gone_ends(void **state) {
     (void)state;
-    struct two_hosts two;
     struct certainty trial = {.conninfo = conninfo};
-    if (!two_hosts_open(&two))
+    if (!two_hosts_open())
         skip();
     certainty_reset(&trial);
     for (int i = 0; i < 2; i++)
@@ -318,7 +317,6 @@ static void certainty_transaction_of_a_host_that_is_gone_ends(void **state) {
     WAIT_UNTIL(&two.processes[1], query_number(conninfo, "SELECT n FROM counter") >= gone_n + 3);
     kill_daemon(two.processes);
     assert_int_equal(daemon_end(&two.processes[1], SIGTERM), 0);
-    two_hosts_close(&two);
 }
 
 /* --- the checks themselves --- */
@@ -405,8 +403,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test_teardown(certainty_server_stopped_at_once_is_told_right, tidy),
         cmocka_unit_test_teardown(certainty_server_and_daemon_killed_together_lose_and_repeat_nothing, tidy),
         cmocka_unit_test_teardown(certainty_line_cut_in_a_transaction_is_told_right, tidy),
-        cmocka_unit_test_teardown(certainty_two_hosts_start_each_occurrence_once, tidy),
-        cmocka_unit_test_teardown(certainty_transaction_of_a_host_that_is_gone_ends, tidy),
+        cmocka_unit_test_teardown(certainty_two_hosts_start_each_occurrence_once, tidy_hosts),
+        cmocka_unit_test_teardown(certainty_transaction_of_a_host_that_is_gone_ends, tidy_hosts),
     };
     if (argc > 1) /* only those of this name; * and ? stand for others */
         cmocka_set_test_filter(argv[1]);
