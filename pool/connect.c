@@ -67,9 +67,13 @@ void connect_more(struct session *session) {
     }
 }
 
-/* What the user gave stays first, so that on the same setting ours decides. */
+/* A line that says nothing any more: the server lets go of the locks of a host that is gone within seconds,
+ * as we do of a server. What the user gave stays first, so that on the same setting ours decides. */
 static void compose_options(const struct session_pool *pool, struct text *text) {
-    text_add(text, "%s -c client_connection_check_interval=2s", conninfo_get(&pool->conninfo, "options"));
+    text_add(text,
+             "%s -c client_connection_check_interval=2s -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2"
+             " -c tcp_keepalives_count=3 -c tcp_user_timeout=10s",
+             conninfo_get(&pool->conninfo, "options"));
     if (pool->statement_timeout_us)
         text_add(text, " -c statement_timeout=%" PRId64, (pool->statement_timeout_us + 999) / 1000);
 }
@@ -77,13 +81,14 @@ static void compose_options(const struct session_pool *pool, struct text *text) 
 static void begin_connect(struct session *session, const struct address_list *list) {
     const struct session_pool *pool = session->pool;
     struct text options = {0};
-    const char *keywords[8], *values[8];
+    const char *keywords[12], *values[12];
     int count = 0;
-    const char *const given[][2] = {{"dbname", *pool->conninfo_text ? pool->conninfo_text : NULL},
-                                    {"host", list->host},
-                                    {"hostaddr", list->hostaddr},
-                                    {"port", list->port},
-                                    {"application_name", pool->application_name}};
+    const char *const given[][2] = {
+        {"keepalives_idle", "5"}, /* before dbname, which may say otherwise */
+        {"keepalives_interval", "2"},  {"keepalives_count", "3"},
+        {"tcp_user_timeout", "10000"}, {"dbname", *pool->conninfo_text ? pool->conninfo_text : NULL},
+        {"host", list->host},          {"hostaddr", list->hostaddr},
+        {"port", list->port},          {"application_name", pool->application_name}};
     for (size_t i = 0; i < sizeof given / sizeof *given; i++)
         if (given[i][1])
             keywords[count] = given[i][0], values[count++] = given[i][1];

@@ -36,6 +36,7 @@ static void begin(struct script *script) {
     script->history_at = 0;
 }
 
+/* COMMIT has a segment of its own: where one before it failed, it ends the transaction all the same. */
 bool history_send(struct session *session, const struct history_request *request) {
     const char *restore[] = {request->daemon, request->tasks}, *prune[] = {request->keep, request->rows};
     begin(&session->script);
@@ -44,7 +45,8 @@ bool history_send(struct session *session, const struct history_request *request
            (!request->tasks || ask(session, history_migration(), NULL, 0)) &&
            send_records(session, request->records) &&
            (!request->tasks || ask(session, restore_sql, restore, 2)) &&
-           (!request->keep || ask(session, prune_sql, prune, 2)) && ask(session, "COMMIT", NULL, 0);
+           (!request->keep || ask(session, prune_sql, prune, 2)) && script_send_sync(session, STEP_SYNC) &&
+           ask(session, "COMMIT", NULL, 0);
 }
 
 /* Of the answers that are an array the last is passed on. */

@@ -94,9 +94,9 @@ enum failure_kind failure_kind_of(const char *sqlstate) {
 }
 
 /* What any statement can meet says nothing of the history. */
-enum failure_kind claim_failure_kind_of(const char *sqlstate) {
+enum failure_kind claim_failure_kind_of(const char *sqlstate, bool key_tells) {
     enum failure_kind kind = failure_kind_of(sqlstate);
-    if (is(sqlstate, "HG001"))
+    if (is(sqlstate, "HG001") || (is(sqlstate, "23505") && key_tells))
         return FAILURE_TAKEN;
     if (is(sqlstate, "HG002"))
         return FAILURE_GONE;

@@ -48,8 +48,9 @@ enum failure_kind {
 
 enum failure_kind failure_kind_of(const char *sqlstate);
 
-/* Why a claim was refused: the kinds of its own, or one that any statement can meet. */
-enum failure_kind claim_failure_kind_of(const char *sqlstate);
+/* Why a claim was refused: the kinds of its own, or one that any statement can meet. key_tells: its key says
+ * all that it answers, so another row of that key has answered it. */
+enum failure_kind claim_failure_kind_of(const char *sqlstate, bool key_tells);
 
 /* Why a session could not be opened. */
 enum connect_failure {

@@ -54,6 +54,7 @@ enum skip_cause {
     SKIP_HOLD,    /* due while its task is on hold, after failing time after time */
     SKIP_LATE,    /* it could not start within start_deadline */
     SKIP_MISSED,  /* due while no daemon ran, or while the clock stood elsewhere */
+    SKIP_PAUSED,  /* due, or waiting, while a person has paused its task */
 };
 
 /* One line of the account: every occurrence is in exactly one record. */
@@ -71,6 +72,7 @@ struct record {
     struct wall started;    /* its first phase */
     bool within;            /* it was one transaction with its claim */
     uint64_t row_count;
+    bool triggered; /* by a person; it answers what became due while it waited, if anything */
 };
 
 struct action {

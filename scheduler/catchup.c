@@ -25,8 +25,9 @@ static uint32_t run_to_extend(const struct core *core, const struct core_task *t
     const struct run *run = &core->runs[task->waiting_run];
     if (run->yielded || run->attempts.failed_count)
         return SLOT_NONE;
-    return run->occurrence_count == 0 || run->due_first.us == task->answered_from.us ? task->waiting_run
-                                                                                     : SLOT_NONE;
+    bool none = task->answered_until.us < task->answered_from.us;
+    bool all = run->occurrence_count > 0 && run->due_first.us == task->answered_from.us;
+    return all || (none && run->occurrence_count == 0) ? task->waiting_run : SLOT_NONE;
 }
 
 /* Later ones were started or given up already: nothing may come behind them. */
@@ -59,22 +60,143 @@ static void answer_once(struct core *core, uint32_t index, const struct occurren
         task->last_due = missed->last;
 }
 
-void catchup_restore(struct core *core, uint32_t index, struct wall answered_until, struct actions *actions) {
+/* --- one run each --- */
+
+/* Of all that were missed, the oldest that are beyond the bounds. */
+static int64_t beyond_bounds(const struct core *core, const struct task *task,
+                             const struct occurrences *missed) {
+    struct wall older = {core->wall.us - task->catch_up_age_us - 1};
+    int64_t old_count = schedule_count(task->schedule.every_us, missed->first, older);
+    int64_t more_count = missed->count - (int64_t)task->catch_up_count;
+    int64_t count = old_count > more_count ? old_count : more_count;
+    return count < 0 ? 0 : count > missed->count ? missed->count : count;
+}
+
+/* What the waiting run was to answer has its turn when the last missed one is done: it becomes the first. */
+static void put_off(struct core *core, struct core_task *task, uint32_t slot) {
+    struct run *run = &core->runs[slot];
+    if (run->occurrence_count > 0)
+        task->stats.merged_count -= (uint64_t)(run->occurrence_count - 1);
+    run->due_first = run->due_last = task->catch_up_next;
+    run->last = core->now;
+    run->occurrence_count = 1;
+}
+
+static void advance(struct core_task *task, struct wall at) {
+    struct wall next = schedule_next_after(&task->definition->schedule, at);
+    task->catch_up_next = next.us < task->answered_from.us ? next : task->answered_from;
+}
+
+static void answer_each(struct core *core, uint32_t index, struct occurrences missed,
+                        struct actions *actions) {
     struct core_task *task = &core->tasks[index];
     const struct schedule *schedule = &task->definition->schedule;
-    if (!due_has(&core->due, index) || catchup_is_on(task))
+    int64_t beyond_count = beyond_bounds(core, task->definition, &missed);
+    struct wall oldest = {missed.first.us + beyond_count * schedule->every_us};
+    if (beyond_count > 0) {
+        struct occurrences beyond = between(core, schedule, missed.first, oldest);
+        miss(core, index, &beyond, actions);
+    }
+    if (beyond_count == missed.count)
         return;
-    struct wall first = schedule_next_after(schedule, answered_until);
-    struct occurrences missed = between(core, schedule, first, task->answered_from);
-    if (missed.count < 1)
+    task->catch_up_next = oldest;
+    uint32_t waiting = run_to_extend(core, task);
+    if (waiting != SLOT_NONE) {
+        put_off(core, task, waiting);
+        advance(task, oldest);
+    }
+    catchup_go_on(core, index, actions);
+}
+
+static enum skip_cause gives_up(const struct core *core, const struct core_task *task) {
+    return core->draining                                ? SKIP_DRAIN
+           : task->retired || !task->definition->enabled ? SKIP_REMOVED
+           : core->now.us < task->held_until.us          ? SKIP_HOLD
+                                                         : SKIP_NONE;
+}
+
+static void give_up(struct core *core, uint32_t index, struct wall first, enum skip_cause cause,
+                    struct actions *actions) {
+    struct core_task *task = &core->tasks[index];
+    struct wall until = {task->answered_until.us + 1};
+    struct occurrences rest = between(core, &task->definition->schedule, first, until);
+    task->catch_up_next.us = 0;
+    if (rest.count > 0)
+        record_skip(core, index, rest.first, rest.last, rest.count, cause, actions);
+}
+
+/* All that became due while the missed ones had their turn. */
+static void answer_put_off(struct core *core, uint32_t index, struct actions *actions) {
+    struct core_task *task = &core->tasks[index];
+    struct wall until = {task->answered_until.us + 1};
+    struct occurrences rest = between(core, &task->definition->schedule, task->answered_from, until);
+    task->catch_up_next.us = 0;
+    if (rest.count < 1)
         return;
-    if (task->definition->catch_up == CATCH_UP_SKIP || is_overtaken(core, task))
-        miss(core, index, &missed, actions);
-    else
-        answer_once(core, index, &missed, actions);
-    task->answered_from = first;
+    rest.last = task->last_due = task->answered_until; /* of an elastic task not where its slot begins */
+    clock_run_for(core, index, &rest, RUN_WAITING, actions);
 }
 
 void catchup_go_on(struct core *core, uint32_t index, struct actions *actions) {
-    (void)core, (void)index, (void)actions;
+    struct core_task *task = &core->tasks[index];
+    if (!catchup_is_on(task) || task->running_count + task->waiting_count > 0)
+        return;
+    /* a reload may have changed the schedule since */
+    struct wall at =
+        schedule_next_after(&task->definition->schedule, (struct wall){task->catch_up_next.us - 1});
+    bool is_missed = at.us < task->answered_from.us;
+    enum skip_cause cause = gives_up(core, task);
+    if (cause != SKIP_NONE) {
+        give_up(core, index, is_missed ? at : task->answered_from, cause, actions);
+    } else if (!is_missed) {
+        answer_put_off(core, index, actions);
+    } else {
+        struct occurrences one = {at, at, 1, core->now, core->now};
+        advance(task, at);
+        if (clock_run_for(core, index, &one, RUN_WAITING, actions) == SLOT_NONE)
+            give_up(core, index, task->catch_up_next, SKIP_FULL, actions);
+    }
+}
+
+/* --- what is on record --- */
+
+/*
+ * Our clock was set back, or another daemon's is ahead: what is on record is not run again. But a task waits
+ * for two intervals at the most, as after a step of the clock: whoever was that wrong must not stop it.
+ * Beyond that the record itself refuses what it has.
+ */
+static void wait_for_record(struct core *core, uint32_t index, struct wall answered_until,
+                            struct actions *actions) {
+    struct core_task *task = &core->tasks[index];
+    const struct schedule *schedule = &task->definition->schedule;
+    if (schedule_next_after(schedule, answered_until).us - core->wall.us > 2 * schedule->every_most_us) {
+        struct action *action = actions_add(actions, ACTION_AHEAD);
+        action->task = index;
+        action->ahead_us = answered_until.us - core->wall.us;
+        return;
+    }
+    clock_wait_beyond(core, index, answered_until);
+}
+
+void catchup_restore(struct core *core, uint32_t index, struct wall answered_until, struct actions *actions) {
+    struct core_task *task = &core->tasks[index];
+    const struct schedule *schedule = &task->definition->schedule;
+    if (!due_has(&core->due, index) || task->restored)
+        return;
+    task->restored = true;
+    struct wall first = schedule_next_after(schedule, answered_until);
+    struct occurrences missed = between(core, schedule, first, task->answered_from);
+    if (first.us > task->due.us)
+        wait_for_record(core, index, answered_until, actions);
+    if (missed.count < 1)
+        return;
+    if (task->definition->catch_up == CATCH_UP_SKIP || is_overtaken(core, task)) {
+        miss(core, index, &missed, actions);
+        task->answered_from = first;
+    } else if (task->definition->catch_up == CATCH_UP_ONCE) {
+        answer_once(core, index, &missed, actions);
+        task->answered_from = first;
+    } else {
+        answer_each(core, index, missed, actions);
+    }
 }

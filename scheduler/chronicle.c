@@ -13,7 +13,8 @@
 #include "scheduler/daemon_parts.h"
 
 /* Old rows are looked for this often, and again at once while there are many. */
-#define PRUNE_EVERY_US (60 * US_PER_S)
+#define PRUNE_EVERY_US   (60 * US_PER_S)
+#define PRUNE_TEXT_BYTES 32
 
 /* --- a record as JSON --- */
 
@@ -83,12 +84,17 @@ static void add_run(struct text *line, const struct record *record, const struct
     add_number(line, "outside_us", record->outside_us);
 }
 
+/* What was triggered by hand answers no occurrence: its instant is its own. */
+struct wall chronicle_key(const struct task *task, struct wall due, int64_t occurrence_count) {
+    return occurrence_count ? schedule_key(&task->schedule, due) : due;
+}
+
 static void add_record(const struct daemon *daemon, const struct record *record, struct text *line) {
     const struct task *task = daemon->core->tasks[record->task].definition;
     text_add(line, "{");
     add_string(line, "task", task->name);
-    add_instant(line, "due", record->due_first);
-    add_instant(line, "due_until", record->due_last);
+    add_instant(line, "due", chronicle_key(task, record->due_first, record->occurrence_count));
+    add_instant(line, "due_until", chronicle_key(task, record->due_last, record->occurrence_count));
     add_number(line, "every_us", task->schedule.every_us);
     add_number(line, "occurrences", record->occurrence_count);
     add_string(line, "outcome", outcome_of(record));
@@ -146,8 +152,8 @@ static void ask_to_prune(struct daemon *daemon, uint32_t pool, struct history_re
     if (daemon->core->now.us < chronicle->prune_at.us)
         return;
     chronicle->prune_at = mono_add(daemon->core->now, PRUNE_EVERY_US);
-    sprintf(keep, "%" PRId64 " s", settings->history_keep_us / US_PER_S);
-    sprintf(rows, "%" PRIu32, settings->history_rows);
+    snprintf(keep, PRUNE_TEXT_BYTES, "%" PRId64 " s", settings->history_keep_us / US_PER_S);
+    snprintf(rows, PRUNE_TEXT_BYTES, "%" PRIu32, settings->history_rows);
     request->keep = keep;
     request->rows = rows;
 }
@@ -155,7 +161,7 @@ static void ask_to_prune(struct daemon *daemon, uint32_t pool, struct history_re
 void chronicle_ask(struct daemon *daemon, const struct action *action) {
     struct chronicle *chronicle = chronicle_of(daemon, action->pool);
     struct text batch = {0};
-    char keep[40], rows[20];
+    char keep[PRUNE_TEXT_BYTES], rows[PRUNE_TEXT_BYTES];
     struct history_request request = {.daemon = daemon->name};
     char *tasks = NULL;
     ledger_batch(chronicle->ledger, &batch);
@@ -241,7 +247,8 @@ static void take_failure(struct daemon *daemon, uint32_t pool, struct event *eve
         ledger_give_up(chronicle->ledger);
         return;
     }
-    ledger_refused(chronicle->ledger, is_passing(failure) && failure->detail ? atoi(failure->detail) : -1);
+    ledger_refused(chronicle->ledger,
+                   is_passing(failure) && failure->detail ? (int)strtol(failure->detail, NULL, 10) : -1);
 }
 
 void chronicle_take(struct daemon *daemon, uint32_t pool, struct event *event) {
@@ -260,15 +267,24 @@ void chronicle_take(struct daemon *daemon, uint32_t pool, struct event *event) {
 }
 
 void chronicle_tell(struct daemon *daemon, uint32_t pool) {
-    const struct chronicle *chronicle = chronicle_of(daemon, pool);
+    struct chronicle *chronicle = chronicle_of(daemon, pool);
     bool broken = daemon->core->pools[pool].past.state == PAST_BROKEN;
-    const char *why = *chronicle->error ? chronicle->error
-                      : daemon->failure ? daemon->failure->message
-                                        : NULL;
+    if (broken && daemon->failure && daemon->failure->message)
+        snprintf(chronicle->error, sizeof chronicle->error, "%s", daemon->failure->message);
     LOG(&daemon->log, broken ? LOG_WARNING : LOG_INFO, broken ? "history_broken" : "history_back",
-        log_text("pool", daemon->pools[pool]->name), log_text("message", broken ? why : NULL),
+        log_text("pool", daemon->pools[pool]->name), log_text("message", broken ? chronicle->error : NULL),
         log_number("records_waiting", ledger_count(chronicle->ledger)),
         log_text("effect", broken ? "tasks go on; their records wait" : "runs are put on record again"));
+}
+
+struct bookkeeping chronicle_books(const struct daemon *daemon, uint32_t pool) {
+    const struct chronicle *chronicle = pool < daemon->chronicle_count ? daemon->chronicles[pool] : NULL;
+    if (!chronicle)
+        return (struct bookkeeping){.error = ""};
+    return (struct bookkeeping){.error = chronicle->error,
+                                .waiting_count = ledger_count(chronicle->ledger),
+                                .disk_count = ledger_on_disk_count(chronicle->ledger),
+                                .lost_count = ledger_lost_count(chronicle->ledger)};
 }
 
 /* --- following a reload --- */

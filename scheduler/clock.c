@@ -47,7 +47,7 @@ static void answer_from(struct core_task *task, struct wall from) {
 }
 
 static bool is_answered(const struct core_task *task, struct wall due) {
-    return due.us >= task->answered_from.us && due.us <= task->answered_until.us;
+    return (due.us >= task->answered_from.us || catchup_is_on(task)) && due.us <= task->answered_until.us;
 }
 
 /* The due instant, or the first one after what was answered before. */
@@ -134,8 +134,15 @@ static bool may_join(const struct core *core, const struct core_task *task) {
 static void answer(struct core *core, uint32_t index, const struct occurrences *due,
                    struct actions *actions) {
     struct core_task *task = &core->tasks[index];
-    if (catchup_is_on(task)) /* one run answers what becomes due meanwhile: catchup_go_on() */
+    if (task->paused) {
+        hands_pass_over(core, index, due->first, due->last, due->count, actions);
         return;
+    }
+    if (catchup_is_on(task)) { /* one run answers what becomes due meanwhile: catchup_go_on() */
+        if (due->first.us < task->answered_from.us) /* but the clock was set far back */
+            record_skip(core, index, due->first, due->last, due->count, SKIP_MISSED, actions);
+        return;
+    }
     if (core->now.us < task->held_until.us) {
         record_skip(core, index, due->first, due->last, due->count, SKIP_HOLD, actions);
     } else if (may_join(core, task)) {

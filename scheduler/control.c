@@ -16,7 +16,6 @@
 
 #define CLIENTS_MAX     256
 #define CLIENT_LIFE_MS  10000
-#define REQUEST_BYTES   256
 #define RUNTIME_FOLDER  "/run/headgate"
 #define FALLBACK_FOLDER "/tmp"
 
@@ -39,7 +38,7 @@ struct client {
     uv_timer_t life;
     uv_write_t write;
     int handles_open;
-    char request[REQUEST_BYTES];
+    char request[CONTROL_REQUEST_BYTES];
     size_t request_bytes;
     struct text answer;
 };
@@ -156,10 +155,19 @@ static void on_written(uv_write_t *request, int status) {
     client_close(request->data);
 }
 
+static uid_t asker_of(const struct client *client) {
+    struct ucred peer = {.uid = (uid_t)-1};
+    socklen_t bytes = sizeof peer;
+    uv_os_fd_t fd;
+    if (uv_fileno((const uv_handle_t *)&client->pipe, &fd) == 0)
+        getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes);
+    return peer.uid;
+}
+
 static void answer(struct client *client) {
     struct control *control = client->control;
     uv_read_stop((uv_stream_t *)&client->pipe);
-    control->handler(control->context, client->request, &client->answer);
+    control->handler(control->context, client->request, asker_of(client), &client->answer);
     uv_buf_t buffer = uv_buf_init(client->answer.bytes, (unsigned)client->answer.bytes_count);
     client->write.data = client;
     if (uv_write(&client->write, (uv_stream_t *)&client->pipe, &buffer, 1, on_written) != 0)
@@ -170,7 +178,7 @@ static void on_allocate(uv_handle_t *handle, size_t suggested, uv_buf_t *ret) {
     struct client *client = handle->data;
     (void)suggested;
     *ret = uv_buf_init(client->request + client->request_bytes,
-                       (unsigned)(REQUEST_BYTES - 1 - client->request_bytes));
+                       (unsigned)(CONTROL_REQUEST_BYTES - 1 - client->request_bytes));
 }
 
 static void on_request(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer) {
@@ -186,7 +194,7 @@ static void on_request(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffe
     if (newline) {
         *newline = '\0';
         answer(client);
-    } else if (client->request_bytes == REQUEST_BYTES - 1) {
+    } else if (client->request_bytes == CONTROL_REQUEST_BYTES - 1) {
         client_close(client);
     }
 }

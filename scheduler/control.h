@@ -1,6 +1,6 @@
 /*
- * The control socket: where `headgate status` asks, and the lock that keeps a second daemon off the same
- * file. One line in, an answer out, closed. Mode 0600.
+ * The control socket: where `headgate status`, `pause`, `resume` and `trigger` ask, and the lock that keeps a
+ * second daemon off the same file. One line in, an answer out, closed. Mode 0600.
  */
 #ifndef SCHEDULER_CONTROL_H
 #define SCHEDULER_CONTROL_H
@@ -10,8 +10,11 @@
 #include "tasks/taskset.h"
 #include "tasks/text.h"
 
-/* Puts the answer to one request line into `answer`. */
-typedef void control_handler(void *context, const char *request, struct text *answer);
+/* A request, with its newline. */
+#define CONTROL_REQUEST_BYTES 4096
+
+/* Puts the answer to one request line into `answer`. uid: of the asker, as the kernel says. */
+typedef void control_handler(void *context, const char *request, uid_t uid, struct text *answer);
 
 struct control;
 

@@ -141,17 +141,6 @@ static void on_command_seen(struct core *core, uint32_t index, const struct even
     action->number = task->seen_most;
 }
 
-static void on_trigger(struct core *core, uint32_t task) {
-    if (core->draining || core->tasks[task].waiting_run != SLOT_NONE)
-        return;
-    uint32_t slot = run_create(core, task);
-    if (slot == SLOT_NONE)
-        return;
-    core->runs[slot].due = core->now;
-    core->runs[slot].due_first = core->runs[slot].due_last = core->wall;
-    run_move(core, slot, core->tasks[task].running_count ? RUN_HELD : RUN_WAITING);
-}
-
 /* Its statistics go on where they were. */
 static void on_restored(struct core *core, const struct event *event, struct actions *actions) {
     struct core_task *task = &core->tasks[event->task];
@@ -170,7 +159,7 @@ static void on_drain(struct core *core) {
     }
     core->draining = true;
     core->drain_deadline = mono_add(core->now, core->set->daemon.drain_timeout_us);
-    core->sweep_run = core->sweep_slot = 0;
+    core->sweep_run = core->sweep_slot = core->sweep_task = 0;
     slot_hurry_closing(core);
     for (uint32_t task = 0; task < core->task_count; task++)
         due_remove(&core->due, task);
@@ -216,8 +205,9 @@ static void take_event(struct core *core, const struct event *event, struct acti
     case EVENT_POOLER:
         core->pools[event->pool].gate.pooler_waiting_count = event->pooler.waiting_count;
         break;
-    case EVENT_TRIGGER: on_trigger(core, event->task); break;
     case EVENT_RESTORED: on_restored(core, event, actions); break;
+    case EVENT_TRIGGER: hands_trigger(core, event->task); break;
+    case EVENT_PAUSE: hands_pause(core, event->task, event->pause.paused, actions); break;
     case EVENT_DRAIN: on_drain(core); break;
     default: take_session_event(core, event, actions);
     }
@@ -225,18 +215,19 @@ static void take_event(struct core *core, const struct event *event, struct acti
 
 /* --- the step --- */
 
-/* Ends what waits: all of it while draining, what the file no longer has otherwise. True: more to do. */
+/* Ends what waits and may not begin: all of it while draining; what the file no longer has, and what is
+ * paused. True: more to do. */
 static bool sweep_runs(struct core *core, struct actions *actions) {
     for (; core->sweep_run < core->run_used; core->sweep_run++) {
         const struct run *run = &core->runs[core->sweep_run];
-        const struct core_task *task = &core->tasks[run->task];
-        if (!run_is_waiting(run->state) || run->begun)
-            continue;
-        if (!core->draining && !task->retired && task->definition->enabled)
+        enum skip_cause cause = SKIP_NONE;
+        if (run_is_waiting(run->state) && !run->begun)
+            cause = run_skip_cause(core, run);
+        if (cause == SKIP_NONE)
             continue;
         if (!actions_have_room(actions))
             return true;
-        run_skip(core, core->sweep_run, core->draining ? SKIP_DRAIN : SKIP_REMOVED, actions);
+        run_skip(core, core->sweep_run, cause, actions);
     }
     return false;
 }
@@ -292,7 +283,7 @@ static bool stop_begun(struct core *core, struct actions *actions) {
 static bool drain(struct core *core, struct actions *actions) {
     bool more = stop_begun(core, actions);
     if (!more && core->begun_count == 0 && core->open_count == 0 && core->sweep_run == core->run_used &&
-        !core->stopped && actions_have_room(actions)) {
+        core->sweep_task == core->task_count && !core->stopped && actions_have_room(actions)) {
         core->stopped = true;
         actions_add(actions, ACTION_STOPPED);
     }
@@ -318,6 +309,7 @@ bool core_step(struct core *core, const struct event *event, struct actions *act
     bool more = notice_losses(core, actions);
     more |= sweep_runs(core, actions);
     more |= sweep_slots(core, actions);
+    more |= hands_sweep(core, actions);
     more |= run_expire(core, actions);
     more |= slot_expire(core, actions);
     more |= clock_collect_due(core, actions);

@@ -15,6 +15,7 @@
  *     admission.c  may this run start: a pure policy    grant.c   asks the policy and acts on it
  *     retry.c      what follows a failure: a pure policy
  *     past.c       the history: what is put on record, and when a session is asked for it
+ *     hands.c      what a person asks for: pause, resume, trigger
  *     gate.c       samples, limit and headroom of a pool
  *     reload.c     a new ini file under running tasks
  */
@@ -56,6 +57,7 @@ struct run {
     uint32_t pool;    /* index into the core's pools: where its tokens are */
     enum phase phase; /* that waits, or is under way */
     bool begun;       /* it started, and is not over: between phases it waits, and is still under way */
+    bool triggered;   /* by a person: a pause does not touch it */
     bool held_told;
     enum claim claim; /* sent with it */
     bool claimed;     /* its claim is committed: it is never claimed again */
@@ -121,6 +123,13 @@ struct slot {
 
 /* --- a task and a pool with what happened to them --- */
 
+/* Occurrences that a pause skipped and that no record tells of yet. */
+struct passed_over {
+    struct wall first, last;
+    int64_t count;
+    struct mono since;
+};
+
 struct task_stats {
     uint32_t ok_count, failed_count, skipped_count;
     uint64_t merged_count;  /* occurrences answered by another one's run */
@@ -145,9 +154,12 @@ struct core_task {
     bool retired;           /* no longer in the file; kept while its run is under way */
     bool simple;            /* its text needs the simple protocol */
     bool proven;            /* the extended protocol is known to take its text */
-    bool suspected;  /* of leaving something behind in spite of session = clean: its next run is a batch alone
-                      */
-    bool breached;   /* it did: cleaned after every run */
+    bool suspected; /* of leaving something behind in spite of session = clean: its next run is a batch alone
+                     */
+    bool breached;  /* it did: cleaned after every run */
+    bool paused;    /* by a person */
+    struct passed_over passed_over;
+    bool restored;   /* what is on record of it is known */
     struct wall due; /* the next due instant; meaningful while the task is armed */
     struct wall answered_from,
         answered_until;          /* accounted for by this daemon, all of it: not to be answered
@@ -234,9 +246,9 @@ struct core {
     uint32_t open_count; /* not FREE */
     struct due slot_deadlines;
 
-    /* After a reload or the start of a drain: what waits and what is open is looked at once, in bounded
-     * turns. */
-    uint32_t sweep_run, sweep_slot; /* the next to look at */
+    /* After a reload, a pause or the start of a drain: what waits and what is open is looked at once, in
+     * bounded turns. */
+    uint32_t sweep_run, sweep_slot, sweep_task; /* the next to look at */
 
     uint32_t unclean_first; /* slots to clean unless a run comes in the same step */
     uint64_t batch_number;

@@ -57,7 +57,6 @@ void run_wait_again(struct core *core, uint32_t run, struct actions *actions); /
 bool run_is_sharable(const struct core *core, const struct run *run);
 int64_t run_in_the_way_at(const struct core *core, const struct run *run, int64_t patience_us);
 int64_t run_latest_start(const struct run *run); /* its due instant and its patience */
-bool run_may_begin_again(const struct core *core, const struct run *run);
 void run_wait_in(struct core *core, uint32_t run, enum run_state state,
                  enum phase phase); /* its session or its children are done with it */
 struct action *run_action(struct core *core, uint32_t run, enum action_kind kind,
@@ -71,8 +70,20 @@ void run_be_elsewhere(struct core *core, uint32_t run, struct actions *actions);
 void run_give_up(struct core *core, uint32_t run,
                  struct actions *actions); /* half done, at the end of a drain */
 void run_skip(struct core *core, uint32_t run, enum skip_cause cause, struct actions *actions);
+enum skip_cause run_skip_cause(const struct core *core,
+                               const struct run *run); /* of one that may not begin */
 void record_skip(struct core *core, uint32_t task, struct wall first, struct wall last, int64_t count,
                  enum skip_cause cause, struct actions *actions);
+/* The same for occurrences that are counted already. */
+void record_counted_skip(struct core *core, uint32_t task, struct wall first, struct wall last, int64_t count,
+                         enum skip_cause cause, struct actions *actions);
+
+/* hands.c */
+void hands_pause(struct core *core, uint32_t task, bool paused, struct actions *actions);
+void hands_pass_over(struct core *core, uint32_t task, struct wall first, struct wall last, int64_t count,
+                     struct actions *actions);                /* due while it is paused */
+bool hands_sweep(struct core *core, struct actions *actions); /* what was passed over is recorded */
+void hands_trigger(struct core *core, uint32_t task);
 
 /* By us, by statement_timeout, by a person; or because a lock was not to be had in time. */
 static inline bool event_cancelled(const struct event *event) {

@@ -12,16 +12,13 @@
 
 #include "scheduler/daemon_parts.h"
 #include "scheduler/load.h"
-#include "scheduler/status.h"
-#include "scheduler/status_json.h"
-#include "scheduler/status_metrics.h"
 #include "tasks/hash.h"
 
 #define STEPS_PER_TURN 256
 
 /* --- clocks --- */
 
-static struct mono monotonic_now(void) {
+struct mono daemon_now(void) {
     return (struct mono){(int64_t)(uv_hrtime() / 1000)};
 }
 
@@ -121,9 +118,9 @@ static void queued_finish(struct queued *queued) {
 
 void daemon_feed(struct daemon *daemon, struct event *event) {
     struct actions actions;
-    event->now = monotonic_now();
+    perform_event(daemon, event); /* may feed others first */
+    event->now = daemon_now();
     event->wall = wall_now();
-    perform_event(daemon, event);
     daemon->core_has_more = core_step(daemon->core, event, &actions);
     perform(daemon, &actions);
 }
@@ -138,7 +135,7 @@ static void on_alarm(void *context) {
 }
 
 static void set_alarm(struct daemon *daemon) {
-    alarm_set(&daemon->alarm, daemon->core_has_more ? monotonic_now() : core_next_wake(daemon->core));
+    alarm_set(&daemon->alarm, daemon->core_has_more ? daemon_now() : core_next_wake(daemon->core));
 }
 
 static void stop_when_done(struct daemon *daemon);
@@ -181,94 +178,16 @@ static void ask_to_drain(struct daemon *daemon) {
     enqueue(daemon, &event);
 }
 
-/* --- the dump --- */
-
-static const char *failure_of(const void *context, const char *task) {
-    const struct daemon *daemon = context;
-    const struct trouble *trouble = trouble_find(&daemon->troubles, task);
-    return trouble ? trouble->summary : NULL;
-}
-
-static const char *connect_error_of(const void *context, const char *name) {
-    const struct daemon *daemon = context;
-    for (uint32_t i = 0; i < daemon->pool_count; i++)
-        if (strcmp(daemon->pools[i]->name, name) == 0 && *daemon->pools[i]->connect_error)
-            return daemon->pools[i]->connect_error;
-    return NULL;
-}
-
-static struct progress progress_of(const void *context, uint32_t run) {
-    return errand_progress(context, run);
-}
-
-enum form { FORM_TABLE, FORM_JSON, FORM_METRICS };
-
-static void compose_status(struct daemon *daemon, enum form form, uint32_t width, struct text *text) {
-    time_t seconds = time(NULL);
-    struct tm local;
-    localtime_r(&seconds, &local);
-    struct mono stepped = daemon->core->now;
-    daemon->core->now = monotonic_now(); /* ages are as of now, not as of the last event */
-    struct status_context context = {
-        .version = HEADGATE_VERSION,
-        .path = daemon->path,
-        .pid = getpid(),
-        .up_us = mono_since(monotonic_now(), daemon->begun),
-        .loaded = daemon->loaded,
-        .utc_offset_us = local.tm_gmtoff * US_PER_S,
-        .failure_of = failure_of,
-        .connect_error_of = connect_error_of,
-        .progress_of = progress_of,
-        .context = daemon,
-    };
-    struct status status;
-    status_init(&status, daemon->core, &context);
-    if (form == FORM_JSON)
-        status_json(&status, text);
-    else if (form == FORM_METRICS)
-        status_metrics(&status, text);
-    else
-        status_print(&status, width, text);
-    status_finish(&status);
-    daemon->core->now = stepped;
-}
-
-static void on_control(void *context, const char *request, struct text *answer) {
+static void on_control(void *context, const char *request, uid_t uid, struct text *answer) {
     unsigned width = 0;
     if (strcmp(request, "status json") == 0)
-        compose_status(context, FORM_JSON, 0, answer);
+        dump_compose(context, DUMP_JSON, 0, answer);
     else if (strcmp(request, "status metrics") == 0)
-        compose_status(context, FORM_METRICS, 0, answer);
+        dump_compose(context, DUMP_METRICS, 0, answer);
     else if (sscanf(request, "status %u", &width) == 1)
-        compose_status(context, FORM_TABLE, width, answer);
-    else
+        dump_compose(context, DUMP_TABLE, width, answer);
+    else if (!operate(context, request, uid, answer))
         text_add(answer, "unknown request\n");
-}
-
-static bool write_file(const char *path, const struct text *text, struct text *error) {
-    struct text temporary = {0};
-    text_add(&temporary, "%s.new", path);
-    FILE *file = fopen(temporary.bytes, "we");
-    bool written = file && fwrite(text->bytes, 1, text->bytes_count, file) == text->bytes_count;
-    written = file && fclose(file) == 0 && written;
-    written = written && rename(temporary.bytes, path) == 0;
-    if (!written)
-        text_add(error, "%s", strerror(errno));
-    text_finish(&temporary);
-    return written;
-}
-
-static void dump(struct daemon *daemon) {
-    struct text text = {0}, error = {0};
-    const char *path = daemon->set->daemon.status_file;
-    compose_status(daemon, FORM_TABLE, 0, &text);
-    if (!*path)
-        log_write_plain(&daemon->log, &text);
-    else if (!write_file(path, &text, &error))
-        LOG(&daemon->log, LOG_ERROR, "status_file_failed", log_text("path", path),
-            log_text("message", error.bytes));
-    text_finish(&text);
-    text_finish(&error);
 }
 
 /* --- reload --- */
@@ -283,7 +202,7 @@ static void report_faults(struct daemon *daemon, const struct faults *faults) {
 }
 
 static void go_over_to(struct daemon *daemon, struct taskset *set, struct session_pool **fresh) {
-    core_reload(daemon->core, set, monotonic_now(), wall_now());
+    core_reload(daemon->core, set, daemon_now(), wall_now());
     perform_follow(daemon, fresh);
     struct taskset *before = daemon->set;
     daemon->set = taskset_ref(set);
@@ -292,6 +211,7 @@ static void go_over_to(struct daemon *daemon, struct taskset *set, struct sessio
     daemon->log.level = set->daemon.log_level;
     LOG(&daemon->log, LOG_INFO, "reloaded", log_text("file", daemon->path),
         log_number("tasks", set->task_count), log_number("pools", set->pool_count));
+    operate_follow(daemon); /* a task that came back may be paused */
     tick(daemon);
 }
 
@@ -315,7 +235,7 @@ static void reload(struct daemon *daemon) {
 static void on_signal(uv_signal_t *handle, int number) {
     struct daemon *daemon = handle->data;
     if (number == SIGUSR1) {
-        dump(daemon);
+        dump_write(daemon);
     } else if (number == SIGHUP) {
         reload(daemon);
     } else {
@@ -395,6 +315,8 @@ static bool open_control(struct daemon *daemon) {
     daemon->control = control_open(&daemon->loop, path.bytes, on_control, daemon, &error);
     if (!daemon->control)
         LOG(&daemon->log, LOG_ERROR, "not_started", log_text("message", error.bytes));
+    else
+        operate_open(daemon, path.bytes);
     text_finish(&path);
     text_finish(&error);
     return daemon->control != NULL;
@@ -412,7 +334,7 @@ static void open_handles(struct daemon *daemon) {
 }
 
 static void begin(struct daemon *daemon, struct session_pool **fresh) {
-    daemon->begun = monotonic_now();
+    daemon->begun = daemon_now();
     daemon->loaded = wall_now();
     daemon->core =
         core_create(daemon->set, (uint64_t)wall_now().us, !daemon->once_task, daemon->begun, daemon->loaded);
@@ -421,6 +343,7 @@ static void begin(struct daemon *daemon, struct session_pool **fresh) {
     LOG(&daemon->log, daemon->once_task ? LOG_DEBUG : LOG_INFO, "started", log_text("file", daemon->path),
         log_text("version", HEADGATE_VERSION), log_number("pid", getpid()),
         log_number("tasks", daemon->set->task_count), log_number("pools", daemon->set->pool_count));
+    operate_follow(daemon);
     struct event event = {.kind = EVENT_TICK};
     if (daemon->once_task)
         event =
@@ -442,6 +365,7 @@ static int finish(struct daemon *daemon, int code) {
     core_destroy(daemon->core);
     taskset_unref(daemon->set);
     troubles_finish(&daemon->troubles);
+    operate_close(daemon);
     free(daemon->directory);
     free(daemon->name);
     text_finish(&daemon->line);

@@ -1,6 +1,7 @@
 /*
  * What the files of the daemon lend each other: daemon.c (the loop), perform.c (actions become sessions and
- * children), journal.c (what happened becomes log lines). Not for anybody else.
+ * children), operate.c (what a person asks
+ * for), journal.c (what happened becomes log lines). Not for anybody else.
  */
 #ifndef SCHEDULER_DAEMON_PARTS_H
 #define SCHEDULER_DAEMON_PARTS_H
@@ -16,6 +17,7 @@
 #include "scheduler/control.h"
 #include "scheduler/core.h"
 #include "scheduler/ledger.h"
+#include "scheduler/pauses.h"
 #include "scheduler/status.h"
 #include "scheduler/trouble.h"
 
@@ -82,6 +84,9 @@ struct daemon {
     uint32_t chronicle_count;
     struct text line; /* a record is composed here */
 
+    struct pauses pauses;
+    struct text pauses_path;
+
     struct troubles troubles;
     const char *answer;            /* of the history, in the event that is being taken in */
     const struct failure *failure; /* of the event that is being performed; or NULL */
@@ -93,10 +98,23 @@ struct daemon {
 };
 
 /* daemon.c */
+struct mono daemon_now(void);
 void daemon_report(void *daemon, const struct report *report, const struct failure *failure);
 void daemon_event(struct daemon *daemon, const struct event *event);
+void daemon_feed(struct daemon *daemon, struct event *event); /* through the core at once, at this instant */
 
-void daemon_feed(struct daemon *daemon, struct event *event); /* at once */
+/* dump.c */
+enum dump_form { DUMP_TABLE, DUMP_JSON, DUMP_METRICS };
+void dump_compose(struct daemon *daemon, enum dump_form form, uint32_t width, struct text *text);
+void dump_write(struct daemon *daemon); /* to the log or the status file */
+
+/* operate.c */
+void operate_open(struct daemon *daemon, const char *control_path); /* reads what is paused */
+void operate_follow(struct daemon *daemon); /* what is paused of the present file is told to the core */
+const struct pause *operate_pause_of(const void *daemon, const char *task); /* NULL: nobody paused it */
+void operate_close(struct daemon *daemon);
+/* False: this is none of its requests. uid: of the asker. */
+bool operate(struct daemon *daemon, const char *request, uid_t uid, struct text *answer);
 
 /* perform.c */
 void perform(struct daemon *daemon, const struct actions *actions);
@@ -132,10 +150,13 @@ void lookout_close(struct daemon *daemon);
 void lookout_sampled(struct daemon *daemon, uint32_t pool, const struct sample *sample);
 
 /* chronicle.c */
+/* The instant that names an occurrence in the history. */
+struct wall chronicle_key(const struct task *task, struct wall due, int64_t occurrence_count);
 void chronicle_record(struct daemon *daemon, const struct action *action);
 void chronicle_ask(struct daemon *daemon, const struct action *action);
 void chronicle_take(struct daemon *daemon, uint32_t pool, struct event *event);
 void chronicle_tell(struct daemon *daemon, uint32_t pool); /* its state has changed */
+struct bookkeeping chronicle_books(const struct daemon *daemon, uint32_t pool);
 void chronicle_follow(struct daemon *daemon);
 void chronicle_close(struct daemon *daemon);
 char *chronicle_name(const char *path); /* to free() */

@@ -24,6 +24,7 @@ enum event_kind {
     EVENT_RUN_UNSENT,     /* nothing of the run reached the server: it is not spent */
     EVENT_RUN_ENDED,
     EVENT_TRIGGER,  /* one run of a task now */
+    EVENT_PAUSE,    /* what becomes due of a task is skipped from now on, or no longer */
     EVENT_RESTORED, /* what is on record of a task, once after the start, before its pool grants anything */
     EVENT_DRAIN,    /* stop: no new runs; a second one cancels at once */
 };
@@ -34,7 +35,7 @@ struct event {
     struct wall wall;
     struct handle session; /* SESSION_*, SAMPLED */
     struct handle run;     /* RUN_*, COMMAND_SEEN */
-    uint32_t task;         /* TRIGGER, RESTORED */
+    uint32_t task;         /* TRIGGER, PAUSE, RESTORED */
     uint32_t pool;         /* POOLER */
     union {
         struct {
@@ -61,6 +62,9 @@ struct event {
         struct {
             uint32_t session_count;
         } seen;
+        struct {
+            bool paused; /* false: it goes on */
+        } pause;
         struct {
             enum outcome outcome;
             bool simple;               /* SQL: it needed the simple protocol */

@@ -379,21 +379,6 @@ static bool may_be_passed(const struct core *core, const struct core_pool *pool,
            run->definition->tokens > gate_room(core, pool);
 }
 
-/* The newest is asked: the oldest is to fall out of use. Where none is open, the history is worth one. */
-static void ask_warm(struct core *core, uint32_t index, struct actions *actions) {
-    struct core_pool *pool = &core->pools[index];
-    bool may_connect = !pool->failing || core->now.us >= pool->next_attempt.us;
-    if (!actions_have_room(actions))
-        return;
-    if (pool->warm_newest != SLOT_NONE && gate_wants_sample(core, pool, false))
-        gate_ask(core, pool, pool->warm_newest, actions);
-    else if (pool->warm_newest != SLOT_NONE && past_wants(core, pool))
-        past_ask(core, pool, pool->warm_newest, actions);
-    else if (past_wants(core, pool) && tokens_sessions(&pool->tokens) == 0 && tokens_free(&pool->tokens) &&
-             may_connect && !core->draining && !pool->retired)
-        open_sessions(core, index, 1, actions);
-}
-
 static bool grant_pool(struct core *core, uint32_t index, struct actions *actions) {
     struct core_pool *pool = &core->pools[index];
     bool closed[LINES] = {false};
@@ -409,7 +394,10 @@ static bool grant_pool(struct core *core, uint32_t index, struct actions *action
             break;
         closed[line] = true;
     }
-    ask_warm(core, index, actions);
+    if (pool->warm_newest != SLOT_NONE && gate_wants_sample(core, pool, false) && actions_have_room(actions))
+        gate_ask(core, pool, pool->warm_newest, actions); /* the oldest is to fall out of use */
+    if (past_wants(core, pool) && actions_have_room(actions))
+        past_serve(core, pool, actions);
     return false;
 }
 

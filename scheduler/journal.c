@@ -22,6 +22,7 @@ const char *journal_skip_reason(enum skip_cause cause) {
     case SKIP_HOLD: return "its task is on hold, after failing time after time";
     case SKIP_LATE: return "it could not start within start_deadline";
     case SKIP_MISSED: return "no daemon ran";
+    case SKIP_PAUSED: return "its task is paused";
     }
     return NULL;
 }

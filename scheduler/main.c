@@ -16,6 +16,7 @@
 #include "pool/budget.h"
 #include "scheduler/control.h"
 #include "scheduler/daemon.h"
+#include "scheduler/hands_command.h"
 #include "scheduler/load.h"
 #include "scheduler/simulate_command.h"
 #include "tasks/duration.h"
@@ -218,6 +219,9 @@ static const struct command_line commands[] = {
      "there is none.\n\n"
      "  --json        the same facts for programs; durations and instants are microseconds\n"
      "  --metrics     the same facts in Prometheus' text format\n"},
+    {"pause", pause_command, PAUSE_USAGE, pause_help},
+    {"resume", resume_command, RESUME_USAGE, resume_help},
+    {"trigger", trigger_command, TRIGGER_USAGE, trigger_help},
     {"simulate", simulate_command, SIMULATE_USAGE, simulate_help},
 };
 

@@ -59,6 +59,16 @@ void past_ask(struct core *core, struct core_pool *pool, uint32_t slot, struct a
     action->pool = core->slots[slot].pool;
 }
 
+/* Where no session is open, the history is worth one. */
+void past_serve(struct core *core, struct core_pool *pool, struct actions *actions) {
+    bool may_connect = !pool->failing || core->now.us >= pool->next_attempt.us;
+    if (pool->warm_newest != SLOT_NONE)
+        past_ask(core, pool, pool->warm_newest, actions);
+    else if (tokens_sessions(&pool->tokens) == 0 && tokens_free(&pool->tokens) && may_connect &&
+             !core->draining && !pool->retired)
+        slot_open(core, (uint32_t)(pool - core->pools), actions);
+}
+
 static void change(struct core_pool *pool, enum past_state to, const struct core *core,
                    struct actions *actions) {
     enum past_state from = pool->past.state;
@@ -71,6 +81,8 @@ static void change(struct core_pool *pool, enum past_state to, const struct core
 
 static void fail(struct core *core, struct core_pool *pool, struct actions *actions) {
     pool->past.next_try = mono_add(core->now, RETRY_US);
+    if (pool->past.state != PAST_BROKEN)
+        pool->past.broken_since = core->now;
     change(pool, PAST_BROKEN, core, actions);
 }
 
@@ -133,7 +145,7 @@ void past_claim(const struct core *core, struct run *run) {
 static void go_without(struct core *core, uint32_t slot, struct actions *actions) {
     if (core->runs[slot].phase == PHASE_WRITE)
         run_wait_in(core, slot, RUN_WAITING, PHASE_WRITE);
-    else if (core->runs[slot].phase == PHASE_CLAIM && run_may_begin_again(core, &core->runs[slot]))
+    else if (core->runs[slot].phase == PHASE_CLAIM && !run_skip_cause(core, &core->runs[slot]))
         run_wait_in(core, slot, RUN_WAITING, phase_first(core->runs[slot].definition));
     else
         run_wait_again(core, slot, actions);
@@ -141,7 +153,7 @@ static void go_without(struct core *core, uint32_t slot, struct actions *actions
 
 static void wait_for_another(struct core *core, uint32_t slot, struct actions *actions) {
     struct run *run = &core->runs[slot];
-    if (run->phase != PHASE_WRITE && !run_may_begin_again(core, run)) {
+    if (run->phase != PHASE_WRITE && run_skip_cause(core, run)) {
         run_wait_again(core, slot, actions);
         return;
     }
@@ -172,7 +184,7 @@ bool past_refused(struct core *core, uint32_t slot, const struct event *event, s
 /* Its claim, alone on a session before a run that has no session, is over. */
 void past_claimed(struct core *core, uint32_t slot, const struct event *event, struct actions *actions) {
     struct run *run = &core->runs[slot];
-    if (event->ended.outcome != OUTCOME_OK || !run_may_begin_again(core, run))
+    if (event->ended.outcome != OUTCOME_OK || run_skip_cause(core, run))
         run_wait_again(core, slot, actions);
     else
         run_wait_in(core, slot, RUN_WAITING, phase_first(run->definition));

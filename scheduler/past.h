@@ -25,7 +25,8 @@ struct past {
     struct handle asked;    /* the session that is asked, or none */
     uint32_t pending_count; /* records that wait to be written */
     struct mono pending_since;
-    bool doubted;         /* a claim waited for too long: is it the table? */
+    bool doubted; /* a claim waited for too long: is it the table? */
+    struct mono broken_since;
     struct mono next_try; /* not before: it failed, or a reload has nothing to say */
 };
 
@@ -43,6 +44,7 @@ bool past_wants(const struct core *core, const struct core_pool *pool);
 /* When it will be, if nothing happens. */
 struct mono past_next_ask(const struct core *core, const struct core_pool *pool);
 void past_ask(struct core *core, struct core_pool *pool, uint32_t slot, struct actions *actions);
+void past_serve(struct core *core, struct core_pool *pool, struct actions *actions); /* it wants */
 void past_answered(struct core *core, struct core_pool *pool, const struct event *event,
                    struct actions *actions);
 /* A record was handed out. */

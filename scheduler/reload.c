@@ -75,7 +75,7 @@ static void pool_take_over(struct core_pool *pool, struct taskset *set, uint32_t
 }
 
 static bool task_is_in_use(const struct core_task *task) {
-    return task->running_count > 0 || task->waiting_count > 0;
+    return task->running_count > 0 || task->waiting_count > 0 || task->passed_over.count > 0;
 }
 
 static bool pool_is_used(const struct core *core, uint32_t pool) {
@@ -302,7 +302,7 @@ void core_reload(struct core *core, struct taskset *set, struct mono now, struct
     taskset_unref(before);
     arm_new(core);
     rest_left_behind(core);
-    core->sweep_run = core->sweep_slot = 0;
+    core->sweep_run = core->sweep_slot = core->sweep_task = 0;
     free(moved.pools);
     free(moved.tasks);
 }

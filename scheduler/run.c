@@ -334,11 +334,6 @@ static bool is_half_done(const struct run *run) {
     return run->begun && run->phase > phase_first(run->definition);
 }
 
-bool run_may_begin_again(const struct core *core, const struct run *run) {
-    const struct core_task *task = &core->tasks[run->task];
-    return !core->draining && !task->retired && task->definition->enabled;
-}
-
 void run_wait_in(struct core *core, uint32_t slot, enum run_state state, enum phase phase) {
     struct run *run = &core->runs[slot];
     run->stop = STOP_NONE;
@@ -352,8 +347,9 @@ void run_wait_in(struct core *core, uint32_t slot, enum run_state state, enum ph
 
 void run_wait_again(struct core *core, uint32_t slot, struct actions *actions) {
     struct run *run = &core->runs[slot];
-    if (!is_half_done(run) && !run_may_begin_again(core, run)) {
-        run_skip(core, slot, core->draining ? SKIP_DRAIN : SKIP_REMOVED, actions);
+    enum skip_cause cause = run_skip_cause(core, run);
+    if (cause && !is_half_done(run)) {
+        run_skip(core, slot, cause, actions);
         return;
     }
     run->yielded |= run->stop == STOP_YIELD;

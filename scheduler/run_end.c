@@ -4,9 +4,8 @@
 #include "scheduler/core_parts.h"
 #include "tasks/hash.h"
 
-void record_skip(struct core *core, uint32_t task, struct wall first, struct wall last, int64_t count,
-                 enum skip_cause cause, struct actions *actions) {
-    core->tasks[task].stats.skipped_count += (uint32_t)count;
+void record_counted_skip(struct core *core, uint32_t task, struct wall first, struct wall last, int64_t count,
+                         enum skip_cause cause, struct actions *actions) {
     past_add(core, &core->pools[core->tasks[task].pool]);
     actions_add(actions, ACTION_RECORD)->record = (struct record){
         .task = task,
@@ -16,6 +15,21 @@ void record_skip(struct core *core, uint32_t task, struct wall first, struct wal
         .due_last = last,
         .occurrence_count = count,
     };
+}
+
+void record_skip(struct core *core, uint32_t task, struct wall first, struct wall last, int64_t count,
+                 enum skip_cause cause, struct actions *actions) {
+    core->tasks[task].stats.skipped_count += (uint32_t)count;
+    record_counted_skip(core, task, first, last, count, cause, actions);
+}
+
+enum skip_cause run_skip_cause(const struct core *core, const struct run *run) {
+    const struct core_task *task = &core->tasks[run->task];
+    if (core->draining)
+        return SKIP_DRAIN;
+    if (task->retired || !task->definition->enabled)
+        return SKIP_REMOVED;
+    return task->paused && !run->triggered ? SKIP_PAUSED : SKIP_NONE;
 }
 
 /* Of several that wait for their task's other runs, the first; none while one that has its turn waits. */
@@ -48,6 +62,7 @@ void run_skip(struct core *core, uint32_t slot, enum skip_cause cause, struct ac
     record_skip(core, run->task, run->due_first, run->due_last, run->occurrence_count, cause, actions);
     actions->items[actions->count - 1].run = core_run_handle(core, slot);
     actions->items[actions->count - 1].record.run_number = run->number;
+    actions->items[actions->count - 1].record.triggered = run->triggered;
     uint32_t task = run->task;
     run_move(core, slot, RUN_FREE);
     release_held(core, task);
@@ -145,6 +160,7 @@ static void finish(struct core *core, uint32_t slot, enum outcome outcome, uint6
         .row_count = row_count,
         .started = run->began_at,
         .within = run->claim == CLAIM_WITHIN && !simple,
+        .triggered = run->triggered,
     };
     past_add(core, &core->pools[core->tasks[run->task].pool]);
     count_end(core, run, &action->record);
@@ -208,7 +224,7 @@ static bool tries_again(struct core *core, uint32_t slot, enum outcome outcome, 
     bool write = run->phase == PHASE_WRITE;
     int64_t delay_us =
         retry_delay_us(run->definition, run->phase, outcome, failure, &run->attempts, random_of(core, run));
-    if (delay_us < 0 || core->drain_now || (!write && !run_may_begin_again(core, run)))
+    if (delay_us < 0 || core->drain_now || (!write && run_skip_cause(core, run)))
         return false;
     retry_count(run->definition, run->phase, outcome, failure, &run->attempts);
     run->retry_at = mono_add(core->now, delay_us);

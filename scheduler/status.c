@@ -17,6 +17,7 @@ const char *task_state_name(enum task_state state) {
     case TASK_READING: return "reading";
     case TASK_WORKING: return "working";
     case TASK_WRITING: return "writing";
+    case TASK_PAUSED: return "paused";
     case TASK_ON_HOLD: return "on hold";
     case TASK_STOPPING: return "stopping";
     case TASK_IDLE: return "idle";
@@ -148,6 +149,8 @@ static enum task_state state_of(const struct status *status, uint32_t index) {
         return TASK_WAITING;
     if (running != SLOT_NONE)
         return state_of_running(&status->core->runs[running]);
+    if (task->paused && task->definition->enabled && !task->retired)
+        return TASK_PAUSED;
     if (status->core->now.us < task->held_until.us)
         return TASK_ON_HOLD;
     return task->definition->enabled && !task->retired ? TASK_IDLE : TASK_DISABLED;
@@ -193,7 +196,7 @@ struct status_row status_row(const struct status *status, uint32_t index) {
 
 /* --- the dump --- */
 
-static void clock_text(const struct status *status, struct wall at, struct text *text) {
+void status_clock(const struct status *status, struct wall at, struct text *text) {
     static const int64_t day_s = 86400;
     int64_t s = (at.us + status->context->utc_offset_us) / US_PER_S;
     int64_t now_s = (status->core->wall.us + status->context->utc_offset_us) / US_PER_S;
@@ -208,7 +211,7 @@ static void print_head(const struct status *status, struct text *text) {
     char up[DURATION_TEXT_BYTES];
     text_add(text, "headgate %s  pid %" PRId64 "  up %s  %s loaded ", status->context->version,
              status->context->pid, duration_glance(status->context->up_us, up), status->context->path);
-    clock_text(status, status->context->loaded, text);
+    status_clock(status, status->context->loaded, text);
     text_add(text, "%s\n", status->core->draining ? "  STOPPING" : "");
 }
 
@@ -255,7 +258,7 @@ static void print_row(const struct status *status, const struct status_row *row,
     struct text due = {0};
     char last[64], late[64], took[64];
     if (row->due.us)
-        clock_text(status, row->due, &due);
+        status_clock(status, row->due, &due);
     print_last(stats, last, sizeof last);
     ms_pair(row->late_p50_us, row->late_p99_us, late, sizeof late);
     ms_pair(row->took_p50_us, row->took_p99_us, took, sizeof took);

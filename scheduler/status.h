@@ -16,7 +16,16 @@ struct progress {
     uint32_t child_count;              /* at work */
 };
 
+struct pause;
+
 /* What the core does not know. Borrowed for as long as the status is used. */
+/* Of a pool's history. */
+struct bookkeeping {
+    const char *error;                  /* why nothing can be written, or "" */
+    uint32_t waiting_count, disk_count; /* records that are not in the database yet; of them in a file */
+    uint64_t lost_count;
+};
+
 struct status_context {
     const char *version;
     const char *path; /* of the ini file, as it was given */
@@ -28,7 +37,10 @@ struct status_context {
     const char *(*failure_of)(const void *context, const char *task_name);
     /* Why a pool's last attempt to connect failed, in one line, or NULL. */
     const char *(*connect_error_of)(const void *context, const char *pool_name);
+    /* Who has paused a task, and since when; NULL: nobody, or it is not known. */
+    const struct pause *(*pause_of)(const void *context, const char *task_name);
     struct progress (*progress_of)(const void *context, uint32_t run_slot);
+    struct bookkeeping (*bookkeeping_of)(const void *context, uint32_t pool);
     const void *context;
 };
 
@@ -39,6 +51,7 @@ enum task_state {
     TASK_WORKING,
     TASK_WRITING,
     TASK_STOPPING,
+    TASK_PAUSED,
     TASK_ON_HOLD,
     TASK_IDLE,
     TASK_DISABLED
@@ -78,6 +91,12 @@ struct status_row status_row(const struct status *status, uint32_t task);
 
 /* Why the row's run waits or what it does, in words. Empty for a task at rest. */
 void status_note(const struct status *status, const struct status_row *row, struct text *text);
+
+/* Who has paused the row's task, and since when; NULL: nobody, or it is not known. */
+const struct pause *status_pause(const struct status *status, const struct status_row *row);
+
+/* An instant as the time of day, and days from now. */
+void status_clock(const struct status *status, struct wall at, struct text *text);
 
 /* What a pool's sum is made of: "8 = 3 taken + 2 warm + 3 free". */
 void status_tokens(const struct tokens *tokens, struct text *text);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "scheduler/gate.h"
+#include "scheduler/pause.h"
 
 /* Server messages may hold bytes that are not UTF-8; jansson refuses those. */
 static json_t *text_json(const char *text) {
@@ -56,6 +57,20 @@ static const char *limit_state_name(enum limit_state state) {
     return names[state];
 }
 
+/* null where history = off */
+static json_t *history_json(const struct status *status, const struct core_pool *pool) {
+    static const char *const states[] = {
+        [PAST_NEW] = "not read yet", [PAST_ON] = "on", [PAST_BROKEN] = "not recorded"};
+    if (pool->past.state == PAST_OFF || !status->context->bookkeeping_of)
+        return json_null();
+    struct bookkeeping books =
+        status->context->bookkeeping_of(status->context->context, (uint32_t)(pool - status->core->pools));
+    return json_pack("{ss so sI sI sI}", "state", states[pool->past.state], "error",
+                     *books.error ? text_json(books.error) : json_null(), "waiting",
+                     (json_int_t)books.waiting_count, "on_disk", (json_int_t)books.disk_count, "lost",
+                     (json_int_t)books.lost_count);
+}
+
 static json_t *pool_json(const struct status *status, const struct core_pool *pool) {
     const char *error =
         pool->failing && status->context->connect_error_of
@@ -64,13 +79,14 @@ static json_t *pool_json(const struct status *status, const struct core_pool *po
     struct text pressure = {0};
     status_pressure(&pool->gate.limit, &pressure);
     const char *cause = pressure.bytes_count > 2 ? pressure.bytes + 2 : NULL;
-    json_t *json = json_pack(
-        "{ss so sI si si sb so sb so ss so si sI}", "name", pool->settings->name, "tokens",
-        tokens_json(&pool->tokens), "opened", (json_int_t)pool->opened_count, "peak", pool->held_peak,
-        "waiting", queue_count(&pool->queue), "connect_failing", pool->failing, "connect_error",
-        text_json(error), "removed", pool->retired, "gate", gate_json(status, pool), "limit_state",
-        limit_state_name(pool->gate.limit.state), "limit_cause", text_json(cause), "pressure",
-        gate_pressure_permille(status->core, pool), "samples", (json_int_t)pool->gate.sample_count);
+    json_t *json =
+        json_pack("{ss so sI si si sb so sb so ss so si sI so}", "name", pool->settings->name, "tokens",
+                  tokens_json(&pool->tokens), "opened", (json_int_t)pool->opened_count, "peak",
+                  pool->held_peak, "waiting", queue_count(&pool->queue), "connect_failing", pool->failing,
+                  "connect_error", text_json(error), "removed", pool->retired, "gate",
+                  gate_json(status, pool), "limit_state", limit_state_name(pool->gate.limit.state),
+                  "limit_cause", text_json(cause), "pressure", gate_pressure_permille(status->core, pool),
+                  "samples", (json_int_t)pool->gate.sample_count, "history", history_json(status, pool));
     text_finish(&pressure);
     return json;
 }
@@ -84,13 +100,20 @@ static json_t *why_json(const struct status_row *row) {
                      row->starts_in_us > 0 ? json_integer(row->starts_in_us) : json_null());
 }
 
+static json_t *pause_json(const struct status *status, const struct status_row *row) {
+    const struct pause *pause = status_pause(status, row);
+    if (!pause)
+        return json_null();
+    return json_pack("{sI ss}", "since", (json_int_t)pause->since.us, "by", pause->by);
+}
+
 static json_t *task_json(const struct status *status, uint32_t index) {
     struct status_row row = status_row(status, index);
     const struct task_stats *stats = &row.task->stats;
     struct text note = {0};
     status_note(status, &row, &note);
     json_t *json = json_pack(
-        "{ss ss ss so so so sI sI sI sI so so so so si so so sI sI sI sI sI sI}", "name",
+        "{ss ss ss so so so sI sI sI sI so so so so si so so sI sI sI sI sI sI so}", "name",
         row.task->definition->name, "pool", status->core->pools[row.task->pool].settings->name, "state",
         task_state_name(row.state), "due", row.due.us ? json_integer(row.due.us) : json_null(), "last",
         stats->any ? json_string(outcome_name(stats->last_outcome)) : json_null(), "last_took",
@@ -102,7 +125,7 @@ static json_t *task_json(const struct status *status, uint32_t index) {
         text_json(note.bytes), "expected", (json_int_t)core_session_us(row.task), "expected_outside",
         (json_int_t)row.task->expected_us[PHASE_WORK], "interval", (json_int_t)row.task->interval_us,
         "retried", (json_int_t)stats->retried_count, "session", (json_int_t)stats->session_us, "outside",
-        (json_int_t)stats->outside_us);
+        (json_int_t)stats->outside_us, "paused", pause_json(status, &row));
     text_finish(&note);
     return json;
 }

@@ -199,6 +199,10 @@ static void write_duration(const struct status_row *row, const char *name, struc
     write_quantiles(row->task->definition->name, name, row->took_p50_us, row->took_p99_us, text);
 }
 
+static void write_paused(const struct status_row *row, const char *name, struct text *text) {
+    text_add(text, "headgate_%s{task=\"%s\"} %d\n", name, row->task->definition->name, row->task->paused);
+}
+
 static void write_interval(const struct status_row *row, const char *name, struct text *text) {
     text_add(text, "headgate_%s{task=\"%s\"} %.6f\n", name, row->task->definition->name,
              (double)row->task->interval_us / US_PER_S);
@@ -218,6 +222,7 @@ void status_metrics(const struct status *status, struct text *text) {
     each_task(status, "task_seconds_total", "counter", "Time of runs, with tokens and without.",
               write_seconds, text);
     each_task(status, "task_state", "gauge", "1 for the state that the task is in.", write_state, text);
+    each_task(status, "task_paused", "gauge", "1 while a person has paused it.", write_paused, text);
     each_task(status, "task_interval_seconds", "gauge", "The interval in force.", write_interval, text);
     each_task(status, "task_lateness_seconds", "gauge", "Start minus due, recent quantiles.", write_lateness,
               text);

@@ -132,6 +132,31 @@ static void print_kept(const struct diagnosis *diagnosis, const struct core_pool
                  duration_glance(pool->gate.sample.idle_in_transaction_us, held));
 }
 
+static struct bookkeeping bookkeeping_of(const struct status *status, uint32_t pool) {
+    return status->context->bookkeeping_of ? status->context->bookkeeping_of(status->context->context, pool)
+                                           : (struct bookkeeping){.error = ""};
+}
+
+/* Silent while all is well. */
+static void print_history(const struct status *status, uint32_t index, struct text *text) {
+    const struct past *past = &status->core->pools[index].past;
+    struct bookkeeping books = bookkeeping_of(status, index);
+    char age[DURATION_TEXT_BYTES];
+    if (past->state == PAST_BROKEN)
+        text_add(text, "  history     runs are not recorded for %s: %s; %u record%s wait%s\n",
+                 duration_glance(mono_since(status->core->now, past->broken_since), age), books.error,
+                 books.waiting_count, books.waiting_count == 1 ? "" : "s",
+                 books.waiting_count == 1 ? "s" : "");
+    else if (past->state == PAST_NEW)
+        text_add(text, "  history     not read yet: nothing starts before%s%s\n", *books.error ? ": " : "",
+                 books.error);
+    else if (books.disk_count)
+        text_add(text, "  history     %u records wait, %u of them in a file\n", books.waiting_count,
+                 books.disk_count);
+    if (books.lost_count)
+        text_add(text, "  history     %" PRIu64 " records were lost: see the log\n", books.lost_count);
+}
+
 static void print_diagnosis(const struct core *core, uint32_t index, struct text *text) {
     const struct core_pool *pool = &core->pools[index];
     struct diagnosis diagnosis = diagnosis_of(core, index);
@@ -160,6 +185,7 @@ void status_pool(const struct status *status, uint32_t index, struct text *text)
              pool->opened_count, pool->held_peak, queue_count(&pool->queue));
     print_limit(pool, text);
     print_blindness(pool, text);
+    print_history(status, index, text);
     print_diagnosis(status->core, index, text);
     if (pool->failing) {
         text_add(text, "  ");

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "scheduler/gate.h"
+#include "scheduler/pause.h"
 #include "scheduler/status.h"
 #include "tasks/duration.h"
 
@@ -224,6 +225,22 @@ static void note_hold(const struct status *status, const struct status_row *row,
                  duration_glance(mono_since(row->task->held_until, status->core->now), left));
 }
 
+const struct pause *status_pause(const struct status *status, const struct status_row *row) {
+    if (!row->task->paused || !status->context->pause_of)
+        return NULL;
+    return status->context->pause_of(status->context->context, row->task->definition->name);
+}
+
+static void note_pause(const struct status *status, const struct status_row *row, struct text *text) {
+    const struct pause *pause = status_pause(status, row);
+    if (!pause)
+        return;
+    text_add(text, "%s%ssince ", text->bytes_count != row->note_start ? "; " : "",
+             row->state == TASK_PAUSED ? "" : "paused ");
+    status_clock(status, pause->since, text);
+    text_add(text, " by %s", pause->by);
+}
+
 void status_note(const struct status *status, const struct status_row *given, struct text *text) {
     struct status_row own = *given, *row = &own;
     row->note_start = text->bytes_count;
@@ -233,6 +250,7 @@ void status_note(const struct status *status, const struct status_row *given, st
         text_add(text, "; ");
     if (row->running)
         note_running(status, row, text);
+    note_pause(status, row, text);
     note_task(row, text);
     note_hold(status, row, text);
     if (row->waiting || row->running || !status->context->failure_of)

@@ -88,44 +88,91 @@ LANGUAGE sql IMMUTABLE AS $$
     SELECT floor(extract(epoch FROM until - since) * 1000000 / greatest(every_us, 1))::int
 $$;
 
--- Takes a run: what the front of its range shares with a row that is there is cut off, in steps of every_us; returns the first
--- occurrence that is left. Nothing left: HG001. Another transaction is at the same occurrence: waits for it, then 23505.
---
 -- One occurrence is guarded by the key (task, due). Several in a row could lie across others without sharing their first, and a
 -- transaction does not see what another has not committed. So who answers several holds the task alone until his commit, and
 -- who answers one shares it with others of one. 1212433524 names headgate among all users of advisory locks.
+CREATE FUNCTION headgate.hold(task text, occurrences int) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF occurrences > 1 THEN
+        PERFORM pg_advisory_xact_lock(1212433524, hashtext(task));
+    ELSIF occurrences = 1 THEN
+        PERFORM pg_advisory_xact_lock_shared(1212433524, hashtext(task));
+    END IF;
+END
+$$;
+
+-- The second up to which several occurrences were ever answered in one row: what is due later needs no look at the table.
+-- It is a sequence because that is seen by all at once, whoever commits or does not.
+CREATE SEQUENCE headgate.several MINVALUE 0 START 0;
+SELECT setval('headgate.several', 0);
+
+-- Before a row of several occurrences is inserted.
+CREATE FUNCTION headgate.note_several(due_until timestamptz) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    second int8 := ceil(extract(epoch FROM due_until));
+BEGIN
+    IF second > pg_sequence_last_value('headgate.several') THEN
+        PERFORM pg_advisory_lock(1212433524, 1);
+        PERFORM setval('headgate.several', greatest(second, pg_sequence_last_value('headgate.several')));
+        PERFORM pg_advisory_unlock(1212433524, 1);
+    END IF;
+END
+$$;
+
+-- Takes a run, whoever comes first: what the front of its range shares with a row that is there is cut off, in steps of
+-- every_us; returns the first occurrence that is left. Nothing left: HG001, or 23505 by the key, which is waited for when
+-- another transaction has it.
+-- It is called once a run, and its plans are made anew each time (DISCARD ALL), so each expression counts: one and the insert.
 CREATE FUNCTION headgate.start(task text, due timestamptz, due_until timestamptz, every_us int8, occurrences int,
                                started timestamptz, lateness_us int8, attempts int, tokens int, outcome text,
                                daemon text) RETURNS timestamptz
 LANGUAGE plpgsql SET lock_timeout = '1s' AS $$
+BEGIN
+    IF occurrences = 1 AND outcome = 'ok' AND pg_advisory_xact_lock_shared(1212433524, hashtext(task)) IS NOT NULL
+       AND due > to_timestamp(pg_sequence_last_value('headgate.several')) THEN
+        INSERT INTO headgate.run (task, due, due_until, occurrences, started, lateness_us, attempts, tokens, outcome, daemon)
+        VALUES (task, due, due_until, occurrences, started, lateness_us, attempts, tokens, outcome, daemon);
+        RETURN due;
+    END IF;
+    RETURN headgate.start_looking(task, due, due_until, every_us, occurrences, started, lateness_us, attempts, tokens, outcome,
+                                  daemon);
+END
+$$;
+
+-- start() of what may lie across other rows.
+CREATE FUNCTION headgate.start_looking(task text, due timestamptz, due_until timestamptz, every_us int8, occurrences int,
+                                       started timestamptz, lateness_us int8, attempts int, tokens int, outcome text,
+                                       daemon text) RETURNS timestamptz
+LANGUAGE plpgsql AS $$
 DECLARE
     answered timestamptz;
     cut int;
 BEGIN
     IF occurrences > 0 THEN
-        IF occurrences = 1 THEN
-            PERFORM pg_advisory_xact_lock_shared(1212433524, hashtext(task));
-        ELSE
-            PERFORM pg_advisory_xact_lock(1212433524, hashtext(task));
-        END IF;
+        PERFORM headgate.hold(task, occurrences);
         answered := (SELECT r.due_until FROM headgate.run r
-                      WHERE r.task = start.task AND r.due <= start.due_until AND r.occurrences > 0
+                      WHERE r.task = start_looking.task AND r.due <= start_looking.due_until AND r.occurrences > 0
                       ORDER BY r.due DESC LIMIT 1);
-        IF answered >= due THEN
-            cut := headgate.steps(due, answered, every_us) + 1;
-            due := due + cut * every_us * interval '1 microsecond';
-            occurrences := greatest(occurrences - cut, 1);
-            IF due > due_until THEN
-                -- claimed before by the same daemon, which then lost its connection
-                IF outcome = 'running' AND EXISTS (
-                    SELECT FROM headgate.run r WHERE r.task = start.task AND r.due_until = start.due_until
-                       AND r.due BETWEEN due - cut * every_us * interval '1 microsecond' AND start.due_until
-                       AND r.daemon = start.daemon AND r.outcome = 'running' AND r.occurrences > 0) THEN
-                    RETURN answered;
-                END IF;
-                RAISE EXCEPTION USING ERRCODE = 'HG001', MESSAGE = format('%s is answered up to %s', task, answered);
+    END IF;
+    IF answered >= due THEN
+        cut := headgate.steps(due, answered, every_us) + 1;
+        due := due + cut * every_us * interval '1 microsecond';
+        IF due > due_until THEN
+            -- claimed before by the same daemon, which then lost its connection
+            IF outcome = 'running' AND EXISTS (
+                SELECT FROM headgate.run r WHERE r.task = start_looking.task AND r.due_until = answered
+                   AND r.due <= start_looking.due_until AND r.daemon = start_looking.daemon AND r.outcome = 'running'
+                   AND r.occurrences > 0) THEN
+                RETURN answered;
             END IF;
+            RAISE EXCEPTION USING ERRCODE = 'HG001', MESSAGE = format('%s is answered up to %s', task, answered);
         END IF;
+        occurrences := greatest(occurrences - cut, 1);
+    END IF;
+    IF occurrences > 1 THEN
+        PERFORM headgate.note_several(due_until);
     END IF;
     INSERT INTO headgate.run (task, due, due_until, occurrences, started, lateness_us, attempts, tokens, outcome, daemon)
     VALUES (task, due, due_until, occurrences, started, lateness_us, attempts, tokens, outcome, daemon);
@@ -158,6 +205,9 @@ DECLARE
     part headgate.run;
     other headgate.run;
 BEGIN
+    IF r.occurrences > 1 THEN
+        PERFORM headgate.note_several(r.due_until);
+    END IF;
     FOR other IN
         SELECT * FROM (
             (SELECT * FROM headgate.run o -- the nearest one before
@@ -267,11 +317,7 @@ DECLARE
     of_transaction bool := coalesce((value->>'transactional')::bool, false);
     key timestamptz;
 BEGIN
-    IF r.occurrences > 1 THEN
-        PERFORM pg_advisory_xact_lock(1212433524, hashtext(r.task));
-    ELSIF r.occurrences = 1 THEN
-        PERFORM pg_advisory_xact_lock_shared(1212433524, hashtext(r.task));
-    END IF;
+    PERFORM headgate.hold(r.task, r.occurrences);
     IF r.outcome = 'unknown' AND of_transaction THEN
         SELECT o.due INTO key FROM headgate.run o
          WHERE o.task = r.task AND o.due BETWEEN r.due AND r.due_until AND o.daemon = r.daemon
@@ -333,6 +379,9 @@ BEGIN
          ORDER BY t.name
     LOOP
         IF pg_try_advisory_xact_lock(1212433524, hashtext(hole.name)) THEN
+            PERFORM headgate.note_several(max(h.due_until))
+               FROM headgate.holes(hole.name, hole.every_us, hole.most_us, hole.since) h
+              WHERE h.occurrences > 1;
             INSERT INTO headgate.run (task, due, due_until, occurrences, outcome, reason, daemon)
             SELECT hole.name, h.due, h.due_until, h.occurrences, 'lost', 'no record of it was kept', restore.daemon
               FROM headgate.holes(hole.name, hole.every_us, hole.most_us, hole.since) h

@@ -112,6 +112,11 @@ static const struct {
     {"open quote", POOL TASK "command = ls 'x\n", 5, "a quote that is not closed"},
     {"backslash at the end", POOL TASK "command = ls \\\n", 5, "ends in a backslash"},
     {"bad choice", RIGHT "overlap = drop\n", 6, "overlap = 'drop' is none of skip | queue | allow"},
+    {"bad catch_up", RIGHT "catch_up = none\n", 6, "none of skip | once | all"},
+    {"catch_up_count of 0", RIGHT "catch_up = all\ncatch_up_count = 0\n", 7, "from 1 to 1000000"},
+    {"catch_up_age of 0", RIGHT "catch_up = all\ncatch_up_age = 0\n", 7, "it goes from 1ms to 3653d"},
+    {"a bound of catch_up = once", RIGHT "catch_up_count = 5\n", 6, "it bounds catch_up = all, and [task t] has catch_up = once"},
+    {"a bound of catch_up = skip", RIGHT "catch_up = skip\ncatch_up_age = 1h\n", 7, "'catch_up_age' says nothing here"},
     {"bad priority", RIGHT "priority = High\n", 6, "none of low | normal | high"},
     {"bad log level", "[headgate]\nlog_level = loud\n" RIGHT, 2, "none of error | warning | info | debug"},
     {"bad switch", RIGHT "enabled = yes\n", 6, "enabled = 'yes' is neither on nor off"},
@@ -244,6 +249,7 @@ static void read_few_keys_gives_defaults(void **state) {
     assert_true(task->tokens == 1 && task->timeout_us == 0 && task->transaction && task->enabled);
     assert_true(task->priority == PRIORITY_NORMAL && task->overlap == OVERLAP_SKIP);
     assert_int_equal(task->session, SESSION_DISCARD);
+    assert_true(task->catch_up == CATCH_UP_ONCE && task->catch_up_count == 100 && task->catch_up_age_us == US_PER_DAY);
     taskset_unref(set);
 }
 
@@ -294,18 +300,19 @@ static void read_phases_gives_what_their_keys_say(void **state) {
 static void read_all_keys_gives_what_they_say(void **state) {
     (void)state;
     struct taskset *set = read_right("[task c]\nevery = 1h\nphase = 0\npool = q\ncommand = ls '-l a'\n  /tmp\ntokens = 0\n"
-                                     "overlap = allow\npriority = low\ntimeout = 1ms\nenabled = off\n"
+                                     "overlap = allow\npriority = low\ntimeout = 1ms\nenabled = off\ncatch_up = skip\n"
                                      "[task " NAME40 "]\nevery = 3653d\npool = p\nsql_file = a.sql\ntransaction = off\n"
                                      "session = clean\ntokens = 2\noverlap = queue\npriority = high\n"
+                                     "catch_up = all\ncatch_up_count = 7\ncatch_up_age = 2h\n"
                                      "[pool p]\nsize = 2\n[pool q]\nconninfo = dbname=x\nsize = 1000\n"
                                      "pooler_conninfo = port=6432\n"
                                      "[headgate]\nlog_level = debug\ncontrol = /x\n");
     assert_int_equal(set->daemon.log_level, LOG_DEBUG);
     assert_string_equal(set->daemon.control, "/x");
     assert_string_equal(set->pools[1].conninfo, "dbname=x");
-    assert_int_equal(set->pools[1].conninfo_line, 24);
+    assert_int_equal(set->pools[1].conninfo_line, 28);
     assert_string_equal(set->pools[1].pooler_conninfo, "port=6432");
-    assert_int_equal(set->pools[1].pooler_conninfo_line, 26);
+    assert_int_equal(set->pools[1].pooler_conninfo_line, 30);
     const struct task *command = &set->tasks[0], *sql = &set->tasks[1];
     assert_int_equal(command->work, WORK_COMMAND);
     assert_string_equal(command->argv[1], "-l a");
@@ -318,6 +325,8 @@ static void read_all_keys_gives_what_they_say(void **state) {
     assert_string_equal(sql->sql_path, "a.sql");
     assert_true(sql->pool == 0 && sql->tokens == 2 && !sql->transaction && sql->session == SESSION_CLEAN);
     assert_true(sql->overlap == OVERLAP_QUEUE && sql->priority == PRIORITY_HIGH);
+    assert_true(command->catch_up == CATCH_UP_SKIP && sql->catch_up == CATCH_UP_ALL);
+    assert_true(sql->catch_up_count == 7 && sql->catch_up_age_us == 2 * US_PER_H);
     taskset_unref(set);
 }
 

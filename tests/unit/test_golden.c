@@ -24,8 +24,9 @@ struct trace {
 
 static const char *const close_causes[] = {"idle",    "recycle",   "room",     "gate", "limit",
                                            "timeout", "cancelled", "conninfo", "drain"};
-static const char *const skip_causes[] = {"none", "overlap", "drain", "removed", "full", "hold", "late"};
-static const char *const phases[] = {"", " read", " work", " write"};
+static const char *const skip_causes[] = {"none", "overlap", "drain",  "removed", "full",
+                                         "hold", "late",    "missed", "paused"};
+static const char *const phases[] = {" claim", "", " read", " work", " write"};
 
 static uint32_t session_number(const struct trace *trace, struct handle session) {
     for (uint32_t i = trace->session_count; i > 0; i--)

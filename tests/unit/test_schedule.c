@@ -55,6 +55,32 @@ static void schedule_count_includes_both_ends(void **state) {
             rows[i].count);
 }
 
+static void schedule_key_is_the_last_grid_instant(void **state) {
+    (void)state;
+    static const struct schedule schedules[] = {{10, 10, 3}, {10, 17, 3}};
+    static const int64_t rows[][2] = {{3, 3}, {12, 3}, {13, 13}, {2, -7}, {-7, -7}, {-8, -17}};
+    for (size_t i = 0; i < COUNT(rows); i++)
+        for (size_t s = 0; s < COUNT(schedules); s++)
+            assert_int_equal(schedule_key(&schedules[s], (struct wall){rows[i][0]}).us, rows[i][1]);
+}
+
+/* Keys of an elastic task whose interval is anything it may be, from anywhere in a slot. */
+static void schedule_gap_most_is_reached_and_never_passed(void **state) {
+    (void)state;
+    for (int64_t most_us = 5; most_us <= 16; most_us++) {
+        struct schedule schedule = {5, most_us, 2};
+        int64_t seen_us = 0;
+        for (int64_t due_us = 0; due_us < 5; due_us++)
+            for (int64_t interval_us = 5; interval_us <= most_us; interval_us++) {
+                int64_t gap_us = schedule_key(&schedule, (struct wall){due_us + interval_us}).us -
+                                 schedule_key(&schedule, (struct wall){due_us}).us;
+                assert_true(gap_us >= 5); /* no slot has two */
+                seen_us = gap_us > seen_us ? gap_us : seen_us;
+            }
+        assert_int_equal(schedule_gap_most_us(&schedule), seen_us);
+    }
+}
+
 static void schedule_default_phase_is_within_the_interval(void **state) {
     (void)state;
     static const int64_t intervals[] = {US_PER_MS, 3 * US_PER_MS, US_PER_S, 8 * US_PER_S, SCHEDULE_EVERY_MAX_US};
@@ -93,6 +119,8 @@ int main(void) {
         cmocka_unit_test(schedule_next_after_is_strictly_after),
         cmocka_unit_test(schedule_next_after_from_anywhere_meets_the_phase),
         cmocka_unit_test(schedule_count_includes_both_ends),
+        cmocka_unit_test(schedule_key_is_the_last_grid_instant),
+        cmocka_unit_test(schedule_gap_most_is_reached_and_never_passed),
         cmocka_unit_test(schedule_default_phase_is_within_the_interval),
         cmocka_unit_test(schedule_default_phase_never_changes),
         cmocka_unit_test(schedule_default_phase_spreads_tasks),
