@@ -22,6 +22,25 @@ static int start(void **state) {
     return 0;
 }
 
+/* Who holds the table locked; closed by the teardown if the test has failed. */
+static PGconn *holder;
+
+static void lock_table(void) {
+    holder = PQconnectdb(conninfo);
+    PQclear(PQexec(holder, "BEGIN; LOCK TABLE headgate.run IN ACCESS EXCLUSIVE MODE"));
+    assert_int_equal(PQtransactionStatus(holder), PQTRANS_INTRANS);
+}
+
+static void unlock_table(void) {
+    PQfinish(holder);
+    holder = NULL;
+}
+
+static int tidy_lock(void **state) {
+    unlock_table();
+    return tidy(state);
+}
+
 static int stop(void **state) {
     (void)state;
     server_destroy(&server);
@@ -112,15 +131,13 @@ static void history_locked_table_holds_no_task(void **state) {
     struct process process;
     struct certainty trial;
     start_recorded(&trial, &process);
-    PGconn *holder = PQconnectdb(conninfo);
-    PQclear(PQexec(holder, "BEGIN; LOCK TABLE headgate.run IN ACCESS EXCLUSIVE MODE"));
+    lock_table();
     int64_t since_us = clock_us();
     wait_until_tasks_go_on(&process);
     WAIT_UNTIL(&process, dump_says(&process, NOT_RECORDED));
     WAIT_UNTIL(&process, clock_us() - since_us > 5000000);
     wait_until_tasks_go_on(&process);
-    PQclear(PQexec(holder, "COMMIT"));
-    PQfinish(holder);
+    unlock_table();
     wait_until_recorded_again(&process);
     end_right(&trial, &process);
 }
@@ -197,13 +214,11 @@ static void history_full_disk_under_the_spool_is_told(void **state) {
     daemon_start(&process);
     WAIT_UNTIL(&process, certainty_goes_on(&process, none, 2));
     assert_int_equal(shell(NULL, "! head -c 2M /dev/zero >%s/filler", spool), 0);
-    PGconn *holder = PQconnectdb(conninfo);
-    PQclear(PQexec(holder, "BEGIN; LOCK TABLE headgate.run IN ACCESS EXCLUSIVE MODE"));
+    lock_table();
     wait_until_tasks_go_on(&process);
     WAIT_UNTIL(&process, dump_says(&process, NOT_RECORDED));
     wait_until_tasks_go_on(&process);
-    PQclear(PQexec(holder, "COMMIT"));
-    PQfinish(holder);
+    unlock_table();
     shell(NULL, "rm %s/filler", spool);
     wait_until_recorded_again(&process);
     end_right(&trial, &process);
@@ -212,13 +227,13 @@ static void history_full_disk_under_the_spool_is_told(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(history_locked_table_holds_no_task, tidy),
+        cmocka_unit_test_teardown(history_locked_table_holds_no_task, tidy_lock),
         cmocka_unit_test_teardown(history_dropped_schema_is_made_again, tidy),
         cmocka_unit_test_teardown(history_dropped_table_is_told, tidy),
         cmocka_unit_test_teardown(history_read_only_table_is_told, tidy),
         cmocka_unit_test_teardown(history_of_another_owner_is_told, tidy),
         cmocka_unit_test_teardown(history_of_a_role_that_may_not_names_the_grants, tidy),
-        cmocka_unit_test_teardown(history_full_disk_under_the_spool_is_told, tidy),
+        cmocka_unit_test_teardown(history_full_disk_under_the_spool_is_told, tidy_lock),
     };
     if (argc > 1) /* only those of this name; * and ? stand for others */
         cmocka_set_test_filter(argv[1]);
