@@ -3,6 +3,7 @@
  * values go in binary, with their types, so that the server has nothing to guess.
  */
 #include <endian.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "pool/session_parts.h"
@@ -70,7 +71,20 @@ static bool send_start(struct session *session, const struct session_work *work,
     add_int4(&to, values->tokens);
     add_text(&to, claim == CLAIM_WITHIN ? "ok" : "running");
     add_text(&to, session->pool->daemon_name);
-    return send_call(session, "SELECT headgate.start($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11)", &to);
+    return send_call(session,
+                     claim == CLAIM_WITHIN
+                         ? "SELECT headgate.start($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11)"
+                         : "SELECT (extract(epoch FROM headgate.start($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11))"
+                           " * 1000000)::bigint",
+                     &to);
+}
+
+/* What another run has answered since is cut off its front. */
+void claim_take(struct script *script, const PGresult *result) {
+    struct flight *flight = flight_first(script);
+    bool before = flight->work.claim == CLAIM_BEFORE || flight->simple;
+    if (before && PQntuples(result) == 1)
+        flight->claimed_from.us = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
 }
 
 static bool send_finish(struct session *session, const struct session_work *work) {

@@ -173,6 +173,7 @@ static void report_end(struct session *session, const struct flight *flight, enu
     report.ended.row_count = flight->work.phase == SESSION_WRITE ? flight->line_count : flight->row_count;
     report.ended.simple = flight->simple;
     report.ended.claimed = flight->claimed;
+    report.ended.claimed_from = flight->claimed_from;
     report.ended.failure = flight->lost      ? FAILURE_LOST
                            : flight->refused ? claim_failure_kind_of(flight->sqlstate, key_tells(flight))
                            : flight->failed  ? failure_kind_of(flight->sqlstate)

@@ -7,6 +7,7 @@
 
 #include "pool/handle.h"
 #include "pool/outcome.h"
+#include "tasks/instant.h"
 
 enum report_kind {
     REPORT_SESSION_OPENED, /* logged in and usable */
@@ -30,8 +31,9 @@ struct report {
         struct {
             uint64_t row_count; /* rows the server returned or changed; bytes of output for a command */
             enum outcome outcome;
-            bool simple;  /* its text needed the simple protocol */
-            bool claimed; /* its claim is committed, whatever became of it */
+            bool simple;              /* its text needed the simple protocol */
+            bool claimed;             /* its claim is committed, whatever became of it */
+            struct wall claimed_from; /* then: its first occurrence that no other run had answered */
             enum failure_kind failure;
         } ended;
         struct {

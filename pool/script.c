@@ -219,6 +219,8 @@ static void take_rows(struct session *session, const PGresult *result, enum step
         verify_take(session, result);
     else if (step == STEP_HISTORY)
         history_take(session, result);
+    else if (step == STEP_CLAIM)
+        claim_take(&session->script, result);
 }
 
 static void take_clean_error(struct script *script, const PGresult *result) {

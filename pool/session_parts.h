@@ -41,8 +41,9 @@ struct flight {
     bool lost;        /* before that */
     bool committed;   /* the server said so: nothing that comes after can undo it */
     bool claimed;     /* its claim is committed */
-    bool refused;     /* its claim failed */
-    bool leaked;      /* a transaction command, whose effect outlives the run */
+    struct wall claimed_from;
+    bool refused; /* its claim failed */
+    bool leaked;  /* a transaction command, whose effect outlives the run */
     char sqlstate[SQLSTATE_BYTES];
     int line;
     uint64_t row_count;
@@ -187,6 +188,7 @@ void verify_take(struct session *session, const PGresult *result);
 
 /* claim.c */
 bool claim_send(struct session *session, const struct session_work *work, enum claim claim);
+void claim_take(struct script *script, const PGresult *result);
 
 /* history.c */
 bool history_send(struct session *session, const struct history_request *request);

@@ -133,7 +133,7 @@ static void answer_put_off(struct core *core, uint32_t index, struct actions *ac
     task->catch_up_next.us = 0;
     if (rest.count < 1)
         return;
-    rest.last = task->last_due = task->answered_until; /* of an elastic task not where its slot begins */
+    rest.last = task->answered_until; /* of an elastic task not where its slot begins */
     clock_run_for(core, index, &rest, RUN_WAITING, actions);
 }
 
@@ -190,7 +190,10 @@ void catchup_restore(struct core *core, uint32_t index, struct wall answered_unt
         wait_for_record(core, index, answered_until, actions);
     if (missed.count < 1)
         return;
-    if (task->definition->catch_up == CATCH_UP_SKIP || is_overtaken(core, task)) {
+    if (task->paused) {
+        record_skip(core, index, missed.first, missed.last, missed.count, SKIP_PAUSED, actions);
+        task->answered_from = first;
+    } else if (task->definition->catch_up == CATCH_UP_SKIP || is_overtaken(core, task)) {
         miss(core, index, &missed, actions);
         task->answered_from = first;
     } else if (task->definition->catch_up == CATCH_UP_ONCE) {

@@ -58,7 +58,7 @@ static const char *outcome_of(const struct record *record) {
     case OUTCOME_OK:
     case OUTCOME_NOTHING: return "ok";
     case OUTCOME_UNKNOWN: return "unknown";
-    case OUTCOME_SKIPPED: return journal_skip_outcome(record->skip);
+    case OUTCOME_SKIPPED: return record->skip == SKIP_DRAIN ? "released" : journal_skip_outcome(record->skip);
     default: return "failed";
     }
 }
@@ -115,7 +115,7 @@ void chronicle_record(struct daemon *daemon, const struct action *action) {
     uint32_t pool = daemon->core->tasks[record->task].pool;
     struct chronicle *chronicle = chronicle_of(daemon, pool);
     struct text error = {0};
-    if (!chronicle || record->outcome == OUTCOME_ELSEWHERE)
+    if (!chronicle || !record->kept)
         return;
     text_clear(&daemon->line);
     add_record(daemon, record, &daemon->line);

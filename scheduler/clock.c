@@ -192,7 +192,7 @@ static bool leave_out_answered(struct core *core, uint32_t index, struct occurre
 
 static void note_answered(struct core_task *task, const struct occurrences *due) {
     task->last_due = due->last;
-    if (due->last.us > task->answered_until.us && due->first.us >= task->answered_from.us)
+    if (due->last.us > task->answered_until.us)
         task->answered_until = due->last;
 }
 

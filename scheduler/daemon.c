@@ -80,6 +80,7 @@ static struct event event_of(const struct report *report) {
         event.ended.simple = report->ended.simple;
         event.ended.failure = report->ended.failure;
         event.ended.claimed = report->ended.claimed;
+        event.ended.claimed_from = report->ended.claimed_from;
         event.ended.row_count = report->ended.row_count;
     }
     return event;

@@ -69,6 +69,7 @@ struct event {
             enum outcome outcome;
             bool simple;               /* SQL: it needed the simple protocol */
             bool claimed;              /* its claim is committed */
+            struct wall claimed_from;  /* then: its first occurrence that no other run had answered */
             enum failure_kind failure; /* SQL */
             uint64_t row_count;        /* rows the server returned or changed; bytes of output for a command;
                                         * lines of output of outside work */

@@ -141,6 +141,16 @@ void past_claim(const struct core *core, struct run *run) {
         run->claim = within ? CLAIM_WITHIN : CLAIM_BEFORE;
 }
 
+void past_note_claim(struct run *run, struct wall from) {
+    const struct schedule *schedule = &run->definition->schedule;
+    run->claimed = true;
+    if (run->occurrence_count == 0 || from.us <= schedule_key(schedule, run->due_first).us ||
+        from.us > run->due_last.us)
+        return;
+    run->occurrence_count = schedule_count(schedule->every_us, from, schedule_key(schedule, run->due_last));
+    run->due_first = from;
+}
+
 /* It goes on without a record, which is made when it has ended. */
 static void go_without(struct core *core, uint32_t slot, struct actions *actions) {
     if (core->runs[slot].phase == PHASE_WRITE)

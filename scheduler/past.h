@@ -56,6 +56,8 @@ enum phase past_first_phase(const struct core *core, const struct core_task *tas
 void past_claimed(struct core *core, uint32_t run, const struct event *event, struct actions *actions);
 /* Of a run about to be sent: sets how it is put on record. */
 void past_claim(const struct core *core, struct run *run);
+/* Its claim is committed; what lies before `from` was answered by another run. */
+void past_note_claim(struct run *run, struct wall from);
 /* A run whose claim was refused. True: that was its end, or it waits again. */
 bool past_refused(struct core *core, uint32_t run, const struct event *event, struct actions *actions);
 

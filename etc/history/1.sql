@@ -88,6 +88,12 @@ LANGUAGE sql IMMUTABLE AS $$
     SELECT floor(extract(epoch FROM until - since) * 1000000 / greatest(every_us, 1))::int
 $$;
 
+-- A row that reaches further is of a clock that was far ahead once, and does not count.
+CREATE FUNCTION headgate.horizon(due_until timestamptz, every_us int8) RETURNS timestamptz
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT due_until + greatest(interval '3 hours', 2 * every_us * interval '1 microsecond')
+$$;
+
 -- One occurrence is guarded by the key (task, due). Several in a row could lie across others without sharing their first, and a
 -- transaction does not see what another has not committed. So who answers several holds the task alone until his commit, and
 -- who answers one shares it with others of one. 1212433524 names headgate among all users of advisory locks.
@@ -154,6 +160,7 @@ BEGIN
         PERFORM headgate.hold(task, occurrences);
         answered := (SELECT r.due_until FROM headgate.run r
                       WHERE r.task = start_looking.task AND r.due <= start_looking.due_until AND r.occurrences > 0
+                        AND r.due_until <= headgate.horizon(start_looking.due_until, every_us)
                       ORDER BY r.due DESC LIMIT 1);
     END IF;
     IF answered >= due THEN
@@ -215,7 +222,7 @@ BEGIN
             UNION ALL
             SELECT * FROM headgate.run o WHERE o.task = r.task AND o.due BETWEEN r.due AND r.due_until AND o.occurrences > 0
         ) o
-         WHERE o.due_until >= r.due
+         WHERE o.due_until >= r.due AND o.due_until <= headgate.horizon(r.due_until, every_us)
          ORDER BY o.due
     LOOP
         IF other.outcome = 'lost' AND other.started IS NULL THEN
@@ -266,10 +273,16 @@ DECLARE
     absent int[]; -- numbers of the records without a row
     number int;
 BEGIN
+    -- claimed, and given back: who comes next may have it
+    DELETE FROM headgate.run r
+     USING jsonb_populate_recordset(NULL::headgate.run, records) e
+     WHERE e.outcome = 'released' AND r.task = e.task AND r.due BETWEEN e.due AND e.due_until AND r.daemon = e.daemon
+       AND (r.occurrences = 0) = (e.occurrences = 0) AND r.outcome = 'running';
     WITH entry AS MATERIALIZED (
         SELECT ordinality::int - 1 AS number, e.*, e.outcome = 'unknown' AND coalesce((value->>'transactional')::bool, false) AS unresolved
           FROM jsonb_array_elements(records) WITH ORDINALITY AS element (value, ordinality),
                jsonb_populate_record(NULL::headgate.run, value) AS e
+         WHERE e.outcome <> 'released'
     ), found AS MATERIALIZED (
         SELECT entry.*, (SELECT r.due FROM headgate.run r
                           WHERE r.task = entry.task AND r.due BETWEEN entry.due AND entry.due_until
@@ -286,9 +299,10 @@ BEGIN
                outside_us = f.outside_us,
                attempts = coalesce(f.attempts, r.attempts),
                tokens = coalesce(f.tokens, r.tokens),
-               outcome = CASE WHEN f.unresolved THEN 'ok' ELSE f.outcome END,
-               reason = CASE WHEN f.unresolved THEN NULL ELSE f.reason END,
-               message = CASE WHEN f.unresolved THEN NULL ELSE f.message END
+               outcome = CASE WHEN NOT f.unresolved THEN f.outcome WHEN r.outcome = 'ok' THEN 'ok' ELSE 'failed' END,
+               reason = CASE WHEN NOT f.unresolved THEN f.reason WHEN r.outcome = 'ok' THEN NULL
+                             ELSE 'not done: its connection was lost before it was committed' END,
+               message = CASE WHEN NOT f.unresolved OR r.outcome <> 'ok' THEN f.message END
           FROM found f
          WHERE r.task = f.task AND r.due = f.row_due
     )

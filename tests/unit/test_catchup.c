@@ -170,6 +170,30 @@ static void once_waiting_run_answers_what_was_missed_before_it(void **state) {
     fixture_destroy(f);
 }
 
+static void once_new_run_that_waits_is_joined(void **state) {
+    struct fixture *f = fixture_create(SQL);
+    (void)state;
+    restore(f, -40);
+    struct handle session = fixture_need(f, ACTION_OPEN)->session;
+    fixture_pass(f, 10 * S);
+    fixture_end(f, open_and_start(f, session), OUTCOME_OK);
+    assert_range(&fixture_need(f, ACTION_RECORD)->record, -30, 10, 5);
+    fixture_destroy(f);
+}
+
+static void once_waits_for_the_run_that_was_asked_for(void **state) {
+    struct fixture *f = fixture_create(COMMAND);
+    (void)state;
+    fixture_trigger(f, "a");
+    struct handle run = fixture_started(f, "a");
+    restore(f, -40);
+    assert_int_equal(f->count, 0);
+    fixture_end(f, run, OUTCOME_OK);
+    fixture_end(f, fixture_started(f, "a"), OUTCOME_OK);
+    assert_range(&fixture_need(f, ACTION_RECORD)->record, -30, 0, 4);
+    fixture_destroy(f);
+}
+
 static void once_triggered_run_that_waits_answers_what_was_missed(void **state) {
     struct fixture *f = fixture_create(SQL);
     (void)state;
@@ -194,6 +218,22 @@ static void once_start_deadline_counts_from_the_last_occurrence(void **state) {
     fixture_pass(f, 1);
     assert_int_equal(fixture_need(f, ACTION_RECORD)->record.skip, SKIP_LATE);
     assert_range(&fixture_need(f, ACTION_RECORD)->record, -3990, 0, 400);
+    fixture_destroy(f);
+}
+
+/* The run that was for 10 is for -30 by then, found at 13. */
+static void all_start_deadline_counts_from_when_it_was_found(void **state) {
+    struct fixture *f = fixture_create(SQL "start_deadline = 5s\ncatch_up = all\n");
+    (void)state;
+    fixture_pass(f, 10 * S);
+    fixture_pass(f, 3 * S);
+    restore(f, -40);
+    fixture_pass(f, 2 * S);
+    fixture_pass(f, 3 * S - 1);
+    assert_null(fixture_find(f, ACTION_RECORD));
+    fixture_pass(f, 1);
+    assert_int_equal(fixture_need(f, ACTION_RECORD)->record.skip, SKIP_LATE);
+    assert_range(&fixture_need(f, ACTION_RECORD)->record, -30, -30, 1);
     fixture_destroy(f);
 }
 
@@ -241,6 +281,8 @@ static void all_waiting_run_has_its_turn_after_the_missed(void **state) {
     fixture_end(f, open_and_start(f, session), OUTCOME_OK);
     for (int i = 0; i < 2; i++) {
         ledger->records[ledger->count++] = fixture_need(f, ACTION_RECORD)->record;
+        if (i == 1)
+            fixture_pass(f, 10 * S); /* due at 40, which joins the run that waits behind them */
         fixture_session(f, EVENT_SESSION_READY, session);
         if (fixture_find(f, ACTION_SAMPLE))
             fixture_sample(f, session, 0);
@@ -251,8 +293,8 @@ static void all_waiting_run_has_its_turn_after_the_missed(void **state) {
     ledger->records[ledger->count++] = fixture_need(f, ACTION_RECORD)->record;
     assert_range(&ledger->records[0], -10, -10, 1);
     assert_range(&ledger->records[1], 0, 0, 1);
-    assert_range(&ledger->records[2], 10, 30, 3);
-    assert_int_equal(fixture_core_task(f, "a")->stats.merged_count, 2);
+    assert_range(&ledger->records[2], 10, 40, 4);
+    assert_int_equal(fixture_core_task(f, "a")->stats.merged_count, 3);
     free(ledger);
     fixture_destroy(f);
 }
@@ -405,6 +447,7 @@ static const struct {
     {"stalled for eight hours", false, {{8 * 3600, true, 1, 7}}},
     {"an hour forward and back", false, {{3600, false, 1, 7}, {-3600, false, 0, 0}}},
     {"an hour back and forward", false, {{-3600, false, 0, 6}, {3600, false, 1, 7}}},
+    {"an hour back, and forward into what was answered", false, {{-3600, false, 0, 6}, {3500, false, 0, 2}}},
     {"an hour forward, back and forward", false, {{3600, false, 1, 7}, {-3600, false, 0, 0}, {3600, false, 1, 7}}},
     {"a minute back, into what was answered", false, {{-50, false, 0, 1}}},
     {"ten years forward", false, {{YEARS_10 / S, false, 1, 7}}},
@@ -471,6 +514,27 @@ static void clock_set_back_while_catching_up_repeats_nothing(void **state) {
     fixture_destroy(f);
 }
 
+/* By so much that nobody waits for the clock to come again; but what was put off must not be behind it. */
+static void clock_set_far_back_while_catching_up_records_what_is_due(void **state) {
+    struct fixture *f = fixture_create(COMMAND "catch_up = all\n");
+    struct ledger *ledger = calloc(1, sizeof *ledger);
+    (void)state;
+    restore(f, -40);
+    struct handle run = fixture_started(f, "a");
+    fixture_pass(f, 15 * S);
+    f->wall.us -= YEARS_10;
+    live(f, ledger, 30);
+    assert_int_equal(ledger->count, 3);
+    assert_int_equal(ledger->records[0].skip, SKIP_MISSED);
+    fixture_end(f, run, OUTCOME_OK);
+    absorb(f, ledger);
+    assert_int_equal(assert_disjoint(ledger, "far back"), 3 + 5);
+    assert_range(&ledger->records[3], -30, -30, 1);
+    assert_range(&ledger->records[7], 10, 10, 1);
+    free(ledger);
+    fixture_destroy(f);
+}
+
 static void clock_step_leaves_timeouts_alone(void **state) {
     static const int64_t steps[] = {S, -S, 3600 * S, -3600 * S, YEARS_10, -YEARS_10};
     (void)state;
@@ -491,8 +555,11 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(restored_missed_occurrences_are_answered_as_catch_up_says),
         cmocka_unit_test(once_waiting_run_answers_what_was_missed_before_it),
+        cmocka_unit_test(once_new_run_that_waits_is_joined),
+        cmocka_unit_test(once_waits_for_the_run_that_was_asked_for),
         cmocka_unit_test(once_triggered_run_that_waits_answers_what_was_missed),
         cmocka_unit_test(once_start_deadline_counts_from_the_last_occurrence),
+        cmocka_unit_test(all_start_deadline_counts_from_when_it_was_found),
         cmocka_unit_test(restored_after_newer_ones_were_given_up_is_only_recorded),
         cmocka_unit_test(restored_twice_disabled_or_unarmed_changes_nothing),
         cmocka_unit_test(all_waiting_run_has_its_turn_after_the_missed),
@@ -504,6 +571,7 @@ int main(void) {
         cmocka_unit_test(clock_any_step_answers_each_occurrence_once),
         cmocka_unit_test(clock_set_back_passes_over_what_was_answered),
         cmocka_unit_test(clock_set_back_while_catching_up_repeats_nothing),
+        cmocka_unit_test(clock_set_far_back_while_catching_up_records_what_is_due),
         cmocka_unit_test(clock_step_leaves_timeouts_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
