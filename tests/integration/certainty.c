@@ -194,7 +194,7 @@ long certainty_faults(const struct certainty *certainty, const char *only) {
     if (!certainty->has_schema)
         load_command_starts(certainty);
     PGconn *conn = PQconnectdb(certainty->conninfo);
-    if (!certainty->has_schema)
+    if (!certainty->has_schema && !only)
         show_outcomes(conn);
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
         if (!only || strcmp(only, checks[i].name) == 0)
