@@ -92,7 +92,7 @@ bool certainty_goes_on(const struct process *process, const long since[CERTAINTY
 static const struct check {
     const char *name, *sql;
 } checks[] = {
-    {"every run has ended", "SELECT format('%s %s %s', task, due, outcome) FROM headgate.run"
+    {"every run has ended", "SELECT format('%s %s %s of %s, started %s', task, due, outcome, daemon, started) FROM headgate.run"
                             " WHERE outcome NOT IN ('ok', 'failed', 'lost', 'unknown', 'skipped', 'missed')"},
     {"what was not ok has a reason", "SELECT format('%s %s %s', task, due, outcome) FROM headgate.run"
                                      " WHERE outcome <> 'ok' AND coalesce(reason, '') || coalesce(message, '') = ''"},

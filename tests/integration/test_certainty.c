@@ -56,7 +56,8 @@ static void begin_daemon(const struct certainty *trial, struct process *process)
 /* Each task has run again, nothing is to be resolved any more, and all daemons end as they should. */
 static void end_trial(const struct certainty *trial, struct process *processes, int count) {
     static const char unresolved[] =
-        "SELECT count(*) FROM headgate.run WHERE task = 'counter' AND outcome = 'unknown'";
+        "SELECT count(*) FROM headgate.run WHERE task = 'counter' AND outcome = 'unknown'"
+        " OR outcome = 'running' AND started < clock_timestamp() - interval '2 s'"; /* of a daemon that was killed */
     long since[CERTAINTY_TASKS];
     certainty_counts(processes, since);
     if (count == 1) /* of two, either may be the quicker one */
@@ -257,6 +258,13 @@ static int tidy_hosts(void **state) {
     return 0;
 }
 
+static void note(const char *what, int host) {
+    char line[64];
+    time_t now = time(NULL);
+    strftime(line, sizeof line, "%H:%M:%S", gmtime(&now));
+    fprintf(stderr, "%s host %d %s\n", line, host, what);
+}
+
 /* Cut off for a while, killed, brought back; what the other one does meanwhile. */
 static void cut_off(int gone) {
     struct process *cut = &two.processes[gone], *other = &two.processes[!gone];
@@ -264,6 +272,7 @@ static void cut_off(int gone) {
     pass(rand_r(&seed) % 500000);
     int64_t cut_us = clock_us(), for_us = (is_long ? 60 : 5) * INT64_C(1000000);
     certainty_counts(other, since);
+    note("is cut off", gone);
     netns_set_link(&two.hosts[gone], false);
     WAIT_UNTIL(other, certainty_goes_on(other, since, 4));
     int64_t left_us = cut_us + for_us - clock_us();
@@ -271,6 +280,7 @@ static void cut_off(int gone) {
     kill_daemon(cut);
     certainty_counts(other, since);
     WAIT_UNTIL(other, certainty_goes_on(other, since, 4));
+    note("is back", gone);
     netns_set_link(&two.hosts[gone], true);
     netns_daemon_start(&two.hosts[gone], cut);
     WAIT_UNTIL(cut, pool_tokens(cut, "p", "held") >= 1);
