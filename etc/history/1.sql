@@ -136,11 +136,19 @@ CREATE FUNCTION headgate.start(task text, due timestamptz, due_until timestamptz
                                daemon text) RETURNS timestamptz
 LANGUAGE plpgsql SET lock_timeout = '1s' AS $$
 BEGIN
-    IF occurrences = 1 AND outcome = 'ok' AND pg_advisory_xact_lock_shared(1212433524, hashtext(task)) IS NOT NULL
+    IF occurrences = 1 AND pg_advisory_xact_lock_shared(1212433524, hashtext(task)) IS NOT NULL
        AND due > to_timestamp(pg_sequence_last_value('headgate.several')) THEN
-        INSERT INTO headgate.run (task, due, due_until, occurrences, started, lateness_us, attempts, tokens, outcome, daemon)
-        VALUES (task, due, due_until, occurrences, started, lateness_us, attempts, tokens, outcome, daemon);
-        RETURN due;
+        IF outcome = 'ok' THEN
+            INSERT INTO headgate.run (task, due, due_until, occurrences, started, lateness_us, attempts, tokens, outcome, daemon)
+            VALUES (task, due, due_until, occurrences, started, lateness_us, attempts, tokens, outcome, daemon);
+            RETURN due;
+        END IF;
+        BEGIN
+            INSERT INTO headgate.run (task, due, due_until, occurrences, started, lateness_us, attempts, tokens, outcome, daemon)
+            VALUES (task, due, due_until, occurrences, started, lateness_us, attempts, tokens, outcome, daemon);
+            RETURN due;
+        EXCEPTION WHEN unique_violation THEN -- by itself, before it lost its connection?
+        END;
     END IF;
     RETURN headgate.start_looking(task, due, due_until, every_us, occurrences, started, lateness_us, attempts, tokens, outcome,
                                   daemon);
