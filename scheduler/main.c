@@ -16,6 +16,7 @@
 #include "pool/budget.h"
 #include "scheduler/control.h"
 #include "scheduler/daemon.h"
+#include "scheduler/history_command.h"
 #include "scheduler/load.h"
 #include "scheduler/simulate_command.h"
 #include "tasks/duration.h"
@@ -212,12 +213,13 @@ static const struct command_line commands[] = {
      "what is\n                finished then is written; a second one cancels them\n"},
     {"check", check, "headgate check FILE [--connect]",
      "Says what is wrong with FILE, every fault with its line; exits with 1 if anything is.\n\n"
-     "  --connect     also log in to each pool's database and add up whether the budget fits\n"},
+     "  --connect     also log in to each pool's database: does the budget fit, may the history be kept\n"},
     {"status", status, "headgate status FILE [--json | --metrics]",
      "Asks the daemon that runs FILE what every task is doing and why what waits waits; exits with 1 if "
      "there is none.\n\n"
      "  --json        the same facts for programs; durations and instants are microseconds\n"
      "  --metrics     the same facts in Prometheus' text format\n"},
+    {"history", history_command, HISTORY_USAGE, history_help},
     {"simulate", simulate_command, SIMULATE_USAGE, simulate_help},
 };
 
