@@ -82,10 +82,10 @@ static void history_is_read_by_people(void **state) {
     assert_int_equal(shell(&output, "headgate history %s | tail -n 1 | grep -q gone", file.ini), 0);
     history_tells(0, "tick", "!mail");
     history_tells(0, "gone", "gone  running");
-    history_tells(0, "--since 150min", "!ok");
+    history_tells(0, "--since 150min", "! ok ");
     history_tells(0, "--since 150min", "missed");
     history_tells(0, "--failed", "missed");
-    history_tells(0, "--failed", "!ok");
+    history_tells(0, "--failed", "! ok ");
     history_tells(0, "mail --since 1h", "pool p: nothing on record of mail in the last 1h\n");
     history_tells(0, "mail --since 1h --failed", "pool p: nothing failed of mail in the last 1h\n");
     history_tells(1, "tik", "has no [task tik], and nothing of it is on record; did you mean 'tick'?");
