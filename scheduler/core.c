@@ -143,7 +143,7 @@ static void on_command_seen(struct core *core, uint32_t index, const struct even
 
 /* What is on record includes what this daemon has run before it could read it. */
 static void go_on_from(uint32_t *count, int64_t recorded_count) {
-    if (recorded_count > (int64_t)*count)
+    if (recorded_count > *count && recorded_count <= UINT32_MAX)
         *count = (uint32_t)recorded_count;
 }
 

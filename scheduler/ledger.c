@@ -62,7 +62,7 @@ static void forget_first(struct ledger *ledger) {
 static FILE *open_file(const char *path, int flags, struct text *error) {
     struct stat status;
     int fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0 && errno == ENOENT)
+    if (fd < 0 && errno == ENOENT && !(flags & O_CREAT))
         return NULL;
     if (fd >= 0 && (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) || status.st_uid != geteuid())) {
         close(fd);
@@ -76,8 +76,9 @@ static FILE *open_file(const char *path, int flags, struct text *error) {
 }
 
 static void drop_file(struct ledger *ledger) {
-    if (ledger->file)
-        fclose(ledger->file);
+    if (!ledger->file)
+        return;
+    fclose(ledger->file);
     ledger->file = NULL;
     ledger->disk_count = 0;
     ledger->disk_bytes = 0;
@@ -85,11 +86,20 @@ static void drop_file(struct ledger *ledger) {
     unlink(ledger->path);
 }
 
+static bool make_file(struct ledger *ledger, struct text *error) {
+    ledger->file = open_file(ledger->path, O_RDWR | O_CREAT, error);
+    if (!ledger->file)
+        return false;
+    if (ftruncate(fileno(ledger->file), 0) == 0)
+        return true;
+    text_add(error, "%s: %s", ledger->path, strerror(errno));
+    drop_file(ledger);
+    return false;
+}
+
 /* The whole line or nothing of it. */
 static bool append(struct ledger *ledger, const char *line, struct text *error) {
-    if (!ledger->file)
-        ledger->file = open_file(ledger->path, O_RDWR | O_CREAT | O_TRUNC, error);
-    if (!ledger->file)
+    if (!ledger->file && !make_file(ledger, error))
         return false;
     fseek(ledger->file, 0, SEEK_END);
     long end = ftell(ledger->file);
@@ -105,6 +115,16 @@ static bool append(struct ledger *ledger, const char *line, struct text *error) 
     return true;
 }
 
+/* A line that the machine lost with its power is empty, or has zeros; or somebody has cut it. */
+static void take_line(struct ledger *ledger, const char *line, size_t bytes_count) {
+    bool whole = line[--bytes_count] == '\n';
+    ledger->disk_count -= ledger->disk_count > 0;
+    if (!whole || bytes_count == 0 || memchr(line, '\0', bytes_count))
+        ledger->lost_count++;
+    else
+        remember(ledger, line, bytes_count);
+}
+
 /* What was read leaves the file when all of it was. */
 static void refill(struct ledger *ledger) {
     char *line = NULL;
@@ -114,16 +134,29 @@ static void refill(struct ledger *ledger) {
         return;
     fseek(ledger->file, ledger->read_at, SEEK_SET);
     while (ledger->memory_bytes < LEDGER_MEMORY_BYTES &&
-           (bytes_count = getline(&line, &capacity, ledger->file)) > 0) {
-        if (line[bytes_count - 1] == '\n') { /* a last one without was cut off by a crash */
-            remember(ledger, line, (size_t)bytes_count - 1);
-            ledger->disk_count -= ledger->disk_count > 0;
-        }
-    }
+           (bytes_count = getline(&line, &capacity, ledger->file)) > 0)
+        take_line(ledger, line, (size_t)bytes_count);
     ledger->read_at = ftell(ledger->file);
-    if (bytes_count <= 0)
+    if (bytes_count <= 0) {
+        ledger->lost_count += ledger->disk_count; /* it cannot be read, or somebody has cut it */
         drop_file(ledger);
+    }
     free(line);
+}
+
+/* Counts its lines. A last one without its end was cut off by a crash: nothing is to be appended to that. */
+static void look_through(struct ledger *ledger) {
+    long whole_bytes = 0, at = 0;
+    for (int c; (c = getc(ledger->file)) != EOF;) {
+        at++;
+        if (c != '\n')
+            continue;
+        ledger->disk_count++;
+        whole_bytes = at;
+    }
+    ledger->disk_bytes = (uint64_t)whole_bytes;
+    if (ftruncate(fileno(ledger->file), whole_bytes) != 0)
+        drop_file(ledger);
 }
 
 /* --- --- */
@@ -134,10 +167,9 @@ struct ledger *ledger_create(const char *path, struct text *error) {
         abort();
     TAILQ_INIT(&ledger->lines);
     ledger->file = open_file(path, O_RDWR, error);
-    for (int c; ledger->file && (c = getc(ledger->file)) != EOF; ledger->disk_bytes++)
-        ledger->disk_count += c == '\n';
     if (ledger->file)
-        refill(ledger);
+        look_through(ledger);
+    refill(ledger);
     return ledger;
 }
 
@@ -219,7 +251,8 @@ void ledger_batch(struct ledger *ledger, struct text *batch) {
     ledger->sent_count = 0;
     text_clear(batch);
     TAILQ_FOREACH(line, &ledger->lines, in_memory) {
-        if (ledger->sent_count == BATCH_COUNT || batch->bytes_count > BATCH_BYTES)
+        bool full = batch->bytes_count + line->bytes_count + 2 > BATCH_BYTES;
+        if (ledger->sent_count == BATCH_COUNT || (ledger->sent_count && full))
             break;
         text_add_bytes(batch, ledger->sent_count++ ? "," : "[", 1);
         text_add_bytes(batch, line->bytes, line->bytes_count);

@@ -154,8 +154,7 @@ void past_add(struct core *core, struct core_pool *pool) {
 bool past_is_settled(const struct core *core, const struct core_pool *pool) {
     const struct past *past = &pool->past;
     bool too_late = core->drain_now || core->now.us >= core->drain_deadline.us;
-    bool none = past->pending_count == 0 && !past_has_claims(core, (uint32_t)(pool - core->pools));
-    return past->state != PAST_ON || none || (core->draining && too_late);
+    return past->state != PAST_ON || past->pending_count == 0 || (core->draining && too_late);
 }
 
 enum phase past_first_phase(const struct core *core, const struct core_task *task) {

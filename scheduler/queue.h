@@ -10,7 +10,7 @@
 #include "tasks/phase.h"
 
 enum line {
-    LINE_LIGHT,    /* SQL on one session: it may share it */
+    LINE_LIGHT,    /* SQL on one session, which it may share; and claims */
     LINE_HEAVY,    /* commands, and SQL of more than one token: wait for free tokens */
     LINE_RETURNED, /* SQL that was in others' way: starts only where it leaves a token to others */
     LINE_WRITE,    /* half done: what its work found is to be written, before anything else is begun */
@@ -36,7 +36,7 @@ int64_t queue_rank(const struct task *task, int64_t due_us, int64_t expected_us,
 static inline enum line queue_line(const struct task *task, enum phase phase, bool yielded) {
     if (phase == PHASE_WRITE)
         return LINE_WRITE;
-    if (!phase_needs_session(task, phase) || task->tokens != 1)
+    if (!phase_needs_session(task, phase) || phase_tokens(task, phase) != 1)
         return LINE_HEAVY;
     return yielded ? LINE_RETURNED : LINE_LIGHT;
 }

@@ -4,9 +4,9 @@
 
 static void name_of_every_outcome_is_its_own(void **state) {
     (void)state;
-    for (int i = OUTCOME_OK; i <= OUTCOME_SKIPPED; i++) {
+    for (int i = OUTCOME_OK; i <= OUTCOME_ELSEWHERE; i++) {
         assert_string_not_equal(outcome_name((enum outcome)i), "?");
-        for (int j = i + 1; j <= OUTCOME_SKIPPED; j++)
+        for (int j = i + 1; j <= OUTCOME_ELSEWHERE; j++)
             assert_string_not_equal(outcome_name((enum outcome)i), outcome_name((enum outcome)j));
     }
 }
@@ -78,12 +78,41 @@ static void sqlstate_of_syntax_and_cancel_are_told_apart(void **state) {
     assert_int_equal(failure_kind_of(""), FAILURE_OTHER);
 }
 
+static void claim_failure_kind_is_its_own_or_any_statements(void **state) {
+    (void)state;
+    static const struct {
+        const char *sqlstate;
+        enum failure_kind if_key_tells, otherwise;
+    } cases[] = {
+        {"HG001", FAILURE_TAKEN, FAILURE_TAKEN},
+        {"HG002", FAILURE_GONE, FAILURE_GONE},
+        {"23505", FAILURE_TAKEN, FAILURE_CLAIM_WAIT}, /* a row of that key, with a shorter range, may leave some */
+        {"55P03", FAILURE_CLAIM_WAIT, FAILURE_CLAIM_WAIT},
+        {"40001", FAILURE_CONFLICT, FAILURE_CONFLICT},
+        {"40P01", FAILURE_CONFLICT, FAILURE_CONFLICT},
+        {"57014", FAILURE_CANCEL, FAILURE_CANCEL},
+        {"42P01", FAILURE_CLAIM, FAILURE_CLAIM}, /* no such table */
+        {"42501", FAILURE_CLAIM, FAILURE_CLAIM}, /* may not */
+        {"25006", FAILURE_CLAIM, FAILURE_CLAIM}, /* read-only */
+        {"53100", FAILURE_CLAIM, FAILURE_CLAIM}, /* the disk is full */
+        {"23514", FAILURE_CLAIM, FAILURE_CLAIM},
+        {"HG003", FAILURE_CLAIM, FAILURE_CLAIM},
+        {"", FAILURE_CLAIM, FAILURE_CLAIM},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++)
+        if (claim_failure_kind_of(cases[i].sqlstate, true) != cases[i].if_key_tells ||
+            claim_failure_kind_of(cases[i].sqlstate, false) != cases[i].otherwise)
+            fail_msg("'%s' gave %d and %d", cases[i].sqlstate, (int)claim_failure_kind_of(cases[i].sqlstate, true),
+                     (int)claim_failure_kind_of(cases[i].sqlstate, false));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(name_of_every_outcome_is_its_own),
         cmocka_unit_test(connect_failure_of_a_sqlstate_is_known),
         cmocka_unit_test(statement_advice_depends_on_the_transaction_key),
         cmocka_unit_test(sqlstate_of_syntax_and_cancel_are_told_apart),
+        cmocka_unit_test(claim_failure_kind_is_its_own_or_any_statements),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,592 @@
+/* Every line comes back once, in its order, wherever it was kept; what cannot be kept is counted. */
+#include "helper.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "scheduler/ledger.h"
+
+#define KIB ((size_t)1024)
+#define MIB (1024 * KIB)
+
+#define BATCH_MOST_COUNT 500
+#define BATCH_MOST_BYTES (512 * KIB)
+
+static char directory[200];
+static char path[250];
+
+static int make_directory(void **state) {
+    const char *temporary = getenv("TMPDIR");
+    (void)state;
+    snprintf(directory, sizeof directory, "%s/headgate-ledger.XXXXXX", temporary ? temporary : "/tmp");
+    if (!mkdtemp(directory))
+        return -1;
+    snprintf(path, sizeof path, "%s/p.history", directory);
+    return 0;
+}
+
+static int remove_directory(void **state) {
+    (void)state;
+    unlink(path);
+    rmdir(path);
+    return rmdir(directory); /* nothing else is left in it */
+}
+
+static struct ledger *open_ledger(void) {
+    struct text error = {0};
+    struct ledger *ledger = ledger_create(path, &error);
+    if (error.bytes_count)
+        fail_msg("%s", error.bytes);
+    return ledger;
+}
+
+static void close_ledger(struct ledger *ledger) {
+    struct text error = {0};
+    if (!ledger_destroy(ledger, &error) || error.bytes_count)
+        fail_msg("%s", error.bytes_count ? error.bytes : "not saved, and no word why");
+}
+
+/* A line that says its number; `bytes` long, where that leaves room. */
+static void make_line(char *line, uint32_t number, size_t bytes) {
+    int length = snprintf(line, 40, "{\"n\":%u,\"x\":\"", number);
+    size_t fill = bytes > (size_t)length + 2 ? bytes - (size_t)length - 2 : 0;
+    memset(line + length, 'x', fill);
+    memcpy(line + length + fill, "\"}", 3);
+}
+
+static bool add_one(struct ledger *ledger, uint32_t number, size_t bytes, struct text *error) {
+    char *line = malloc(bytes + 50);
+    make_line(line, number, bytes);
+    bool added = ledger_add(ledger, line, error);
+    free(line);
+    return added;
+}
+
+static void add(struct ledger *ledger, uint32_t first, uint32_t count, size_t bytes) {
+    struct text error = {0};
+    for (uint32_t i = first; i < first + count; i++)
+        if (!add_one(ledger, i, bytes, &error))
+            fail_msg("%u: %s", i, error.bytes);
+}
+
+/* The numbers in a batch; fails unless it is a JSON array of whole lines. */
+static uint32_t numbers_of(const struct text *batch, uint32_t *ret_numbers) {
+    uint32_t count = 0;
+    const char *at = batch->bytes;
+    assert_int_equal(strlen(at), batch->bytes_count);
+    assert_int_equal(*at, '[');
+    for (at++; *at != ']'; count++) {
+        int length = 0;
+        assert_in_range(count, 0, BATCH_MOST_COUNT - 1);
+        if (sscanf(at, "{\"n\":%u,\"x\":\"%n", &ret_numbers[count], &length) != 1 || length == 0)
+            fail_msg("'%.60s' is no line", at);
+        at += length;
+        at += strspn(at, "x");
+        if (strncmp(at, "\"}", 2) != 0)
+            fail_msg("'%.60s' is not the end of a line", at);
+        at += 2;
+        at += *at == ',';
+    }
+    assert_int_equal(at[1], '\0');
+    return count;
+}
+
+static uint32_t batch_of(struct ledger *ledger, uint32_t *ret_numbers) {
+    struct text batch = {0};
+    ledger_batch(ledger, &batch);
+    uint32_t count = numbers_of(&batch, ret_numbers);
+    text_finish(&batch);
+    return count;
+}
+
+/* All of them are written, batch by batch: they are first, first + 1, ... */
+static void expect_all(struct ledger *ledger, uint32_t first, uint32_t count) {
+    static uint32_t numbers[BATCH_MOST_COUNT];
+    uint32_t left = count;
+    assert_int_equal(ledger_count(ledger), count);
+    while (left) {
+        uint32_t got = batch_of(ledger, numbers);
+        assert_in_range(got, 1, left);
+        for (uint32_t i = 0; i < got; i++, first++)
+            if (numbers[i] != first)
+                fail_msg("%u instead of %u", numbers[i], first);
+        ledger_written(ledger);
+        left -= got;
+        assert_int_equal(ledger_count(ledger), left);
+    }
+    assert_int_equal(batch_of(ledger, numbers), 0);
+    ledger_written(ledger);
+    assert_int_equal(ledger_on_disk_count(ledger), 0);
+}
+
+static void write_file(const char *bytes, size_t bytes_count) {
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, bytes_count, file), bytes_count);
+    fclose(file);
+}
+
+static bool is_there(void) {
+    struct stat status;
+    return lstat(path, &status) == 0;
+}
+
+/* Lines of a KiB until some are in the file. Returns how many there are in all. */
+static uint32_t fill_memory(struct ledger *ledger, uint32_t on_disk_count) {
+    uint32_t count = (uint32_t)(LEDGER_MEMORY_BYTES / KIB) + on_disk_count;
+    add(ledger, 0, count, KIB);
+    assert_int_equal(ledger_on_disk_count(ledger), on_disk_count);
+    return count;
+}
+
+/* --- order --- */
+
+static void ledger_empty_is_an_empty_batch_and_no_file(void **state) {
+    struct ledger *ledger = open_ledger();
+    (void)state;
+    expect_all(ledger, 0, 0);
+    ledger_refused(ledger, 0);
+    ledger_give_up(ledger);
+    close_ledger(ledger);
+    assert_false(is_there());
+    close_ledger(NULL);
+}
+
+static void ledger_keeps_the_order_in_memory(void **state) {
+    struct ledger *ledger = open_ledger();
+    (void)state;
+    add(ledger, 0, 1234, 100);
+    assert_false(is_there());
+    expect_all(ledger, 0, 1234);
+    close_ledger(ledger);
+    assert_false(is_there());
+}
+
+static void ledger_keeps_the_order_over_the_file(void **state) {
+    struct ledger *ledger = open_ledger();
+    struct stat status;
+    (void)state;
+    uint32_t count = fill_memory(ledger, 10000);
+    assert_int_equal(lstat(path, &status), 0);
+    assert_int_equal(status.st_mode & 0777, 0600);
+    expect_all(ledger, 0, count);
+    assert_false(is_there());
+    add(ledger, count, 10, 100); /* in memory again */
+    assert_int_equal(ledger_on_disk_count(ledger), 0);
+    expect_all(ledger, count, 10);
+    close_ledger(ledger);
+}
+
+/* What is added while some of the file was read goes behind the rest of it. */
+static void ledger_keeps_the_order_while_more_comes(void **state) {
+    static uint32_t numbers[BATCH_MOST_COUNT];
+    struct ledger *ledger = open_ledger();
+    uint32_t next = 0, added = fill_memory(ledger, 9000);
+    (void)state;
+    for (int round = 0; next < added; round++) {
+        uint32_t got = batch_of(ledger, numbers);
+        if (round < 40) { /* while it is under way */
+            add(ledger, added, 300, KIB);
+            added += 300;
+        }
+        for (uint32_t i = 0; i < got; i++, next++)
+            if (numbers[i] != next)
+                fail_msg("%u instead of %u", numbers[i], next);
+        ledger_written(ledger);
+    }
+    assert_int_equal(ledger_count(ledger), 0);
+    close_ledger(ledger);
+}
+
+/* --- batches --- */
+
+static void batch_is_bounded_by_count_and_bytes(void **state) {
+    static const struct {
+        uint32_t count;
+        size_t bytes;
+        uint32_t expected;
+    } table[] = {{499, 50, 499},      {500, 50, 500},        {501, 50, 500},        {600, KIB, 500},
+                 {600, 2 * KIB, 255}, {3, 300 * KIB, 1},     {2, 200 * KIB, 2},     {2, 600 * KIB, 1}};
+    (void)state;
+    for (size_t i = 0; i < COUNT(table); i++) {
+        static uint32_t numbers[BATCH_MOST_COUNT];
+        struct ledger *ledger = open_ledger();
+        struct text batch = {0};
+        add(ledger, 0, table[i].count, table[i].bytes);
+        ledger_batch(ledger, &batch);
+        assert_int_equal(numbers_of(&batch, numbers), table[i].expected);
+        assert_true(table[i].expected == 1 || batch.bytes_count <= BATCH_MOST_BYTES);
+        text_finish(&batch);
+        ledger_written(ledger);
+        assert_int_equal(ledger_count(ledger), table[i].count - table[i].expected);
+        expect_all(ledger, table[i].expected, table[i].count - table[i].expected);
+        close_ledger(ledger);
+    }
+}
+
+static void batch_refused_comes_again_the_blocked_one_last(void **state) {
+    static const struct {
+        int blocked;
+        uint32_t order[4];
+    } table[] = {{-1, {0, 1, 2, 3}}, {0, {1, 2, 3, 0}}, {1, {0, 2, 3, 1}}, {3, {0, 1, 2, 3}}, {4, {0, 1, 2, 3}},
+                 {99, {0, 1, 2, 3}}};
+    (void)state;
+    for (size_t i = 0; i < COUNT(table); i++) {
+        static uint32_t numbers[BATCH_MOST_COUNT];
+        struct ledger *ledger = open_ledger();
+        add(ledger, 0, 4, 50);
+        assert_int_equal(batch_of(ledger, numbers), 4);
+        ledger_refused(ledger, table[i].blocked);
+        assert_int_equal(ledger_count(ledger), 4);
+        assert_int_equal(batch_of(ledger, numbers), 4);
+        assert_memory_equal(numbers, table[i].order, sizeof table[i].order);
+        ledger_written(ledger);
+        assert_int_equal(ledger_count(ledger), 0);
+        close_ledger(ledger);
+    }
+}
+
+/* One that came after the batch was made is not the one that blocks it, nor written with it. */
+static void batch_is_what_was_sent(void **state) {
+    static uint32_t numbers[BATCH_MOST_COUNT];
+    struct ledger *ledger = open_ledger();
+    (void)state;
+    add(ledger, 0, 2, 50);
+    assert_int_equal(batch_of(ledger, numbers), 2);
+    add(ledger, 2, 2, 50);
+    ledger_refused(ledger, 2);
+    assert_int_equal(batch_of(ledger, numbers), 4);
+    assert_int_equal(numbers[2], 2);
+    add(ledger, 4, 1, 50);
+    ledger_written(ledger);
+    expect_all(ledger, 4, 1);
+    ledger_written(ledger); /* of nothing */
+    close_ledger(ledger);
+}
+
+static void batch_given_up_is_counted(void **state) {
+    static uint32_t numbers[BATCH_MOST_COUNT];
+    struct ledger *ledger = open_ledger();
+    (void)state;
+    add(ledger, 0, 700, 50);
+    assert_int_equal(batch_of(ledger, numbers), 500);
+    ledger_give_up(ledger);
+    assert_int_equal(ledger_lost_count(ledger), 500);
+    expect_all(ledger, 500, 200);
+    assert_int_equal(ledger_lost_count(ledger), 500);
+    close_ledger(ledger);
+}
+
+/* --- from one daemon to the next --- */
+
+static void ledger_is_saved_and_taken_up(void **state) {
+    static const uint32_t on_disk[] = {0, 1, 9000};
+    (void)state;
+    for (size_t i = 0; i < COUNT(on_disk); i++) {
+        struct ledger *ledger = open_ledger();
+        uint32_t count = fill_memory(ledger, on_disk[i]);
+        for (int restart = 0; restart < 3; restart++) {
+            close_ledger(ledger);
+            ledger = open_ledger();
+            assert_int_equal(ledger_count(ledger), count);
+        }
+        add(ledger, count, 5, KIB);
+        expect_all(ledger, 0, count + 5);
+        close_ledger(ledger);
+        assert_false(is_there());
+    }
+}
+
+static void ledger_partly_written_is_saved_without_that(void **state) {
+    static uint32_t numbers[BATCH_MOST_COUNT];
+    struct ledger *ledger = open_ledger();
+    (void)state;
+    uint32_t count = fill_memory(ledger, 9000), first = 0;
+    for (int i = 0; i < 15; i++) {
+        first += batch_of(ledger, numbers);
+        ledger_written(ledger);
+    }
+    batch_of(ledger, numbers); /* nobody says what became of it */
+    close_ledger(ledger);
+    ledger = open_ledger();
+    expect_all(ledger, first, count - first);
+    close_ledger(ledger);
+}
+
+/* A crash cuts the last line; one before it may be all zeros, where the machine lost its power. */
+static void ledger_after_a_crash_has_the_whole_lines(void **state) {
+    static const struct {
+        const char *name, *bytes;
+        size_t bytes_count;
+        uint32_t count;
+        uint32_t lost_count;
+    } table[] = {
+        {"empty", BYTES(""), 0, 0},
+        {"cut", BYTES("{\"n\":0,\"x\":\"\"}\n{\"n\":1,\"x\":\"\"}\n{\"n\":2,\"x"), 2, 0},
+        {"nothing whole", BYTES("{\"n\":0"), 0, 0},
+        {"end missing", BYTES("{\"n\":0,\"x\":\"\"}\n{\"n\":1,\"x\":\"\"}"), 1, 0},
+        {"zeros", BYTES("{\"n\":0,\"x\":\"\"}\n\0\0\0\0\0\0\n{\"n\":1,\"x\":\"\"}\n"), 2, 1},
+        {"zeros at the end", BYTES("{\"n\":0,\"x\":\"\"}\n\0\0\0\0"), 1, 0},
+        {"an empty line", BYTES("{\"n\":0,\"x\":\"\"}\n\n{\"n\":1,\"x\":\"\"}\n"), 2, 1},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(table); i++) {
+        write_file(table[i].bytes, table[i].bytes_count);
+        struct ledger *ledger = open_ledger();
+        if (ledger_count(ledger) != table[i].count || ledger_lost_count(ledger) != table[i].lost_count)
+            fail_msg("%s: %u lines, %u lost", table[i].name, ledger_count(ledger), (unsigned)ledger_lost_count(ledger));
+        add(ledger, table[i].count, 3, 50);
+        expect_all(ledger, 0, table[i].count + 3);
+        close_ledger(ledger);
+    }
+}
+
+/* Where memory has no room for the whole file, more is appended to it: not to the piece of a line. */
+static void ledger_after_a_crash_appends_whole_lines(void **state) {
+    struct ledger *ledger = open_ledger();
+    (void)state;
+    uint32_t count = fill_memory(ledger, 9000);
+    close_ledger(ledger);
+    FILE *file = fopen(path, "a");
+    fputs("{\"n\":77,\"x", file);
+    fclose(file);
+    ledger = open_ledger();
+    assert_int_equal(ledger_count(ledger), count);
+    add(ledger, count, 20, 50);
+    close_ledger(ledger);
+    ledger = open_ledger();
+    expect_all(ledger, 0, count + 20);
+    close_ledger(ledger);
+}
+
+static void ledger_whose_file_was_cut_counts_what_is_gone(void **state) {
+    static uint32_t numbers[BATCH_MOST_COUNT];
+    struct ledger *ledger = open_ledger();
+    uint32_t count = fill_memory(ledger, 100), read_count = 0;
+    (void)state;
+    assert_int_equal(truncate(path, 40 * KIB), 0);
+    for (uint32_t got; (got = batch_of(ledger, numbers)) > 0; read_count += got)
+        ledger_written(ledger);
+    assert_int_equal(read_count + ledger_lost_count(ledger), count);
+    assert_int_equal(ledger_lost_count(ledger), 61);
+    assert_int_equal(ledger_count(ledger), 0);
+    close_ledger(ledger);
+}
+
+/* --- a place that is not ours --- */
+
+static void expect_refused(const char *piece) {
+    struct text error = {0};
+    struct ledger *ledger = ledger_create(path, &error);
+    assert_non_null(ledger);
+    assert_non_null(error.bytes);
+    if (!strstr(error.bytes, piece))
+        fail_msg("'%s' does not say '%s'", error.bytes, piece);
+    add(ledger, 0, 10, 50); /* memory does */
+    expect_all(ledger, 0, 10);
+    text_finish(&error);
+    assert_true(ledger_destroy(ledger, &error));
+    text_finish(&error);
+}
+
+static void expect_content(const char *of, const char *expected) {
+    char bytes[100] = "";
+    FILE *file = fopen(of, "r");
+    assert_non_null(file);
+    size_t count = fread(bytes, 1, sizeof bytes - 1, file);
+    fclose(file);
+    bytes[count] = '\0';
+    assert_string_equal(bytes, expected);
+}
+
+/* Beyond memory, nothing is written there either. */
+static void expect_overflow_is_lost(void) {
+    struct text error = {0};
+    struct ledger *ledger = ledger_create(path, &error);
+    text_clear(&error);
+    add(ledger, 0, (uint32_t)(LEDGER_MEMORY_BYTES / KIB), KIB);
+    assert_false(add_one(ledger, 0, 50, &error));
+    assert_true(error.bytes_count > 0);
+    assert_int_equal(ledger_lost_count(ledger), 1);
+    for (uint32_t left = ledger_count(ledger); left; left = ledger_count(ledger)) {
+        static uint32_t numbers[BATCH_MOST_COUNT];
+        batch_of(ledger, numbers);
+        ledger_written(ledger);
+    }
+    ledger_destroy(ledger, &error);
+    text_finish(&error);
+}
+
+static void ledger_follows_no_symbolic_link(void **state) {
+    char target[250];
+    (void)state;
+    snprintf(target, sizeof target, "%s/target", directory);
+    FILE *file = fopen(target, "w");
+    fputs("precious\n", file);
+    fclose(file);
+    assert_int_equal(symlink(target, path), 0);
+    expect_refused("symbolic link");
+    expect_overflow_is_lost();
+    assert_true(is_there()); /* what it did not make it does not remove */
+    expect_content(target, "precious\n");
+    unlink(target);
+}
+
+static void ledger_at_a_directory_says_so(void **state) {
+    (void)state;
+    assert_int_equal(mkdir(path, 0700), 0);
+    expect_refused("directory");
+    expect_overflow_is_lost();
+    assert_true(is_there());
+}
+
+static void ledger_of_somebody_else_is_left_alone(void **state) {
+    (void)state;
+    write_file("precious\n", 9);
+    if (chown(path, 12345, 12345) != 0)
+        skip(); /* it needs root */
+    chmod(path, 0666);
+    expect_refused("Operation not permitted");
+    expect_overflow_is_lost();
+    expect_content(path, "precious\n");
+}
+
+static void ledger_in_no_directory_works_until_it_is_full(void **state) {
+    struct text error = {0};
+    (void)state;
+    struct ledger *ledger = ledger_create("/nowhere/p.history", &error);
+    assert_int_equal(error.bytes_count, 0);
+    uint32_t count = (uint32_t)(LEDGER_MEMORY_BYTES / KIB);
+    add(ledger, 0, count, KIB);
+    assert_false(add_one(ledger, count, KIB, &error));
+    helper_expect_text("error", error.bytes, "/nowhere/p.history: No such file or directory");
+    text_clear(&error);
+    assert_false(ledger_destroy(ledger, &error)); /* so many are lost */
+    assert_non_null(strstr(error.bytes, "/nowhere/p.history"));
+    assert_non_null(strstr(error.bytes, "No such file or directory"));
+    text_finish(&error);
+}
+
+/* --- a disk that refuses --- */
+
+static void limit_files(rlim_t bytes) {
+    struct rlimit limit;
+    getrlimit(RLIMIT_FSIZE, &limit);
+    limit.rlim_cur = bytes < limit.rlim_max ? bytes : limit.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void ledger_at_its_limit_counts_and_tells_once(void **state) {
+    struct ledger *ledger = open_ledger();
+    struct text error = {0};
+    (void)state;
+    add(ledger, 0, 5, MIB); /* 4 in memory */
+    add(ledger, 5, 63, MIB);
+    for (uint32_t i = 0; i < 3; i++)
+        assert_true(add_one(ledger, 68, 50, &error) == false);
+    assert_int_equal(ledger_lost_count(ledger), 3);
+    assert_non_null(strstr(error.bytes, "has reached its limit of 64 MiB"));
+    assert_null(strstr(strstr(error.bytes, "limit") + 1, "limit")); /* once */
+    expect_all(ledger, 0, 68);
+    text_clear(&error);
+    assert_true(add_one(ledger, 0, 50, &error));
+    assert_int_equal(error.bytes_count, 0);
+    expect_all(ledger, 0, 1);
+    assert_int_equal(ledger_lost_count(ledger), 3);
+    close_ledger(ledger);
+    text_finish(&error);
+}
+
+/* A line that does not fit leaves nothing of itself, neither in the file nor on its way there. */
+static void ledger_on_a_full_disk_keeps_whole_lines(void **state) {
+    static const size_t sizes[] = {50, KIB, 3 * KIB, 100 * KIB};
+    (void)state;
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        struct ledger *ledger = open_ledger();
+        struct text error = {0};
+        uint32_t count = fill_memory(ledger, 100), lost = 0;
+        limit_files(101 * KIB + 100);
+        while (add_one(ledger, count, sizes[i], &error))
+            count++;
+        assert_non_null(strstr(error.bytes, "File too large"));
+        text_clear(&error);
+        for (lost = 1; lost < 5; lost++)
+            assert_false(add_one(ledger, 99, sizes[i], &error));
+        assert_int_equal(error.bytes_count, 0); /* told once */
+        limit_files(RLIM_INFINITY);
+        assert_int_equal(ledger_lost_count(ledger), lost);
+        assert_int_equal(ledger_count(ledger), count);
+        add(ledger, count, 10, sizes[i]); /* there is room again */
+        if (i % 2) {
+            close_ledger(ledger);
+            ledger = open_ledger();
+        }
+        expect_all(ledger, 0, count + 10);
+        close_ledger(ledger);
+        text_finish(&error);
+    }
+}
+
+static void ledger_on_a_disk_without_any_room_leaves_no_file(void **state) {
+    struct ledger *ledger = open_ledger();
+    struct text error = {0};
+    (void)state;
+    uint32_t count = fill_memory(ledger, 0);
+    limit_files(10);
+    assert_false(add_one(ledger, 99, 50, &error));
+    assert_false(is_there());
+    limit_files(RLIM_INFINITY);
+    expect_all(ledger, 0, count);
+    close_ledger(ledger);
+    text_finish(&error);
+}
+
+/* What could not be saved is not there in part: what was there stays. */
+static void ledger_that_cannot_be_saved_says_so(void **state) {
+    struct ledger *ledger = open_ledger();
+    struct text error = {0};
+    (void)state;
+    add(ledger, 0, 100, KIB);
+    limit_files(50 * KIB);
+    assert_false(ledger_destroy(ledger, &error));
+    limit_files(RLIM_INFINITY);
+    assert_non_null(strstr(error.bytes, "File too large"));
+    assert_false(is_there());
+    text_finish(&error);
+}
+
+#define IN_DIRECTORY(test) cmocka_unit_test_setup_teardown(test, make_directory, remove_directory)
+
+int main(void) {
+    signal(SIGXFSZ, SIG_IGN);
+    const struct CMUnitTest tests[] = {
+        IN_DIRECTORY(ledger_empty_is_an_empty_batch_and_no_file),
+        IN_DIRECTORY(ledger_keeps_the_order_in_memory),
+        IN_DIRECTORY(ledger_keeps_the_order_over_the_file),
+        IN_DIRECTORY(ledger_keeps_the_order_while_more_comes),
+        IN_DIRECTORY(batch_is_bounded_by_count_and_bytes),
+        IN_DIRECTORY(batch_refused_comes_again_the_blocked_one_last),
+        IN_DIRECTORY(batch_is_what_was_sent),
+        IN_DIRECTORY(batch_given_up_is_counted),
+        IN_DIRECTORY(ledger_is_saved_and_taken_up),
+        IN_DIRECTORY(ledger_partly_written_is_saved_without_that),
+        IN_DIRECTORY(ledger_after_a_crash_has_the_whole_lines),
+        IN_DIRECTORY(ledger_after_a_crash_appends_whole_lines),
+        IN_DIRECTORY(ledger_whose_file_was_cut_counts_what_is_gone),
+        IN_DIRECTORY(ledger_follows_no_symbolic_link),
+        IN_DIRECTORY(ledger_at_a_directory_says_so),
+        IN_DIRECTORY(ledger_of_somebody_else_is_left_alone),
+        IN_DIRECTORY(ledger_in_no_directory_works_until_it_is_full),
+        IN_DIRECTORY(ledger_at_its_limit_counts_and_tells_once),
+        IN_DIRECTORY(ledger_on_a_full_disk_keeps_whole_lines),
+        IN_DIRECTORY(ledger_on_a_disk_without_any_room_leaves_no_file),
+        IN_DIRECTORY(ledger_that_cannot_be_saved_says_so),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
