@@ -277,7 +277,7 @@ void chronicle_take(struct daemon *daemon, uint32_t pool, struct event *event) {
 static const char *advice_on(const struct failure *failure) {
     if (!failure || strcmp(failure->sqlstate, "42501") != 0)
         return NULL;
-    return "GRANT CREATE ON DATABASE to the pool's role; or make the schema by etc/history/1.sql, with its GRANTs";
+    return "headgate check FILE --connect says what to type";
 }
 
 void chronicle_tell(struct daemon *daemon, uint32_t pool) {

@@ -114,7 +114,9 @@ static void history_has_every_kind_of_run(void **state) {
         long ok = runs("task = '%s' AND outcome = 'ok'", kinds[i]);
         assert_int_equal(done(kinds[i]), strcmp(kinds[i], "off") == 0 ? 2 * ok : ok);
     }
-    assert_no_runs("outcome <> 'ok' OR reason IS NOT NULL OR message IS NOT NULL OR attempts <> 1 OR tokens <> 1");
+    assert_no_runs("outcome NOT IN ('ok', 'skipped')");
+    query(conninfo, "DELETE FROM headgate.run WHERE outcome = 'skipped'"); /* by overlap, on a slow machine */
+    assert_no_runs("reason IS NOT NULL OR message IS NOT NULL OR attempts <> 1 OR tokens <> 1");
     assert_no_runs("daemon NOT LIKE '%/t.ini'");
     assert_no_runs("(lateness_us BETWEEN 0 AND 60000000 AND started - due BETWEEN '0' AND '1min') IS NOT TRUE");
     assert_no_runs("(finished - started BETWEEN '0' AND '1min') IS NOT TRUE");
@@ -195,11 +197,12 @@ static void history_clean_restarts_lose_and_repeat_nothing(void **state) {
     }
     WAIT_UNTIL(&process, is_on(&process));
     end_and_check(&process);
-    assert_no_runs("outcome <> 'ok'");
-    assert_int_equal(done("transactional"), runs("task = 'transactional'"));
-    assert_int_equal(done("command"), runs("task = 'command'"));
-    assert_int_equal(done("off"), 2 * runs("task = 'off'"));
-    assert_int_equal(done("phased"), runs("task = 'phased'"));
+    assert_no_runs("outcome NOT IN ('ok', 'skipped')"); /* a slow machine skips by overlap */
+#define OK_OF(task) runs("outcome = 'ok' AND task = '%s'", task)
+    assert_int_equal(done("transactional"), OK_OF("transactional"));
+    assert_int_equal(done("command"), OK_OF("command"));
+    assert_int_equal(done("off"), 2 * OK_OF("off"));
+    assert_int_equal(done("phased"), OK_OF("phased"));
 }
 
 static void history_says_what_was_missed(void **state) {
@@ -224,7 +227,7 @@ static void history_says_what_was_missed(void **state) {
         WAIT_UNTIL(&process, runs("task = '%s' AND outcome = 'ok'", tasks[i]) >= ok + 2);
     }
     end_and_check(&process);
-    assert_no_runs("outcome NOT IN ('ok', 'missed') OR (outcome = 'missed' AND task <> 'none')");
+    assert_no_runs("outcome NOT IN ('ok', 'missed', 'skipped') OR (outcome = 'missed' AND task <> 'none')");
 }
 
 static void history_ends_what_a_killed_daemon_left(void **state) {
