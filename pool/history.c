@@ -16,7 +16,10 @@ static const char restore_sql[] =
     "SELECT coalesce(json_agg(r), '[]') FROM"
     " (SELECT *, (extract(epoch FROM answered_until) * 1000000)::bigint AS answered_us"
     " FROM headgate.restore($1, $2::jsonb)) r";
-static const char record_sql[] = "SELECT coalesce(json_agg(r), '[]') FROM headgate.record($1::jsonb) r";
+static const char record_sql[] =
+    "SELECT coalesce(json_agg(r), '[]') FROM"
+    " (SELECT task, to_char(due AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') AS due, outcome"
+    " FROM headgate.record($1::jsonb)) r";
 static const char prune_sql[] = "SELECT headgate.prune($1::interval, $2::bigint, 1000)";
 
 static bool ask(struct session *session, const char *sql, const char *const *values, int count) {

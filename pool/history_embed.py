@@ -6,6 +6,7 @@ usage: history_embed.py STEP.sql... >history_steps.c      the steps in their ord
 import json
 import sys
 
+# After the wait for the lock pg_class is asked: to_regclass() would answer by what this session had looked up before.
 FRAME = """DO $headgate$
 DECLARE
     made int := 0;
@@ -17,7 +18,8 @@ BEGIN
         RETURN;
     END IF;
     PERFORM pg_advisory_xact_lock(1212433524, 0);
-    IF to_regclass('headgate.version') IS NOT NULL THEN
+    IF EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                WHERE n.nspname = 'headgate' AND c.relname = 'version') THEN
         EXECUTE 'SELECT coalesce(max(version), 0) FROM headgate.version' INTO made;
     END IF;
 %(steps)sEND

@@ -273,6 +273,8 @@ static bool take_result(struct session *session, PGresult *result) {
     case PGRES_COMMAND_OK:
         if (step == STEP_CLEAN)
             script->clean_failed = false;
+        else if (step == STEP_HISTORY)
+            history_take(session, result);
         else
             flight_take_tag(script, result, step);
         return true;

@@ -70,6 +70,7 @@ struct record {
     int64_t session_us, outside_us;
     uint32_t attempt_count; /* 1: no retry */
     struct wall started;    /* its first phase */
+    bool kept;              /* it belongs into the history */
     bool within;            /* it was one transaction with what the history says of it */
     uint64_t row_count;
     bool triggered; /* by a person; it answers what became due while it waited, if anything */

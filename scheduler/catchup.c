@@ -189,7 +189,10 @@ void catchup_restore(struct core *core, uint32_t index, struct wall answered_unt
         wait_for_record(core, index, answered_until, actions);
     if (missed.count < 1)
         return;
-    if (task->definition->catch_up == CATCH_UP_SKIP || is_overtaken(core, task)) {
+    if (task->paused) {
+        record_skip(core, index, missed.first, missed.last, missed.count, SKIP_PAUSED, actions);
+        task->answered_from = first;
+    } else if (task->definition->catch_up == CATCH_UP_SKIP || is_overtaken(core, task)) {
         miss(core, index, &missed, actions);
         task->answered_from = first;
     } else if (task->definition->catch_up == CATCH_UP_ONCE) {

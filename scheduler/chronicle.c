@@ -58,7 +58,7 @@ static const char *outcome_of(const struct record *record) {
     case OUTCOME_OK:
     case OUTCOME_NOTHING: return "ok";
     case OUTCOME_UNKNOWN: return "unknown";
-    case OUTCOME_SKIPPED: return journal_skip_outcome(record->skip);
+    case OUTCOME_SKIPPED: return record->skip == SKIP_DRAIN ? "released" : journal_skip_outcome(record->skip);
     default: return "failed";
     }
 }
@@ -73,12 +73,18 @@ static const char *reason_of(const struct record *record) {
     }
 }
 
+/* Of a command, what is counted is the bytes of its output. */
+static void add_rows(struct text *line, const struct record *record, const struct task *task) {
+    if (task->work != WORK_COMMAND)
+        add_number(line, "rows", (int64_t)record->row_count);
+}
+
 static void add_run(struct text *line, const struct record *record, const struct task *task) {
     add_instant(line, "started", record->started);
     add_instant(line, "finished", (struct wall){record->started.us + record->took_us});
     add_number(line, "lateness_us", record->lateness_us);
     add_number(line, "attempts", record->attempt_count);
-    add_number(line, "rows", (int64_t)record->row_count);
+    add_rows(line, record, task);
     add_number(line, "tokens", task->tokens);
     add_number(line, "session_us", record->session_us);
     add_number(line, "outside_us", record->outside_us);
@@ -91,6 +97,7 @@ struct wall chronicle_key(const struct task *task, struct wall due, int64_t occu
 
 static void add_record(const struct daemon *daemon, const struct record *record, struct text *line) {
     const struct task *task = daemon->core->tasks[record->task].definition;
+    const char *message = daemon->failure ? daemon->failure->message : NULL;
     text_add(line, "{");
     add_string(line, "task", task->name);
     add_instant(line, "due", chronicle_key(task, record->due_first, record->occurrence_count));
@@ -99,7 +106,7 @@ static void add_record(const struct daemon *daemon, const struct record *record,
     add_number(line, "occurrences", record->occurrence_count);
     add_string(line, "outcome", outcome_of(record));
     add_string(line, "reason", reason_of(record));
-    add_string(line, "message", daemon->failure ? daemon->failure->message : NULL);
+    add_string(line, "message", message && *message ? message : NULL);
     add_string(line, "daemon", daemon->name);
     if (record->outcome != OUTCOME_SKIPPED)
         add_run(line, record, task);
@@ -115,7 +122,7 @@ void chronicle_record(struct daemon *daemon, const struct action *action) {
     uint32_t pool = daemon->core->tasks[record->task].pool;
     struct chronicle *chronicle = chronicle_of(daemon, pool);
     struct text error = {0};
-    if (!chronicle || record->outcome == OUTCOME_ELSEWHERE)
+    if (!chronicle || !record->kept)
         return;
     text_clear(&daemon->line);
     add_record(daemon, record, &daemon->line);
@@ -267,6 +274,12 @@ void chronicle_take(struct daemon *daemon, uint32_t pool, struct event *event) {
     event->history.left_count = ledger_count(chronicle->ledger);
 }
 
+static const char *advice_on(const struct failure *failure) {
+    if (!failure || strcmp(failure->sqlstate, "42501") != 0)
+        return NULL;
+    return "GRANT CREATE ON DATABASE to the pool's role; or make the schema by etc/history/1.sql, with its GRANTs";
+}
+
 void chronicle_tell(struct daemon *daemon, uint32_t pool) {
     struct chronicle *chronicle = chronicle_of(daemon, pool);
     bool broken = daemon->core->pools[pool].past.state == PAST_BROKEN;
@@ -279,7 +292,8 @@ void chronicle_tell(struct daemon *daemon, uint32_t pool) {
     LOG(&daemon->log, broken ? LOG_WARNING : LOG_INFO, broken ? "history_broken" : "history_back",
         log_text("pool", daemon->pools[pool]->name), log_text("message", broken ? chronicle->error : NULL),
         log_number("records_waiting", ledger_count(chronicle->ledger)),
-        log_text("effect", broken ? "tasks go on; their records wait" : "runs are put on record again"));
+        log_text("effect", broken ? "tasks go on; their records wait" : "runs are put on record again"),
+        log_text("advice", broken ? advice_on(daemon->failure) : NULL));
 }
 
 struct bookkeeping chronicle_books(const struct daemon *daemon, uint32_t pool) {

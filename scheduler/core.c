@@ -141,15 +141,21 @@ static void on_command_seen(struct core *core, uint32_t index, const struct even
     action->number = task->seen_most;
 }
 
+/* What is on record includes what this daemon has run before it could read it. */
+static void go_on_from(uint64_t *count, int64_t recorded_count) {
+    if (recorded_count > 0 && (uint64_t)recorded_count > *count)
+        *count = (uint64_t)recorded_count;
+}
+
 /* Its statistics go on where they were. */
 static void on_restored(struct core *core, const struct event *event, struct actions *actions) {
     struct core_task *task = &core->tasks[event->task];
     if (task->restored)
         return;
     task->restored = true;
-    task->stats.ok_count += (uint32_t)event->restored.ok_count;
-    task->stats.failed_count += (uint32_t)event->restored.failed_count;
-    task->stats.skipped_count += (uint32_t)event->restored.skipped_count;
+    go_on_from(&task->stats.ok_count, event->restored.ok_count);
+    go_on_from(&task->stats.failed_count, event->restored.failed_count);
+    go_on_from(&task->stats.skipped_count, event->restored.skipped_count);
     if (event->restored.took_us > 0 && task->definition->work != WORK_PHASES)
         task->expected_us[PHASE_WHOLE] = event->restored.took_us;
     catchup_restore(core, event->task, event->restored.answered_until, actions);

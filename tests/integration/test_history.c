@@ -1,0 +1,351 @@
+/*
+ * What is on record after the daemon did its work: each kind of task, what ended badly, what was not run, what was
+ * due while no daemon ran, and what became of runs whose server went away. The table is read as a stranger would.
+ */
+#include "harness.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct server server;
+static const char *conninfo = server.conninfo;
+
+/* A commit is durable, since servers are killed here; one that waits for a standby waits for ever, there is none. */
+static int start(void **state) {
+    (void)state;
+    server_start(&server, "max_connections=30 synchronous_commit=local synchronous_standby_names=nobody");
+    query(conninfo, "CREATE TABLE done (task text, at timestamptz DEFAULT clock_timestamp())");
+    query(conninfo, "CREATE TABLE mode (commit text)");
+    return 0;
+}
+
+static int stop(void **state) {
+    (void)state;
+    server_destroy(&server);
+    return 0;
+}
+
+/* --- what is on record --- */
+
+static long runs(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static long runs(const char *format, ...) {
+    char condition[1024], sql[1200];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(condition, sizeof condition, format, arguments);
+    va_end(arguments);
+    snprintf(sql, sizeof sql, "SELECT count(*) FROM headgate.run WHERE %s", condition);
+    return query_number(conninfo, sql);
+}
+
+static long done(const char *task) {
+    char sql[200];
+    snprintf(sql, sizeof sql, "SELECT count(*) FROM done WHERE task = '%s'", task);
+    return query_number(conninfo, sql);
+}
+
+static void assert_no_runs(const char *what) {
+    const char *output;
+    if (runs("%s", what) == 0)
+        return;
+    shell(&output, "psql -Xd '%s' -c 'SET timezone = UTC' -c \"SELECT * FROM headgate.run WHERE %s LIMIT 10\"", conninfo, what);
+    fail_msg("rows that must not be: %s\n%s", what, output);
+}
+
+/* Each occurrence is in one row's range: a row begins where the one before it ended, and counts what it holds. */
+static void assert_accounted(void) {
+    const char *output;
+    static const char gaps[] =
+        " FROM (SELECT r.*, t.every_us * interval '1 microsecond' AS every,"
+        " lag(r.due_until) OVER (PARTITION BY r.task ORDER BY r.due) AS last"
+        " FROM headgate.run r JOIN headgate.task t ON t.name = r.task WHERE r.occurrences > 0) h"
+        " WHERE due <> coalesce(last + every, due) OR due_until - due <> (occurrences - 1) * every";
+    char sql[700];
+    snprintf(sql, sizeof sql, "SELECT count(*)%s", gaps);
+    if (query_number(conninfo, sql) == 0)
+        return;
+    shell(&output, "psql -Xd '%s' -c \"SELECT task, last, due, due_until, occurrences, outcome, reason%s\"", conninfo, gaps);
+    fail_msg("occurrences that are in no row, or in two:\n%s", output);
+}
+
+static bool is_on(const struct process *process) {
+    const char *output;
+    return shell(&output, "headgate status %s --json", process->ini) == 0 && strstr(output, "{\"state\":\"on\"") != NULL;
+}
+
+static void begin(struct process *process, const char *tasks) {
+    query(conninfo, "SET client_min_messages = warning; DROP SCHEMA IF EXISTS headgate CASCADE");
+    query(conninfo, "TRUNCATE done");
+    ini_write(process, "[pool p]\nconninfo = %s\nsize = 4\nhistory = on\n%s", conninfo, tasks);
+    daemon_start(process);
+    WAIT_UNTIL(process, is_on(process));
+}
+
+static void end_and_check(struct process *process) {
+    assert_int_equal(daemon_end(process, SIGTERM), 0);
+    assert_accounted();
+    assert_no_runs("outcome IN ('running', 'unknown')");
+    assert_no_runs("reason = 'no record of it was kept'");
+}
+
+/* --- each kind --- */
+
+#define EVERY "every = 300ms\n"
+#define TRANSACTIONAL "[task transactional]\n" EVERY "sql = INSERT INTO done VALUES ('transactional')\n"
+#define COMMAND "[task command]\n" EVERY "command = psql -XAqtc \"INSERT INTO done VALUES ('command')\"\n"
+#define OFF "[task off]\n" EVERY "transaction = off\nsql = INSERT INTO done SELECT 'off' FROM generate_series(1, 2)\n"
+#define SEVERAL "[task several]\n" EVERY "sql =\n    INSERT INTO done VALUES ('several');\n    SELECT 1\n"
+#define PHASED                                                                                                       \
+    "[task phased]\n" EVERY "read = SELECT 1 AS id\nwork = sh -c 'sleep 0.05; cat'\n"                                \
+    "write = INSERT INTO done SELECT 'phased' WHERE $1::jsonb ? 'id'\n"
+
+static void history_has_every_kind_of_run(void **state) {
+    (void)state;
+    struct process process;
+    static const char *const kinds[] = {"transactional", "command", "off", "several", "phased"};
+    begin(&process, TRANSACTIONAL COMMAND OFF SEVERAL PHASED);
+    for (size_t i = 0; i < 5; i++)
+        WAIT_UNTIL(&process, runs("task = '%s' AND outcome = 'ok' AND finished IS NOT NULL", kinds[i]) >= 3);
+    end_and_check(&process);
+    for (size_t i = 0; i < 5; i++) {
+        long ok = runs("task = '%s' AND outcome = 'ok'", kinds[i]);
+        assert_int_equal(done(kinds[i]), strcmp(kinds[i], "off") == 0 ? 2 * ok : ok);
+    }
+    assert_no_runs("outcome <> 'ok' OR reason IS NOT NULL OR message IS NOT NULL OR attempts <> 1 OR tokens <> 1");
+    assert_no_runs("daemon NOT LIKE '%/t.ini'");
+    assert_no_runs("(lateness_us BETWEEN 0 AND 60000000 AND started - due BETWEEN '0' AND '1min') IS NOT TRUE");
+    assert_no_runs("(finished - started BETWEEN '0' AND '1min') IS NOT TRUE");
+    assert_no_runs("rows IS DISTINCT FROM CASE task WHEN 'command' THEN NULL WHEN 'off' THEN 2 ELSE 1 END AND task <> 'several'");
+    assert_no_runs("(task = 'phased') <> (outside_us > 40000) OR (session_us > 0) IS NOT TRUE");
+    assert_no_runs("finished - started < (session_us + outside_us - 1000) * interval '1 microsecond'");
+}
+
+static void history_says_why_a_run_failed_or_was_skipped(void **state) {
+    (void)state;
+    struct process process;
+    begin(&process, "[task fails]\n" EVERY "sql = SELECT 1/0\n"
+                    "[task exits]\n" EVERY "command = sh -c 'echo no paper >&2; exit 3'\n"
+                    "[task hangs]\nevery = 1s\ntimeout = 200ms\nsql = SELECT pg_sleep(1000)\n"
+                    "[task long]\n" EVERY "sql = SELECT pg_sleep(0.8)\n");
+    WAIT_UNTIL(&process, runs("task = 'fails' AND outcome = 'failed' AND message = 'division by zero'") >= 2);
+    WAIT_UNTIL(&process, runs("task = 'exits' AND outcome = 'failed' AND message LIKE '%%3%%'") >= 2);
+    WAIT_UNTIL(&process, runs("task = 'hangs' AND outcome = 'failed' AND reason = 'timeout'"
+                              " AND finished - started BETWEEN '190ms' AND '1min'") >= 2);
+    WAIT_UNTIL(&process, runs("task = 'long' AND outcome = 'skipped' AND started IS NULL"
+                              " AND reason = 'its own run is under way (overlap = skip)'") >= 2);
+    end_and_check(&process);
+    assert_no_runs("outcome = 'ok' AND task <> 'long'");
+}
+
+/* The occurrence goes into the environment, and it is the one on record. */
+static void history_names_the_occurrence_that_a_command_was_told(void **state) {
+    (void)state;
+    struct process process;
+    begin(&process, "[task told]\n" EVERY "command = sh -c 'psql -XAqtc \"INSERT INTO done VALUES (\\$\\$told\\$\\$, \\$\\$$HEADGATE_DUE\\$\\$)\"'\n");
+    WAIT_UNTIL(&process, runs("task = 'told' AND outcome = 'ok'") >= 3);
+    end_and_check(&process);
+    assert_int_equal(query_number(conninfo, "SELECT count(*) FROM headgate.run r FULL JOIN done d ON d.at = r.due"
+                                            " WHERE d.at IS NULL OR r.due IS NULL"), 0);
+}
+
+static void history_has_what_was_triggered_by_hand(void **state) {
+    (void)state;
+    struct process process;
+    begin(&process, "[task yearly]\nevery = 365d\nsql = INSERT INTO done VALUES ('yearly')\n"
+                    "[task backup]\nevery = 365d\ncommand = true\n");
+    assert_int_equal(shell(NULL, "headgate trigger %s yearly && headgate trigger %s backup", process.ini, process.ini), 0);
+    WAIT_UNTIL(&process, runs("occurrences = 0 AND outcome = 'ok' AND finished IS NOT NULL") == 2);
+    assert_int_equal(shell(NULL, "headgate trigger %s yearly", process.ini), 0);
+    WAIT_UNTIL(&process, runs("task = 'yearly' AND occurrences = 0 AND outcome = 'ok'") == 2);
+    end_and_check(&process);
+    assert_int_equal(done("yearly"), 2);
+    assert_no_runs("due <> due_until OR occurrences <> 0");
+}
+
+/* --- the daemon goes and comes --- */
+
+static void history_turned_on_by_a_reload(void **state) {
+    (void)state;
+    struct process process;
+    query(conninfo, "SET client_min_messages = warning; DROP SCHEMA IF EXISTS headgate CASCADE");
+    query(conninfo, "TRUNCATE done");
+    ini_write(&process, "[pool p]\nconninfo = %s\n" TRANSACTIONAL COMMAND, conninfo);
+    daemon_start(&process);
+    WAIT_UNTIL(&process, done("transactional") >= 2 && done("command") >= 2);
+    assert_int_equal(query_number(conninfo, "SELECT count(*) FROM pg_namespace WHERE nspname = 'headgate'"), 0);
+    ini_rewrite(&process, "[pool p]\nconninfo = %s\nhistory = on\n" TRANSACTIONAL COMMAND, conninfo);
+    kill(process.pid, SIGHUP);
+    WAIT_UNTIL(&process, query_number(conninfo, "SELECT count(*) FROM pg_tables WHERE schemaname = 'headgate' AND tablename = 'run'") == 1);
+    WAIT_UNTIL(&process, runs("outcome = 'ok' AND task = 'transactional'") >= 3 && runs("outcome = 'ok' AND task = 'command'") >= 3);
+    end_and_check(&process);
+}
+
+static void history_clean_restarts_lose_and_repeat_nothing(void **state) {
+    (void)state;
+    struct process process;
+    begin(&process, TRANSACTIONAL COMMAND OFF PHASED);
+    for (int i = 1; i <= 3; i++) {
+        WAIT_UNTIL(&process, runs("outcome = 'ok' AND task = 'transactional'") >= 3 * i && runs("outcome = 'ok' AND task = 'phased'") >= 2 * i);
+        assert_int_equal(daemon_end(&process, SIGTERM), 0);
+        assert_accounted();
+        daemon_start(&process);
+    }
+    WAIT_UNTIL(&process, is_on(&process));
+    end_and_check(&process);
+    assert_no_runs("outcome <> 'ok'");
+    assert_int_equal(done("transactional"), runs("task = 'transactional'"));
+    assert_int_equal(done("command"), runs("task = 'command'"));
+    assert_int_equal(done("off"), 2 * runs("task = 'off'"));
+    assert_int_equal(done("phased"), runs("task = 'phased'"));
+}
+
+static void history_says_what_was_missed(void **state) {
+    (void)state;
+    struct process process;
+    static const char *const tasks[] = {"once", "each", "none"};
+    begin(&process, "[task once]\n" EVERY "sql = SELECT 1\n[task each]\n" EVERY "catch_up = all\nsql = SELECT 1\n"
+                    "[task none]\n" EVERY "catch_up = skip\nsql = SELECT 1\n");
+    for (size_t i = 0; i < 3; i++)
+        WAIT_UNTIL(&process, runs("task = '%s' AND outcome = 'ok'", tasks[i]) >= 2);
+    assert_int_equal(daemon_end(&process, SIGTERM), 0);
+    query(conninfo, "SET client_min_messages = warning; DROP TABLE IF EXISTS ended; CREATE TABLE ended AS SELECT task, max(due_until) AS due_until FROM headgate.run GROUP BY 1");
+    WAIT_UNTIL(NULL, query_number(conninfo, "SELECT (min(now() - due_until) > '1500ms')::int FROM (SELECT max(due_until) AS due_until FROM headgate.run GROUP BY task) r"));
+    daemon_start(&process);
+#define NEXT "task = '%s' AND due = (SELECT e.due_until FROM ended e WHERE e.task = run.task) + interval '300ms'"
+    WAIT_UNTIL(&process, runs(NEXT " AND outcome = 'ok' AND occurrences >= 4", "once") == 1);
+    WAIT_UNTIL(&process, runs(NEXT " AND outcome = 'missed' AND occurrences >= 4 AND reason = 'no daemon ran' AND started IS NULL", "none") == 1);
+    WAIT_UNTIL(&process, runs(NEXT " AND outcome = 'ok' AND occurrences = 1", "each") == 1);
+    WAIT_UNTIL(&process, runs("task = 'each' AND outcome = 'ok' AND occurrences = 1 AND started - due > '200ms'") >= 4);
+    for (size_t i = 0; i < 3; i++) {
+        long ok = runs("task = '%s' AND outcome = 'ok'", tasks[i]);
+        WAIT_UNTIL(&process, runs("task = '%s' AND outcome = 'ok'", tasks[i]) >= ok + 2);
+    }
+    end_and_check(&process);
+    assert_no_runs("outcome NOT IN ('ok', 'missed') OR (outcome = 'missed' AND task <> 'none')");
+}
+
+static void history_ends_what_a_killed_daemon_left(void **state) {
+    (void)state;
+    struct process process;
+    begin(&process, "[task off]\n" EVERY "transaction = off\nsql = SELECT pg_sleep(1000)\n"
+                    "[task command]\n" EVERY "command = sleep 1000\n" TRANSACTIONAL);
+    WAIT_UNTIL(&process, runs("outcome = 'running'") == 2 && runs("outcome = 'ok'") >= 2);
+    assert_int_equal(daemon_end(&process, SIGKILL), 1000 + SIGKILL);
+    daemon_start(&process);
+    WAIT_UNTIL(&process, runs("outcome = 'lost' AND reason = 'the daemon was killed while it ran'") == 2);
+    WAIT_UNTIL(&process, runs("outcome = 'running'") == 2);
+    kill(process.pid, SIGINT);
+    assert_int_equal(daemon_end(&process, SIGTERM), 0); /* in a hurry: what it cancels goes to the file */
+    ini_rewrite(&process, "[pool p]\nconninfo = %s\nhistory = on\n[task other]\nevery = 365d\nsql = SELECT 1\n", conninfo);
+    daemon_start(&process);
+    WAIT_UNTIL(&process, runs("outcome = 'failed' AND reason = 'cancelled: the daemon was told to stop'") == 2);
+    end_and_check(&process);
+    assert_int_equal(done("transactional"), runs("task = 'transactional' AND outcome = 'ok'"));
+}
+
+static void history_gives_back_what_was_learned(void **state) {
+    (void)state;
+    struct process process;
+    begin(&process, "[task slow]\n" EVERY "sql = SELECT pg_sleep(0.1)\n[task fails]\n" EVERY "sql = SELECT 1/0\n");
+    WAIT_UNTIL(&process, task_number(&process, "slow", "ok") >= 4 && task_number(&process, "fails", "failed") >= 4);
+    assert_int_equal(daemon_end(&process, SIGTERM), 0);
+    ini_rewrite(&process, "[pool p]\nconninfo = %s\nhistory = on\n[task slow]\nevery = 365d\ncatch_up = skip\nsql = SELECT pg_sleep(0.1)\n"
+                          "[task fails]\nevery = 365d\ncatch_up = skip\nsql = SELECT 1/0\n", conninfo);
+    daemon_start(&process);
+    WAIT_UNTIL(&process, is_on(&process));
+    assert_int_equal(task_number(&process, "slow", "ok"), runs("task = 'slow' AND outcome = 'ok'"));
+    assert_int_equal(task_number(&process, "fails", "failed"), runs("task = 'fails' AND outcome = 'failed'"));
+    assert_in_range(task_number(&process, "slow", "expected"), 100000, 10000000);
+    assert_int_equal(daemon_end(&process, SIGTERM), 0);
+}
+
+/* --- the server goes and comes --- */
+
+static void history_of_what_ended_while_the_server_was_away(void **state) {
+    (void)state;
+    struct process process;
+    char tasks[512];
+    snprintf(tasks, sizeof tasks, "[task long]\n" EVERY "command = sh -c 'while [ ! -e %s/go ]; do sleep 0.05; done'\n" TRANSACTIONAL, server.directory);
+    begin(&process, tasks);
+    WAIT_UNTIL(&process, runs("task = 'long' AND outcome = 'running'") == 1 && runs("outcome = 'ok'") >= 1);
+    server_do(&server, "stop", "fast");
+    assert_int_equal(shell(NULL, "touch %s/go", server.directory), 0);
+    WAIT_UNTIL(&process, task_number(&process, "long", "ok") == 1);
+    int64_t since_us = clock_us();
+    WAIT_UNTIL(NULL, clock_us() - since_us > 2000000);
+    server_do(&server, "restart", "fast");
+    WAIT_UNTIL(&process, runs("task = 'long' AND outcome = 'ok' AND finished IS NOT NULL") >= 3);
+    WAIT_UNTIL(&process, runs("task = 'transactional' AND outcome = 'ok' AND occurrences >= 4") >= 1);
+    end_and_check(&process);
+    assert_int_equal(done("transactional"), runs("task = 'transactional' AND outcome = 'ok'"));
+    assert_no_runs("outcome NOT IN ('ok', 'skipped')");
+}
+
+#define COMMITS "[task commits]\n" EVERY "sql = INSERT INTO done SELECT 'commits' FROM set_config('synchronous_commit', (SELECT commit FROM mode), true)\n"
+
+static void kill_server(struct process *process, const char *waits_for) {
+    char sql[200];
+    snprintf(sql, sizeof sql, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = '%s' AND application_name LIKE 'headgate%%'", waits_for);
+    WAIT_UNTIL(process, query_number(conninfo, sql) >= 1);
+    query(conninfo, "UPDATE mode SET commit = 'local'");
+    server_do(&server, "restart", "immediate");
+}
+
+/* It was committed, and its answer never came: it waited for a standby. */
+static void history_resolves_a_commit_whose_answer_was_lost(void **state) {
+    (void)state;
+    struct process process;
+    query(conninfo, "TRUNCATE mode; INSERT INTO mode VALUES ('local')");
+    begin(&process, COMMITS);
+    WAIT_UNTIL(&process, done("commits") >= 1);
+    query(conninfo, "UPDATE mode SET commit = 'on'");
+    kill_server(&process, "SyncRep");
+    WAIT_UNTIL(&process, daemon_log_count(&process, "event=unknown") == 1 && daemon_log_count(&process, "event=resolved") == 1);
+    assert_int_equal(daemon_log_count(&process, "outcome=ok"), 1);
+    WAIT_UNTIL(&process, runs("outcome = 'ok' AND started > pg_postmaster_start_time()") >= 2);
+    end_and_check(&process);
+    assert_int_equal(done("commits"), runs("outcome = 'ok'"));
+    assert_no_runs("outcome <> 'ok'");
+}
+
+/* It was asked to commit, and did not: what it deferred took too long. */
+static void history_resolves_a_commit_that_was_not_reached(void **state) {
+    (void)state;
+    struct process process;
+    query(conninfo, "CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+                    " IF (SELECT commit FROM mode) = 'on' THEN PERFORM pg_sleep(1000); END IF; RETURN NULL; END $$;"
+                    " CREATE CONSTRAINT TRIGGER linger AFTER INSERT ON done DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION linger();"
+                    " TRUNCATE mode; INSERT INTO mode VALUES ('local')");
+    begin(&process, TRANSACTIONAL);
+    WAIT_UNTIL(&process, done("transactional") >= 1);
+    query(conninfo, "UPDATE mode SET commit = 'on'");
+    kill_server(&process, "PgSleep");
+    WAIT_UNTIL(&process, daemon_log_count(&process, "event=unknown") == 1 && daemon_log_count(&process, "event=resolved") == 1);
+    assert_int_equal(daemon_log_count(&process, "outcome=failed"), 1);
+    WAIT_UNTIL(&process, runs("outcome = 'ok' AND started > pg_postmaster_start_time()") >= 2);
+    end_and_check(&process);
+    assert_int_equal(done("transactional"), runs("outcome = 'ok'"));
+    assert_int_equal(runs("outcome = 'failed' AND reason = 'not done: its connection was lost before it was committed'"), 1);
+    assert_no_runs("outcome NOT IN ('ok', 'failed', 'skipped')");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(history_has_every_kind_of_run, tidy),
+        cmocka_unit_test_teardown(history_says_why_a_run_failed_or_was_skipped, tidy),
+        cmocka_unit_test_teardown(history_names_the_occurrence_that_a_command_was_told, tidy),
+        cmocka_unit_test_teardown(history_has_what_was_triggered_by_hand, tidy),
+        cmocka_unit_test_teardown(history_turned_on_by_a_reload, tidy),
+        cmocka_unit_test_teardown(history_clean_restarts_lose_and_repeat_nothing, tidy),
+        cmocka_unit_test_teardown(history_says_what_was_missed, tidy),
+        cmocka_unit_test_teardown(history_ends_what_a_killed_daemon_left, tidy),
+        cmocka_unit_test_teardown(history_gives_back_what_was_learned, tidy),
+        cmocka_unit_test_teardown(history_of_what_ended_while_the_server_was_away, tidy),
+        cmocka_unit_test_teardown(history_resolves_a_commit_whose_answer_was_lost, tidy),
+        cmocka_unit_test_teardown(history_resolves_a_commit_that_was_not_reached, tidy),
+    };
+    return cmocka_run_group_tests(tests, start, stop);
+}

@@ -1,0 +1,725 @@
+/*
+ * The SQL of the history (etc/history) against a real server: each function and each of its branches, and two
+ * daemons that meet.
+ */
+#include "harness.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pool/history_steps.h"
+
+static struct server server;
+static PGconn *a, *b; /* two daemons' sessions */
+
+/* --- asking --- */
+
+static PGconn *connect_as(const char *role) {
+    char conninfo[600];
+    snprintf(conninfo, sizeof conninfo, "%s %s%s", server.conninfo, role ? "user=" : "", role ? role : "");
+    PGconn *conn = PQconnectdb(conninfo);
+    assert_int_equal(PQstatus(conn), CONNECTION_OK);
+    PQclear(PQexec(conn, "SET TimeZone = 'UTC'; SET client_min_messages = error"));
+    return conn;
+}
+
+/* Every value of the answer, columns joined by blanks, rows by commas; or the SQLSTATE. In a static buffer.
+ */
+static const char *take(PGresult *result) {
+    static char answer[8192];
+    size_t used = 0;
+    *answer = '\0';
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    if (state)
+        snprintf(answer, sizeof answer, "%s", state);
+    for (int row = 0; !state && row < PQntuples(result); row++)
+        for (int column = 0; column < PQnfields(result) && used < sizeof answer; column++)
+            used += (size_t)snprintf(answer + used, sizeof answer - used, "%s%s",
+                                     column ? " "
+                                     : row  ? ","
+                                            : "",
+                                     PQgetvalue(result, row, column));
+    PQclear(result);
+    return answer;
+}
+
+static const char *say(PGconn *conn, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static const char *say(PGconn *conn, const char *format, ...) {
+    char sql[65536];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(sql, sizeof sql, format, arguments);
+    va_end(arguments);
+    return take(PQexec(conn, sql));
+}
+
+static const char *answer_of(PGconn *conn) {
+    PGresult *last = NULL, *result;
+    while ((result = PQgetResult(conn))) {
+        PQclear(last);
+        last = result;
+    }
+    return take(last);
+}
+
+static bool blocked(PGconn *conn) {
+    int64_t since_us = clock_us();
+    while (clock_us() - since_us < 300000) {
+        PQconsumeInput(conn);
+        if (!PQisBusy(conn))
+            return false;
+        breathe();
+    }
+    return true;
+}
+
+/* Instants are seconds after 2026-01-01 00:00 UTC, the interval is one second. */
+#define AT "(timestamptz '2026-01-01 00:00Z' + %d * interval '1 second')"
+
+static const char *start_sql(const char *task, int due, int until, int occurrences, const char *outcome,
+                             const char *daemon) {
+    static char sql[1024];
+    snprintf(sql, sizeof sql,
+             "SELECT extract(epoch FROM headgate.start('%s', " AT ", " AT
+             ", 1000000, %d, now(), 7, 1, 1, '%s', '%s') - " AT ")::int",
+             task, due, until, occurrences, outcome, daemon, 0);
+    return sql;
+}
+
+static const char *start(PGconn *conn, const char *task, int due, int until) {
+    return say(conn, "%s", start_sql(task, due, until, until - due + 1, "running", conn == a ? "a" : "b"));
+}
+
+/* One record as JSON. more: further fields, with a comma in front. */
+static const char *record_json(const char *task, int due, int until, const char *outcome, const char *daemon,
+                               const char *more) {
+    static char json[4][1024];
+    static unsigned next;
+    char *to = json[next++ % 4];
+    snprintf(to, sizeof *json,
+             "{\"task\": \"%s\", \"due\": \"2026-01-01T%02d:%02d:%02dZ\", \"due_until\": "
+             "\"2026-01-01T%02d:%02d:%02dZ\", \"every_us\": 1000000, "
+             "\"occurrences\": %d, \"outcome\": \"%s\", \"daemon\": \"%s\"%s}",
+             task, due / 3600, due / 60 % 60, due % 60, until / 3600, until / 60 % 60, until % 60,
+             until - due + 1, outcome, daemon, more);
+    return to;
+}
+
+static const char *record(PGconn *conn, const char *task, int due, int until, const char *outcome,
+                          const char *more) {
+    return say(conn, "SELECT outcome FROM headgate.record('[%s]')",
+               record_json(task, due, until, outcome, conn == a ? "a" : "b", more));
+}
+
+/* "10-12 ok, 13 lost" */
+static const char *rows(const char *task) {
+    return say(a,
+               "SELECT coalesce(string_agg(first || CASE WHEN last > first THEN '-' || last ELSE '' END || ' "
+               "' || outcome, ', ' ORDER BY due), '')"
+               " FROM (SELECT *, extract(epoch FROM due - " AT
+               ")::int AS first, extract(epoch FROM due_until - " AT ")::int AS last"
+               " FROM headgate.run WHERE task = '%s') r",
+               0, 0, task);
+}
+
+/* Occurrences in two rows, rows whose range has not the occurrences they say. */
+#define DISJOINT                                                                                             \
+    "SELECT count(*) FROM headgate.run r WHERE occurrences > 0 AND (due_until - due <> (occurrences - 1) * " \
+    "interval '1 second' OR EXISTS ("                                                                        \
+    "SELECT FROM headgate.run o WHERE o.task = r.task AND o.due > r.due AND o.due <= r.due_until AND "       \
+    "o.occurrences > 0))"
+
+static int set_up(void **state) {
+    (void)state;
+    server_start(&server, "max_connections=30 autovacuum=off");
+    a = connect_as(NULL);
+    b = connect_as(NULL);
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    PQfinish(a);
+    PQfinish(b);
+    server_destroy(&server);
+    return 0;
+}
+
+static int fresh(void **state) {
+    (void)state;
+    say(a, "ROLLBACK");
+    say(b, "ROLLBACK");
+    say(a, "DROP SCHEMA IF EXISTS headgate CASCADE");
+    assert_string_equal(say(a, "%s", history_migration()), "");
+    return 0;
+}
+
+/* --- the migration --- */
+
+static void migration_twice_makes_it_once(void **state) {
+    (void)state;
+    assert_string_equal(say(a, "%s", history_migration()), "");
+    assert_string_equal(say(a, "SELECT version FROM headgate.version"), "1");
+}
+
+static void migration_by_two_at_once_makes_it_once(void **state) {
+    (void)state;
+    say(a, "DROP SCHEMA headgate CASCADE");
+    say(a, "BEGIN");
+    assert_string_equal(say(a, "%s", history_migration()), "");
+    PQsendQuery(b, history_migration());
+    assert_true(blocked(b));
+    say(a, "COMMIT");
+    assert_string_equal(answer_of(b), "");
+    assert_string_equal(say(b, "SELECT version FROM headgate.version"), "1");
+}
+
+static void migration_on_the_extended_protocol_is_one_statement(void **state) {
+    (void)state;
+    say(a, "DROP SCHEMA headgate CASCADE");
+    assert_string_equal(take(PQexecParams(a, history_migration(), 0, NULL, NULL, NULL, NULL, 0)), "");
+    assert_string_equal(say(a, "SELECT max(version) FROM headgate.version"), "1");
+}
+
+static void migration_without_rights_is_42501(void **state) {
+    (void)state;
+    say(a, "DROP SCHEMA headgate CASCADE; CREATE ROLE plain LOGIN");
+    PGconn *plain = connect_as("plain");
+    assert_string_equal(say(plain, "%s", history_migration()), "42501");
+    say(a, "GRANT CREATE ON DATABASE postgres TO plain");
+    assert_string_equal(say(plain, "%s", history_migration()), "");
+    assert_string_equal(say(plain, "%s", start_sql("t", 1, 1, 1, "ok", "p")), "1");
+    say(a, "DROP SCHEMA headgate CASCADE; REVOKE CREATE ON DATABASE postgres FROM plain; CREATE SCHEMA "
+           "headgate AUTHORIZATION plain");
+    assert_string_equal(say(plain, "%s", history_migration()), "");
+    PQfinish(plain);
+}
+
+static void migration_as_a_file_is_the_same(void **state) {
+    (void)state;
+    say(a, "DROP SCHEMA headgate CASCADE");
+    const char *output;
+    if (shell(&output, "psql '%s' -q --single-transaction -v ON_ERROR_STOP=1 -f %s/etc/history/1.sql",
+              server.conninfo, getenv("HEADGATE_SOURCE_ROOT")))
+        fail_msg("%s", output);
+    assert_string_equal(say(a, "SELECT max(version) FROM headgate.version"), "1");
+}
+
+/* --- start --- */
+
+static void start_cuts_off_what_is_answered(void **state) {
+    (void)state;
+    assert_string_equal(start(a, "t", 10, 10), "10");
+    assert_string_equal(start(a, "t", 10, 12), "11");
+    assert_string_equal(start(b, "t", 11, 15), "13");
+    assert_string_equal(start(b, "t", 16, 16), "16");
+    assert_string_equal(rows("t"), "10 running, 11-12 running, 13-15 running, 16 running");
+    assert_string_equal(say(a, DISJOINT), "0");
+    assert_string_equal(start(b, "other", 10, 12), "10");
+}
+
+static void start_of_what_is_answered_is_hg001_or_the_key(void **state) {
+    (void)state;
+    start(a, "t", 10, 12);
+    assert_string_equal(start(b, "t", 10, 12), "HG001");
+    assert_string_equal(start(b, "t", 11, 11), "HG001");
+    assert_string_equal(start(b, "t", 12, 12), "HG001");
+    assert_string_equal(start(b, "t", 13, 13), "13");
+    assert_string_equal(start(a, "t", 13, 13), "HG001");
+    assert_string_equal(start(a, "t", 9, 9), "9");
+}
+
+static void start_by_hand_is_not_cut(void **state) {
+    (void)state;
+    start(a, "t", 10, 20);
+    assert_string_equal(say(a, "%s", start_sql("t", 12, 12, 0, "ok", "a")), "12");
+    assert_string_equal(say(a, "%s", start_sql("t", 12, 12, 0, "ok", "a")), "23505");
+    assert_string_equal(start(b, "t", 20, 21), "21");
+}
+
+static void start_rolled_back_leaves_nothing(void **state) {
+    (void)state;
+    say(a, "BEGIN");
+    assert_string_equal(say(a, "%s", start_sql("t", 10, 10, 1, "ok", "a")), "10");
+    say(a, "ROLLBACK");
+    assert_string_equal(rows("t"), "");
+}
+
+static void start_of_a_held_key_waits(void **state) {
+    (void)state;
+    say(a, "BEGIN");
+    start(a, "t", 10, 10);
+    PQsendQuery(b, start_sql("t", 10, 10, 1, "running", "b"));
+    assert_true(blocked(b));
+    say(a, "COMMIT");
+    assert_string_equal(answer_of(b), "HG001");
+    say(a, "BEGIN");
+    start(a, "t", 11, 11);
+    PQsendQuery(b, start_sql("t", 11, 11, 1, "running", "b"));
+    assert_true(blocked(b));
+    say(a, "ROLLBACK");
+    assert_string_equal(answer_of(b), "11");
+    say(a, "BEGIN");
+    start(a, "t", 12, 12);
+    assert_string_equal(start(b, "t", 12, 12), "55P03");
+}
+
+static void start_of_a_range_waits_for_what_may_lie_across(void **state) {
+    (void)state;
+    say(a, "BEGIN");
+    start(a, "t", 10, 12);
+    PQsendQuery(b, start_sql("t", 11, 13, 3, "running", "b"));
+    assert_true(blocked(b));
+    say(a, "COMMIT");
+    assert_string_equal(answer_of(b), "13");
+    say(a, "BEGIN");
+    start(a, "t", 21, 21);
+    PQsendQuery(b, start_sql("t", 20, 22, 3, "running", "b"));
+    assert_true(blocked(b));
+    say(a, "ROLLBACK");
+    assert_string_equal(answer_of(b), "20");
+    say(a, "BEGIN");
+    start(a, "t", 30, 32);
+    PQsendQuery(b, start_sql("t", 32, 32, 1, "running", "b"));
+    assert_true(blocked(b));
+    say(a, "COMMIT");
+    assert_string_equal(answer_of(b), "HG001");
+    assert_string_equal(say(a, DISJOINT), "0");
+}
+
+static void start_of_others_does_not_wait(void **state) {
+    (void)state;
+    say(a, "BEGIN");
+    start(a, "t", 10, 10);
+    assert_string_equal(start(b, "t", 11, 11), "11");
+    assert_string_equal(start(b, "other", 10, 12), "10");
+}
+
+/* --- record --- */
+
+static void record_completes_what_is_there(void **state) {
+    (void)state;
+    start(a, "t", 10, 10);
+    start(a, "t", 11, 13);
+    say(a, "SELECT headgate.record('[%s, %s]')",
+        record_json("t", 10, 10, "ok", "a",
+                    ", \"rows\": 5, \"session_us\": 900, \"finished\": \"2026-01-01T00:00:11Z\""),
+        record_json("t", 11, 13, "failed", "a",
+                    ", \"reason\": \"22012\", \"message\": \"division by zero\""));
+    assert_string_equal(rows("t"), "10 ok, 11-13 failed");
+    assert_string_equal(say(a, "SELECT rows, session_us, lateness_us, finished IS NOT NULL FROM headgate.run "
+                               "WHERE outcome = 'ok'"),
+                        "5 900 7 t");
+    assert_string_equal(say(a, "SELECT message FROM headgate.run WHERE outcome = 'failed'"),
+                        "division by zero");
+    assert_string_equal(record(a, "t", 10, 10, "ok", ""), "");
+    assert_string_equal(rows("t"), "10 ok, 11-13 failed");
+}
+
+static void record_completes_a_row_that_was_cut(void **state) {
+    (void)state;
+    start(b, "t", 10, 11);
+    assert_string_equal(start(a, "t", 10, 13), "12");
+    record(a, "t", 10, 13, "ok", "");
+    assert_string_equal(rows("t"), "10-11 running, 12-13 ok");
+}
+
+static void record_of_a_run_that_answered_more_grows_its_row(void **state) {
+    (void)state;
+    start(a, "t", 10, 10);
+    start(b, "t", 15, 15);
+    record(a, "t", 10, 12, "ok", "");
+    assert_string_equal(rows("t"), "10-12 ok, 15 running");
+    record(a, "t", 10, 17, "ok", "");
+    record(a, "t", 10, 17, "ok", "");
+    assert_string_equal(rows("t"), "10-14 ok, 15 running");
+    assert_string_equal(start(b, "t", 12, 12), "HG001");
+    assert_string_equal(say(a, DISJOINT), "0");
+}
+
+static void record_of_a_trigger_is_apart(void **state) {
+    (void)state;
+    start(a, "t", 10, 10);
+    say(a, "%s", start_sql("t", 12, 12, 0, "running", "a"));
+    record(a, "t", 12, 12, "ok", ", \"occurrences\": 0");
+    assert_string_equal(rows("t"), "10 running, 12 ok");
+    record(a, "t", 14, 14, "failed", ", \"occurrences\": 0");
+    assert_string_equal(rows("t"), "10 running, 12 ok, 14 failed");
+    assert_string_equal(start(b, "t", 13, 14), "13");
+}
+
+static void record_inserts_what_is_free(void **state) {
+    (void)state;
+    record(a, "t", 10, 12, "skipped", ", \"reason\": \"paused\"");
+    assert_string_equal(rows("t"), "10-12 skipped");
+    start(b, "t", 15, 16);
+    start(b, "t", 18, 18);
+    record(a, "t", 11, 20, "missed", "");
+    assert_string_equal(rows("t"),
+                        "10-12 skipped, 13-14 missed, 15-16 running, 17 missed, 18 running, 19-20 missed");
+    record(a, "t", 15, 18, "failed", "");
+    record(a, "t", 18, 18, "failed", "");
+    assert_string_equal(say(a, "SELECT count(*) FROM headgate.run"), "6");
+    assert_string_equal(say(a, DISJOINT), "0");
+}
+
+static void record_takes_what_had_no_record(void **state) {
+    (void)state;
+    say(a,
+        "INSERT INTO headgate.run (task, due, due_until, occurrences, outcome, daemon) VALUES ('t', " AT
+        ", " AT ", 11, 'lost', 'b')",
+        10, 20);
+    record(a, "t", 10, 10, "failed", "");
+    assert_string_equal(rows("t"), "10 failed, 11-20 lost");
+    record(a, "t", 14, 15, "skipped", "");
+    assert_string_equal(rows("t"), "10 failed, 11-13 lost, 14-15 skipped, 16-20 lost");
+    record(a, "t", 19, 22, "skipped", "");
+    assert_string_equal(rows("t"), "10 failed, 11-13 lost, 14-15 skipped, 16-18 lost, 19-22 skipped");
+    assert_string_equal(say(a, DISJOINT), "0");
+}
+
+static void record_of_a_held_key_says_which(void **state) {
+    (void)state;
+    say(b, "BEGIN");
+    start(b, "t", 11, 11);
+    PGresult *result = NULL;
+    char sql[4096];
+    snprintf(sql, sizeof sql, "SELECT headgate.record('[%s, %s]')", record_json("t", 9, 9, "failed", "a", ""),
+             record_json("t", 11, 11, "skipped", "a", ""));
+    result = PQexec(a, sql);
+    assert_string_equal(PQresultErrorField(result, PG_DIAG_SQLSTATE), "55P03");
+    assert_string_equal(PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL), "1");
+    PQclear(result);
+    assert_string_equal(rows("t"), "");
+    say(b, "COMMIT");
+    assert_string_equal(take(PQexec(a, sql)), "");
+    assert_string_equal(rows("t"), "9 failed, 11 running");
+}
+
+#define UNKNOWN ", \"transactional\": true"
+
+static void record_unknown_that_committed_is_ok(void **state) {
+    (void)state;
+    say(a, "%s", start_sql("t", 10, 10, 1, "ok", "a"));
+    assert_string_equal(record(a, "t", 10, 10, "unknown", UNKNOWN ", \"reason\": \"connection lost\""), "ok");
+    assert_string_equal(say(a, "SELECT outcome, coalesce(reason, '-') FROM headgate.run"), "ok -");
+}
+
+static void record_unknown_that_rolled_back_is_failed(void **state) {
+    (void)state;
+    assert_string_equal(record(a, "t", 10, 12, "unknown", UNKNOWN), "failed");
+    assert_string_equal(say(a, "SELECT outcome, reason FROM headgate.run"),
+                        "failed not done: its connection was lost before it was committed");
+    assert_string_equal(record(a, "t", 13, 13, "unknown", ""), "");
+    assert_string_equal(rows("t"), "10-12 failed, 13 unknown");
+}
+
+static void record_unknown_waits_for_the_old_transaction(void **state) {
+    (void)state;
+    static const struct {
+        int due, until, occurrences;
+        const char *end, *became;
+    } cases[] = {
+        {10, 10, 1, "COMMIT", "ok"}, {11, 11, 1, "ROLLBACK", "failed"},
+        {20, 22, 3, "COMMIT", "ok"}, {23, 25, 3, "ROLLBACK", "failed"},
+        {30, 30, 0, "COMMIT", "ok"}, {31, 31, 0, "ROLLBACK", "failed"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char more[100], sql[2048];
+        snprintf(more, sizeof more, UNKNOWN ", \"occurrences\": %d", cases[i].occurrences);
+        snprintf(sql, sizeof sql, "SELECT outcome FROM headgate.record('[%s]')",
+                 record_json("t", cases[i].due, cases[i].until, "unknown", "a", more));
+        say(b, "BEGIN"); /* the old session of the same daemon */
+        say(b, "%s", start_sql("t", cases[i].due, cases[i].until, cases[i].occurrences, "ok", "a"));
+        assert_string_equal(say(a, "%s", sql), "55P03");
+        PQsendQuery(a, sql);
+        assert_true(blocked(a));
+        say(b, "%s", cases[i].end);
+        assert_string_equal(answer_of(a), cases[i].became);
+    }
+    assert_string_equal(rows("t"), "10 ok, 11 failed, 20-22 ok, 23-25 failed, 30 ok, 31 failed");
+}
+
+/* --- restore --- */
+
+#define RESTORE                                                                                              \
+    "SELECT task, extract(epoch FROM answered_until - " AT                                                   \
+    ")::int, ok_count, failed_count, skipped_count, took_us FROM headgate.restore('%s', '[%s]')"
+#define TASK_T "{\"task\": \"t\", \"every_us\": 1000000, \"phase_us\": 0}"
+
+static void since(int second) {
+    say(a, "SELECT headgate.restore('nobody', '[" TASK_T "]')");
+    say(a, "UPDATE headgate.task SET since = " AT, second);
+}
+
+static void restore_ends_its_own_runs_alone(void **state) {
+    (void)state;
+    start(a, "t", 10, 10);
+    start(b, "t", 11, 11);
+    start(a, "gone", 10, 10);
+    assert_string_equal(say(a, RESTORE, 0, "a", TASK_T), "t 11 0 0 0 ");
+    assert_string_equal(
+        say(a, "SELECT task, outcome, reason FROM headgate.run WHERE daemon = 'a' ORDER BY task"),
+        "gone lost the daemon was killed while it ran,t lost the daemon was killed while it ran");
+    assert_string_equal(rows("t"), "10 lost, 11 running");
+}
+
+static void restore_of_nothing_is_nothing(void **state) {
+    (void)state;
+    assert_string_equal(say(a, RESTORE, 0, "a", TASK_T), "t  0 0 0 ");
+    assert_string_equal(say(a, RESTORE, 0, "a", ""), "");
+}
+
+static void restore_notes_when_an_interval_changed(void **state) {
+    (void)state;
+    since(5);
+    say(a, RESTORE, 0, "a", TASK_T);
+    assert_string_equal(say(a, "SELECT since = " AT " FROM headgate.task", 5), "t");
+    say(a, RESTORE, 0, "a", "{\"task\": \"t\", \"every_us\": 2000000, \"phase_us\": 0}");
+    assert_string_equal(say(a, "SELECT since > now() - interval '1 minute', every_us FROM headgate.task"),
+                        "t 2000000");
+}
+
+static void restore_fills_holes(void **state) {
+    (void)state;
+    start(a, "t", 1, 1);
+    since(5);
+    start(a, "t", 10, 10);
+    start(a, "t", 12, 13);
+    start(b, "t", 17, 17);
+    start(b, "t", 20, 20);
+    assert_string_equal(say(a, RESTORE, 0, "a", TASK_T), "t 20 0 0 0 ");
+    /* nothing before `since`; nothing yet behind what runs */
+    assert_string_equal(rows("t"),
+                        "1 lost, 10 lost, 11 lost, 12-13 lost, 14-16 lost, 17 running, 20 running");
+    assert_string_equal(say(a, "SELECT reason FROM headgate.run WHERE started IS NULL AND occurrences = 3"),
+                        "no record of it was kept");
+    assert_string_equal(say(a, RESTORE, 0, "a", TASK_T), "t 20 0 0 0 ");
+    assert_string_equal(say(a, DISJOINT), "0");
+    assert_string_equal(start(b, "t", 15, 15), "HG001");
+}
+
+static void restore_leaves_an_elastic_tasks_stretch(void **state) {
+    (void)state;
+    since(5);
+    for (int i = 10; i <= 25; i += i < 20 ? 3 : 7)
+        record(a, "t", i, i, "ok", "");
+    say(a, RESTORE, 0, "a",
+        "{\"task\": \"t\", \"every_us\": 1000000, \"most_us\": 3000000, \"phase_us\": 0}");
+    assert_string_equal(rows("t"), "10 ok, 13 ok, 16 ok, 19 ok, 22 ok");
+    record(a, "t", 29, 29, "ok", "");
+    say(a, RESTORE, 0, "a",
+        "{\"task\": \"t\", \"every_us\": 1000000, \"most_us\": 3000000, \"phase_us\": 0}");
+    assert_string_equal(rows("t"), "10 ok, 13 ok, 16 ok, 19 ok, 22 ok, 23-28 lost, 29 ok");
+}
+
+static void restore_leaves_what_is_under_way_elsewhere(void **state) {
+    (void)state;
+    since(5);
+    record(b, "t", 10, 10, "ok", "");
+    record(b, "t", 12, 12, "ok", "");
+    say(b, "BEGIN");
+    start(b, "t", 11, 11);
+    assert_string_equal(say(a, RESTORE, 0, "a", TASK_T), "t 12 0 0 0 ");
+    assert_string_equal(rows("t"), "10 ok, 12 ok");
+    say(b, "ROLLBACK");
+    say(a, RESTORE, 0, "a", TASK_T);
+    assert_string_equal(rows("t"), "10 ok, 11 lost, 12 ok");
+}
+
+static void restore_counts_the_last_day(void **state) {
+    (void)state;
+    say(a,
+        "INSERT INTO headgate.run (task, due, due_until, occurrences, outcome, session_us, started, "
+        "finished, daemon)"
+        " SELECT 't', d, d, 1, (ARRAY['ok', 'failed', 'skipped', 'missed', 'lost'])[1 + i %% 5], i, d, d, 'b'"
+        " FROM generate_series(1, 110) i, LATERAL (SELECT date_trunc('second', now()) - i * interval '1 "
+        "second' AS d) s");
+    say(a, "INSERT INTO headgate.run (task, due, due_until, occurrences, outcome, daemon)"
+           " VALUES ('t', now() - interval '2 days', now() - interval '2 days', 1, 'ok', 'b')");
+    /* ok: i = 5, 10, ... 110; the last 20 of them end with 100; the median is the 10th */
+    assert_string_equal(say(a, "SELECT ok_count, failed_count, skipped_count, took_us, answered_until = "
+                               "date_trunc('second', now()) - interval '1 second'"
+                               " OR answered_until < now() FROM headgate.restore('a', '[" TASK_T "]')"),
+                        "22 44 44 50 t");
+}
+
+static void restore_ignores_a_clock_that_was_years_ahead(void **state) {
+    (void)state;
+    start(a, "t", 10, 10);
+    say(a, "INSERT INTO headgate.run (task, due, due_until, occurrences, outcome, daemon)"
+           " VALUES ('t', now() + interval '10 years', now() + interval '10 years', 1, 'ok', 'a')");
+    assert_string_equal(say(a, RESTORE, 0, "a", TASK_T), "t 10 0 0 0 ");
+    assert_string_equal(start(b, "t", 11, 12), "11");
+}
+
+/* --- prune --- */
+
+static void prune_by_age_keeps_the_newest(void **state) {
+    (void)state;
+    for (int i = 10; i < 20; i++)
+        record(a, i % 2 ? "odd" : "even", i, i, "ok", "");
+    start(a, "even", 1, 1);
+    assert_string_equal(say(a, "SELECT headgate.prune('100 years', 0, 100)"), "0");
+    assert_string_equal(say(a, "SELECT headgate.prune('1 second', 0, 3)"), "3");
+    assert_string_equal(say(a, "SELECT headgate.prune('1 second', 0, 100)"), "5");
+    assert_string_equal(say(a, "SELECT headgate.prune('1 second', 0, 100)"), "0");
+    assert_string_equal(rows("even"), "1 running, 18 ok");
+    assert_string_equal(rows("odd"), "19 ok");
+}
+
+static void prune_by_count_takes_the_oldest(void **state) {
+    (void)state;
+    for (int i = 10; i < 30; i++)
+        record(a, i % 2 ? "odd" : "even", i, i, "ok", "");
+    assert_string_equal(say(a, "SELECT headgate.prune('100 years', 20, 100)"), "0");
+    assert_string_equal(say(a, "SELECT headgate.prune('100 years', 6, 5)"), "5");
+    assert_string_equal(say(a, "SELECT headgate.prune('100 years', 6, 100)"), "9");
+    assert_string_equal(rows("even"), "24 ok, 26 ok, 28 ok");
+    assert_string_equal(say(a, "SELECT headgate.prune('100 years', 0, 100)"), "0");
+    assert_string_equal(say(a, "SELECT headgate.prune('1 second', 1, 100)"), "4");
+}
+
+static void prune_of_a_large_table_counts_by_a_sample(void **state) {
+    (void)state;
+    say(a, "INSERT INTO headgate.run (task, due, due_until, occurrences, outcome, daemon, message)"
+           " SELECT 't', d, d, 1, 'ok', 'b', repeat('x', 1500) FROM generate_series(1, 40000) i,"
+           " LATERAL (SELECT now() - i * interval '1 second' AS d) s");
+    say(a, "ANALYZE headgate.run");
+    assert_string_equal(say(a, "SELECT headgate.prune('100 years', 50000, 1000)"), "0");
+    long deleted = 0, last;
+    do {
+        last = strtol(say(a, "SELECT headgate.prune('100 years', 30000, 1000)"), NULL, 10);
+        deleted += last;
+    } while (last == 1000);
+    assert_in_range(deleted, 9000, 12000);
+    assert_string_equal(say(a, "SELECT min(due) > now() - interval '31500 seconds' FROM headgate.run"), "t");
+}
+
+/* --- two daemons, at random --- */
+
+static uint64_t random_state = 20260101;
+
+static int draw(int below) {
+    random_state = random_state * 6364136223846793005u + 1442695040888963407u;
+    return (int)((random_state >> 33) % (uint64_t)below);
+}
+
+/* One step of one of them; what it gets is not looked at: whatever it is, the table has to be right after it.
+ */
+static void step_at_random(PGconn *conn, bool *open) {
+    static const char *const outcomes[] = {"ok", "failed", "skipped", "missed", "unknown"};
+    const char *task = draw(2) ? "t" : "u", *daemon = conn == a ? "a" : "b";
+    int due = draw(200), until = due + (draw(3) ? 0 : draw(12));
+    switch (draw(*open ? 3 : 9)) {
+    case 0:
+        say(conn, *open && draw(2) ? "COMMIT" : "ROLLBACK");
+        *open = false;
+        break;
+    case 1:
+    case 3:
+    case 4:
+        say(conn, "%s", start_sql(task, due, until, until - due + 1, draw(2) ? "ok" : "running", daemon));
+        break;
+    case 2:
+    case 5:
+    case 6: record(conn, task, due, until, outcomes[draw(5)], draw(2) ? UNKNOWN : ""); break;
+    case 7:
+        say(conn, "BEGIN; SET LOCAL lock_timeout = '5ms'");
+        *open = true;
+        break;
+    case 8:
+        say(conn, RESTORE, 0, daemon, TASK_T ", {\"task\": \"u\", \"every_us\": 1000000, \"phase_us\": 0}");
+        break;
+    }
+}
+
+static void series_at_random_leaves_no_occurrence_twice(void **state) {
+    (void)state;
+    bool open[2] = {false, false};
+    PGconn *both[2] = {a, b};
+    say(a, "ALTER FUNCTION headgate.start SET lock_timeout = '5ms'; ALTER FUNCTION headgate.record SET "
+           "lock_timeout = '5ms';"
+           " ALTER FUNCTION headgate.restore SET lock_timeout = '5ms'");
+    say(a, "INSERT INTO headgate.task VALUES ('t', 1000000, 0, " AT "), ('u', 1000000, 0, " AT ")", 0, 0);
+    for (int i = 0; i < 3000; i++) {
+        int who = draw(2);
+        step_at_random(both[who], &open[who]);
+        if (i % 50 == 49)
+            assert_string_equal(say(a, "ROLLBACK; " DISJOINT), "0"), open[0] = false;
+        if (i % 500 == 499)
+            say(a, "DELETE FROM headgate.run WHERE extract(epoch FROM due)::int %% 3 = 0");
+    }
+    say(a, "ROLLBACK");
+    say(b, "ROLLBACK");
+    say(a, RESTORE, 0, "a", TASK_T);
+    say(a, RESTORE, 0, "b", TASK_T);
+    assert_string_equal(say(a, DISJOINT), "0");
+    /* after both were restored each occurrence from the first to the last is in a row */
+    assert_string_equal(say(a, "SELECT count(DISTINCT task) > 0 AND bool_and(total = span) FROM (SELECT "
+                               "task, sum(occurrences) AS total,"
+                               " extract(epoch FROM max(due_until) - min(due)) + 1 AS span FROM headgate.run "
+                               "WHERE task = 't' GROUP BY task) s"),
+                        "t");
+}
+
+/* Without turns: both at once, each with its own connection, as fast as they can. */
+static void both_at_once_start_each_occurrence_once(void **state) {
+    (void)state;
+    PGconn *both[2] = {a, b};
+    for (int i = 0; i < 300; i++) {
+        for (int who = 0; who < 2; who++) {
+            int due = i * 3 + draw(4), until = due + draw(3);
+            PQsendQuery(both[who], start_sql("t", due, until, until - due + 1, "running", who ? "b" : "a"));
+        }
+        answer_of(a);
+        answer_of(b);
+    }
+    assert_string_equal(say(a, DISJOINT), "0");
+    assert_true(strtol(say(a, "SELECT count(*) FROM headgate.run"), NULL, 10) > 300);
+}
+
+#define UNIT(name) cmocka_unit_test_setup(name, fresh)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        UNIT(migration_twice_makes_it_once),
+        UNIT(migration_by_two_at_once_makes_it_once),
+        UNIT(migration_on_the_extended_protocol_is_one_statement),
+        UNIT(migration_without_rights_is_42501),
+        UNIT(migration_as_a_file_is_the_same),
+        UNIT(start_cuts_off_what_is_answered),
+        UNIT(start_of_what_is_answered_is_hg001_or_the_key),
+        UNIT(start_by_hand_is_not_cut),
+        UNIT(start_rolled_back_leaves_nothing),
+        UNIT(start_of_a_held_key_waits),
+        UNIT(start_of_a_range_waits_for_what_may_lie_across),
+        UNIT(start_of_others_does_not_wait),
+        UNIT(record_completes_what_is_there),
+        UNIT(record_completes_a_row_that_was_cut),
+        UNIT(record_of_a_run_that_answered_more_grows_its_row),
+        UNIT(record_of_a_trigger_is_apart),
+        UNIT(record_inserts_what_is_free),
+        UNIT(record_takes_what_had_no_record),
+        UNIT(record_of_a_held_key_says_which),
+        UNIT(record_unknown_that_committed_is_ok),
+        UNIT(record_unknown_that_rolled_back_is_failed),
+        UNIT(record_unknown_waits_for_the_old_transaction),
+        UNIT(restore_ends_its_own_runs_alone),
+        UNIT(restore_of_nothing_is_nothing),
+        UNIT(restore_notes_when_an_interval_changed),
+        UNIT(restore_fills_holes),
+        UNIT(restore_leaves_an_elastic_tasks_stretch),
+        UNIT(restore_leaves_what_is_under_way_elsewhere),
+        UNIT(restore_counts_the_last_day),
+        UNIT(restore_ignores_a_clock_that_was_years_ahead),
+        UNIT(prune_by_age_keeps_the_newest),
+        UNIT(prune_by_count_takes_the_oldest),
+        UNIT(prune_of_a_large_table_counts_by_a_sample),
+        UNIT(series_at_random_leaves_no_occurrence_twice),
+        UNIT(both_at_once_start_each_occurrence_once),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
