@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "pool/conninfo.h"
+#include "pool/history_read.h"
 
 /* reserved_connections came with PostgreSQL 16; asked with missing_ok it is NULL before. A row with a user
  * and a database and no backend_type is one that we may not see into. */
@@ -141,10 +142,13 @@ bool budget_check(const struct pool_settings *pool, struct text *text) {
     PGconn *conn = PQconnectdbParams(keywords, values, 1);
     PGresult *result = PQstatus(conn) == CONNECTION_OK ? PQexec(conn, budget_sql) : NULL;
     bool fits = PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1;
-    if (fits)
-        fits = say_budget(pool, result, conn, text);
-    else
+    if (!fits) {
         text_add(text, "  %s", PQerrorMessage(conn));
+    } else {
+        fits = say_budget(pool, result, conn, text);
+        if (pool->history)
+            fits &= history_check(conn, text);
+    }
     PQclear(result);
     PQfinish(conn);
     conninfo_finish(&conninfo);

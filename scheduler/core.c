@@ -142,9 +142,9 @@ static void on_command_seen(struct core *core, uint32_t index, const struct even
 }
 
 /* What is on record includes what this daemon has run before it could read it. */
-static void go_on_from(uint64_t *count, int64_t recorded_count) {
-    if (recorded_count > 0 && (uint64_t)recorded_count > *count)
-        *count = (uint64_t)recorded_count;
+static void go_on_from(uint32_t *count, int64_t recorded_count) {
+    if (recorded_count > *count && recorded_count <= UINT32_MAX)
+        *count = (uint32_t)recorded_count;
 }
 
 /* Its statistics go on where they were. */

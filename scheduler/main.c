@@ -17,6 +17,7 @@
 #include "scheduler/control.h"
 #include "scheduler/daemon.h"
 #include "scheduler/hands_command.h"
+#include "scheduler/history_command.h"
 #include "scheduler/load.h"
 #include "scheduler/simulate_command.h"
 #include "tasks/duration.h"
@@ -213,7 +214,7 @@ static const struct command_line commands[] = {
      "what is\n                finished then is written; a second one cancels them\n"},
     {"check", check, "headgate check FILE [--connect]",
      "Says what is wrong with FILE, every fault with its line; exits with 1 if anything is.\n\n"
-     "  --connect     also log in to each pool's database and add up whether the budget fits\n"},
+     "  --connect     also log in to each pool's database: does the budget fit, may the history be kept\n"},
     {"status", status, "headgate status FILE [--json | --metrics]",
      "Asks the daemon that runs FILE what every task is doing and why what waits waits; exits with 1 if "
      "there is none.\n\n"
@@ -222,6 +223,7 @@ static const struct command_line commands[] = {
     {"pause", pause_command, PAUSE_USAGE, pause_help},
     {"resume", resume_command, RESUME_USAGE, resume_help},
     {"trigger", trigger_command, TRIGGER_USAGE, trigger_help},
+    {"history", history_command, HISTORY_USAGE, history_help},
     {"simulate", simulate_command, SIMULATE_USAGE, simulate_help},
 };
 

@@ -72,7 +72,7 @@ static void operating_usage_is_told_with_exit_2(void **state) {
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         assert_int_equal(shell(NULL, "headgate %s", wrong[i]), 2);
     static const char *const right[] = {"--help", "--version", "run --help", "check --help", "status --help",
-                                        "simulate --help"};
+                                        "simulate --help", "history --help"};
     for (size_t i = 0; i < sizeof right / sizeof *right; i++)
         assert_int_equal(shell(NULL, "headgate %s", right[i]), 0);
     assert_int_equal(shell(NULL, "headgate status %s/etc/minimal.ini", getenv("HEADGATE_SOURCE_ROOT")), 1);

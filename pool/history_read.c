@@ -1,0 +1,221 @@
+#include "pool/history_read.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pool/history_steps.h"
+
+/* --- rows --- */
+
+/* The newest ones, oldest first: of task $1 ('': of all), not older than $2 us (0: all), failed ones only if
+ * $3. */
+static const char rows_sql[] =
+    "SELECT task, outcome, reason, message, daemon,"
+    " (extract(epoch FROM due) * 1000000)::int8,"
+    " (extract(epoch FROM due_until) * 1000000)::int8,"
+    " (extract(epoch FROM started) * 1000000)::int8,"
+    " (extract(epoch FROM finished) * 1000000)::int8,"
+    " (extract(epoch FROM lateness) * 1000000)::int8,"
+    " (extract(epoch FROM took) * 1000000)::int8,"
+    " (extract(epoch FROM outside) * 1000000)::int8,"
+    " attempts, rows, occurrences, tokens"
+    " FROM (SELECT * FROM headgate.history"
+    " WHERE ($1 = '' OR task = $1)"
+    " AND ($2::int8 = 0 OR due_until > now() - $2::int8 * interval '1 microsecond')"
+    " AND (NOT $3::bool OR outcome IN ('failed', 'lost', 'unknown', 'missed'))"
+    " ORDER BY due DESC, task DESC LIMIT $4::int8) newest ORDER BY due, task";
+
+enum column {
+    TASK,
+    OUTCOME,
+    REASON,
+    MESSAGE,
+    DAEMON,
+    DUE,
+    DUE_UNTIL,
+    STARTED,
+    FINISHED,
+    LATENESS,
+    TOOK,
+    OUTSIDE,
+    ATTEMPTS,
+    ROWS,
+    OCCURRENCES,
+    TOKENS
+};
+
+static int64_t number(const PGresult *result, int row, enum column column) {
+    return PQgetisnull(result, row, (int)column) ? HISTORY_NULL
+                                                 : strtoll(PQgetvalue(result, row, (int)column), NULL, 10);
+}
+
+struct history_row history_get(const struct history *history, uint32_t index) {
+    const PGresult *result = history->result;
+    int row =
+        (int)index + history->is_cut; /* one more than was asked for: it says that there are older ones */
+    return (struct history_row){
+        .task = PQgetvalue(result, row, TASK),
+        .outcome = PQgetvalue(result, row, OUTCOME),
+        .reason = PQgetvalue(result, row, REASON),
+        .message = PQgetvalue(result, row, MESSAGE),
+        .daemon = PQgetvalue(result, row, DAEMON),
+        .due_us = number(result, row, DUE),
+        .due_until_us = number(result, row, DUE_UNTIL),
+        .started_us = number(result, row, STARTED),
+        .finished_us = number(result, row, FINISHED),
+        .lateness_us = number(result, row, LATENESS),
+        .took_us = number(result, row, TOOK),
+        .outside_us = number(result, row, OUTSIDE),
+        .attempts = number(result, row, ATTEMPTS),
+        .rows = number(result, row, ROWS),
+        .occurrences = number(result, row, OCCURRENCES),
+        .tokens = number(result, row, TOKENS),
+    };
+}
+
+void history_finish(struct history *history) {
+    PQclear(history->result);
+    *history = (struct history){0};
+}
+
+static PGresult *ask(PGconn *conn, const struct history_request *request) {
+    char since[24], most[24];
+    snprintf(since, sizeof since, "%" PRId64, request->since_us);
+    snprintf(most, sizeof most, "%" PRIu64, (uint64_t)request->most + 1);
+    const char *values[] = {request->task, since, request->failed ? "on" : "off", most};
+    return PQexecParams(conn, rows_sql, 4, NULL, values, NULL, NULL, 0);
+}
+
+/* --- what is missing --- */
+
+static char *identifier(PGconn *conn, const char *name) {
+    bool plain = *name && strspn(name, "abcdefghijklmnopqrstuvwxyz_0123456789") == strlen(name) &&
+                 (*name < '0' || *name > '9') && strcmp(name, "user") != 0;
+    char *quoted = plain ? NULL : PQescapeIdentifier(conn, name, strlen(name));
+    char *mine = strdup(quoted ? quoted : name);
+    if (!mine)
+        abort();
+    PQfreemem(quoted);
+    return mine;
+}
+
+static void say_why_not(PGconn *conn, const PGresult *result, struct text *error) {
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    char *role = identifier(conn, PQuser(conn) ? PQuser(conn) : "");
+    if (state && (strcmp(state, "42P01") == 0 || strcmp(state, "3F000") == 0))
+        text_add(
+            error,
+            "there is no history in database %s yet: the daemon makes it when it starts; `headgate check "
+            "FILE --connect` says whether it may",
+            PQdb(conn));
+    else if (state && strcmp(state, "42501") == 0)
+        text_add(
+            error,
+            "%s may not read the history; type as its owner: GRANT USAGE ON SCHEMA headgate TO %s; GRANT "
+            "SELECT ON headgate.history TO %s;",
+            PQuser(conn), role, role);
+    else
+        text_add_bytes(error, PQerrorMessage(conn), strcspn(PQerrorMessage(conn), "\n"));
+    free(role);
+}
+
+bool history_read(const struct pool_settings *pool, const struct history_request *request,
+                  struct history *ret, struct text *error) {
+    struct text timeout = {0};
+    text_add(&timeout, "%" PRId64, (pool->connect_timeout_us + 999999) / 1000000);
+    const char *keywords[] = {"connect_timeout", "application_name", "client_encoding",
+                              *pool->conninfo ? "dbname" : NULL, NULL};
+    const char *values[] = {timeout.bytes, "headgate history", "UTF8", pool->conninfo, NULL};
+    PGconn *conn = PQconnectdbParams(keywords, values, 1);
+    PGresult *result = PQstatus(conn) == CONNECTION_OK ? ask(conn, request) : NULL;
+    bool right = PQresultStatus(result) == PGRES_TUPLES_OK;
+    if (right) {
+        uint32_t count = (uint32_t)PQntuples(result);
+        bool is_cut = count > request->most;
+        *ret = (struct history){result, count - is_cut, is_cut};
+    } else {
+        say_why_not(conn, result, error);
+        PQclear(result);
+    }
+    PQfinish(conn);
+    text_finish(&timeout);
+    return right;
+}
+
+/* --- before it is needed --- */
+
+/*
+ * One row: the role, the database, whether the schema is there, what is missing as words of GRANT, or NULL;
+ * then the step, and what it holds. Functions may be called by everybody; who owns a table needs no right.
+ */
+static const char check_sql[] =
+    "SELECT quote_ident(current_user), quote_ident(current_database()), n.oid IS NOT NULL, r.oid IS NOT NULL,"
+    " CASE WHEN n.oid IS NULL THEN CASE WHEN NOT has_database_privilege(current_database(), 'CREATE') THEN"
+    " format('GRANT CREATE ON DATABASE %I TO %I;', current_database(), current_user) END"
+    " WHEN r.oid IS NULL THEN CASE WHEN NOT has_schema_privilege(n.oid, 'CREATE')"
+    " OR NOT has_schema_privilege(n.oid, 'USAGE') THEN"
+    " format('GRANT USAGE, CREATE ON SCHEMA headgate TO %I;', current_user) END"
+    " ELSE (SELECT string_agg(format('GRANT %s ON %s TO %I;', needed.what, needed.word, current_user), ' '"
+    " ORDER BY needed.place) FROM"
+    " (SELECT 0 AS place, 'USAGE' AS what, 'SCHEMA headgate' AS word WHERE NOT has_schema_privilege(n.oid, "
+    "'USAGE')"
+    " UNION ALL SELECT 1, string_agg(u, ', ' ORDER BY u), CASE WHEN c.relkind = 'S' THEN 'SEQUENCE ' ELSE '' "
+    "END ||"
+    " 'headgate.' || c.relname"
+    " FROM pg_class c, LATERAL unnest(CASE c.relname::text WHEN 'version' THEN '{SELECT}'::text[]"
+    " WHEN 'task' THEN '{SELECT,INSERT,UPDATE}' WHEN 'several' THEN '{USAGE,UPDATE}'"
+    " ELSE '{SELECT,INSERT,UPDATE,DELETE}' END) u"
+    " WHERE c.relnamespace = n.oid AND c.relname IN ('version', 'task', 'run', 'several')"
+    " AND NOT CASE c.relkind WHEN 'S' THEN has_sequence_privilege(c.oid, u) ELSE has_table_privilege(c.oid, "
+    "u) END"
+    " GROUP BY c.oid, c.relname, c.relkind) needed) END,"
+    " pg_is_in_recovery(), greatest(r.reltuples, 0)::int8, pg_size_pretty(pg_total_relation_size(r.oid))"
+    " FROM (SELECT to_regnamespace('headgate')::oid AS oid) n"
+    " LEFT JOIN pg_class r ON r.relnamespace = n.oid AND r.relname = 'run'";
+
+enum check_column { ROLE, DATABASE, HAS_SCHEMA, HAS_TABLE, MISSING, IS_STANDBY, ROW_COUNT, SIZE };
+
+/* Only a role that may read it can tell. */
+static long step_made(PGconn *conn) {
+    PGresult *result = PQexecParams(conn, "SELECT coalesce(max(version), 0) FROM headgate.version", 0, NULL,
+                                    NULL, NULL, NULL, 0);
+    long step = PQresultStatus(result) == PGRES_TUPLES_OK ? strtol(PQgetvalue(result, 0, 0), NULL, 10) : -1;
+    PQclear(result);
+    return step;
+}
+
+static bool say_check(PGconn *conn, const PGresult *result, struct text *text) {
+    const char *role = PQgetvalue(result, 0, ROLE), *missing = PQgetvalue(result, 0, MISSING);
+    bool has_table = *PQgetvalue(result, 0, HAS_TABLE) == 't';
+    if (*PQgetvalue(result, 0, IS_STANDBY) == 't') {
+        text_add(text, "  HISTORY      can't be kept: this server is a standby; write history = off, or "
+                       "connect to its primary\n");
+        return false;
+    }
+    if (*missing) {
+        text_add(text, "  HISTORY      can't be kept: %s may not %s; type as a superuser or its owner: %s\n",
+                 role, has_table ? "write it" : "make the schema headgate", missing);
+        return false;
+    }
+    if (!has_table) {
+        text_add(text, "  history      is made at the first start, in the schema headgate of %s\n",
+                 PQgetvalue(result, 0, DATABASE));
+        return true;
+    }
+    text_add(text, "  history      step %ld of %d, about %s rows, %s\n", step_made(conn), HISTORY_VERSION,
+             PQgetvalue(result, 0, ROW_COUNT), PQgetvalue(result, 0, SIZE));
+    return true;
+}
+
+bool history_check(PGconn *conn, struct text *text) {
+    PGresult *result = PQexecParams(conn, check_sql, 0, NULL, NULL, NULL, NULL, 0);
+    bool right = PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1;
+    if (right)
+        right = say_check(conn, result, text);
+    else
+        text_add(text, "  HISTORY      %s", PQerrorMessage(conn));
+    PQclear(result);
+    return right;
+}
