@@ -22,7 +22,7 @@ void past_begin(struct core_pool *pool) {
 }
 
 static bool is_unread(const struct past *past) {
-    return past->state != PAST_OFF && (!past->restored || past->state == PAST_BROKEN);
+    return past->state != PAST_OFF && !past->restored;
 }
 
 static struct mono gathered_at(const struct core *core, const struct past *past) {
