@@ -354,6 +354,7 @@ static void record_inserts_what_is_free(void **state) {
     (void)state;
     record(a, "t", 10, 12, "skipped", ", \"reason\": \"paused\"");
     assert_string_equal(rows("t"), "10-12 skipped");
+    assert_string_equal(start(b, "t", 11, 11), "HG001");
     start(b, "t", 15, 16);
     start(b, "t", 18, 18);
     record(a, "t", 11, 20, "missed", "");
