@@ -64,7 +64,7 @@ struct command_work perform_command_work(const struct daemon *daemon, struct han
         .directory = daemon->directory,
         .conninfo = &daemon->pools[run->pool]->conninfo,
         .run_number = run->number,
-        .due = run->due_first,
+        .due = chronicle_key(run->definition, run->due_first, run->occurrence_count),
         .input = -1,
     };
 }
