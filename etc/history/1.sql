@@ -161,6 +161,7 @@ CREATE FUNCTION headgate.start_looking(task text, due timestamptz, due_until tim
 LANGUAGE plpgsql AS $$
 DECLARE
     answered timestamptz;
+    taken timestamptz;
     cut int;
 BEGIN
     IF occurrences > 0 THEN
@@ -175,11 +176,13 @@ BEGIN
         due := due + cut * every_us * interval '1 microsecond';
         IF due > due_until THEN
             -- claimed before by the same daemon, which then lost its connection
-            IF outcome = 'running' AND EXISTS (
-                SELECT FROM headgate.run r WHERE r.task = start_looking.task AND r.due_until = answered
-                   AND r.due <= start_looking.due_until AND r.daemon = start_looking.daemon AND r.outcome = 'running'
-                   AND r.occurrences > 0) THEN
-                RETURN answered;
+            IF outcome = 'running' THEN
+                SELECT r.due INTO taken FROM headgate.run r
+                 WHERE r.task = start_looking.task AND r.due_until = answered AND r.due <= start_looking.due_until
+                   AND r.daemon = start_looking.daemon AND r.outcome = 'running' AND r.occurrences > 0;
+                IF FOUND THEN
+                    RETURN taken;
+                END IF;
             END IF;
             RAISE EXCEPTION USING ERRCODE = 'HG001', MESSAGE = format('%s is answered up to %s', task, answered);
         END IF;
