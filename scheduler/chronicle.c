@@ -12,9 +12,10 @@
 
 #include "scheduler/daemon_parts.h"
 
-/* Old rows are looked for this often, and again at once while there are many. */
-#define PRUNE_EVERY_US   (60 * US_PER_S)
-#define PRUNE_TEXT_BYTES 32
+/* Old rows are looked for this often: each time a thousand, so more leave than come. */
+#define PRUNE_EVERY_US    (60 * US_PER_S)
+#define PRUNE_EVERY_COUNT 500
+#define PRUNE_TEXT_BYTES  32
 
 /* --- a record as JSON --- */
 
@@ -156,8 +157,9 @@ static void ask_to_prune(struct daemon *daemon, uint32_t pool, struct history_re
                          char *rows) {
     struct chronicle *chronicle = chronicle_of(daemon, pool);
     const struct pool_settings *settings = daemon->core->pools[pool].settings;
-    if (daemon->core->now.us < chronicle->prune_at.us)
+    if (daemon->core->now.us < chronicle->prune_at.us && chronicle->sent_count < PRUNE_EVERY_COUNT)
         return;
+    chronicle->sent_count = 0;
     chronicle->prune_at = mono_add(daemon->core->now, PRUNE_EVERY_US);
     snprintf(keep, PRUNE_TEXT_BYTES, "%" PRId64 " s", settings->history_keep_us / US_PER_S);
     snprintf(rows, PRUNE_TEXT_BYTES, "%" PRIu32, settings->history_rows);
@@ -171,7 +173,7 @@ void chronicle_ask(struct daemon *daemon, const struct action *action) {
     char keep[PRUNE_TEXT_BYTES], rows[PRUNE_TEXT_BYTES];
     struct history_request request = {.daemon = daemon->name};
     char *tasks = NULL;
-    ledger_batch(chronicle->ledger, &batch);
+    chronicle->sent_count += ledger_batch(chronicle->ledger, &batch);
     request.records = batch.bytes;
     chronicle->restoring = !daemon->core->pools[action->pool].past.restored;
     if (chronicle->restoring) {

@@ -36,6 +36,7 @@ struct chronicle {
     struct ledger *ledger;
     bool restoring; /* what is asked now */
     struct mono prune_at;
+    uint32_t sent_count; /* records since then */
     char error[256]; /* why nothing could be written; "" after a success */
 };
 

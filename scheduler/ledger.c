@@ -246,7 +246,7 @@ uint32_t ledger_on_disk_count(const struct ledger *ledger) {
     return ledger->disk_count;
 }
 
-void ledger_batch(struct ledger *ledger, struct text *batch) {
+uint32_t ledger_batch(struct ledger *ledger, struct text *batch) {
     const struct line *line;
     ledger->sent_count = 0;
     text_clear(batch);
@@ -258,6 +258,7 @@ void ledger_batch(struct ledger *ledger, struct text *batch) {
         text_add_bytes(batch, line->bytes, line->bytes_count);
     }
     text_add(batch, "%s]", ledger->sent_count ? "" : "[");
+    return ledger->sent_count;
 }
 
 void ledger_written(struct ledger *ledger) {

@@ -22,7 +22,7 @@ void past_begin(struct core_pool *pool) {
 }
 
 static bool is_unread(const struct past *past) {
-    return past->state != PAST_OFF && (!past->restored || past->state == PAST_BROKEN);
+    return past->state != PAST_OFF && !past->restored;
 }
 
 static struct mono gathered_at(const struct core *core, const struct past *past) {
@@ -187,6 +187,17 @@ void past_note_claim(struct run *run, struct wall from) {
     run->due_first = from;
 }
 
+/* A little later: a server may refuse it in the same way each time. */
+static void claim_again(struct core *core, uint32_t slot, struct actions *actions) {
+    struct run *run = &core->runs[slot];
+    if (run->phase != PHASE_WRITE && run_skip_cause(core, run)) {
+        run_wait_again(core, slot, actions);
+        return;
+    }
+    run->retry_at = mono_add(core->now, CLAIM_AGAIN_US);
+    run_wait_in(core, slot, RUN_DELAYED, run->phase);
+}
+
 /* It goes on without a record, which is made when it has ended. */
 static void go_without(struct core *core, uint32_t slot, struct actions *actions) {
     if (core->runs[slot].phase == PHASE_WRITE)
@@ -195,17 +206,6 @@ static void go_without(struct core *core, uint32_t slot, struct actions *actions
         run_wait_in(core, slot, RUN_WAITING, phase_first(core->runs[slot].definition));
     else
         run_wait_again(core, slot, actions);
-}
-
-static void wait_for_another(struct core *core, uint32_t slot, struct actions *actions) {
-    struct run *run = &core->runs[slot];
-    if (run->phase != PHASE_WRITE && run_skip_cause(core, run)) {
-        run_wait_again(core, slot, actions);
-        return;
-    }
-    core->pools[run->pool].past.doubted = true;
-    run->retry_at = mono_add(core->now, CLAIM_AGAIN_US);
-    run_wait_in(core, slot, RUN_DELAYED, run->phase);
 }
 
 bool past_refused(struct core *core, uint32_t slot, const struct event *event, struct actions *actions) {
@@ -218,10 +218,17 @@ bool past_refused(struct core *core, uint32_t slot, const struct event *event, s
         go_without(core, slot, actions);
         return true;
     case FAILURE_CLAIM_WAIT:
-        if (pool->past.state == PAST_BROKEN || pool->past.state == PAST_OFF)
+        if (pool->past.state == PAST_BROKEN || pool->past.state == PAST_OFF) {
             go_without(core, slot, actions);
-        else
-            wait_for_another(core, slot, actions);
+        } else {
+            pool->past.doubted = true;
+            claim_again(core, slot, actions);
+        }
+        return true;
+    case FAILURE_LOST: /* before its claim was answered: nothing of it is done */
+        if (run->claim != CLAIM_BEFORE || event->ended.claimed || run->stop != STOP_NONE)
+            return false;
+        claim_again(core, slot, actions);
         return true;
     default: return false;
     }
@@ -230,13 +237,10 @@ bool past_refused(struct core *core, uint32_t slot, const struct event *event, s
 /* Its claim, alone on a session before a run that has no session, is over. */
 void past_claimed(struct core *core, uint32_t slot, const struct event *event, struct actions *actions) {
     struct run *run = &core->runs[slot];
-    if (run_skip_cause(core, run)) {
+    if (run_skip_cause(core, run))
         run_wait_again(core, slot, actions);
-        return;
-    }
-    run->retry_at = mono_add(core->now, CLAIM_AGAIN_US);
-    if (event->ended.outcome == OUTCOME_OK)
+    else if (event->ended.outcome == OUTCOME_OK)
         run_wait_in(core, slot, RUN_WAITING, phase_first(run->definition));
     else /* its session was lost, or a person has cancelled it */
-        run_wait_in(core, slot, RUN_DELAYED, PHASE_CLAIM);
+        claim_again(core, slot, actions);
 }

@@ -26,7 +26,8 @@ CREATE TABLE headgate.task (
     name text PRIMARY KEY,
     every_us int8 NOT NULL,
     phase_us int8 NOT NULL,
-    since timestamptz NOT NULL
+    since timestamptz NOT NULL,
+    checked timestamptz NOT NULL -- no hole is left before this instant
 );
 COMMENT ON TABLE headgate.task IS 'the tasks whose runs are kept here, and since when they have this interval and phase';
 
@@ -43,12 +44,10 @@ CREATE TABLE headgate.run (
     occurrences int NOT NULL,
     attempts int,
     tokens int,
-    outcome text NOT NULL
-        CHECK (outcome IN ('running', 'ok', 'failed', 'lost', 'unknown', 'skipped', 'missed')),
+    outcome text NOT NULL, -- without a CHECK, which would be compiled anew with each insert: 3 us
     daemon text NOT NULL,
     reason text,
     message text,
-    CHECK (due <= due_until),
     PRIMARY KEY (task, due)
 )
 -- A row is written twice: at its start, and when it is completed. Pages are filled (fillfactor 100): of runs completed one by one
@@ -162,6 +161,7 @@ CREATE FUNCTION headgate.start_looking(task text, due timestamptz, due_until tim
 LANGUAGE plpgsql AS $$
 DECLARE
     answered timestamptz;
+    taken timestamptz;
     cut int;
 BEGIN
     IF occurrences > 0 THEN
@@ -176,11 +176,13 @@ BEGIN
         due := due + cut * every_us * interval '1 microsecond';
         IF due > due_until THEN
             -- claimed before by the same daemon, which then lost its connection
-            IF outcome = 'running' AND EXISTS (
-                SELECT FROM headgate.run r WHERE r.task = start_looking.task AND r.due_until = answered
-                   AND r.due <= start_looking.due_until AND r.daemon = start_looking.daemon AND r.outcome = 'running'
-                   AND r.occurrences > 0) THEN
-                RETURN answered;
+            IF outcome = 'running' THEN
+                SELECT r.due INTO taken FROM headgate.run r
+                 WHERE r.task = start_looking.task AND r.due_until = answered AND r.due <= start_looking.due_until
+                   AND r.daemon = start_looking.daemon AND r.outcome = 'running' AND r.occurrences > 0;
+                IF FOUND THEN
+                    RETURN taken;
+                END IF;
             END IF;
             RAISE EXCEPTION USING ERRCODE = 'HG001', MESSAGE = format('%s is answered up to %s', task, answered);
         END IF;
@@ -410,42 +412,53 @@ $$;
 -- What a daemon asks when it starts, after it has written what it had spooled: tasks is an array of objects with task, every_us,
 -- phase_us. What it left running is lost. A hole between two rows that is longer than the interval (or than most_us, of an
 -- elastic one) becomes a row that says so, unless a run of this task is under way elsewhere. Returns of each task up to
--- when it is answered, how the runs of the last day ended, and the median of its last 20.
+-- when it is answered, how the runs of the last day ended, and the median of the last 20 that were ok.
 CREATE FUNCTION headgate.restore(daemon text, tasks jsonb)
 RETURNS TABLE (task text, answered_until timestamptz, ok_count int8, failed_count int8, skipped_count int8, took_us int8)
 LANGUAGE plpgsql SET lock_timeout = '1s' AS $$
 #variable_conflict use_column
 DECLARE
     hole record;
+    busy text[] := '{}'; -- tasks with a run under way elsewhere
 BEGIN
     UPDATE headgate.run r
        SET outcome = 'lost', reason = 'the daemon was killed while it ran'
      WHERE r.outcome = 'running' AND r.daemon = restore.daemon;
 
-    INSERT INTO headgate.task AS t (name, every_us, phase_us, since)
-    SELECT g.task, g.every_us, g.phase_us, now()
+    INSERT INTO headgate.task AS t (name, every_us, phase_us, since, checked)
+    SELECT g.task, g.every_us, g.phase_us, now(), now()
       FROM jsonb_to_recordset(tasks) AS g (task text, every_us int8, phase_us int8)
      ORDER BY g.task
         ON CONFLICT (name) DO UPDATE
-       SET every_us = excluded.every_us, phase_us = excluded.phase_us, since = excluded.since
+       SET every_us = excluded.every_us, phase_us = excluded.phase_us, since = excluded.since, checked = excluded.checked
      WHERE (t.every_us, t.phase_us) <> (excluded.every_us, excluded.phase_us);
 
     FOR hole IN
-        SELECT t.name, t.every_us, coalesce(g.most_us, t.every_us) AS most_us, t.since
+        SELECT t.name, t.every_us, coalesce(g.most_us, t.every_us) AS most_us, t.checked
           FROM jsonb_to_recordset(tasks) AS g (task text, most_us int8) JOIN headgate.task t ON t.name = g.task
-         WHERE EXISTS (SELECT FROM headgate.holes(t.name, t.every_us, coalesce(g.most_us, t.every_us), t.since))
+         WHERE EXISTS (SELECT FROM headgate.holes(t.name, t.every_us, coalesce(g.most_us, t.every_us), t.checked))
          ORDER BY t.name
     LOOP
         IF pg_try_advisory_xact_lock(1212433524, hashtext(hole.name)) THEN
             PERFORM headgate.note_several(max(h.due_until))
-               FROM headgate.holes(hole.name, hole.every_us, hole.most_us, hole.since) h
+               FROM headgate.holes(hole.name, hole.every_us, hole.most_us, hole.checked) h
               WHERE h.occurrences > 1;
             INSERT INTO headgate.run (task, due, due_until, occurrences, outcome, reason, daemon)
             SELECT hole.name, h.due, h.due_until, h.occurrences, 'lost', 'no record of it was kept', restore.daemon
-              FROM headgate.holes(hole.name, hole.every_us, hole.most_us, hole.since) h
+              FROM headgate.holes(hole.name, hole.every_us, hole.most_us, hole.checked) h
                 ON CONFLICT DO NOTHING;
+        ELSE
+            busy := busy || hole.name;
         END IF;
     END LOOP;
+
+    -- up to the first that runs, or the last there is: the next start looks from there on
+    UPDATE headgate.task t
+       SET checked = greatest(t.checked, (
+           SELECT coalesce(min(r.due) FILTER (WHERE r.outcome = 'running'), max(r.due))
+             FROM headgate.run r
+            WHERE r.task = t.name AND r.due BETWEEN t.checked AND now() + interval '1 day' AND r.occurrences > 0))
+     WHERE t.name IN (SELECT g.task FROM jsonb_to_recordset(tasks) AS g (task text)) AND t.name <> ALL (busy);
 
     RETURN QUERY
     SELECT g.task, a.due_until, coalesce(d.ok, 0), coalesce(d.failed, 0), coalesce(d.skipped, 0), m.took_us
@@ -465,14 +478,14 @@ BEGIN
      CROSS JOIN LATERAL (
            SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY l.took_us) AS took_us
              FROM (SELECT coalesce(r.session_us, (extract(epoch FROM r.finished - r.started) * 1000000)::int8) AS took_us
-                     FROM headgate.run r
-                    WHERE r.task = g.task AND r.outcome = 'ok' AND r.finished IS NOT NULL
+                     FROM (SELECT * FROM headgate.run n WHERE n.task = g.task ORDER BY n.due DESC LIMIT 200) r
+                    WHERE r.outcome = 'ok' AND r.finished IS NOT NULL
                     ORDER BY r.due DESC LIMIT 20) l) m;
 END
 $$;
 
 -- The holes between a task's rows since an instant. Behind a run that is under way is none yet: it may still grow.
-CREATE FUNCTION headgate.holes(task text, every_us int8, most_us int8, since timestamptz)
+CREATE FUNCTION headgate.holes(task text, every_us int8, most_us int8, checked timestamptz)
 RETURNS TABLE (due timestamptz, due_until timestamptz, occurrences int)
 LANGUAGE sql STABLE AS $$
     SELECT h.last + every_us * interval '1 microsecond',
@@ -481,7 +494,7 @@ LANGUAGE sql STABLE AS $$
       FROM (SELECT p.last, ceil(extract(epoch FROM p.due - p.last) * 1000000 / every_us)::int - 1 AS missing
               FROM (SELECT r.due, lag(r.due_until) OVER w AS last, lag(r.outcome) OVER w AS outcome
                       FROM headgate.run r
-                     WHERE r.task = holes.task AND r.due >= holes.since AND r.occurrences > 0
+                     WHERE r.task = holes.task AND r.due >= holes.checked AND r.occurrences > 0
                     WINDOW w AS (ORDER BY r.due)) p
              WHERE p.outcome <> 'running' AND p.due - p.last > most_us * interval '1 microsecond') h
      WHERE h.missing > 0

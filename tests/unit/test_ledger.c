@@ -99,8 +99,8 @@ static uint32_t numbers_of(const struct text *batch, uint32_t *ret_numbers) {
 
 static uint32_t batch_of(struct ledger *ledger, uint32_t *ret_numbers) {
     struct text batch = {0};
-    ledger_batch(ledger, &batch);
-    uint32_t count = numbers_of(&batch, ret_numbers);
+    uint32_t sent_count = ledger_batch(ledger, &batch), count = numbers_of(&batch, ret_numbers);
+    assert_int_equal(sent_count, count);
     text_finish(&batch);
     return count;
 }

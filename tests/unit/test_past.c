@@ -193,6 +193,8 @@ static void start_told_to_wait_asks_again_in_a_second(void **state) {
     say(f, session, PASSING, 0);
     assert_int_equal(state_of(f), PAST_NEW);
     assert_int_equal(core_next_wake(f->core).us, 1 * S);
+    fixture_trigger(f, "a"); /* a session is idle, but not for that */
+    assert_int_equal(f->count, 0);
     fixture_pass(f, 1 * S - 1);
     assert_int_equal(f->count, 0);
     fixture_pass(f, 1);
@@ -214,6 +216,8 @@ static void start_restores_a_task_once(void **state) {
     event.restored.took_us = 7 * MS;
     for (int i = 0; i < 2; i++) {
         fixture_step(f, event);
+        event.restored.ok_count = 30;
+        event.restored.took_us = 70 * MS;
         assert_int_equal(fixture_core_task(f, "a")->stats.ok_count, 3);
         assert_int_equal(fixture_core_task(f, "a")->stats.failed_count, 2);
         assert_int_equal(fixture_core_task(f, "a")->stats.skipped_count, 1);
@@ -542,6 +546,32 @@ static void claim_without_an_answer_is_repeated_a_little_later(void **state) {
         assert_int_equal(core_run(f->core, run)->claim, CLAIM_BEFORE);
         accept_claim(f, run);
         expect(f, run, PHASE_WHOLE, RUN_RUNNING);
+        fixture_destroy(f);
+    }
+}
+
+/* The same where it came before the task's own text: nothing of that is done. */
+static void claim_before_a_text_is_repeated_when_its_session_is_lost(void **state) {
+    static const char *const tasks[] = {APART("a"), PHASED("a")};
+    (void)state;
+    for (size_t i = 0; i < sizeof tasks / sizeof *tasks; i++) {
+        char ini[1000];
+        snprintf(ini, sizeof ini, "%s%sretries = 0\nconflict_retries = 0\n", POOL(1), tasks[i]);
+        struct fixture *f = known(ini, false);
+        struct handle run = trigger(f, "a");
+        enum phase phase = core_run(f->core, run)->phase;
+        refuse(f, run, FAILURE_LOST);
+        assert_null(fixture_find(f, ACTION_RECORD));
+        expect(f, run, phase, RUN_DELAYED);
+        fixture_pass(f, 1 * S);
+        assert_int_equal(core_run(f->core, run)->claim, CLAIM_BEFORE);
+        struct event event = {0};
+        event.ended.outcome = OUTCOME_FAILED;
+        event.ended.failure = FAILURE_LOST;
+        event.ended.claimed = true; /* now it may have begun */
+        event.ended.claimed_from = core_run(f->core, run)->due_first;
+        end_event(f, run, event);
+        assert_int_equal(fixture_need(f, ACTION_RECORD)->record.outcome, OUTCOME_FAILED);
         fixture_destroy(f);
     }
 }
@@ -1114,6 +1144,7 @@ int main(void) {
         cmocka_unit_test(claim_that_waited_too_long_is_delayed_and_the_table_doubted),
         cmocka_unit_test(claim_that_waited_for_a_locked_table_goes_without),
         cmocka_unit_test(claim_without_an_answer_is_repeated_a_little_later),
+        cmocka_unit_test(claim_before_a_text_is_repeated_when_its_session_is_lost),
         cmocka_unit_test(write_whose_run_is_gone_fails_for_good),
         cmocka_unit_test(write_whose_history_fails_is_written_without),
         cmocka_unit_test(broken_is_tried_every_ten_seconds_and_comes_back),
