@@ -37,7 +37,7 @@ struct chronicle {
     bool restoring; /* what is asked now */
     struct mono prune_at;
     uint32_t sent_count; /* records since then */
-    char error[256]; /* why nothing could be written; "" after a success */
+    char error[256];     /* why nothing could be written; "" after a success */
 };
 
 /* An event on its way to the core, with an owned copy of what was said of a failure. */

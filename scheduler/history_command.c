@@ -6,12 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "pool/history_read.h"
 #include "scheduler/load.h"
+#include "scheduler/terminal.h"
 #include "tasks/duration.h"
 
 #define ROWS_GLANCE  100
@@ -83,11 +83,6 @@ static bool read_arguments(struct request *request, int argc, char **argv, struc
 }
 
 /* --- for people --- */
-
-static uint32_t terminal_width(void) {
-    struct winsize size;
-    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
-}
 
 static void add_instant(struct text *text, int64_t us) {
     char date[40] = "";

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,6 +19,7 @@
 #include "scheduler/history_command.h"
 #include "scheduler/load.h"
 #include "scheduler/simulate_command.h"
+#include "scheduler/terminal.h"
 #include "tasks/duration.h"
 #include "tasks/suggest.h"
 
@@ -156,11 +156,6 @@ static int check(int argc, char **argv) {
 }
 
 /* --- status --- */
-
-static unsigned terminal_width(void) {
-    struct winsize size;
-    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
-}
 
 static int status(int argc, char **argv) {
     static const struct option options[] = {{"json", no_argument, NULL, 1},

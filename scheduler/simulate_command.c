@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "pool/conninfo.h"
@@ -15,6 +14,7 @@
 #include "scheduler/simulate_json.h"
 #include "scheduler/simulate_plot.h"
 #include "scheduler/simulate_spec.h"
+#include "scheduler/terminal.h"
 #include "tasks/duration.h"
 #include "tasks/phase.h"
 
@@ -293,9 +293,10 @@ static uint32_t *find_servers(const struct taskset *set, uint32_t *ret_count) {
 
 /* --- the forecast --- */
 
-static uint32_t terminal_width(void) {
-    struct winsize size;
-    uint32_t width = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col ? size.ws_col : WIDTH_PLAIN;
+static uint32_t plot_width(void) {
+    uint32_t width = terminal_width();
+    if (width == 0)
+        return WIDTH_PLAIN;
     return width < 40 ? 40 : width > WIDTH_MOST ? WIDTH_MOST : width;
 }
 
@@ -316,7 +317,7 @@ static int forecast(const struct request *request, struct taskset *set, const st
         .server_count = server_count,
         .foregrounds = request->foregrounds,
         .foreground_count = request->foreground_count,
-        .part_count = request->json ? JSON_PARTS : terminal_width() - SIMULATE_PLOT_MARGIN,
+        .part_count = request->json ? JSON_PARTS : plot_width() - SIMULATE_PLOT_MARGIN,
     };
     simulate(set, &options, &facts);
     struct simulate_report report = {
