@@ -146,9 +146,7 @@ static json_t *tasks_of(const struct daemon *daemon, uint32_t pool) {
             json_array_append_new(tasks, json_pack("{s:s,s:I,s:I,s:I}", "task", task->definition->name,
                                                    "every_us", (json_int_t)schedule->every_us, "phase_us",
                                                    (json_int_t)schedule->phase_us, "most_us",
-                                                   (json_int_t)(schedule->every_most_us > schedule->every_us
-                                                                    ? schedule->every_most_us
-                                                                    : schedule->every_us)));
+                                                   (json_int_t)schedule_gap_most_us(schedule)));
     }
     return tasks;
 }
