@@ -1,5 +1,6 @@
 /*
- * The first statement of a run that is put on record: headgate.start() and finish() of etc/history. Its
+ * The first statement of a run that is put on record: headgate.start_one(), start() or
+ * finish() of etc/history. Its
  * values go in binary, with their types, so that the server has nothing to guess.
  */
 #include <endian.h>
@@ -57,6 +58,16 @@ static bool send_call(struct session *session, const char *sql, const struct par
                                          with->lengths, with->formats, 0));
 }
 
+static bool send_start_one(struct session *session, const struct session_work *work) {
+    struct parameters to = {0};
+    add_text(&to, work->label);
+    add_instant(&to, work->claimed.due_first);
+    add_int8(&to, TYPE_INT8, work->claimed.every_us);
+    add_instant(&to, work->claimed.started);
+    add_text(&to, session->pool->daemon_name);
+    return send_call(session, "SELECT headgate.start_one($1,$2,$3,$4,$5)", &to);
+}
+
 static bool send_start(struct session *session, const struct session_work *work, enum claim claim) {
     const struct claim_values *values = &work->claimed;
     struct parameters to = {0};
@@ -98,5 +109,9 @@ static bool send_finish(struct session *session, const struct session_work *work
 }
 
 bool claim_send(struct session *session, const struct session_work *work, enum claim claim) {
-    return claim == CLAIM_DONE ? send_finish(session, work) : send_start(session, work, claim);
+    if (claim == CLAIM_DONE)
+        return send_finish(session, work);
+    if (claim == CLAIM_WITHIN && work->claimed.occurrence_count == 1)
+        return send_start_one(session, work);
+    return send_start(session, work, claim);
 }

@@ -20,7 +20,7 @@ static const char record_sql[] =
     "SELECT coalesce(json_agg(r), '[]') FROM"
     " (SELECT task, to_char(due AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') AS due, outcome"
     " FROM headgate.record($1::jsonb)) r";
-static const char prune_sql[] = "SELECT headgate.prune($1::interval, $2::bigint, 1000)";
+static const char prune_sql[] = "SELECT headgate.prune($1::interval, $2::bigint, $3::int)";
 
 static bool ask(struct session *session, const char *sql, const char *const *values, int count) {
     return script_push(&session->script, STEP_HISTORY,
@@ -41,14 +41,15 @@ static void begin(struct script *script) {
 
 /* COMMIT has a segment of its own: where one before it failed, it ends the transaction all the same. */
 bool history_send(struct session *session, const struct history_request *request) {
-    const char *restore[] = {request->daemon, request->tasks}, *prune[] = {request->keep, request->rows};
+    const char *restore[] = {request->daemon, request->tasks},
+               *prune[] = {request->keep, request->rows, request->count};
     begin(&session->script);
     session->script.history_lock_at = request->tasks ? 2 : 1; /* behind BEGIN, and what makes the schema */
     return ask(session, "BEGIN", NULL, 0) &&
            (!request->tasks || ask(session, history_migration(), NULL, 0)) &&
            send_records(session, request->records) &&
            (!request->tasks || ask(session, restore_sql, restore, 2)) &&
-           (!request->keep || ask(session, prune_sql, prune, 2)) && script_send_sync(session, STEP_SYNC) &&
+           (!request->keep || ask(session, prune_sql, prune, 3)) && script_send_sync(session, STEP_SYNC) &&
            ask(session, "COMMIT", NULL, 0);
 }
 

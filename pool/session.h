@@ -95,12 +95,12 @@ void session_sample(struct session *session);
 /*
  * Likewise, with HISTORY: hands records to the schema headgate. tasks: it is made first where it is missing,
  * and answers what it knows of them; else it answers what became of unknown runs. keep: what is older is
- * deleted, some of it. Texts are copied.
+ * deleted, at most count of it. Texts are copied.
  */
 struct history_request {
     const char *records; /* JSON, as is tasks */
     const char *daemon, *tasks;
-    const char *keep, *rows; /* an interval, a number; or NULL */
+    const char *keep, *rows, *count; /* an interval and two numbers; or NULL */
 };
 void session_history(struct session *session, const struct history_request *request);
 

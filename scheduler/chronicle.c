@@ -12,9 +12,10 @@
 
 #include "scheduler/daemon_parts.h"
 
-/* Old rows are looked for this often: each time a thousand, so more leave than come. */
+/* Old rows are looked for this often, a thousand and twice what came since, so that more leave than come. */
 #define PRUNE_EVERY_US    (60 * US_PER_S)
-#define PRUNE_EVERY_COUNT 500
+#define PRUNE_EVERY_COUNT 5000
+#define PRUNE_COUNT       1000
 #define PRUNE_TEXT_BYTES  32
 
 /* --- a record as JSON --- */
@@ -151,24 +152,26 @@ static json_t *tasks_of(const struct daemon *daemon, uint32_t pool) {
     return tasks;
 }
 
-static void ask_to_prune(struct daemon *daemon, uint32_t pool, struct history_request *request, char *keep,
-                         char *rows) {
+static void ask_to_prune(struct daemon *daemon, uint32_t pool, struct history_request *request,
+                         char (*texts)[PRUNE_TEXT_BYTES]) {
     struct chronicle *chronicle = chronicle_of(daemon, pool);
     const struct pool_settings *settings = daemon->core->pools[pool].settings;
     if (daemon->core->now.us < chronicle->prune_at.us && chronicle->sent_count < PRUNE_EVERY_COUNT)
         return;
-    chronicle->sent_count = 0;
     chronicle->prune_at = mono_add(daemon->core->now, PRUNE_EVERY_US);
-    snprintf(keep, PRUNE_TEXT_BYTES, "%" PRId64 " s", settings->history_keep_us / US_PER_S);
-    snprintf(rows, PRUNE_TEXT_BYTES, "%" PRIu32, settings->history_rows);
-    request->keep = keep;
-    request->rows = rows;
+    snprintf(texts[0], PRUNE_TEXT_BYTES, "%" PRId64 " s", settings->history_keep_us / US_PER_S);
+    snprintf(texts[1], PRUNE_TEXT_BYTES, "%" PRIu32, settings->history_rows);
+    snprintf(texts[2], PRUNE_TEXT_BYTES, "%" PRIu32, PRUNE_COUNT + 2 * chronicle->sent_count);
+    request->keep = texts[0];
+    request->rows = texts[1];
+    request->count = texts[2];
+    chronicle->sent_count = 0;
 }
 
 void chronicle_ask(struct daemon *daemon, const struct action *action) {
     struct chronicle *chronicle = chronicle_of(daemon, action->pool);
     struct text batch = {0};
-    char keep[PRUNE_TEXT_BYTES], rows[PRUNE_TEXT_BYTES];
+    char prune_texts[3][PRUNE_TEXT_BYTES];
     struct history_request request = {.daemon = daemon->name};
     char *tasks = NULL;
     chronicle->sent_count += ledger_batch(chronicle->ledger, &batch);
@@ -181,7 +184,7 @@ void chronicle_ask(struct daemon *daemon, const struct action *action) {
         request.tasks = tasks = json_dumps(json, JSON_COMPACT);
         json_decref(json);
     } else {
-        ask_to_prune(daemon, action->pool, &request, keep, rows);
+        ask_to_prune(daemon, action->pool, &request, prune_texts);
     }
     session_history(perform_session(daemon, action->session), &request);
     text_finish(&batch);

@@ -9,7 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BATCH_COUNT 500
+#include "scheduler/past.h"
+
 #define BATCH_BYTES ((size_t)512 * 1024)
 
 struct line {
@@ -251,7 +252,7 @@ uint32_t ledger_batch(struct ledger *ledger, struct text *batch) {
     text_clear(batch);
     TAILQ_FOREACH(line, &ledger->lines, in_memory) {
         bool full = batch->bytes_count + line->bytes_count + 2 > BATCH_BYTES;
-        if (ledger->sent_count == BATCH_COUNT || (ledger->sent_count && full))
+        if (ledger->sent_count == PAST_BATCH_COUNT || (ledger->sent_count && full))
             break;
         text_add_bytes(batch, ledger->sent_count++ ? "," : "[", 1);
         text_add_bytes(batch, line->bytes, line->bytes_count);

@@ -2,9 +2,11 @@
 
 #include "scheduler/core_parts.h"
 
-/* Records wait this long for others, so that many are written at once; unless there are many. */
-#define GATHER_US    (200 * US_PER_MS)
-#define GATHER_COUNT 500
+/* Records wait this long for others, so that many are written at once; longer while runs wait, as they go
+ * first. More of them than this do not wait. */
+#define GATHER_US      (200 * US_PER_MS)
+#define GATHER_BUSY_US US_PER_S
+#define GATHER_MOST    4000
 
 /* What could not be read or written is tried again. */
 #define RETRY_US (10 * US_PER_S)
@@ -25,9 +27,11 @@ static bool is_unread(const struct past *past) {
     return past->state != PAST_OFF && !past->restored;
 }
 
-static struct mono gathered_at(const struct core *core, const struct past *past) {
-    bool now = core->draining || past->pending_count >= GATHER_COUNT;
-    return now ? past->pending_since : mono_add(past->pending_since, GATHER_US);
+static struct mono gathered_at(const struct core *core, const struct core_pool *pool) {
+    const struct past *past = &pool->past;
+    if (core->draining || past->pending_count >= GATHER_MOST)
+        return past->pending_since;
+    return mono_add(past->pending_since, queue_count(&pool->queue) ? GATHER_BUSY_US : GATHER_US);
 }
 
 bool past_wants(const struct core *core, const struct core_pool *pool) {
@@ -35,7 +39,7 @@ bool past_wants(const struct core *core, const struct core_pool *pool) {
     if (past->state == PAST_OFF || past->asked.generation || core->now.us < past->next_try.us)
         return false;
     return is_unread(past) || past->doubted ||
-           (past->pending_count && core->now.us >= gathered_at(core, past).us);
+           (past->pending_count && core->now.us >= gathered_at(core, pool).us);
 }
 
 struct mono past_next_ask(const struct core *core, const struct core_pool *pool) {
@@ -46,7 +50,7 @@ struct mono past_next_ask(const struct core *core, const struct core_pool *pool)
     if (is_unread(past) || past->doubted)
         at = core->now.us;
     else if (past->pending_count)
-        at = gathered_at(core, past).us;
+        at = gathered_at(core, pool).us;
     return (struct mono){at > past->next_try.us ? at : past->next_try.us};
 }
 
@@ -96,8 +100,9 @@ void past_answered(struct core *core, struct core_pool *pool, const struct event
     bool refused = event->history.failed;
     past->asked = HANDLE_NONE;
     past->pending_count = event->history.left_count;
-    past->pending_since = core->now; /* what came meanwhile waits for others as well */
-    core->sweep_slot = 0;            /* a drain may have waited for it */
+    if (past->pending_count < PAST_BATCH_COUNT)
+        past->pending_since = core->now; /* what came meanwhile waits for others as well */
+    core->sweep_slot = 0;                /* a drain may have waited for it */
     if (past->state == PAST_OFF)
         return;
     if (refused && event->history.failed_for_long) {

@@ -12,6 +12,9 @@
 #include "tasks/instant.h"
 #include "tasks/phase.h"
 
+/* Records are written so many at once. */
+#define PAST_BATCH_COUNT 500
+
 enum past_state {
     PAST_OFF,    /* history = off */
     PAST_NEW,    /* nothing of the pool starts before it is known what is answered */

@@ -126,22 +126,31 @@ BEGIN
 END
 $$;
 
--- Takes a run, whoever comes first: what the front of its range shares with a row that is there is cut off, in steps of
--- every_us; returns the first occurrence that is left. Nothing left: HG001, or 23505 by the key, which is waited for when
--- another transaction has it.
--- It is called once a run, and its plans are made anew each time (DISCARD ALL), so each expression counts: one and the insert.
+-- A run takes what it answers, whoever comes first: start_one() where its transaction is the work's own and it answers one
+-- occurrence, else start(). What the front of its range shares with a row that is there is cut off, in steps of every_us; returns
+-- the first occurrence that is left. Nothing left: HG001, or 23505 by the key, which is waited for when another transaction has it.
+-- They are called once a run, and their plans are made anew each time (DISCARD ALL), so each expression counts, and each column:
+-- completing the row (record) brings the rest.
+CREATE FUNCTION headgate.start_one(task text, due timestamptz, every_us int8, started timestamptz, daemon text) RETURNS timestamptz
+LANGUAGE plpgsql SET lock_timeout = '1s' AS $$
+BEGIN
+    IF pg_advisory_xact_lock_shared(1212433524, hashtext(task)) IS NOT NULL
+       AND due > to_timestamp(pg_sequence_last_value('headgate.several')) THEN
+        INSERT INTO headgate.run (task, due, due_until, occurrences, started, outcome, daemon)
+        VALUES (task, due, due, 1, started, 'ok', daemon);
+        RETURN due;
+    END IF;
+    RETURN headgate.start_looking(task, due, due, every_us, 1, started, NULL, NULL, NULL, 'ok', daemon);
+END
+$$;
+
 CREATE FUNCTION headgate.start(task text, due timestamptz, due_until timestamptz, every_us int8, occurrences int,
                                started timestamptz, lateness_us int8, attempts int, tokens int, outcome text,
                                daemon text) RETURNS timestamptz
 LANGUAGE plpgsql SET lock_timeout = '1s' AS $$
 BEGIN
-    IF occurrences = 1 AND pg_advisory_xact_lock_shared(1212433524, hashtext(task)) IS NOT NULL
+    IF occurrences = 1 AND outcome = 'running' AND pg_advisory_xact_lock_shared(1212433524, hashtext(task)) IS NOT NULL
        AND due > to_timestamp(pg_sequence_last_value('headgate.several')) THEN
-        IF outcome = 'ok' THEN
-            INSERT INTO headgate.run (task, due, due_until, occurrences, started, lateness_us, attempts, tokens, outcome, daemon)
-            VALUES (task, due, due_until, occurrences, started, lateness_us, attempts, tokens, outcome, daemon);
-            RETURN due;
-        END IF;
         BEGIN
             INSERT INTO headgate.run (task, due, due_until, occurrences, started, lateness_us, attempts, tokens, outcome, daemon)
             VALUES (task, due, due_until, occurrences, started, lateness_us, attempts, tokens, outcome, daemon);
@@ -285,10 +294,12 @@ DECLARE
     number int;
 BEGIN
     -- claimed, and given back: who comes next may have it
-    DELETE FROM headgate.run r
-     USING jsonb_populate_recordset(NULL::headgate.run, records) e
-     WHERE e.outcome = 'released' AND r.task = e.task AND r.due BETWEEN e.due AND e.due_until AND r.daemon = e.daemon
-       AND (r.occurrences = 0) = (e.occurrences = 0) AND r.outcome = 'running';
+    IF records @? '$[*] ? (@.outcome == "released")' THEN
+        DELETE FROM headgate.run r
+         USING jsonb_populate_recordset(NULL::headgate.run, records) e
+         WHERE e.outcome = 'released' AND r.task = e.task AND r.due BETWEEN e.due AND e.due_until AND r.daemon = e.daemon
+           AND (r.occurrences = 0) = (e.occurrences = 0) AND r.outcome = 'running';
+    END IF;
     WITH entry AS MATERIALIZED (
         SELECT ordinality::int - 1 AS number, e.*, e.outcome = 'unknown' AND coalesce((value->>'transactional')::bool, false) AS unresolved
           FROM jsonb_array_elements(records) WITH ORDINALITY AS element (value, ordinality),
@@ -331,6 +342,9 @@ BEGIN
                               (records -> number ->> 'every_us')::int8);
     END LOOP;
 
+    IF NOT records @? '$[*] ? (@.outcome == "unknown" && @.transactional == true)' THEN
+        RETURN;
+    END IF;
     RETURN QUERY
     SELECT e.task, e.due, CASE WHEN r.outcome = 'ok' THEN 'ok' ELSE 'failed' END
       FROM jsonb_array_elements(records) value, jsonb_populate_record(NULL::headgate.run, value) e

@@ -1,6 +1,6 @@
 /*
- * A pool with history = on, on a whole core: what waits for it, how runs are put on record, and when a session is
- * asked to write.
+ * A pool with history = on, on a whole core: what waits for it, how runs are put on record, and when a
+ * session is asked to write.
  */
 #include "fixture.h"
 
@@ -141,7 +141,8 @@ static void lose(struct fixture *f, struct handle session) {
 
 static void start_grants_nothing_before_the_history_is_read(void **state) {
     static const char *const tasks[] = {"a", "b", "c", "d"};
-    struct fixture *f = fixture_create_unarmed(POOL(8) SQL("a") COMMAND("b") COMMAND("c") "tokens = 0\n" WORK_FIRST("d"));
+    struct fixture *f =
+        fixture_create_unarmed(POOL(8) SQL("a") COMMAND("b") COMMAND("c") "tokens = 0\n" WORK_FIRST("d"));
     (void)state;
     assert_int_equal(fixture_count(f, ACTION_OPEN), 1); /* without anything to run */
     struct handle session = fixture_need(f, ACTION_OPEN)->session;
@@ -354,7 +355,8 @@ static void claimed_run_is_under_way_and_joined_by_none(void **state) {
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         char ini[1000];
         struct handle other;
-        snprintf(ini, sizeof ini, "%soverlap = %s\n", POOL(2) LONG("b") COMMAND("a") "tokens = 2\n", table[i].overlap);
+        snprintf(ini, sizeof ini, "%soverlap = %s\n", POOL(2) LONG("b") COMMAND("a") "tokens = 2\n",
+                 table[i].overlap);
         struct fixture *f = known(ini, true);
         struct handle run = claimed_and_waiting(f, &other);
         assert_int_equal(fixture_core_task(f, "a")->running_count, 1);
@@ -383,7 +385,8 @@ static void claimed_runs_that_may_overlap_do_not_pile_up(void **state) {
         if (fixture_find(f, ACTION_HISTORY))
             say(f, asked(f), WRITTEN, 0);
     }
-    assert_in_range(fixture_core_task(f, "a")->running_count + fixture_core_task(f, "a")->waiting_count, 1, 3);
+    assert_in_range(fixture_core_task(f, "a")->running_count + fixture_core_task(f, "a")->waiting_count, 1,
+                    3);
     fixture_destroy(f);
 }
 
@@ -539,7 +542,8 @@ static void claim_without_an_answer_is_repeated_a_little_later(void **state) {
         struct handle run = trigger(f, "a");
         refuse(f, run, failures[i]);
         assert_null(fixture_find(f, ACTION_RECORD));
-        assert_null(fixture_find(f, ACTION_START)); /* a server that always does this is not asked without a pause */
+        assert_null(
+            fixture_find(f, ACTION_START)); /* a server that always does this is not asked without a pause */
         expect(f, run, PHASE_CLAIM, RUN_DELAYED);
         fixture_pass(f, 1 * S);
         expect(f, run, PHASE_CLAIM, RUN_RUNNING);
@@ -657,18 +661,48 @@ static void records_are_gathered_for_a_while(void **state) {
     fixture_destroy(f);
 }
 
+/* For a while: under steady work a session falls idle only between two runs. */
+static void records_wait_longer_while_runs_do(void **state) {
+    struct fixture *f = known(POOL(1) SQL("a") SQL("b"), false);
+    (void)state;
+    leave_record(f, "a");
+    struct handle run = trigger(f, "a");
+    for (int i = 0; i < 2; i++) {
+        fixture_pass(f, 300 * MS);
+        fixture_trigger(f, i ? "a" : "b");
+        end(f, run, OUTCOME_OK);
+        assert_null(fixture_find(f, ACTION_HISTORY));
+        run = fixture_started(f, i ? "a" : "b");
+    }
+    fixture_pass(f, 400 * MS);
+    fixture_trigger(f, "b");
+    end(f, run, OUTCOME_OK);
+    asked(f);
+    fixture_destroy(f);
+}
+
 static void records_that_are_many_do_not_wait(void **state) {
     struct fixture *f = known(POOL(1) SQL("a"), false);
     (void)state;
-    for (int i = 1; i < 500; i++) {
+    for (int i = 1; i < 4000; i++) {
         leave_record(f, "a");
         assert_null(fixture_find(f, ACTION_HISTORY));
     }
     leave_record(f, "a");
-    struct handle session = asked(f);
-    say(f, session, WRITTEN, 700); /* an earlier daemon's, say */
+    asked(f);
+    fixture_destroy(f);
+}
+
+/* More than one batch is written one after another. */
+static void records_that_are_left_do_not_wait_again(void **state) {
+    struct fixture *f = known(POOL(1) SQL("a"), false);
+    (void)state;
+    leave_record(f, "a");
+    fixture_pass(f, 200 * MS);
+    say(f, asked(f), WRITTEN, 700); /* an earlier daemon's, say */
     say(f, asked(f), WRITTEN, 200);
     assert_null(fixture_find(f, ACTION_HISTORY));
+    assert_int_equal(core_next_wake(f->core).us, 400 * MS);
     fixture_destroy(f);
 }
 
@@ -707,7 +741,8 @@ static void records_whose_session_is_lost_are_sent_again_later(void **state) {
     leave_record(f, "a");
     fixture_pass(f, 200 * MS);
     lose(f, asked(f));
-    assert_null(fixture_find(f, ACTION_OPEN)); /* a server that ends each session that asks is not asked at once */
+    assert_null(
+        fixture_find(f, ACTION_OPEN)); /* a server that ends each session that asks is not asked at once */
     assert_int_equal(core_next_wake(f->core).us, 1200 * MS);
     fixture_pass(f, 1 * S);
     open_one(f);
@@ -731,8 +766,10 @@ static void records_without_a_session_open_one(void **state) {
 
 /* Under steady work on shared sessions none falls idle by itself. */
 static void records_are_written_under_steady_work(void **state) {
-    struct fixture *f = known("[pool p]\nsize = 1\nsample = 1s\nstale = 1d\nhistory = on\nidle = 1h\nrecycle = 1h\nping = 1h\n"
-                              SQL("a") "session = clean\nexpect = 1ms\n" SQL("b") "session = clean\nexpect = 1ms\n", false);
+    struct fixture *f = known(
+        "[pool p]\nsize = 1\nsample = 1s\nstale = 1d\nhistory = on\nidle = 1h\nrecycle = 1h\nping = 1h\n" SQL(
+            "a") "session = clean\nexpect = 1ms\n" SQL("b") "session = clean\nexpect = 1ms\n",
+        false);
     uint32_t written_count = 0;
     (void)state;
     end(f, trigger(f, "a"), OUTCOME_OK); /* both are proved to be short */
@@ -793,7 +830,8 @@ static void drain_waits_for_the_history_up_to_its_deadline(void **state) {
                 say(f, asked(f), table[i].said, 1);
             int64_t wake = core_next_wake(f->core).us;
             if (wake <= f->now.us || wake > 5 * S || ++ticks > 20)
-                fail_msg("%s: at %d ms the next wake is %d ms", table[i].name, (int)(f->now.us / MS), (int)(wake / MS));
+                fail_msg("%s: at %d ms the next wake is %d ms", table[i].name, (int)(f->now.us / MS),
+                         (int)(wake / MS));
             fixture_pass(f, wake - f->now.us);
         }
         assert_int_equal(f->now.us, 5 * S);
@@ -861,7 +899,8 @@ static void drain_skips_any_number_of_claimed_ones(void **state) {
     int length = snprintf(ini, sizeof ini, "%s", POOL(2) LONG("b"));
     (void)state;
     for (int i = 0; i < COUNT; i++)
-        length += snprintf(ini + length, sizeof ini - (size_t)length, "[task a%d]\nevery = 1d\ncommand = true\ntokens = 2\n", i);
+        length += snprintf(ini + length, sizeof ini - (size_t)length,
+                           "[task a%d]\nevery = 1d\ncommand = true\ntokens = 2\n", i);
     struct fixture *f = known(ini, false);
     trigger(f, "b");
     for (int i = 0; i < COUNT; i++) {
@@ -997,15 +1036,16 @@ static void reload_knows_of_claims_under_way(void **state) {
 /* --- no busy loop --- */
 
 /* Answers nothing but what `answer` does to each action, and counts the ticks until `until`. */
-static void expect_calm(struct fixture *f, const char *name, void (*answer)(struct fixture *), int64_t until_us,
-                        int most) {
+static void expect_calm(struct fixture *f, const char *name, void (*answer)(struct fixture *),
+                        int64_t until_us, int most) {
     int ticks = 0;
     while (f->now.us < until_us) {
         if (answer)
             answer(f);
         int64_t wake = core_next_wake(f->core).us;
         if (wake <= f->now.us || ++ticks > most)
-            fail_msg("%s: tick %d at %d ms, next wake %d ms", name, ticks, (int)(f->now.us / MS), (int)(wake / MS));
+            fail_msg("%s: tick %d at %d ms, next wake %d ms", name, ticks, (int)(f->now.us / MS),
+                     (int)(wake / MS));
         if (wake > until_us)
             return;
         fixture_pass(f, wake - f->now.us);
@@ -1150,7 +1190,9 @@ int main(void) {
         cmocka_unit_test(broken_is_tried_every_ten_seconds_and_comes_back),
         cmocka_unit_test(broken_starts_commands_at_once),
         cmocka_unit_test(records_are_gathered_for_a_while),
+        cmocka_unit_test(records_wait_longer_while_runs_do),
         cmocka_unit_test(records_that_are_many_do_not_wait),
+        cmocka_unit_test(records_that_are_left_do_not_wait_again),
         cmocka_unit_test(records_that_came_meanwhile_are_gathered_as_well),
         cmocka_unit_test(records_refused_for_now_wait_a_second),
         cmocka_unit_test(records_whose_session_is_lost_are_sent_again_later),
