@@ -251,11 +251,11 @@ static void take_failure(struct daemon *daemon, uint32_t pool, struct event *eve
     event->history.failed_for_long |= !is_passing(failure);
     snprintf(chronicle->error, sizeof chronicle->error, "%s", failure->message);
     if (is_of_the_records(failure) && !chronicle->restoring) {
-        LOG(&daemon->log, LOG_ERROR, "history_lost", log_text("pool", daemon->pools[pool]->name),
-            log_text("sqlstate", failure->sqlstate), log_text("message", failure->message),
-            log_text("effect", "the database does not take these records"));
         event->history.failed_for_long = false;
-        ledger_give_up(chronicle->ledger);
+        if (ledger_give_up(chronicle->ledger))
+            LOG(&daemon->log, LOG_ERROR, "history_lost", log_text("pool", daemon->pools[pool]->name),
+                log_text("sqlstate", failure->sqlstate), log_text("message", failure->message),
+                log_text("effect", "the database does not take this record"));
         return;
     }
     ledger_refused(chronicle->ledger,

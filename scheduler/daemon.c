@@ -131,8 +131,10 @@ static void tick(struct daemon *daemon) {
     daemon_feed(daemon, &event);
 }
 
+/* After what came in by the same turn of the loop: behind a stall, the answer to a run may be among it. */
 static void on_alarm(void *context) {
-    tick(context);
+    struct daemon *daemon = context;
+    daemon->core_has_more = true;
 }
 
 static void set_alarm(struct daemon *daemon) {

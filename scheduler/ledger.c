@@ -15,23 +15,25 @@
 
 struct line {
     TAILQ_ENTRY(line) in_memory;
+    bool in_file;
     size_t bytes_count;
     char bytes[];
 };
 
 TAILQ_HEAD(lines, line);
 
-/* What is on disk is younger than what is in memory. */
+/* What is to be read of the file is younger than what is in memory. */
 struct ledger {
     char *path;
     struct lines lines;
     uint32_t memory_count;
     size_t memory_bytes;
-    FILE *file; /* read from read_at, appended to; NULL: nothing is there */
-    uint32_t disk_count;
+    FILE *file;             /* read from read_at, appended to; NULL: nothing is there */
+    uint32_t disk_count;    /* to be read */
+    uint32_t in_file_count; /* of those in memory: a daemon that is killed finds them there again */
     long read_at;
     uint64_t disk_bytes;
-    uint32_t sent_count;
+    uint32_t sent_count, batch_most;
     uint64_t lost_count;
     bool losing; /* told */
 };
@@ -43,6 +45,7 @@ static void remember(struct ledger *ledger, const char *bytes, size_t bytes_coun
     memcpy(line->bytes, bytes, bytes_count);
     line->bytes[bytes_count] = '\0';
     line->bytes_count = bytes_count;
+    line->in_file = false;
     TAILQ_INSERT_TAIL(&ledger->lines, line, in_memory);
     ledger->memory_count++;
     ledger->memory_bytes += bytes_count;
@@ -51,6 +54,7 @@ static void remember(struct ledger *ledger, const char *bytes, size_t bytes_coun
 static void forget_first(struct ledger *ledger) {
     struct line *line = TAILQ_FIRST(&ledger->lines);
     TAILQ_REMOVE(&ledger->lines, line, in_memory);
+    ledger->in_file_count -= line->in_file;
     ledger->memory_count--;
     ledger->memory_bytes -= line->bytes_count;
     free(line);
@@ -106,7 +110,8 @@ static bool append(struct ledger *ledger, const char *line, struct text *error) 
     if (fprintf(ledger->file, "%s\n", line) < 0 || fflush(ledger->file) != 0) {
         text_add(error, "%s: %s", ledger->path, strerror(errno));
         clearerr(ledger->file);
-        if (ftruncate(fileno(ledger->file), end) != 0 || ledger->disk_count == 0)
+        if (ftruncate(fileno(ledger->file), end) != 0 ||
+            (ledger->disk_count == 0 && ledger->in_file_count == 0))
             drop_file(ledger);
         return false;
     }
@@ -119,13 +124,15 @@ static bool append(struct ledger *ledger, const char *line, struct text *error) 
 static void take_line(struct ledger *ledger, const char *line, size_t bytes_count) {
     bool whole = line[--bytes_count] == '\n';
     ledger->disk_count -= ledger->disk_count > 0;
-    if (!whole || bytes_count == 0 || memchr(line, '\0', bytes_count))
+    if (!whole || bytes_count == 0 || memchr(line, '\0', bytes_count)) {
         ledger->lost_count++;
-    else
-        remember(ledger, line, bytes_count);
+        return;
+    }
+    remember(ledger, line, bytes_count);
+    TAILQ_LAST(&ledger->lines, lines)->in_file = true;
+    ledger->in_file_count++;
 }
 
-/* What was read leaves the file when all of it was. */
 static void refill(struct ledger *ledger) {
     char *line = NULL;
     size_t capacity = 0;
@@ -139,9 +146,15 @@ static void refill(struct ledger *ledger) {
     ledger->read_at = ftell(ledger->file);
     if (bytes_count <= 0) {
         ledger->lost_count += ledger->disk_count; /* it cannot be read, or somebody has cut it */
-        drop_file(ledger);
+        ledger->disk_count = 0;
     }
     free(line);
+}
+
+/* The file is of use until what was read of it is written. */
+static void drop_read_file(struct ledger *ledger) {
+    if (ledger->disk_count == 0 && ledger->in_file_count == 0)
+        drop_file(ledger);
 }
 
 /* Counts its lines. A last one without its end was cut off by a crash: nothing is to be appended to that. */
@@ -166,10 +179,12 @@ struct ledger *ledger_create(const char *path, struct text *error) {
     if (!ledger || !(ledger->path = strdup(path)))
         abort();
     TAILQ_INIT(&ledger->lines);
+    ledger->batch_most = PAST_BATCH_COUNT;
     ledger->file = open_file(path, O_RDWR, error);
     if (ledger->file)
         look_through(ledger);
     refill(ledger);
+    drop_read_file(ledger);
     return ledger;
 }
 
@@ -217,7 +232,7 @@ bool ledger_destroy(struct ledger *ledger, struct text *error) {
 bool ledger_add(struct ledger *ledger, const char *line, struct text *error) {
     struct text why = {0};
     bool kept = true;
-    if (!ledger->file && ledger->memory_bytes < LEDGER_MEMORY_BYTES) {
+    if (ledger->disk_count == 0 && ledger->memory_bytes < LEDGER_MEMORY_BYTES) {
         remember(ledger, line, strlen(line));
     } else if (ledger->disk_bytes >= LEDGER_DISK_BYTES) {
         text_add(&why, "%s has reached its limit of %d MiB", ledger->path,
@@ -252,7 +267,7 @@ uint32_t ledger_batch(struct ledger *ledger, struct text *batch) {
     text_clear(batch);
     TAILQ_FOREACH(line, &ledger->lines, in_memory) {
         bool full = batch->bytes_count + line->bytes_count + 2 > BATCH_BYTES;
-        if (ledger->sent_count == PAST_BATCH_COUNT || (ledger->sent_count && full))
+        if (ledger->sent_count == ledger->batch_most || (ledger->sent_count && full))
             break;
         text_add_bytes(batch, ledger->sent_count++ ? "," : "[", 1);
         text_add_bytes(batch, line->bytes, line->bytes_count);
@@ -261,11 +276,18 @@ uint32_t ledger_batch(struct ledger *ledger, struct text *batch) {
     return ledger->sent_count;
 }
 
-void ledger_written(struct ledger *ledger) {
+static void forget_sent(struct ledger *ledger) {
     for (; ledger->sent_count; ledger->sent_count--)
         forget_first(ledger);
     if (ledger->memory_count == 0)
         refill(ledger);
+    drop_read_file(ledger);
+}
+
+void ledger_written(struct ledger *ledger) {
+    ledger->batch_most =
+        ledger->batch_most < PAST_BATCH_COUNT / 2 ? 2 * ledger->batch_most : PAST_BATCH_COUNT;
+    forget_sent(ledger);
 }
 
 void ledger_refused(struct ledger *ledger, int blocked) {
@@ -279,7 +301,13 @@ void ledger_refused(struct ledger *ledger, int blocked) {
     ledger->sent_count = 0;
 }
 
-void ledger_give_up(struct ledger *ledger) {
+/* Half of it next time, until the one is found. */
+bool ledger_give_up(struct ledger *ledger) {
+    bool found = ledger->sent_count <= 1;
+    ledger->batch_most = found ? 1 : ledger->sent_count / 2;
+    if (!found)
+        ledger->sent_count = 0;
     ledger->lost_count += ledger->sent_count;
-    ledger_written(ledger);
+    forget_sent(ledger);
+    return found;
 }

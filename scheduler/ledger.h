@@ -35,7 +35,8 @@ uint32_t ledger_batch(struct ledger *ledger, struct text *batch);
 void ledger_written(struct ledger *ledger);
 /* Not written. blocked: the number in the batch of one that waits; it goes behind the others. -1: none. */
 void ledger_refused(struct ledger *ledger, int blocked);
-/* The database will never take this batch: its records are lost, and counted. */
-void ledger_give_up(struct ledger *ledger);
+/* The database will never take this batch. False: a smaller one is tried; true: it was one record, which is
+ * lost, and counted. */
+bool ledger_give_up(struct ledger *ledger);
 
 #endif

@@ -11,6 +11,9 @@
 /* What could not be read or written is tried again. */
 #define RETRY_US (10 * US_PER_S)
 
+/* What is refused for a passing reason, and never known so far, keeps runs waiting no longer. */
+#define REFUSED_MOST_US (10 * US_PER_S)
+
 /* A claim waited for another daemon's run; then it is tried again. */
 #define CLAIM_AGAIN_US US_PER_S
 
@@ -94,6 +97,10 @@ static void fail(struct core *core, struct core_pool *pool, struct actions *acti
     change(pool, PAST_BROKEN, core, actions);
 }
 
+static bool keeps_runs_waiting(const struct core *core, const struct past *past) {
+    return past->state == PAST_NEW && mono_since(core->now, past->refused_since) >= REFUSED_MOST_US;
+}
+
 void past_answered(struct core *core, struct core_pool *pool, const struct event *event,
                    struct actions *actions) {
     struct past *past = &pool->past;
@@ -105,7 +112,9 @@ void past_answered(struct core *core, struct core_pool *pool, const struct event
     core->sweep_slot = 0;                /* a drain may have waited for it */
     if (past->state == PAST_OFF)
         return;
-    if (refused && event->history.failed_for_long) {
+    if (refused && past->refused_count++ == 0)
+        past->refused_since = core->now;
+    if (refused && (event->history.failed_for_long || keeps_runs_waiting(core, past))) {
         fail(core, pool, actions);
         return;
     }
@@ -113,6 +122,7 @@ void past_answered(struct core *core, struct core_pool *pool, const struct event
         past->next_try = mono_add(core->now, CLAIM_AGAIN_US);
         return;
     }
+    past->refused_count = 0;
     past->restored |= event->history.restored;
     if (past->restored)
         change(pool, PAST_ON, core, actions);

@@ -28,7 +28,9 @@ struct past {
     struct handle asked;    /* the session that is asked, or none */
     uint32_t pending_count; /* records that wait to be written */
     struct mono pending_since;
-    bool doubted; /* a claim waited for too long: is it the table? */
+    uint32_t refused_count;    /* in a row, each as if it would pass */
+    struct mono refused_since; /* the first of them */
+    bool doubted;              /* a claim waited for too long: is it the table? */
     struct mono broken_since;
     struct mono next_try; /* not before: it failed, or a reload has nothing to say */
 };

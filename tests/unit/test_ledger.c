@@ -211,8 +211,8 @@ static void batch_is_bounded_by_count_and_bytes(void **state) {
         uint32_t count;
         size_t bytes;
         uint32_t expected;
-    } table[] = {{499, 50, 499},      {500, 50, 500},        {501, 50, 500},        {600, KIB, 500},
-                 {600, 2 * KIB, 255}, {3, 300 * KIB, 1},     {2, 200 * KIB, 2},     {2, 600 * KIB, 1}};
+    } table[] = {{499, 50, 499},      {500, 50, 500},    {501, 50, 500},    {600, KIB, 500},
+                 {600, 2 * KIB, 255}, {3, 300 * KIB, 1}, {2, 200 * KIB, 2}, {2, 600 * KIB, 1}};
     (void)state;
     for (size_t i = 0; i < COUNT(table); i++) {
         static uint32_t numbers[BATCH_MOST_COUNT];
@@ -234,8 +234,8 @@ static void batch_refused_comes_again_the_blocked_one_last(void **state) {
     static const struct {
         int blocked;
         uint32_t order[4];
-    } table[] = {{-1, {0, 1, 2, 3}}, {0, {1, 2, 3, 0}}, {1, {0, 2, 3, 1}}, {3, {0, 1, 2, 3}}, {4, {0, 1, 2, 3}},
-                 {99, {0, 1, 2, 3}}};
+    } table[] = {{-1, {0, 1, 2, 3}}, {0, {1, 2, 3, 0}}, {1, {0, 2, 3, 1}},
+                 {3, {0, 1, 2, 3}},  {4, {0, 1, 2, 3}}, {99, {0, 1, 2, 3}}};
     (void)state;
     for (size_t i = 0; i < COUNT(table); i++) {
         static uint32_t numbers[BATCH_MOST_COUNT];
@@ -270,17 +270,30 @@ static void batch_is_what_was_sent(void **state) {
     close_ledger(ledger);
 }
 
-static void batch_given_up_is_counted(void **state) {
+/* What the database never takes is found by halves; the others are written. */
+static void record_given_up_is_found_among_the_others(void **state) {
+    static const uint32_t bad[] = {0, 123, 249, 250, 499, 500, 699};
     static uint32_t numbers[BATCH_MOST_COUNT];
-    struct ledger *ledger = open_ledger();
     (void)state;
-    add(ledger, 0, 700, 50);
-    assert_int_equal(batch_of(ledger, numbers), 500);
-    ledger_give_up(ledger);
-    assert_int_equal(ledger_lost_count(ledger), 500);
-    expect_all(ledger, 500, 200);
-    assert_int_equal(ledger_lost_count(ledger), 500);
-    close_ledger(ledger);
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        struct ledger *ledger = open_ledger();
+        uint32_t written_count = 0, tries = 0;
+        add(ledger, 0, 700, 50);
+        while (ledger_count(ledger)) {
+            uint32_t count = batch_of(ledger, numbers);
+            bool refused = numbers[0] <= bad[i] && bad[i] <= numbers[count - 1];
+            assert_in_range(++tries, 1, 40);
+            if (refused) {
+                assert_int_equal(ledger_give_up(ledger), count == 1);
+                continue;
+            }
+            ledger_written(ledger);
+            written_count += count;
+        }
+        assert_int_equal(written_count, 699);
+        assert_int_equal(ledger_lost_count(ledger), 1);
+        close_ledger(ledger);
+    }
 }
 
 /* --- from one daemon to the next --- */
@@ -319,6 +332,30 @@ static void ledger_partly_written_is_saved_without_that(void **state) {
     close_ledger(ledger);
 }
 
+/* A daemon that is killed leaves in the file what it read from there and did not write. */
+static void ledger_keeps_the_file_until_all_of_it_is_written(void **state) {
+    static uint32_t numbers[BATCH_MOST_COUNT];
+    struct ledger *ledger = open_ledger();
+    (void)state;
+    add(ledger, 0, 700, 50);
+    close_ledger(ledger);
+    ledger = open_ledger();
+    assert_int_equal(ledger_on_disk_count(ledger), 0);
+    struct ledger *after_kill = open_ledger();
+    assert_int_equal(ledger_count(after_kill), 700);
+    batch_of(ledger, numbers);
+    ledger_written(ledger);
+    add(ledger, 700, 100, 50); /* not in the file: there is room in memory */
+    assert_true(is_there());
+    batch_of(ledger, numbers);
+    ledger_written(ledger);
+    assert_false(is_there());
+    assert_int_equal(ledger_count(ledger), 0);
+    close_ledger(ledger);
+    expect_all(after_kill, 0, 700);
+    close_ledger(after_kill);
+}
+
 /* A crash cuts the last line; one before it may be all zeros, where the machine lost its power. */
 static void ledger_after_a_crash_has_the_whole_lines(void **state) {
     static const struct {
@@ -340,7 +377,8 @@ static void ledger_after_a_crash_has_the_whole_lines(void **state) {
         write_file(table[i].bytes, table[i].bytes_count);
         struct ledger *ledger = open_ledger();
         if (ledger_count(ledger) != table[i].count || ledger_lost_count(ledger) != table[i].lost_count)
-            fail_msg("%s: %u lines, %u lost", table[i].name, ledger_count(ledger), (unsigned)ledger_lost_count(ledger));
+            fail_msg("%s: %u lines, %u lost", table[i].name, ledger_count(ledger),
+                     (unsigned)ledger_lost_count(ledger));
         add(ledger, table[i].count, 3, 50);
         expect_all(ledger, 0, table[i].count + 3);
         close_ledger(ledger);
@@ -573,8 +611,9 @@ int main(void) {
         IN_DIRECTORY(batch_is_bounded_by_count_and_bytes),
         IN_DIRECTORY(batch_refused_comes_again_the_blocked_one_last),
         IN_DIRECTORY(batch_is_what_was_sent),
-        IN_DIRECTORY(batch_given_up_is_counted),
+        IN_DIRECTORY(record_given_up_is_found_among_the_others),
         IN_DIRECTORY(ledger_is_saved_and_taken_up),
+        IN_DIRECTORY(ledger_keeps_the_file_until_all_of_it_is_written),
         IN_DIRECTORY(ledger_partly_written_is_saved_without_that),
         IN_DIRECTORY(ledger_after_a_crash_has_the_whole_lines),
         IN_DIRECTORY(ledger_after_a_crash_appends_whole_lines),

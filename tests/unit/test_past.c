@@ -187,6 +187,28 @@ static void start_whose_history_is_refused_goes_on_without(void **state) {
     fixture_destroy(f);
 }
 
+/* A statement timeout, say, that is always too short. */
+static void start_told_to_wait_for_too_long_goes_on_without(void **state) {
+    struct fixture *f = fixture_create_unarmed(POOL(4) SQL("a"));
+    (void)state;
+    struct handle session = open_one(f);
+    fixture_trigger(f, "a");
+    for (int i = 0; i < 10; i++) {
+        say(f, session, PASSING, 0);
+        assert_int_equal(state_of(f), PAST_NEW);
+        fixture_pass(f, 1 * S);
+        session = asked(f);
+    }
+    say(f, session, PASSING, 0);
+    assert_int_equal(state_of(f), PAST_BROKEN);
+    assert_int_equal(core_run(f->core, fixture_started(f, "a"))->claim, CLAIM_NONE);
+    end(f, fixture_started(f, "a"), OUTCOME_OK);
+    fixture_pass(f, 10 * S);
+    say(f, asked(f), RESTORED, 0);
+    assert_int_equal(state_of(f), PAST_ON);
+    fixture_destroy(f);
+}
+
 static void start_told_to_wait_asks_again_in_a_second(void **state) {
     struct fixture *f = fixture_create_unarmed(POOL(4) SQL("a"));
     (void)state;
@@ -1167,6 +1189,7 @@ int main(void) {
         cmocka_unit_test(start_without_history_opens_nothing),
         cmocka_unit_test(start_whose_history_is_refused_goes_on_without),
         cmocka_unit_test(start_told_to_wait_asks_again_in_a_second),
+        cmocka_unit_test(start_told_to_wait_for_too_long_goes_on_without),
         cmocka_unit_test(start_restores_a_task_once),
         cmocka_unit_test(claim_follows_from_the_kind_of_task),
         cmocka_unit_test(claim_of_what_is_known_to_be_simple_comes_before),
