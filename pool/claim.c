@@ -1,7 +1,6 @@
 /*
- * The first statement of a run that is put on record: headgate.start_one(), start() or
- * finish() of etc/history. Its
- * values go in binary, with their types, so that the server has nothing to guess.
+ * The first statement of a run that is put on record: headgate.start_one(), start() or finish() of
+ * etc/history. Its values go in binary, with their types, so that the server has nothing to guess.
  */
 #include <endian.h>
 #include <stdlib.h>

@@ -156,16 +156,16 @@ static void ask_to_prune(struct daemon *daemon, uint32_t pool, struct history_re
                          char (*texts)[PRUNE_TEXT_BYTES]) {
     struct chronicle *chronicle = chronicle_of(daemon, pool);
     const struct pool_settings *settings = daemon->core->pools[pool].settings;
-    if (daemon->core->now.us < chronicle->prune_at.us && chronicle->sent_count < PRUNE_EVERY_COUNT)
+    if (daemon->core->now.us < chronicle->prune_at.us && chronicle->written_count < PRUNE_EVERY_COUNT)
         return;
     chronicle->prune_at = mono_add(daemon->core->now, PRUNE_EVERY_US);
     snprintf(texts[0], PRUNE_TEXT_BYTES, "%" PRId64 " s", settings->history_keep_us / US_PER_S);
     snprintf(texts[1], PRUNE_TEXT_BYTES, "%" PRIu32, settings->history_rows);
-    snprintf(texts[2], PRUNE_TEXT_BYTES, "%" PRIu32, PRUNE_COUNT + 2 * chronicle->sent_count);
+    snprintf(texts[2], PRUNE_TEXT_BYTES, "%" PRIu32, PRUNE_COUNT + 2 * chronicle->written_count);
     request->keep = texts[0];
     request->rows = texts[1];
     request->count = texts[2];
-    chronicle->sent_count = 0;
+    chronicle->written_count = 0;
 }
 
 void chronicle_ask(struct daemon *daemon, const struct action *action) {
@@ -174,7 +174,7 @@ void chronicle_ask(struct daemon *daemon, const struct action *action) {
     char prune_texts[3][PRUNE_TEXT_BYTES];
     struct history_request request = {.daemon = daemon->name};
     char *tasks = NULL;
-    chronicle->sent_count += ledger_batch(chronicle->ledger, &batch);
+    ledger_batch(chronicle->ledger, &batch);
     request.records = batch.bytes;
     chronicle->restoring = !daemon->core->pools[action->pool].past.restored;
     if (chronicle->restoring) {
@@ -270,7 +270,7 @@ void chronicle_take(struct daemon *daemon, uint32_t pool, struct event *event) {
         take_failure(daemon, pool, event);
     } else {
         *chronicle->error = '\0';
-        ledger_written(chronicle->ledger);
+        chronicle->written_count += ledger_written(chronicle->ledger);
         take_rows(daemon, pool, daemon->answer ? daemon->answer : "[]");
         event->history.restored = chronicle->restoring;
     }

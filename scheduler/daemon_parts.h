@@ -36,8 +36,8 @@ struct chronicle {
     struct ledger *ledger;
     bool restoring; /* what is asked now */
     struct mono prune_at;
-    uint32_t sent_count; /* records since then */
-    char error[256];     /* why nothing could be written; "" after a success */
+    uint32_t written_count; /* records, since old rows were looked for */
+    char error[256];        /* why nothing could be written; "" after a success */
 };
 
 /* An event on its way to the core, with an owned copy of what was said of a failure. */

@@ -284,10 +284,12 @@ static void forget_sent(struct ledger *ledger) {
     drop_read_file(ledger);
 }
 
-void ledger_written(struct ledger *ledger) {
+uint32_t ledger_written(struct ledger *ledger) {
+    uint32_t count = ledger->sent_count;
     ledger->batch_most =
         ledger->batch_most < PAST_BATCH_COUNT / 2 ? 2 * ledger->batch_most : PAST_BATCH_COUNT;
     forget_sent(ledger);
+    return count;
 }
 
 void ledger_refused(struct ledger *ledger, int blocked) {
@@ -303,11 +305,13 @@ void ledger_refused(struct ledger *ledger, int blocked) {
 
 /* Half of it next time, until the one is found. */
 bool ledger_give_up(struct ledger *ledger) {
-    bool found = ledger->sent_count <= 1;
-    ledger->batch_most = found ? 1 : ledger->sent_count / 2;
-    if (!found)
+    if (ledger->sent_count > 1) {
+        ledger->batch_most = ledger->sent_count / 2;
         ledger->sent_count = 0;
+        return false;
+    }
+    ledger->batch_most = 1;
     ledger->lost_count += ledger->sent_count;
     forget_sent(ledger);
-    return found;
+    return true;
 }

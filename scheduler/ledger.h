@@ -32,7 +32,7 @@ uint32_t ledger_on_disk_count(const struct ledger *ledger);
 /* A JSON array of the oldest ones; returns how many these are. Its fate is told by the next call of one of
  * the two below. */
 uint32_t ledger_batch(struct ledger *ledger, struct text *batch);
-void ledger_written(struct ledger *ledger);
+uint32_t ledger_written(struct ledger *ledger); /* how many these were */
 /* Not written. blocked: the number in the batch of one that waits; it goes behind the others. -1: none. */
 void ledger_refused(struct ledger *ledger, int blocked);
 /* The database will never take this batch. False: a smaller one is tried; true: it was one record, which is

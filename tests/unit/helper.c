@@ -66,3 +66,10 @@ void helper_expect_text(const char *name, const char *actual, const char *expect
     print_error("%s: expected\n%s%s: but was\n%s", name, expected, name, actual);
     fail_msg("%s: texts differ", name);
 }
+
+void helper_limit_files(rlim_t bytes) {
+    struct rlimit limit;
+    getrlimit(RLIMIT_FSIZE, &limit);
+    limit.rlim_cur = bytes < limit.rlim_max ? bytes : limit.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}

@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/resource.h>
 
 #include <cmocka.h>
 
@@ -20,9 +21,9 @@
 #define BYTES(literal) (literal), sizeof(literal) - 1
 
 /* For texts of a certain length. */
-#define X10 "xxxxxxxxxx"
-#define X40 X10 X10 X10 X10
-#define X50 X40 X10
+#define X10  "xxxxxxxxxx"
+#define X40  X10 X10 X10 X10
+#define X50  X40 X10
 #define X100 X50 X50
 
 /* A reader for sql_file that knows one file, "there.sql". */
@@ -31,7 +32,8 @@ config_file_reader helper_read_file;
 /* One reference, to unref. A fault fails the test and is shown. */
 struct taskset *helper_taskset(const char *ini);
 
-/* Fails unless there is exactly one fault, on that line, and its message holds the piece. `name`: of the row. */
+/* Fails unless there is exactly one fault, on that line, and its message holds the piece. `name`: of the row.
+ */
 void helper_expect_fault(const char *name, const struct faults *faults, uint32_t line, const char *piece);
 
 /* Fails, showing them, if there are faults. */
@@ -39,6 +41,9 @@ void helper_expect_no_fault(const char *name, const struct faults *faults);
 
 /* $HEADGATE_SOURCE_ROOT/path, all of it, to free(); NULL where there is no such file. */
 char *helper_source_file(const char *path, size_t *ret_bytes);
+
+/* A disk that refuses what would make a file larger than this; RLIM_INFINITY: none does. */
+void helper_limit_files(rlim_t bytes);
 
 /* As assert_string_equal, but shows both in full. */
 void helper_expect_text(const char *name, const char *actual, const char *expected);

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -513,13 +512,6 @@ static void ledger_in_no_directory_works_until_it_is_full(void **state) {
 
 /* --- a disk that refuses --- */
 
-static void limit_files(rlim_t bytes) {
-    struct rlimit limit;
-    getrlimit(RLIMIT_FSIZE, &limit);
-    limit.rlim_cur = bytes < limit.rlim_max ? bytes : limit.rlim_max;
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
-}
-
 static void ledger_at_its_limit_counts_and_tells_once(void **state) {
     struct ledger *ledger = open_ledger();
     struct text error = {0};
@@ -549,7 +541,7 @@ static void ledger_on_a_full_disk_keeps_whole_lines(void **state) {
         struct ledger *ledger = open_ledger();
         struct text error = {0};
         uint32_t count = fill_memory(ledger, 100), lost = 0;
-        limit_files(101 * KIB + 100);
+        helper_limit_files(101 * KIB + 100);
         while (add_one(ledger, count, sizes[i], &error))
             count++;
         assert_non_null(strstr(error.bytes, "File too large"));
@@ -557,7 +549,7 @@ static void ledger_on_a_full_disk_keeps_whole_lines(void **state) {
         for (lost = 1; lost < 5; lost++)
             assert_false(add_one(ledger, 99, sizes[i], &error));
         assert_int_equal(error.bytes_count, 0); /* told once */
-        limit_files(RLIM_INFINITY);
+        helper_limit_files(RLIM_INFINITY);
         assert_int_equal(ledger_lost_count(ledger), lost);
         assert_int_equal(ledger_count(ledger), count);
         add(ledger, count, 10, sizes[i]); /* there is room again */
@@ -576,10 +568,10 @@ static void ledger_on_a_disk_without_any_room_leaves_no_file(void **state) {
     struct text error = {0};
     (void)state;
     uint32_t count = fill_memory(ledger, 0);
-    limit_files(10);
+    helper_limit_files(10);
     assert_false(add_one(ledger, 99, 50, &error));
     assert_false(is_there());
-    limit_files(RLIM_INFINITY);
+    helper_limit_files(RLIM_INFINITY);
     expect_all(ledger, 0, count);
     close_ledger(ledger);
     text_finish(&error);
@@ -591,9 +583,9 @@ static void ledger_that_cannot_be_saved_says_so(void **state) {
     struct text error = {0};
     (void)state;
     add(ledger, 0, 100, KIB);
-    limit_files(50 * KIB);
+    helper_limit_files(50 * KIB);
     assert_false(ledger_destroy(ledger, &error));
-    limit_files(RLIM_INFINITY);
+    helper_limit_files(RLIM_INFINITY);
     assert_non_null(strstr(error.bytes, "File too large"));
     assert_false(is_there());
     text_finish(&error);

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -218,13 +217,6 @@ static void spool_move_to_an_empty_one_copies_nothing(void **state) {
 
 /* --- a disk that refuses --- */
 
-static void limit_files(rlim_t bytes) {
-    struct rlimit limit;
-    getrlimit(RLIMIT_FSIZE, &limit);
-    limit.rlim_cur = bytes < limit.rlim_max ? bytes : limit.rlim_max;
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
-}
-
 static off_t file_bytes(const struct spool *spool) {
     struct stat what;
     assert_int_equal(fstat(spool->fd, &what), 0);
@@ -253,9 +245,9 @@ static void spool_directory_missing_says_so(void **state) {
 
 static void expect_refused(struct spool *spool, size_t more_bytes, rlim_t file_most_bytes) {
     struct text error = {0};
-    limit_files(file_most_bytes);
+    helper_limit_files(file_most_bytes);
     bool added = add_more(spool, more_bytes, &error);
-    limit_files(RLIM_INFINITY);
+    helper_limit_files(RLIM_INFINITY);
     assert_false(added);
     expect_error(&error, "cannot keep it in ");
 }
@@ -295,9 +287,9 @@ static void spool_move_refused_leaves_both(void **state) {
     spool_init(&from, &place);
     add(&to, 300 * KIB);
     add(&from, 270 * KIB);
-    limit_files(400 * KIB); /* some of the chunks fit */
+    helper_limit_files(400 * KIB); /* some of the chunks fit */
     bool moved = spool_move(&to, &from, &error);
-    limit_files(RLIM_INFINITY);
+    helper_limit_files(RLIM_INFINITY);
     assert_false(moved);
     expect_error(&error, "cannot keep it in ");
     assert_int_equal(file_bytes(&to), 300 * KIB);
@@ -314,9 +306,9 @@ static void spool_open_refused_says_so(void **state) {
     struct text error = {0};
     spool_init(&spool, &place);
     add(&spool, 100 * KIB);
-    limit_files(50 * KIB);
+    helper_limit_files(50 * KIB);
     int fd = spool_open(&spool, &error);
-    limit_files(RLIM_INFINITY);
+    helper_limit_files(RLIM_INFINITY);
     assert_int_equal(fd, -1);
     expect_error(&error, "cannot hand on 102400 bytes in memory: ");
     spool_clear(&spool);
