@@ -57,12 +57,22 @@ static bool send_call(struct session *session, const char *sql, const struct par
                                          with->lengths, with->formats, 0));
 }
 
-static bool send_start_one(struct session *session, const struct session_work *work) {
+static const char *outcome_at_start(enum claim claim) {
+    return claim == CLAIM_WITHIN ? "ok" : "running";
+}
+
+/* What start_one() leaves out is what most runs have. */
+bool claim_is_key(const struct claim_values *values) {
+    return values->occurrence_count == 1 && !values->looks && values->attempt_count == 1 &&
+           values->tokens == 1;
+}
+
+static bool send_start_one(struct session *session, const struct session_work *work, enum claim claim) {
     struct parameters to = {0};
     add_text(&to, work->label);
     add_instant(&to, work->claimed.due_first);
-    add_int8(&to, TYPE_INT8, work->claimed.every_us);
     add_instant(&to, work->claimed.started);
+    add_text(&to, outcome_at_start(claim));
     add_text(&to, session->pool->daemon_name);
     return send_call(session, "SELECT headgate.start_one($1,$2,$3,$4,$5)", &to);
 }
@@ -79,7 +89,7 @@ static bool send_start(struct session *session, const struct session_work *work,
     add_int8(&to, TYPE_INT8, values->lateness_us);
     add_int4(&to, values->attempt_count);
     add_int4(&to, values->tokens);
-    add_text(&to, claim == CLAIM_WITHIN ? "ok" : "running");
+    add_text(&to, outcome_at_start(claim));
     add_text(&to, session->pool->daemon_name);
     return send_call(session,
                      claim == CLAIM_WITHIN
@@ -110,7 +120,6 @@ static bool send_finish(struct session *session, const struct session_work *work
 bool claim_send(struct session *session, const struct session_work *work, enum claim claim) {
     if (claim == CLAIM_DONE)
         return send_finish(session, work);
-    if (claim == CLAIM_WITHIN && work->claimed.occurrence_count == 1)
-        return send_start_one(session, work);
-    return send_start(session, work, claim);
+    return claim_is_key(&work->claimed) ? send_start_one(session, work, claim)
+                                        : send_start(session, work, claim);
 }

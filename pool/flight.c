@@ -155,11 +155,6 @@ void flight_retry(struct flight *flight) {
 
 /* --- its end --- */
 
-static bool key_tells(const struct flight *flight) {
-    return flight->work.claim == CLAIM_WITHIN && !flight->simple &&
-           flight->work.claimed.occurrence_count == 1;
-}
-
 static void report_end(struct session *session, const struct flight *flight, enum outcome outcome) {
     struct failure failure = {.message = flight->message,
                               .detail = flight->detail,
@@ -174,10 +169,11 @@ static void report_end(struct session *session, const struct flight *flight, enu
     report.ended.simple = flight->simple;
     report.ended.claimed = flight->claimed;
     report.ended.claimed_from = flight->claimed_from;
-    report.ended.failure = flight->lost      ? FAILURE_LOST
-                           : flight->refused ? claim_failure_kind_of(flight->sqlstate, key_tells(flight))
-                           : flight->failed  ? failure_kind_of(flight->sqlstate)
-                                             : FAILURE_OTHER;
+    report.ended.failure = flight->lost ? FAILURE_LOST
+                           : flight->refused
+                               ? claim_failure_kind_of(flight->sqlstate, claim_is_key(&flight->work.claimed))
+                           : flight->failed ? failure_kind_of(flight->sqlstate)
+                                            : FAILURE_OTHER;
     session_tell(session, report, outcome == OUTCOME_OK ? NULL : &failure);
 }
 

@@ -45,6 +45,7 @@ struct claim_values {
     struct wall due_first, due_last, started;
     int64_t every_us, occurrence_count, lateness_us;
     uint32_t attempt_count, tokens;
+    bool looks; /* its key alone does not tell, because an earlier claim of it may be committed */
 };
 
 /* What a text is to its run: all of it, or the phase that gives rows, or that takes lines. */

@@ -186,7 +186,8 @@ void sampling_report(struct session *session);
 bool verify_send(struct session *session);
 void verify_take(struct session *session, const PGresult *result);
 
-/* claim.c */
+/* claim.c. claim_is_key: the claim is no more than the insertion of a key; who has it, has answered all of it. */
+bool claim_is_key(const struct claim_values *values);
 bool claim_send(struct session *session, const struct session_work *work, enum claim claim);
 void claim_take(struct script *script, const PGresult *result);
 

@@ -205,6 +205,7 @@ void past_note_claim(struct run *run, struct wall from) {
 /* A little later: a server may refuse it in the same way each time. */
 static void claim_again(struct core *core, uint32_t slot, struct actions *actions) {
     struct run *run = &core->runs[slot];
+    run->reclaims = true;
     if (run->phase != PHASE_WRITE && run_skip_cause(core, run)) {
         run_wait_again(core, slot, actions);
         return;

@@ -88,7 +88,8 @@ struct session_work perform_session_work(const struct daemon *daemon, struct han
                     .occurrence_count = run->occurrence_count,
                     .lateness_us = mono_since(daemon->core->now, run->due),
                     .attempt_count = run->attempts.failed_count + 1,
-                    .tokens = run->definition->tokens},
+                    .tokens = run->definition->tokens,
+                    .looks = run->reclaims},
     };
 }
 

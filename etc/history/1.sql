@@ -41,7 +41,7 @@ CREATE TABLE headgate.run (
     rows int8,
     session_us int8,
     outside_us int8,
-    occurrences int NOT NULL,
+    occurrences int,
     attempts int,
     tokens int,
     outcome text NOT NULL, -- without a CHECK, which would be compiled anew with each insert: 3 us
@@ -62,10 +62,12 @@ WITH (
     autovacuum_analyze_scale_factor = 0.05,
     vacuum_truncate = off
 );
-COMMENT ON TABLE headgate.run IS 'one row a run, and one for what was not run; see the view headgate.history';
+COMMENT ON TABLE headgate.run IS
+    'one row a run, and one for what was not run, and one for each further occurrence that they answer; see headgate.history';
 COMMENT ON COLUMN headgate.run.due IS 'the first occurrence that it answers';
 COMMENT ON COLUMN headgate.run.due_until IS 'the last occurrence that it answers';
-COMMENT ON COLUMN headgate.run.occurrences IS 'how many it answers; 0: it was triggered by hand';
+COMMENT ON COLUMN headgate.run.occurrences IS
+    'how many it answers; 0: it was triggered by hand; NULL: no more than the key of one that a row before it answers';
 COMMENT ON COLUMN headgate.run.outcome IS
     'running | ok | failed | lost (its daemon died) | unknown (its connection died at COMMIT) | skipped | missed (no daemon ran)';
 COMMENT ON COLUMN headgate.run.session_us IS 'microseconds on a session of the database';
@@ -78,7 +80,8 @@ SELECT task, due, due_until, started, finished, outcome, reason,
        finished - started AS took,
        outside_us * interval '1 microsecond' AS outside,
        attempts, rows, occurrences, tokens, message, daemon
-  FROM headgate.run;
+  FROM headgate.run
+ WHERE occurrences IS NOT NULL;
 COMMENT ON VIEW headgate.history IS 'what ran, what did not, and why';
 
 -- How many steps of an interval lie between two instants, rounded down.
@@ -93,116 +96,106 @@ LANGUAGE sql IMMUTABLE AS $$
     SELECT due_until + greatest(interval '3 hours', 2 * every_us * interval '1 microsecond')
 $$;
 
--- One occurrence is guarded by the key (task, due). Several in a row could lie across others without sharing their first, and a
--- transaction does not see what another has not committed. So who answers several holds the task alone until his commit, and
--- who answers one shares it with others of one. 1212433524 names headgate among all users of advisory locks.
-CREATE FUNCTION headgate.hold(task text, occurrences int) RETURNS void
-LANGUAGE plpgsql AS $$
-BEGIN
-    IF occurrences > 1 THEN
-        PERFORM pg_advisory_xact_lock(1212433524, hashtext(task));
-    ELSIF occurrences = 1 THEN
-        PERFORM pg_advisory_xact_lock_shared(1212433524, hashtext(task));
-    END IF;
-END
-$$;
-
--- The second up to which several occurrences were ever answered in one row: what is due later needs no look at the table.
--- It is a sequence because that is seen by all at once, whoever commits or does not.
-CREATE SEQUENCE headgate.several MINVALUE 0 START 0;
-SELECT setval('headgate.several', 0);
-
--- Before a row of several occurrences is inserted.
-CREATE FUNCTION headgate.note_several(due_until timestamptz) RETURNS void
+-- An occurrence is guarded by its key (task, due), whether it is the first of a row's range or a further one, which has a row of
+-- its own for nothing but that: a transaction does not see what another has not committed, but it waits for its keys. Of a long
+-- range the last 10000 are guarded, and none that the horizon does not reach. Their order is that in time, so two ranges that lie
+-- across each other wait, and never for each other.
+CREATE FUNCTION headgate.insert_keys(task text, due_until timestamptz, count int, every_us int8, daemon text) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
-    second int8 := ceil(extract(epoch FROM due_until));
+    step interval := every_us * interval '1 microsecond';
+    within int := least(count, 10000, headgate.steps(due_until, headgate.horizon(due_until, every_us), every_us));
 BEGIN
-    IF second > pg_sequence_last_value('headgate.several') THEN
-        PERFORM pg_advisory_lock(1212433524, 1);
-        PERFORM setval('headgate.several', greatest(second, pg_sequence_last_value('headgate.several')));
-        PERFORM pg_advisory_unlock(1212433524, 1);
+    INSERT INTO headgate.run (task, due, due_until, outcome, daemon)
+    SELECT insert_keys.task, at, at, 'within', insert_keys.daemon
+      FROM generate_series(insert_keys.due_until - (within - 1) * step, insert_keys.due_until, step) at;
+END
+$$;
+
+CREATE FUNCTION headgate.insert_row(r headgate.run, every_us int8) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO headgate.run SELECT r.*;
+    IF r.occurrences > 1 THEN
+        PERFORM headgate.insert_keys(r.task, r.due_until, r.occurrences - 1, every_us, r.daemon);
     END IF;
 END
 $$;
 
--- A run takes what it answers, whoever comes first: start_one() where its transaction is the work's own and it answers one
--- occurrence, else start(). What the front of its range shares with a row that is there is cut off, in steps of every_us; returns
--- the first occurrence that is left. Nothing left: HG001, or 23505 by the key, which is waited for when another transaction has it.
--- They are called once a run, and their plans are made anew each time (DISCARD ALL), so each expression counts, and each column:
--- completing the row (record) brings the rest.
-CREATE FUNCTION headgate.start_one(task text, due timestamptz, every_us int8, started timestamptz, daemon text) RETURNS timestamptz
+-- Deletes the row that begins at `due`, and its further keys.
+CREATE FUNCTION headgate.delete_row(task text, due timestamptz, due_until timestamptz) RETURNS void
+LANGUAGE sql AS $$
+    DELETE FROM headgate.run r
+     WHERE r.task = delete_row.task AND r.due BETWEEN delete_row.due AND delete_row.due_until
+       AND (r.due = delete_row.due OR r.occurrences IS NULL)
+$$;
+
+-- A run takes what it answers, whoever comes first. One occurrence that was not tried before needs its key only: 23505, which is
+-- waited for when another transaction has it, if it is answered. It is called once a run, and its plan is made anew each time
+-- (DISCARD ALL), so each expression counts, and each column: completing the row (record, restore) brings the rest.
+CREATE FUNCTION headgate.start_one(task text, due timestamptz, started timestamptz, outcome text, daemon text) RETURNS void
 LANGUAGE plpgsql SET lock_timeout = '1s' AS $$
 BEGIN
-    IF pg_advisory_xact_lock_shared(1212433524, hashtext(task)) IS NOT NULL
-       AND due > to_timestamp(pg_sequence_last_value('headgate.several')) THEN
-        INSERT INTO headgate.run (task, due, due_until, occurrences, started, outcome, daemon)
-        VALUES (task, due, due, 1, started, 'ok', daemon);
-        RETURN due;
-    END IF;
-    RETURN headgate.start_looking(task, due, due, every_us, 1, started, NULL, NULL, NULL, 'ok', daemon);
+    INSERT INTO headgate.run (task, due, due_until, occurrences, started, outcome, daemon)
+    VALUES (task, due, due, 1, started, outcome, daemon);
 END
 $$;
 
+-- All else looks first. What the front of its range shares with a row that is there is cut off, in steps of every_us; returns the
+-- first occurrence that is left. Nothing left: HG001.
 CREATE FUNCTION headgate.start(task text, due timestamptz, due_until timestamptz, every_us int8, occurrences int,
                                started timestamptz, lateness_us int8, attempts int, tokens int, outcome text,
                                daemon text) RETURNS timestamptz
 LANGUAGE plpgsql SET lock_timeout = '1s' AS $$
-BEGIN
-    IF occurrences = 1 AND outcome = 'running' AND pg_advisory_xact_lock_shared(1212433524, hashtext(task)) IS NOT NULL
-       AND due > to_timestamp(pg_sequence_last_value('headgate.several')) THEN
-        BEGIN
-            INSERT INTO headgate.run (task, due, due_until, occurrences, started, lateness_us, attempts, tokens, outcome, daemon)
-            VALUES (task, due, due_until, occurrences, started, lateness_us, attempts, tokens, outcome, daemon);
-            RETURN due;
-        EXCEPTION WHEN unique_violation THEN -- by itself, before it lost its connection?
-        END;
-    END IF;
-    RETURN headgate.start_looking(task, due, due_until, every_us, occurrences, started, lateness_us, attempts, tokens, outcome,
-                                  daemon);
-END
-$$;
-
--- start() of what may lie across other rows.
-CREATE FUNCTION headgate.start_looking(task text, due timestamptz, due_until timestamptz, every_us int8, occurrences int,
-                                       started timestamptz, lateness_us int8, attempts int, tokens int, outcome text,
-                                       daemon text) RETURNS timestamptz
-LANGUAGE plpgsql AS $$
 DECLARE
     answered timestamptz;
     taken timestamptz;
     cut int;
+    r headgate.run;
 BEGIN
-    IF occurrences > 0 THEN
-        PERFORM headgate.hold(task, occurrences);
-        answered := (SELECT r.due_until FROM headgate.run r
-                      WHERE r.task = start_looking.task AND r.due <= start_looking.due_until AND r.occurrences > 0
-                        AND r.due_until <= headgate.horizon(start_looking.due_until, every_us)
-                      ORDER BY r.due DESC LIMIT 1);
-    END IF;
-    IF answered >= due THEN
-        cut := headgate.steps(due, answered, every_us) + 1;
-        due := due + cut * every_us * interval '1 microsecond';
-        IF due > due_until THEN
-            -- claimed before by the same daemon, which then lost its connection
-            IF outcome = 'running' THEN
-                SELECT r.due INTO taken FROM headgate.run r
-                 WHERE r.task = start_looking.task AND r.due_until = answered AND r.due <= start_looking.due_until
-                   AND r.daemon = start_looking.daemon AND r.outcome = 'running' AND r.occurrences > 0;
-                IF FOUND THEN
-                    RETURN taken;
-                END IF;
-            END IF;
-            RAISE EXCEPTION USING ERRCODE = 'HG001', MESSAGE = format('%s is answered up to %s', task, answered);
+    FOR look IN 1..3 LOOP
+        IF occurrences > 0 THEN
+            answered := (SELECT o.due_until FROM headgate.run o
+                          WHERE o.task = start.task AND o.due <= start.due_until AND o.occurrences > 0
+                            AND o.due_until <= headgate.horizon(start.due_until, every_us)
+                          ORDER BY o.due DESC LIMIT 1);
         END IF;
-        occurrences := greatest(occurrences - cut, 1);
-    END IF;
-    IF occurrences > 1 THEN
-        PERFORM headgate.note_several(due_until);
-    END IF;
-    INSERT INTO headgate.run (task, due, due_until, occurrences, started, lateness_us, attempts, tokens, outcome, daemon)
-    VALUES (task, due, due_until, occurrences, started, lateness_us, attempts, tokens, outcome, daemon);
-    RETURN due;
+        IF answered >= due THEN
+            cut := headgate.steps(due, answered, every_us) + 1;
+            due := due + cut * every_us * interval '1 microsecond';
+            IF due > due_until THEN
+                -- claimed before by the same daemon, which then lost its connection
+                IF outcome = 'running' THEN
+                    SELECT o.due INTO taken FROM headgate.run o
+                     WHERE o.task = start.task AND o.due_until = answered AND o.due <= start.due_until
+                       AND o.daemon = start.daemon AND o.outcome = 'running' AND o.occurrences > 0;
+                    IF FOUND THEN
+                        RETURN taken;
+                    END IF;
+                END IF;
+                RAISE EXCEPTION USING ERRCODE = 'HG001', MESSAGE = format('%s is answered up to %s', task, answered);
+            END IF;
+            occurrences := greatest(occurrences - cut, 1);
+        END IF;
+        r.task := task;
+        r.due := due;
+        r.due_until := due_until;
+        r.started := started;
+        r.lateness_us := lateness_us;
+        r.occurrences := occurrences;
+        r.attempts := attempts;
+        r.tokens := tokens;
+        r.outcome := outcome;
+        r.daemon := daemon;
+        BEGIN
+            PERFORM headgate.insert_row(r, every_us);
+            RETURN due;
+        EXCEPTION WHEN unique_violation THEN -- committed since we looked
+            IF occurrences = 0 OR look = 3 THEN
+                RAISE;
+            END IF;
+        END;
+    END LOOP;
 END
 $$;
 
@@ -231,9 +224,6 @@ DECLARE
     part headgate.run;
     other headgate.run;
 BEGIN
-    IF r.occurrences > 1 THEN
-        PERFORM headgate.note_several(r.due_until);
-    END IF;
     FOR other IN
         SELECT * FROM (
             (SELECT * FROM headgate.run o -- the nearest one before
@@ -245,18 +235,18 @@ BEGIN
          ORDER BY o.due
     LOOP
         IF other.outcome = 'lost' AND other.started IS NULL THEN
-            DELETE FROM headgate.run o WHERE o.task = other.task AND o.due = other.due;
+            PERFORM headgate.delete_row(other.task, other.due, other.due_until);
             part := other;
             part.occurrences := headgate.steps(other.due, r.due, every_us);
             part.due_until := other.due + (part.occurrences - 1) * step;
             IF part.occurrences > 0 THEN
-                INSERT INTO headgate.run SELECT part.*;
+                PERFORM headgate.insert_row(part, every_us);
             END IF;
             part.occurrences := headgate.steps(r.due_until, other.due_until, every_us);
             part.due := other.due_until - (part.occurrences - 1) * step;
             part.due_until := other.due_until;
             IF part.occurrences > 0 THEN
-                INSERT INTO headgate.run SELECT part.*;
+                PERFORM headgate.insert_row(part, every_us);
             END IF;
             CONTINUE;
         END IF;
@@ -267,7 +257,7 @@ BEGIN
             part.rows := NULL;
             part.session_us := NULL;
             part.outside_us := NULL;
-            INSERT INTO headgate.run SELECT part.*;
+            PERFORM headgate.insert_row(part, every_us);
         END IF;
         piece.due := piece.due + (headgate.steps(piece.due, other.due_until, every_us) + 1) * step;
     END LOOP;
@@ -275,7 +265,7 @@ BEGIN
         IF piece.due > r.due THEN
             piece.occurrences := headgate.steps(piece.due, r.due_until, every_us) + 1;
         END IF;
-        INSERT INTO headgate.run SELECT piece.*;
+        PERFORM headgate.insert_row(piece, every_us);
     END IF;
 END
 $$;
@@ -295,13 +285,15 @@ DECLARE
 BEGIN
     -- claimed, and given back: who comes next may have it
     IF records @? '$[*] ? (@.outcome == "released")' THEN
-        DELETE FROM headgate.run r
-         USING jsonb_populate_recordset(NULL::headgate.run, records) e
-         WHERE e.outcome = 'released' AND r.task = e.task AND r.due BETWEEN e.due AND e.due_until AND r.daemon = e.daemon
-           AND (r.occurrences = 0) = (e.occurrences = 0) AND r.outcome = 'running';
+        PERFORM headgate.delete_row(r.task, r.due, r.due_until)
+           FROM jsonb_populate_recordset(NULL::headgate.run, records) e
+           JOIN headgate.run r ON r.task = e.task AND r.due BETWEEN e.due AND e.due_until AND r.daemon = e.daemon
+                                  AND (r.occurrences = 0) = (e.occurrences = 0)
+          WHERE e.outcome = 'released' AND r.outcome = 'running';
     END IF;
     WITH entry AS MATERIALIZED (
-        SELECT ordinality::int - 1 AS number, e.*, e.outcome = 'unknown' AND coalesce((value->>'transactional')::bool, false) AS unresolved
+        SELECT ordinality::int - 1 AS number, e.*,
+               e.outcome = 'unknown' AND coalesce((value->>'transactional')::bool, false) AS unresolved
           FROM jsonb_array_elements(records) WITH ORDINALITY AS element (value, ordinality),
                jsonb_populate_record(NULL::headgate.run, value) AS e
          WHERE e.outcome <> 'released'
@@ -365,33 +357,36 @@ DECLARE
     own headgate.run;
     more int;
 BEGIN
-    PERFORM headgate.hold(r.task, 2);
     SELECT * INTO own FROM headgate.run o
      WHERE o.task = r.task AND o.due BETWEEN r.due AND r.due_until AND o.daemon = r.daemon AND o.occurrences > 0
      ORDER BY o.due DESC LIMIT 1;
-    SELECT least(headgate.steps(own.due_until, r.due_until, every_us),
-                 ceil(extract(epoch FROM min(o.due) - own.due_until) * 1000000 / greatest(every_us, 1))::int - 1)
-      INTO more
-      FROM headgate.run o
-     WHERE o.task = r.task AND o.due > own.due_until AND o.due <= r.due_until AND o.occurrences > 0;
-    IF more > 0 THEN
-        PERFORM headgate.note_several(r.due_until);
-        UPDATE headgate.run o
-           SET due_until = own.due_until + more * step, occurrences = own.occurrences + more
-         WHERE o.task = own.task AND o.due = own.due;
-    END IF;
+    FOR look IN 1..3 LOOP
+        SELECT least(headgate.steps(own.due_until, r.due_until, every_us),
+                     ceil(extract(epoch FROM min(o.due) - own.due_until) * 1000000 / greatest(every_us, 1))::int - 1)
+          INTO more
+          FROM headgate.run o
+         WHERE o.task = r.task AND o.due > own.due_until AND o.due <= r.due_until AND o.occurrences > 0;
+        EXIT WHEN more <= 0;
+        BEGIN
+            PERFORM headgate.insert_keys(own.task, own.due_until + more * step, more, every_us, own.daemon);
+            UPDATE headgate.run o
+               SET due_until = own.due_until + more * step, occurrences = own.occurrences + more
+             WHERE o.task = own.task AND o.due = own.due;
+            EXIT;
+        EXCEPTION WHEN unique_violation THEN -- committed since we looked
+        END;
+    END LOOP;
 END
 $$;
 
--- One record of record() without a row, as it seemed: waits for those who are at its task, and looks again.
-CREATE FUNCTION headgate.insert_record(value jsonb, number int) RETURNS void
+-- One record of record() without a row, as it seemed: waits for who has its keys, and looks again.
+CREATE FUNCTION headgate.insert_record(value jsonb, number int, look int DEFAULT 1) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
     r headgate.run := jsonb_populate_record(NULL::headgate.run, value);
     of_transaction bool := coalesce((value->>'transactional')::bool, false);
     key timestamptz;
 BEGIN
-    PERFORM headgate.hold(r.task, r.occurrences);
     IF r.outcome = 'unknown' AND of_transaction THEN
         SELECT o.due INTO key FROM headgate.run o
          WHERE o.task = r.task AND o.due BETWEEN r.due AND r.due_until AND o.daemon = r.daemon
@@ -415,8 +410,10 @@ BEGIN
            outcome = r.outcome, reason = r.reason, message = r.message
      WHERE o.task = r.task AND o.due = key;
 EXCEPTION
-    WHEN unique_violation THEN -- committed while we waited for its key: there is a row now
-        PERFORM headgate.insert_record(value, number);
+    WHEN unique_violation THEN -- committed since we looked: there is a row now, or there was one
+        IF look < 3 THEN
+            PERFORM headgate.insert_record(value, number, look + 1);
+        END IF;
     WHEN lock_not_available THEN
         RAISE EXCEPTION USING ERRCODE = '55P03', DETAIL = number,
             MESSAGE = format('%s, due %s: a transaction that is open on the server has it', r.task, r.due);
@@ -436,7 +433,9 @@ DECLARE
     busy text[] := '{}'; -- tasks with a run under way elsewhere
 BEGIN
     UPDATE headgate.run r
-       SET outcome = 'lost', reason = 'the daemon was killed while it ran'
+       SET outcome = 'lost', reason = 'the daemon was killed while it ran', attempts = coalesce(r.attempts, 1),
+           tokens = coalesce(r.tokens, 1),
+           lateness_us = coalesce(r.lateness_us, (extract(epoch FROM r.started - r.due) * 1000000)::int8)
      WHERE r.outcome = 'running' AND r.daemon = restore.daemon;
 
     INSERT INTO headgate.task AS t (name, every_us, phase_us, since, checked)
@@ -447,23 +446,21 @@ BEGIN
        SET every_us = excluded.every_us, phase_us = excluded.phase_us, since = excluded.since, checked = excluded.checked
      WHERE (t.every_us, t.phase_us) <> (excluded.every_us, excluded.phase_us);
 
+    PERFORM set_config('lock_timeout', '50ms', true); -- until here ends
     FOR hole IN
         SELECT t.name, t.every_us, coalesce(g.most_us, t.every_us) AS most_us, t.checked
           FROM jsonb_to_recordset(tasks) AS g (task text, most_us int8) JOIN headgate.task t ON t.name = g.task
          WHERE EXISTS (SELECT FROM headgate.holes(t.name, t.every_us, coalesce(g.most_us, t.every_us), t.checked))
          ORDER BY t.name
     LOOP
-        IF pg_try_advisory_xact_lock(1212433524, hashtext(hole.name)) THEN
-            PERFORM headgate.note_several(max(h.due_until))
-               FROM headgate.holes(hole.name, hole.every_us, hole.most_us, hole.checked) h
-              WHERE h.occurrences > 1;
-            INSERT INTO headgate.run (task, due, due_until, occurrences, outcome, reason, daemon)
-            SELECT hole.name, h.due, h.due_until, h.occurrences, 'lost', 'no record of it was kept', restore.daemon
-              FROM headgate.holes(hole.name, hole.every_us, hole.most_us, hole.checked) h
-                ON CONFLICT DO NOTHING;
-        ELSE
+        BEGIN
+            PERFORM headgate.insert_row(jsonb_populate_record(NULL::headgate.run, jsonb_build_object(
+                        'task', hole.name, 'due', h.due, 'due_until', h.due_until, 'occurrences', h.occurrences,
+                        'outcome', 'lost', 'reason', 'no record of it was kept', 'daemon', restore.daemon)), hole.every_us)
+               FROM headgate.holes(hole.name, hole.every_us, hole.most_us, hole.checked) h;
+        EXCEPTION WHEN lock_not_available OR unique_violation THEN
             busy := busy || hole.name;
-        END IF;
+        END;
     END LOOP;
 
     -- up to the first that runs, or the last there is: the next start looks from there on
@@ -492,7 +489,8 @@ BEGIN
      CROSS JOIN LATERAL (
            SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY l.took_us) AS took_us
              FROM (SELECT coalesce(r.session_us, (extract(epoch FROM r.finished - r.started) * 1000000)::int8) AS took_us
-                     FROM (SELECT * FROM headgate.run n WHERE n.task = g.task ORDER BY n.due DESC LIMIT 200) r
+                     FROM (SELECT * FROM headgate.run n
+                            WHERE n.task = g.task AND n.occurrences IS NOT NULL ORDER BY n.due DESC LIMIT 200) r
                     WHERE r.outcome = 'ok' AND r.finished IS NOT NULL
                     ORDER BY r.due DESC LIMIT 20) l) m;
 END
@@ -515,8 +513,8 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 -- Deletes at most `batch` rows that are older than `keep`, or beyond the number `most` (0: any number; a table above 16 MB is
--- counted by some of its pages, so within a few percent). The newest row of a task stays, for it says up to when the task is answered; so does
--- what runs. Less than `batch` came back: nothing more to do for now.
+-- counted by some of its pages, so within a few percent). The newest row of a task stays, for it says up to when the task is
+-- answered; so does what runs. Less than `batch` came back: nothing more to do for now.
 CREATE FUNCTION headgate.prune(keep interval, most int8, batch int) RETURNS int8
 LANGUAGE plpgsql SET lock_timeout = '1s' AS $$
 DECLARE

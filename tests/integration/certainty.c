@@ -93,9 +93,9 @@ static const struct check {
     const char *name, *sql;
 } checks[] = {
     {"every run has ended", "SELECT format('%s %s %s of %s, started %s', task, due, outcome, daemon, started) FROM headgate.run"
-                            " WHERE outcome NOT IN ('ok', 'failed', 'lost', 'unknown', 'skipped', 'missed')"},
+                            " WHERE occurrences IS NOT NULL AND outcome NOT IN ('ok', 'failed', 'lost', 'unknown', 'skipped', 'missed')"},
     {"what was not ok has a reason", "SELECT format('%s %s %s', task, due, outcome) FROM headgate.run"
-                                     " WHERE outcome <> 'ok' AND coalesce(reason, '') || coalesce(message, '') = ''"},
+                                     " WHERE occurrences IS NOT NULL AND outcome <> 'ok' AND coalesce(reason, '') || coalesce(message, '') = ''"},
     {"what started says when", "SELECT format('%s %s %s %s', task, due, outcome, started) FROM headgate.run"
                                " WHERE outcome IN ('ok', 'lost', 'unknown') AND reason IS DISTINCT FROM 'no record of it was kept'"
                                " AND (started IS NULL OR started < due - interval '50 ms' OR finished < started)"},
@@ -105,6 +105,14 @@ static const struct check {
      "SELECT format('%s %s (%s) after %s', task, due, outcome, before) FROM"
      " (SELECT *, lag(due_until) OVER (PARTITION BY task ORDER BY due, due_until) AS before " COUNTED ") AS rows"
      " WHERE due <> before + every"},
+    {"each further occurrence of a range has its key",
+     "SELECT format('%s %s: %s, and %s keys', row.task, row.due, row.occurrences, count(key.due))"
+     " FROM headgate.run AS row LEFT JOIN headgate.run AS key ON key.task = row.task AND key.occurrences IS NULL"
+     " AND key.due > row.due AND key.due <= row.due_until WHERE row.occurrences > 0"
+     " GROUP BY row.task, row.due, row.occurrences HAVING count(key.due) <> row.occurrences - 1"
+     " UNION ALL SELECT format('%s %s: the key of no row', task, due) FROM headgate.run AS key WHERE occurrences IS NULL"
+     " AND NOT EXISTS (SELECT FROM headgate.run AS row WHERE row.task = key.task AND row.occurrences > 0"
+     " AND key.due > row.due AND key.due <= row.due_until)"},
     {"the due instants of a task are one row of instants",
      "SELECT format('%s: %s phases', task, count(DISTINCT phase)) FROM (SELECT task,"
      " extract(epoch FROM due)::numeric % extract(epoch FROM every)::numeric AS phase " COUNTED ") AS phases"
@@ -143,7 +151,7 @@ static const struct check {
      " (SELECT FROM headgate.run WHERE task = 'phased' AND answer.due BETWEEN run.due AND due_until)"},
     {"the view shows what the table holds",
      "SELECT format('%s %s %s', task, due, outcome) FROM (SELECT task, due, due_until, outcome, occurrences FROM headgate.run"
-     " EXCEPT ALL SELECT task, due, due_until, outcome, occurrences FROM headgate.history) AS missing"},
+     " WHERE occurrences IS NOT NULL EXCEPT ALL SELECT task, due, due_until, outcome, occurrences FROM headgate.history) AS missing"},
 };
 
 /* What the commands appended becomes a table. */
@@ -183,7 +191,7 @@ static bool holds(PGconn *conn, const struct check *check) {
 
 static void show_outcomes(PGconn *conn) {
     PGresult *result = PQexec(conn, "SELECT format('%s: %s %s, %s occurrences', task, count(*), outcome, sum(occurrences))"
-                                    " FROM headgate.run GROUP BY task, outcome ORDER BY task, outcome");
+                                    " FROM headgate.history GROUP BY task, outcome ORDER BY task, outcome");
     for (int i = 0; i < PQntuples(result); i++)
         fprintf(stderr, "    %s\n", PQgetvalue(result, i, 0));
     PQclear(result);

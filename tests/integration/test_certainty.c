@@ -353,6 +353,7 @@ static void make_a_right_history(const struct certainty *trial) {
 }
 
 #define FIFTH " AND run.due = '2030-01-01 00:00:02.5Z'"
+#define KEYS "each further occurrence of a range has its key"
 #define PAIR "no occurrence is in two rows or in none"
 static const struct {
     const char *wrong, *found_by;
@@ -364,7 +365,14 @@ static const struct {
     {"UPDATE headgate.run SET occurrences = 2 WHERE task = 'off'" FIFTH, "a range holds its occurrences"},
     {"DELETE FROM headgate.run WHERE task = 'off'" FIFTH, PAIR},
     {"INSERT INTO headgate.run SELECT * FROM headgate.run WHERE task = 'off'" FIFTH, PAIR},
-    {"UPDATE headgate.run SET due_until = due + interval '500 ms', occurrences = 2 WHERE task = 'off'" FIFTH, PAIR},
+    {"UPDATE headgate.run SET due_until = due + interval '500 ms', occurrences = 2 WHERE task = 'off'" FIFTH
+     "; INSERT INTO headgate.run (task, due, due_until, outcome, daemon) SELECT task, due_until, due_until, 'within', daemon"
+     " FROM headgate.run WHERE task = 'off'" FIFTH, PAIR},
+    {"DELETE FROM headgate.run WHERE task = 'off' AND due = '2030-01-01 00:00:03Z';"
+     "DELETE FROM off_run WHERE ctid = (SELECT min(ctid) FROM off_run);"
+     "UPDATE headgate.run SET due_until = due + interval '500 ms', occurrences = 2 WHERE task = 'off'" FIFTH, KEYS},
+    {"INSERT INTO headgate.run (task, due, due_until, outcome, daemon) SELECT task, due, due, 'within', daemon"
+     " FROM headgate.run WHERE task = 'off'" FIFTH, KEYS},
     {"UPDATE headgate.run SET due = due + interval '1 ms', due_until = due + interval '1 ms' WHERE task = 'off'" FIFTH,
      "the due instants of a task are one row of instants"},
     {"DELETE FROM headgate.run WHERE task = 'off' AND due < '2030-01-01 00:00:01Z'", "the first and the last are there"},

@@ -37,7 +37,7 @@ static long runs(const char *format, ...) {
     va_start(arguments, format);
     vsnprintf(condition, sizeof condition, format, arguments);
     va_end(arguments);
-    snprintf(sql, sizeof sql, "SELECT count(*) FROM headgate.run WHERE %s", condition);
+    snprintf(sql, sizeof sql, "SELECT count(*) FROM headgate.run WHERE occurrences IS NOT NULL AND (%s)", condition);
     return query_number(conninfo, sql);
 }
 
@@ -51,7 +51,7 @@ static void assert_no_runs(const char *what) {
     const char *output;
     if (runs("%s", what) == 0)
         return;
-    shell(&output, "psql -Xd '%s' -c 'SET timezone = UTC' -c \"SELECT * FROM headgate.run WHERE %s LIMIT 10\"", conninfo, what);
+    shell(&output, "psql -Xd '%s' -c 'SET timezone = UTC' -c \"SELECT * FROM headgate.run WHERE occurrences IS NOT NULL AND (%s) LIMIT 10\"", conninfo, what);
     fail_msg("rows that must not be: %s\n%s", what, output);
 }
 

@@ -78,21 +78,31 @@ static bool blocked(PGconn *conn) {
 /* Instants are seconds after 2026-01-01 00:00 UTC, the interval is one second. */
 #define AT "(timestamptz '2026-01-01 00:00Z' + %d * interval '1 second')"
 
-/* As pool/claim.c chooses. */
+/* What is triggered by hand is due between two occurrences. */
+#define HALF " + interval '0.5 second'"
+
+/* As pool/claim.c chooses, where a claim was sent before: it looks. */
 static const char *start_sql(const char *task, int due, int until, int occurrences, const char *outcome,
                              const char *daemon) {
     static char sql[1024];
-    if (occurrences == 1 && strcmp(outcome, "ok") == 0)
-        snprintf(sql, sizeof sql,
-                 "SELECT extract(epoch FROM headgate.start_one('%s', " AT ", 1000000, now(), '%s') - " AT
-                 ")::int",
-                 task, due, daemon, 0);
-    else
-        snprintf(sql, sizeof sql,
-                 "SELECT extract(epoch FROM headgate.start('%s', " AT ", " AT
-                 ", 1000000, %d, now(), 7, 1, 1, '%s', '%s') - " AT ")::int",
-                 task, due, until, occurrences, outcome, daemon, 0);
+    const char *half = occurrences ? "" : HALF;
+    snprintf(sql, sizeof sql,
+             "SELECT floor(extract(epoch FROM headgate.start('%s', " AT "%s, " AT
+             "%s, 1000000, %d, now(), 7, 1, 1, '%s', '%s') - " AT "))::int",
+             task, due, half, until, half, occurrences, outcome, daemon, 0);
     return sql;
+}
+
+/* One occurrence, the first time. */
+static const char *start_one_sql(const char *task, int due, const char *outcome, const char *daemon) {
+    static char sql[1024];
+    snprintf(sql, sizeof sql, "SELECT headgate.start_one('%s', " AT ", now(), '%s', '%s')", task, due,
+             outcome, daemon);
+    return sql;
+}
+
+static const char *start_one(PGconn *conn, const char *task, int due) {
+    return say(conn, "%s", start_one_sql(task, due, "running", conn == a ? "a" : "b"));
 }
 
 static const char *start(PGconn *conn, const char *task, int due, int until) {
@@ -105,11 +115,12 @@ static const char *record_json(const char *task, int due, int until, const char 
     static char json[4][1024];
     static unsigned next;
     char *to = json[next++ % 4];
+    const char *half = strstr(more, "\"occurrences\": 0") ? ".5" : "";
     snprintf(to, sizeof *json,
-             "{\"task\": \"%s\", \"due\": \"2026-01-01T%02d:%02d:%02dZ\", \"due_until\": "
-             "\"2026-01-01T%02d:%02d:%02dZ\", \"every_us\": 1000000, "
+             "{\"task\": \"%s\", \"due\": \"2026-01-01T%02d:%02d:%02d%sZ\", \"due_until\": "
+             "\"2026-01-01T%02d:%02d:%02d%sZ\", \"every_us\": 1000000, "
              "\"occurrences\": %d, \"outcome\": \"%s\", \"daemon\": \"%s\"%s}",
-             task, due / 3600, due / 60 % 60, due % 60, until / 3600, until / 60 % 60, until % 60,
+             task, due / 3600, due / 60 % 60, due % 60, half, until / 3600, until / 60 % 60, until % 60, half,
              until - due + 1, outcome, daemon, more);
     return to;
 }
@@ -125,9 +136,9 @@ static const char *rows(const char *task) {
     return say(a,
                "SELECT coalesce(string_agg(first || CASE WHEN last > first THEN '-' || last ELSE '' END || ' "
                "' || outcome, ', ' ORDER BY due), '')"
-               " FROM (SELECT *, extract(epoch FROM due - " AT
-               ")::int AS first, extract(epoch FROM due_until - " AT ")::int AS last"
-               " FROM headgate.run WHERE task = '%s') r",
+               " FROM (SELECT *, floor(extract(epoch FROM due - " AT
+               "))::int AS first, floor(extract(epoch FROM due_until - " AT "))::int AS last"
+               " FROM headgate.history WHERE task = '%s') r",
                0, 0, task);
 }
 
@@ -236,6 +247,50 @@ static void start_of_what_is_answered_is_hg001_or_the_key(void **state) {
     assert_string_equal(start(b, "t", 13, 13), "13");
     assert_string_equal(start(a, "t", 13, 13), "HG001");
     assert_string_equal(start(a, "t", 9, 9), "9");
+}
+
+static void start_of_one_needs_its_key(void **state) {
+    (void)state;
+    assert_string_equal(start_one(a, "t", 10), "");
+    assert_string_equal(start_one(a, "t", 10), "23505");
+    start(a, "t", 11, 13);
+    for (int i = 11; i <= 13; i++)
+        assert_string_equal(start_one(b, "t", i), "23505");
+    assert_string_equal(start_one(b, "t", 14), "");
+    say(a, "BEGIN");
+    start(a, "t", 20, 22);
+    PQsendQuery(b, start_one_sql("t", 21, "ok", "b"));
+    assert_true(blocked(b));
+    say(a, "COMMIT");
+    assert_string_equal(answer_of(b), "23505");
+    say(a, "BEGIN");
+    start_one(a, "t", 31);
+    PQsendQuery(b, start_sql("t", 30, 32, 3, "running", "b"));
+    assert_true(blocked(b));
+    say(a, "COMMIT");
+    assert_string_equal(answer_of(b), "32");
+    assert_string_equal(rows("t"),
+                        "10 running, 11-13 running, 14 running, 20-22 running, 31 running, 32 running");
+}
+
+static void start_that_was_not_heard_of_is_found_again(void **state) {
+    (void)state;
+    start_one(a, "t", 10);
+    assert_string_equal(start(a, "t", 10, 10), "10");
+    assert_string_equal(start(b, "t", 10, 10), "HG001");
+    start(a, "t", 11, 13);
+    assert_string_equal(start(a, "t", 11, 13), "11");
+    assert_string_equal(rows("t"), "10 running, 11-13 running");
+}
+
+/* One of a clock that was a day ahead guards what is due then, and nothing of today. */
+static void start_of_a_long_range_guards_its_end(void **state) {
+    (void)state;
+    assert_string_equal(start(a, "t", 10, 86410), "10");
+    assert_string_equal(say(a, "SELECT count(*) FROM headgate.run WHERE occurrences IS NULL"), "10000");
+    assert_string_equal(start_one(b, "t", 11), "");
+    assert_string_equal(start_one(b, "t", 86410), "23505");
+    assert_string_equal(start_one(b, "t", 76411), "23505");
 }
 
 static void start_by_hand_is_not_cut(void **state) {
@@ -369,7 +424,7 @@ static void record_inserts_what_is_free(void **state) {
                         "10-12 skipped, 13-14 missed, 15-16 running, 17 missed, 18 running, 19-20 missed");
     record(a, "t", 15, 18, "failed", "");
     record(a, "t", 18, 18, "failed", "");
-    assert_string_equal(say(a, "SELECT count(*) FROM headgate.run"), "6");
+    assert_string_equal(say(a, "SELECT count(*) FROM headgate.history"), "6");
     assert_string_equal(say(a, DISJOINT), "0");
 }
 
@@ -418,7 +473,7 @@ static void record_unknown_that_committed_is_ok(void **state) {
 static void record_unknown_that_rolled_back_is_failed(void **state) {
     (void)state;
     assert_string_equal(record(a, "t", 10, 12, "unknown", UNKNOWN), "failed");
-    assert_string_equal(say(a, "SELECT outcome, reason FROM headgate.run"),
+    assert_string_equal(say(a, "SELECT outcome, reason FROM headgate.history"),
                         "failed not done: its connection was lost before it was committed");
     assert_string_equal(record(a, "t", 13, 13, "unknown", ""), "");
     assert_string_equal(rows("t"), "10-12 failed, 13 unknown");
@@ -642,7 +697,7 @@ static void step_at_random(PGconn *conn, bool *open) {
         say(conn, *open && draw(2) ? "COMMIT" : "ROLLBACK");
         *open = false;
         break;
-    case 1:
+    case 1: say(conn, "%s", start_one_sql(task, due, draw(2) ? "ok" : "running", daemon)); break;
     case 3:
     case 4:
         say(conn, "%s", start_sql(task, due, until, until - due + 1, draw(2) ? "ok" : "running", daemon));
@@ -675,7 +730,8 @@ static void series_at_random_leaves_no_occurrence_twice(void **state) {
         if (i % 50 == 49)
             assert_string_equal(say(a, "ROLLBACK; " DISJOINT), "0"), open[0] = false;
         if (i % 500 == 499)
-            say(a, "DELETE FROM headgate.run WHERE extract(epoch FROM due)::int %% 3 = 0");
+            say(a, "SELECT headgate.delete_row(task, due, due_until) FROM headgate.run"
+                   " WHERE occurrences > 0 AND extract(epoch FROM due)::int %% 3 = 0");
     }
     say(a, "ROLLBACK");
     say(b, "ROLLBACK");
@@ -718,6 +774,9 @@ int main(void) {
         UNIT(migration_as_a_file_is_the_same),
         UNIT(start_cuts_off_what_is_answered),
         UNIT(start_of_what_is_answered_is_hg001_or_the_key),
+        UNIT(start_of_one_needs_its_key),
+        UNIT(start_that_was_not_heard_of_is_found_again),
+        UNIT(start_of_a_long_range_guards_its_end),
         UNIT(start_by_hand_is_not_cut),
         UNIT(start_rolled_back_leaves_nothing),
         UNIT(start_of_a_held_key_waits),
