@@ -1,6 +1,6 @@
 /*
- * The first statement of a run that is put on record: headgate.start_one(), start() or finish() of
- * etc/history. Its values go in binary, with their types, so that the server has nothing to guess.
+ * The first statement of a run that is put on record: headgate.start_one(), claim_one(), start() or finish()
+ * of etc/history. Its values go in binary, with their types, so that the server has nothing to guess.
  */
 #include <endian.h>
 #include <stdlib.h>
@@ -57,10 +57,6 @@ static bool send_call(struct session *session, const char *sql, const struct par
                                          with->lengths, with->formats, 0));
 }
 
-static const char *outcome_at_start(enum claim claim) {
-    return claim == CLAIM_WITHIN ? "ok" : "running";
-}
-
 /* What start_one() leaves out is what most runs have. */
 bool claim_is_key(const struct claim_values *values) {
     return values->occurrence_count == 1 && !values->looks && values->attempt_count == 1 &&
@@ -72,9 +68,11 @@ static bool send_start_one(struct session *session, const struct session_work *w
     add_text(&to, work->label);
     add_instant(&to, work->claimed.due_first);
     add_instant(&to, work->claimed.started);
-    add_text(&to, outcome_at_start(claim));
     add_text(&to, session->pool->daemon_name);
-    return send_call(session, "SELECT headgate.start_one($1,$2,$3,$4,$5)", &to);
+    return send_call(session,
+                     claim == CLAIM_WITHIN ? "SELECT headgate.start_one($1,$2,$3,$4)"
+                                           : "CALL headgate.claim_one($1,$2,$3,$4)",
+                     &to);
 }
 
 static bool send_start(struct session *session, const struct session_work *work, enum claim claim) {
@@ -89,7 +87,7 @@ static bool send_start(struct session *session, const struct session_work *work,
     add_int8(&to, TYPE_INT8, values->lateness_us);
     add_int4(&to, values->attempt_count);
     add_int4(&to, values->tokens);
-    add_text(&to, outcome_at_start(claim));
+    add_text(&to, claim == CLAIM_WITHIN ? "ok" : "running");
     add_text(&to, session->pool->daemon_name);
     return send_call(session,
                      claim == CLAIM_WITHIN

@@ -99,10 +99,15 @@ static const char *advice_for(const struct flight *flight, const char *sqlstate,
     return statement_failure_advice(sqlstate, flight->work.transaction);
 }
 
+/* Of a claim that goes before its run. */
+static bool is_unclaimed(const struct flight *flight) {
+    bool claims_before = flight->work.claim == CLAIM_BEFORE || (flight->work.claim && flight->simple);
+    return claims_before && !flight->claimed;
+}
+
 /* Lost now, it leaves nothing done: no more than its claim was sent, or its COMMIT was not. */
 static bool is_uncommitted(const struct flight *flight) {
-    bool claims_before = flight->work.claim == CLAIM_BEFORE || (flight->work.claim && flight->simple);
-    return (claims_before && !flight->claimed) ||
+    return (is_unclaimed(flight) && !flight->follows) ||
            (flight->work.phase != SESSION_WHOLE && !flight->commit_sent);
 }
 
@@ -115,7 +120,7 @@ void flight_take_error(struct script *script, const PGresult *result, enum step 
         return;
     if (!sqlstate)
         sqlstate = "";
-    flight->lost = sqlstate_is_shutdown(sqlstate) && is_uncommitted(flight);
+    flight->lost = sqlstate_is_shutdown(sqlstate) && (is_unclaimed(flight) || is_uncommitted(flight));
     flight_fail(flight, sqlstate, message ? message : PQresultErrorMessage(result),
                 advice_for(flight, sqlstate, position, step));
     if (step == STEP_LINE && !flight->lost)
@@ -137,6 +142,8 @@ void flight_take_tag(struct script *script, PGresult *result, enum step step) {
             flight_fail(flight, "", "the server rolled the transaction back when it was told to commit",
                         NULL);
     }
+    if (step == STEP_CLAIM && flight->follows)
+        flight->claimed = true;
     if (step != STEP_WORK && step != STEP_LINE)
         return;
     if (flight->work.phase == SESSION_WHOLE)

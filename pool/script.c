@@ -142,12 +142,31 @@ static bool send_claim_before(struct session *session, const struct session_work
            script_send_sync(session, STEP_CLAIM_SYNC);
 }
 
+static void want_clean_after(struct session *session, const struct session_work *work) {
+    if (!work->clean)
+        script_want_clean(session);
+}
+
 static bool send_work(struct session *session, const struct session_work *work) {
     if (work->phase != SESSION_WHOLE)
         return transfer_begin(session);
     bool sent = session->pool->pooled ? send_pooled_run(session, work) : send_run(session, work);
-    if (!work->clean)
-        script_want_clean(session);
+    want_clean_after(session, work);
+    return sent;
+}
+
+static bool can_follow_its_claim(const struct session *session, const struct session_work *work) {
+    return work->sql && work->phase == SESSION_WHOLE && !session->pool->pooled &&
+           claim_is_key(&work->claimed) && statement_is_one_transaction(work->sql);
+}
+
+/* The claim commits, and where it is refused, the server skips to the sync. */
+static bool send_claim_and_work(struct session *session, const struct session_work *work) {
+    flight_first(&session->script)->follows = true;
+    bool sent = script_send_due_clean(session) && claim_send(session, work, CLAIM_BEFORE) &&
+                script_send_query(session, STEP_WORK, flight_text(&session->script, work)) &&
+                script_send_sync(session, STEP_RUN_SYNC);
+    want_clean_after(session, work);
     return sent;
 }
 
@@ -160,7 +179,10 @@ bool script_add_run(struct session *session, const struct session_work *work) {
         script->simple_due = true;
         return script_busy(script) || simple_begin(session);
     }
-    return work->claim == CLAIM_BEFORE ? send_claim_before(session, work) : send_work(session, work);
+    if (work->claim != CLAIM_BEFORE)
+        return send_work(session, work);
+    return can_follow_its_claim(session, work) ? send_claim_and_work(session, work)
+                                               : send_claim_before(session, work);
 }
 
 bool script_add_history(struct session *session, const struct history_request *request) {

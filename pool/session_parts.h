@@ -41,6 +41,7 @@ struct flight {
     bool lost;        /* before that */
     bool committed;   /* the server said so: nothing that comes after can undo it */
     bool claimed;     /* its claim is committed */
+    bool follows;     /* its text was sent behind its claim, before that was answered */
     struct wall claimed_from;
     bool refused; /* its claim failed */
     bool leaked;  /* a transaction command, whose effect outlives the run */

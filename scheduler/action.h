@@ -72,6 +72,7 @@ struct record {
     struct wall started;    /* its first phase */
     bool kept;              /* it belongs into the history */
     bool within;            /* it was one transaction with what the history says of it */
+    bool claiming;          /* its claim was sent with it and not answered: without a row, it did not begin */
     uint64_t row_count;
     bool triggered; /* by a person; it answers what became due while it waited, if anything */
 };

@@ -112,7 +112,8 @@ static void add_record(const struct daemon *daemon, const struct record *record,
     add_string(line, "daemon", daemon->name);
     if (record->outcome != OUTCOME_SKIPPED)
         add_run(line, record, task);
-    text_add(line, "\"transactional\":%s}", record->within ? "true" : "false");
+    text_add(line, "\"transactional\":%s,\"claiming\":%s}", record->within ? "true" : "false",
+             record->claiming ? "true" : "false");
 }
 
 static struct chronicle *chronicle_of(struct daemon *daemon, uint32_t pool) {

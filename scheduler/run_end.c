@@ -168,6 +168,7 @@ static void finish(struct core *core, uint32_t slot, enum outcome outcome, uint6
         .kept = true,
         .started = run->began_at,
         .within = (run->claim == CLAIM_WITHIN && !simple) || run->claim == CLAIM_DONE,
+        .claiming = run->claim == CLAIM_BEFORE && !run->claimed,
         .triggered = run->triggered,
     };
     past_add(core, &core->pools[core->tasks[run->task].pool]);

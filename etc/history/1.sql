@@ -131,13 +131,24 @@ LANGUAGE sql AS $$
 $$;
 
 -- A run takes what it answers, whoever comes first. One occurrence that was not tried before needs its key only: 23505, which is
--- waited for when another transaction has it, if it is answered. It is called once a run, and its plan is made anew each time
+-- waited for when another transaction has it, if it is answered. This is called once a run, and its plan is made anew each time
 -- (DISCARD ALL), so each expression counts, and each column: completing the row (record, restore) brings the rest.
-CREATE FUNCTION headgate.start_one(task text, due timestamptz, started timestamptz, outcome text, daemon text) RETURNS void
+CREATE FUNCTION headgate.start_one(task text, due timestamptz, started timestamptz, daemon text) RETURNS void
 LANGUAGE plpgsql SET lock_timeout = '1s' AS $$
 BEGIN
     INSERT INTO headgate.run (task, due, due_until, occurrences, started, outcome, daemon)
-    VALUES (task, due, due, 1, started, outcome, daemon);
+    VALUES (task, due, due, 1, started, 'ok', daemon);
+END
+$$;
+
+-- The same of a run that is not one transaction with its row. Committed here, so that its text can be sent behind it.
+CREATE PROCEDURE headgate.claim_one(task text, due timestamptz, started timestamptz, daemon text)
+LANGUAGE plpgsql AS $$
+BEGIN
+    SET LOCAL lock_timeout = '1s';
+    INSERT INTO headgate.run (task, due, due_until, occurrences, started, outcome, daemon)
+    VALUES (task, due, due, 1, started, 'running', daemon);
+    COMMIT;
 END
 $$;
 
@@ -270,7 +281,8 @@ BEGIN
 END
 $$;
 
--- Writes what became of runs, in one batch: an array of objects with the names of the columns, and every_us and transactional.
+-- Writes what became of runs, in one batch: an array of objects with the names of the columns, and every_us, transactional and
+-- claiming (its claim was sent and not answered, and what it claimed was sent behind it: without a row it never began).
 -- A row of the same daemon is completed; all else is inserted where nobody answered it. An unknown run of a transaction is
 -- resolved: its row is there (then it was committed), or never will be; this waits for the old transaction. Those are
 -- returned, with what became of them. Another's open transaction is in the way for too long: 55P03, nothing is written, and
@@ -385,17 +397,19 @@ LANGUAGE plpgsql AS $$
 DECLARE
     r headgate.run := jsonb_populate_record(NULL::headgate.run, value);
     of_transaction bool := coalesce((value->>'transactional')::bool, false);
+    was_claiming bool := coalesce((value->>'claiming')::bool, false);
     key timestamptz;
 BEGIN
-    IF r.outcome = 'unknown' AND of_transaction THEN
+    IF r.outcome = 'unknown' AND (of_transaction OR was_claiming) THEN
         SELECT o.due INTO key FROM headgate.run o
          WHERE o.task = r.task AND o.due BETWEEN r.due AND r.due_until AND o.daemon = r.daemon
            AND (o.occurrences = 0) = (r.occurrences = 0)
          ORDER BY o.due DESC LIMIT 1;
         IF key IS NULL THEN
             r.outcome := 'failed';
-            r.reason := 'not done: its connection was lost before it was committed';
-        ELSE
+            r.reason := 'not done: its connection was lost before it ' ||
+                        CASE WHEN of_transaction THEN 'was committed' ELSE 'began' END;
+        ELSIF of_transaction THEN
             r.outcome := 'ok';
             r.reason := NULL;
             r.message := NULL;

@@ -125,6 +125,35 @@ static void history_has_every_kind_of_run(void **state) {
     assert_no_runs("finished - started < (session_us + outside_us - 1000) * interval '1 microsecond'");
 }
 
+static void history_of_what_cannot_share_a_transaction(void **state) {
+    (void)state;
+    struct process process;
+    query(conninfo, "CREATE OR REPLACE PROCEDURE twice() LANGUAGE plpgsql AS"
+                    " 'BEGIN INSERT INTO done VALUES (''call''); COMMIT; INSERT INTO done VALUES (''call''); END'");
+    begin(&process, "[task vacuum]\n" EVERY "transaction = off\nsql = VACUUM done\n"
+                    "[task call]\n" EVERY "transaction = off\nsql = CALL twice()\n");
+    WAIT_UNTIL(&process, runs("task = 'vacuum' AND outcome = 'ok'") >= 3 && runs("task = 'call' AND outcome = 'ok'") >= 3);
+    end_and_check(&process);
+    assert_no_runs("outcome NOT IN ('ok', 'skipped')");
+    assert_int_equal(done("call"), 2 * runs("task = 'call' AND outcome = 'ok'"));
+}
+
+/* Its text is sent behind its claim, and the server skips it. */
+static void history_of_what_another_daemon_has_claimed_runs_nothing(void **state) {
+    (void)state;
+    struct process process;
+    begin(&process, OFF "phase = 0s\n");
+    WAIT_UNTIL(&process, runs("outcome = 'ok'") >= 2);
+    query(conninfo, "INSERT INTO headgate.run (task, due, due_until, occurrences, started, finished, outcome, daemon)"
+                    " SELECT 'off', at, at, 1, at, at, 'ok', 'another'"
+                    " FROM (SELECT max(due) AS last FROM headgate.run) AS r,"
+                    " generate_series(last + interval '600ms', last + interval '1500ms', '300ms') AS at");
+    WAIT_UNTIL(&process, runs("outcome = 'ok' AND due > (SELECT max(due) FROM headgate.run WHERE daemon = 'another')") >= 2);
+    end_and_check(&process);
+    assert_int_equal(runs("daemon = 'another'"), 4);
+    assert_int_equal(done("off"), 2 * runs("outcome = 'ok' AND daemon <> 'another'"));
+}
+
 static void history_says_why_a_run_failed_or_was_skipped(void **state) {
     (void)state;
     struct process process;
@@ -338,6 +367,8 @@ static void history_resolves_a_commit_that_was_not_reached(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(history_has_every_kind_of_run, tidy),
+        cmocka_unit_test_teardown(history_of_what_cannot_share_a_transaction, tidy),
+        cmocka_unit_test_teardown(history_of_what_another_daemon_has_claimed_runs_nothing, tidy),
         cmocka_unit_test_teardown(history_says_why_a_run_failed_or_was_skipped, tidy),
         cmocka_unit_test_teardown(history_names_the_occurrence_that_a_command_was_told, tidy),
         cmocka_unit_test_teardown(history_has_what_was_triggered_by_hand, tidy),

@@ -93,16 +93,19 @@ static const char *start_sql(const char *task, int due, int until, int occurrenc
     return sql;
 }
 
-/* One occurrence, the first time. */
-static const char *start_one_sql(const char *task, int due, const char *outcome, const char *daemon) {
+/* One occurrence, the first time: in the work's own transaction, or committed before it. */
+static const char *start_one_sql(const char *task, int due, const char *daemon) {
     static char sql[1024];
-    snprintf(sql, sizeof sql, "SELECT headgate.start_one('%s', " AT ", now(), '%s', '%s')", task, due,
-             outcome, daemon);
+    snprintf(sql, sizeof sql, "SELECT headgate.start_one('%s', " AT ", now(), '%s')", task, due, daemon);
     return sql;
 }
 
 static const char *start_one(PGconn *conn, const char *task, int due) {
-    return say(conn, "%s", start_one_sql(task, due, "running", conn == a ? "a" : "b"));
+    return say(conn, "%s", start_one_sql(task, due, conn == a ? "a" : "b"));
+}
+
+static const char *claim_one(PGconn *conn, const char *task, int due) {
+    return say(conn, "CALL headgate.claim_one('%s', " AT ", now(), '%s')", task, due, conn == a ? "a" : "b");
 }
 
 static const char *start(PGconn *conn, const char *task, int due, int until) {
@@ -259,7 +262,7 @@ static void start_of_one_needs_its_key(void **state) {
     assert_string_equal(start_one(b, "t", 14), "");
     say(a, "BEGIN");
     start(a, "t", 20, 22);
-    PQsendQuery(b, start_one_sql("t", 21, "ok", "b"));
+    PQsendQuery(b, start_one_sql("t", 21, "b"));
     assert_true(blocked(b));
     say(a, "COMMIT");
     assert_string_equal(answer_of(b), "23505");
@@ -269,13 +272,13 @@ static void start_of_one_needs_its_key(void **state) {
     assert_true(blocked(b));
     say(a, "COMMIT");
     assert_string_equal(answer_of(b), "32");
-    assert_string_equal(rows("t"),
-                        "10 running, 11-13 running, 14 running, 20-22 running, 31 running, 32 running");
+    assert_string_equal(rows("t"), "10 ok, 11-13 running, 14 ok, 20-22 running, 31 ok, 32 running");
 }
 
 static void start_that_was_not_heard_of_is_found_again(void **state) {
     (void)state;
-    start_one(a, "t", 10);
+    assert_string_equal(claim_one(a, "t", 10), "");
+    assert_string_equal(claim_one(a, "t", 10), "23505");
     assert_string_equal(start(a, "t", 10, 10), "10");
     assert_string_equal(start(b, "t", 10, 10), "HG001");
     start(a, "t", 11, 13);
@@ -477,6 +480,29 @@ static void record_unknown_that_rolled_back_is_failed(void **state) {
                         "failed not done: its connection was lost before it was committed");
     assert_string_equal(record(a, "t", 13, 13, "unknown", ""), "");
     assert_string_equal(rows("t"), "10-12 failed, 13 unknown");
+}
+
+#define CLAIMING ", \"claiming\": true"
+
+/* Its claim was sent, its run behind it, and neither was answered. */
+static void record_unknown_without_a_claim_did_not_begin(void **state) {
+    (void)state;
+    assert_string_equal(record(a, "t", 10, 10, "unknown", CLAIMING), "");
+    assert_string_equal(say(a, "SELECT outcome, reason FROM headgate.history"),
+                        "failed not done: its connection was lost before it began");
+    assert_string_equal(start_one(b, "t", 10), "23505");
+    claim_one(a, "t", 11);
+    record(a, "t", 11, 11, "unknown", CLAIMING ", \"reason\": \"connection lost\"");
+    say(b, "BEGIN");
+    say(b, "%s", start_sql("t", 12, 12, 1, "running", "a"));
+    char sql[2048];
+    snprintf(sql, sizeof sql, "SELECT headgate.record('[%s]')",
+             record_json("t", 12, 12, "unknown", "a", CLAIMING));
+    PQsendQuery(a, sql);
+    assert_true(blocked(a));
+    say(b, "COMMIT");
+    answer_of(a);
+    assert_string_equal(rows("t"), "10 failed, 11 unknown, 12 unknown");
 }
 
 static void record_unknown_waits_for_the_old_transaction(void **state) {
@@ -697,7 +723,7 @@ static void step_at_random(PGconn *conn, bool *open) {
         say(conn, *open && draw(2) ? "COMMIT" : "ROLLBACK");
         *open = false;
         break;
-    case 1: say(conn, "%s", start_one_sql(task, due, draw(2) ? "ok" : "running", daemon)); break;
+    case 1: say(conn, "%s", start_one_sql(task, due, daemon)); break;
     case 3:
     case 4:
         say(conn, "%s", start_sql(task, due, until, until - due + 1, draw(2) ? "ok" : "running", daemon));
@@ -791,6 +817,7 @@ int main(void) {
         UNIT(record_of_a_held_key_says_which),
         UNIT(record_unknown_that_committed_is_ok),
         UNIT(record_unknown_that_rolled_back_is_failed),
+        UNIT(record_unknown_without_a_claim_did_not_begin),
         UNIT(record_unknown_waits_for_the_old_transaction),
         UNIT(restore_ends_its_own_runs_alone),
         UNIT(restore_of_nothing_is_nothing),
