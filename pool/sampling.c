@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "pool/session_parts.h"
 
@@ -56,7 +57,8 @@ static const char sample_sql[] =
     " THEN (SELECT replay_lag FROM pg_stat_get_wal_senders() ORDER BY replay_lag DESC NULLS LAST LIMIT 1)"
     " WHEN pg_last_wal_receive_lsn() <> pg_last_wal_replay_lsn()"
     " THEN now() - pg_last_xact_replay_timestamp() END),"
-    " pg_is_in_recovery(), pg_backend_pid(), extract(epoch FROM since), command_tasks FROM seen, me";
+    " pg_is_in_recovery(), pg_backend_pid(), extract(epoch FROM since), command_tasks,"
+    " extract(epoch FROM clock_timestamp()) FROM seen, me";
 
 enum column {
     MAX_CONNECTIONS,
@@ -86,6 +88,7 @@ enum column {
     BACKEND_PID,
     SINCE,
     COMMAND_TASKS,
+    CLOCK,
     COLUMNS,
 };
 
@@ -186,6 +189,13 @@ static void take_foreground(struct sample *sample, const PGresult *result) {
     sample->oldest_transaction_us = age_us(result, OLDEST_AGE);
 }
 
+static int64_t ahead_us(const PGresult *result) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    double ours = (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+    return (int64_t)((strtod(PQgetvalue(result, 0, CLOCK), NULL) - ours) * 1e6);
+}
+
 /* What a pooler keeps open under our name is no earlier daemon's. */
 static void take_answer(struct session *session, const PGresult *result) {
     struct sample *sample = &session->script.sample;
@@ -201,6 +211,7 @@ static void take_answer(struct session *session, const PGresult *result) {
     sample->replica_lag_us = age_us(result, LAG);
     sample->standby = is_true(result, STANDBY);
     sample->core_count = core_count_of(session);
+    sample->ahead_us = ahead_us(result);
 }
 
 void sampling_take(struct session *session, const PGresult *result) {

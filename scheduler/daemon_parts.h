@@ -168,6 +168,8 @@ const char *journal_skip_outcome(enum skip_cause cause);
 void journal_record(struct daemon *daemon, const struct action *action);
 void journal_gate(struct daemon *daemon, uint32_t pool);                    /* its limit changed */
 void journal_blind(struct daemon *daemon, const struct session_pool *pool); /* a sample failed */
+/* When the clocks of the server and of ours come apart, and when they agree again. */
+void journal_clocks(struct daemon *daemon, const struct sample *sample, uint32_t pool);
 void journal_pooler(struct daemon *daemon, uint32_t pool, const char *error);
 void journal_retry(struct daemon *daemon, const struct action *action);
 void journal_ahead(struct daemon *daemon, const struct action *action);

@@ -255,6 +255,26 @@ void journal_blind(struct daemon *daemon, const struct session_pool *pool) {
         log_text("effect", "nothing more is opened than one session or command every 5 s"));
 }
 
+static bool are_apart(const struct sample *sample) {
+    return sample->known &&
+           (sample->ahead_us > SAMPLE_CLOCKS_APART_US || -sample->ahead_us > SAMPLE_CLOCKS_APART_US);
+}
+
+void journal_clocks(struct daemon *daemon, const struct sample *sample, uint32_t index) {
+    const struct core_pool *pool = &daemon->core->pools[index];
+    char ahead[DURATION_TEXT_BYTES];
+    if (!sample->known || are_apart(sample) == are_apart(&pool->gate.sample))
+        return;
+    if (are_apart(sample))
+        LOG(&daemon->log, LOG_WARNING, "clocks_differ", log_text("pool", pool->settings->name),
+            log_text("database_ahead", duration_glance(sample->ahead_us, ahead)),
+            log_text("effect",
+                     "tasks are due by ours; how old a row of the history is goes by the database's"),
+            log_text("advice", "let NTP keep the clocks of both hosts"));
+    else
+        LOG(&daemon->log, LOG_INFO, "clocks_agree", log_text("pool", pool->settings->name));
+}
+
 void journal_breach(struct daemon *daemon, const struct action *action) {
     const char *task = daemon->core->tasks[action->task].definition->name;
     const char *left = daemon->failure ? daemon->failure->message : NULL;

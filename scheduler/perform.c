@@ -227,8 +227,10 @@ static void take_session_news(struct daemon *daemon, struct event *event, struct
                            daemon->core->pools[slot->pool].tokens.leftover);
         else if (slot && !daemon->core->pools[slot->pool].gate.look_failed) /* the first of a row */
             journal_blind(daemon, pool);
-        if (slot)
+        if (slot) {
+            journal_clocks(daemon, event->sample, slot->pool);
             lookout_sampled(daemon, slot->pool, event->sample);
+        }
         break;
     case EVENT_HISTORY:
         if (slot)

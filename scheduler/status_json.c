@@ -42,13 +42,14 @@ static json_t *gate_json(const struct status *status, const struct core_pool *po
     if (headroom.slots == INT32_MAX)
         return json_null();
     return json_pack(
-        "{ss si si si si si si sI sI si si si sI sI sb sb}", "scope", scopes[headroom.scope], "usable",
+        "{ss si si si si si si sI sI sI si si si sI sI sb sb}", "scope", scopes[headroom.scope], "usable",
         headroom.usable, "foreground", headroom.foreground, "ours", headroom.held, "reserve", headroom.kept,
         "headroom", headroom.slots, "invisible", sample->invisible_count, "age",
         (json_int_t)mono_since(status->core->now, pool->gate.known_at), "round_trip",
-        (json_int_t)sample->round_trip_us, "active", sample->active_count, "lock_waiters",
-        sample->lock_waiter_count, "idle_in_transaction", sample->idle_in_transaction_count,
-        "idle_in_transaction_for", (json_int_t)sample->idle_in_transaction_us, "oldest_transaction",
+        (json_int_t)sample->round_trip_us, "clock_ahead", (json_int_t)sample->ahead_us, "active",
+        sample->active_count, "lock_waiters", sample->lock_waiter_count, "idle_in_transaction",
+        sample->idle_in_transaction_count, "idle_in_transaction_for",
+        (json_int_t)sample->idle_in_transaction_us, "oldest_transaction",
         (json_int_t)sample->oldest_transaction_us, "standby", sample->standby, "pooler", sample->pooled);
 }
 

@@ -109,6 +109,15 @@ static void print_blindness(const struct core_pool *pool, struct text *text) {
             "clients\n");
 }
 
+static void print_clock(const struct core_pool *pool, struct text *text) {
+    const struct sample *sample = &pool->gate.sample;
+    int64_t apart_us = sample->ahead_us < 0 ? -sample->ahead_us : sample->ahead_us;
+    char apart[DURATION_TEXT_BYTES];
+    if (sample->known && apart_us > SAMPLE_CLOCKS_APART_US)
+        text_add(text, "  clock       the database's is %s %s ours: tasks are due by ours\n",
+                 duration_glance(apart_us, apart), sample->ahead_us < 0 ? "behind" : "ahead of");
+}
+
 static void print_kept(const struct diagnosis *diagnosis, const struct core_pool *pool,
                        const struct core *core, struct text *text) {
     char held[DURATION_TEXT_BYTES], usual[DURATION_TEXT_BYTES];
@@ -185,6 +194,7 @@ void status_pool(const struct status *status, uint32_t index, struct text *text)
              pool->opened_count, pool->held_peak, queue_count(&pool->queue));
     print_limit(pool, text);
     print_blindness(pool, text);
+    print_clock(pool, text);
     print_history(status, index, text);
     print_diagnosis(status->core, index, text);
     if (pool->failing) {

@@ -1,5 +1,6 @@
 #include "certainty.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,6 +86,35 @@ bool certainty_goes_on(const struct process *process, const long since[CERTAINTY
     return true;
 }
 
+void certainty_start(const struct certainty *certainty, struct process *process) {
+    const long none[CERTAINTY_TASKS] = {0};
+    daemon_start(process);
+    certainty_begin(certainty);
+    WAIT_UNTIL(process, certainty_goes_on(process, none, 2));
+}
+
+void certainty_stop(const struct certainty *certainty, struct process *processes, int count) {
+    static const char unresolved[] =
+        "SELECT count(*) FROM headgate.run WHERE task = 'counter' AND outcome = 'unknown'"
+        " OR outcome = 'running' AND started < clock_timestamp() - interval '2 s'"; /* of a daemon that was killed */
+    long since[CERTAINTY_TASKS];
+    certainty_counts(processes, since);
+    if (count == 1) /* of two, either may be the quicker one */
+        WAIT_UNTIL(processes, certainty_goes_on(processes, since, 3));
+    WAIT_UNTIL(processes, query_number(certainty->conninfo, unresolved) == 0);
+    certainty_end(certainty);
+    for (int i = 0; i < count; i++)
+        kill(processes[i].pid, SIGTERM);
+    for (int i = 0; i < count; i++)
+        assert_int_equal(daemon_end(&processes[i], 0), 0);
+    if (certainty_faults(certainty, NULL) > 0) {
+        const char *output;
+        shell(&output, "tail -n 40 %s", processes[0].log);
+        fprintf(stderr, "%s\n", output);
+        fail();
+    }
+}
+
 /* --- the checks --- */
 
 /* Each gives a row of text for each fault. */
@@ -109,7 +139,7 @@ static const struct check {
      "SELECT format('%s %s: %s, and %s keys', row.task, row.due, row.occurrences, count(key.due))"
      " FROM headgate.run AS row LEFT JOIN headgate.run AS key ON key.task = row.task AND key.occurrences IS NULL"
      " AND key.due > row.due AND key.due <= row.due_until WHERE row.occurrences > 0"
-     " GROUP BY row.task, row.due, row.occurrences HAVING count(key.due) <> row.occurrences - 1"
+     " GROUP BY row.task, row.due, row.occurrences HAVING count(key.due) <> least(row.occurrences - 1, 10000)"
      " UNION ALL SELECT format('%s %s: the key of no row', task, due) FROM headgate.run AS key WHERE occurrences IS NULL"
      " AND NOT EXISTS (SELECT FROM headgate.run AS row WHERE row.task = key.task AND row.occurrences > 0"
      " AND key.due > row.due AND key.due <= row.due_until)"},

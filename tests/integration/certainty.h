@@ -34,6 +34,12 @@ void certainty_end(const struct certainty *certainty);
 bool certainty_goes_on(const struct process *process, const long since[CERTAINTY_TASKS], long count);
 void certainty_counts(const struct process *process, long ret[CERTAINTY_TASKS]);
 
+/* Starts the only daemon, and waits until each task has run twice; from then on all is on record. */
+void certainty_start(const struct certainty *certainty, struct process *process);
+/* Each task runs again, nothing is to be resolved any more, and all daemons end as they should; then the checks, all of which
+ * must hold. */
+void certainty_stop(const struct certainty *certainty, struct process *processes, int count);
+
 /* Prints what does not hold. Returns how many checks found a fault; only: the one of this name, or NULL. */
 long certainty_faults(const struct certainty *certainty, const char *only);
 

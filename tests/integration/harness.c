@@ -36,7 +36,7 @@ void breathe(void) {
     nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
 }
 
-static void make_directory(char *path, size_t bytes) {
+void make_directory(char *path, size_t bytes) {
     const char *parent = getenv("TMPDIR");
     snprintf(path, bytes, "%s/hg.XXXXXX", parent ? parent : "/tmp");
     if (!mkdtemp(path))

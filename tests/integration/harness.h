@@ -16,6 +16,9 @@
 #include <jansson.h>
 #include <libpq-fe.h>
 
+/* A new one, for its maker alone. */
+void make_directory(char *path, size_t bytes);
+
 struct server {
     char directory[128];
     char conninfo[512];

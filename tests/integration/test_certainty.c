@@ -45,37 +45,6 @@ static void begin_trial(struct certainty *trial, struct process *process, const 
     certainty_ini(trial, process, daemon_conninfo, "");
 }
 
-/* From now on all is on record. */
-static void begin_daemon(const struct certainty *trial, struct process *process) {
-    const long none[CERTAINTY_TASKS] = {0};
-    daemon_start(process);
-    certainty_begin(trial);
-    WAIT_UNTIL(process, certainty_goes_on(process, none, 2));
-}
-
-/* Each task has run again, nothing is to be resolved any more, and all daemons end as they should. */
-static void end_trial(const struct certainty *trial, struct process *processes, int count) {
-    static const char unresolved[] =
-        "SELECT count(*) FROM headgate.run WHERE task = 'counter' AND outcome = 'unknown'"
-        " OR outcome = 'running' AND started < clock_timestamp() - interval '2 s'"; /* of a daemon that was killed */
-    long since[CERTAINTY_TASKS];
-    certainty_counts(processes, since);
-    if (count == 1) /* of two, either may be the quicker one */
-        WAIT_UNTIL(processes, certainty_goes_on(processes, since, 3));
-    WAIT_UNTIL(processes, query_number(conninfo, unresolved) == 0);
-    certainty_end(trial);
-    for (int i = 0; i < count; i++)
-        kill(processes[i].pid, SIGTERM);
-    for (int i = 0; i < count; i++)
-        assert_int_equal(daemon_end(&processes[i], 0), 0);
-    if (certainty_faults(trial, NULL) > 0) {
-        const char *output;
-        shell(&output, "tail -n 40 %s", processes[0].log);
-        fprintf(stderr, "%s\n", output);
-        fail();
-    }
-}
-
 /* --- the daemon is killed --- */
 
 /* It has not ended by itself before. */
@@ -113,7 +82,7 @@ static void certainty_daemon_killed_at_any_moment_loses_and_repeats_nothing(void
     struct certainty trial = {0};
     const long none[CERTAINTY_TASKS] = {0};
     begin_trial(&trial, &process, conninfo);
-    begin_daemon(&trial, &process);
+    certainty_start(&trial, &process);
     for (int i = 0; i < (is_long ? 200 : 12); i++) {
         pass_to_a_bad_moment(i);
         kill_daemon(&process);
@@ -121,7 +90,7 @@ static void certainty_daemon_killed_at_any_moment_loses_and_repeats_nothing(void
         if (i % 10 == 9)
             WAIT_UNTIL(&process, certainty_goes_on(&process, none, 1));
     }
-    end_trial(&trial, &process, 1);
+    certainty_stop(&trial, &process, 1);
 }
 
 /* The dead daemon's backend goes on with what it was sent. */
@@ -134,7 +103,7 @@ static void certainty_write_that_outlives_its_daemon_is_not_done_again(void **st
                     " 'BEGIN PERFORM pg_sleep(0.4); RETURN NEW; END'");
     query(conninfo, "CREATE CONSTRAINT TRIGGER slowly AFTER INSERT ON answer DEFERRABLE INITIALLY DEFERRED"
                     " FOR EACH ROW EXECUTE FUNCTION slowly()"); /* in COMMIT */
-    begin_daemon(&trial, &process);
+    certainty_start(&trial, &process);
     for (int i = 0; i < (is_long ? 10 : 3); i++) {
         WAIT_UNTIL(&process, query_number(conninfo, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'") > 0);
         kill_daemon(&process);
@@ -143,7 +112,7 @@ static void certainty_write_that_outlives_its_daemon_is_not_done_again(void **st
         WAIT_UNTIL(&process, certainty_goes_on(&process, none, 1));
     }
     query(conninfo, "DROP TRIGGER slowly ON answer; DROP FUNCTION slowly");
-    end_trial(&trial, &process, 1);
+    certainty_stop(&trial, &process, 1);
 }
 
 /* --- the server is --- */
@@ -153,7 +122,7 @@ static void certainty_server_stopped_at_once_is_told_right(void **state) {
     struct process process;
     struct certainty trial = {0};
     begin_trial(&trial, &process, conninfo);
-    begin_daemon(&trial, &process);
+    certainty_start(&trial, &process);
     for (int i = 0; i < (is_long ? 50 : 4); i++) {
         long since[CERTAINTY_TASKS];
         certainty_counts(&process, since);
@@ -161,7 +130,7 @@ static void certainty_server_stopped_at_once_is_told_right(void **state) {
         pass(rand_r(&seed) % 400000);
         server_do(&server, "restart", "immediate");
     }
-    end_trial(&trial, &process, 1);
+    certainty_stop(&trial, &process, 1);
 }
 
 static void certainty_server_and_daemon_killed_together_lose_and_repeat_nothing(void **state) {
@@ -169,7 +138,7 @@ static void certainty_server_and_daemon_killed_together_lose_and_repeat_nothing(
     struct process process;
     struct certainty trial = {0};
     begin_trial(&trial, &process, conninfo);
-    begin_daemon(&trial, &process);
+    certainty_start(&trial, &process);
     for (int i = 0; i < (is_long ? 30 : 3); i++) {
         const long none[CERTAINTY_TASKS] = {0};
         WAIT_UNTIL(&process, certainty_goes_on(&process, none, 1));
@@ -182,7 +151,7 @@ static void certainty_server_and_daemon_killed_together_lose_and_repeat_nothing(
         if (!process.pid)
             daemon_start(&process);
     }
-    end_trial(&trial, &process, 1);
+    certainty_stop(&trial, &process, 1);
 }
 
 /* --- the line is cut --- */
@@ -198,14 +167,14 @@ static void certainty_line_cut_in_a_transaction_is_told_right(void **state) {
     proxy_start(&proxy, socket_path, seed);
     snprintf(through, sizeof through, "host=127.0.0.1 port=%d user=postgres dbname=postgres", proxy.port);
     begin_trial(&trial, &process, through);
-    begin_daemon(&trial, &process);
+    certainty_start(&trial, &process);
     for (int i = 0; i < (is_long ? 300 : 20); i++) {
         proxy_arm(&proxy);
         WAIT_UNTIL(&process, proxy_cut_count(&proxy) == i + 1);
         pass(rand_r(&seed) % 300000);
     }
     fprintf(stderr, "%ld of %ld cuts on the way back\n", proxy_late_cut_count(&proxy), proxy_cut_count(&proxy));
-    end_trial(&trial, &process, 1);
+    certainty_stop(&trial, &process, 1);
     proxy_stop(&proxy);
 }
 
@@ -299,7 +268,7 @@ static void certainty_two_hosts_start_each_occurrence_once(void **state) {
     WAIT_UNTIL(two.processes, query_number(conninfo, "SELECT count(*) FROM headgate.run WHERE outcome = 'ok'") >= 20);
     for (int i = 0; i < (is_long ? 4 : 2); i++) /* one, then the other */
         cut_off(i % 2);
-    end_trial(&trial, two.processes, 2);
+    certainty_stop(&trial, two.processes, 2);
     long pause_ms = longest_pause_ms();
     fprintf(stderr, "longest pause: %ld ms\n", pause_ms);
     assert_in_range(pause_ms, 0, 2 * TWO_EVERY_MS + TWO_PATIENCE_MS + BUSY_MACHINE_MS);

@@ -1,0 +1,252 @@
+/*
+ * Wall clocks that are set, on the host of the daemon or of the database, and a machine that sleeps: each occurrence is
+ * accounted once, what was missed becomes one run, timeouts do not notice, and the log says what happened.
+ */
+#include "certainty.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define S INT64_C(1000000)
+#define H (3600 * S)
+#define Y (365 * 24 * H)
+
+/* How far the wall clock of one host's programs is set apart: see wallclock.c. */
+struct host {
+    char path[160];
+    int64_t *offset_us;
+};
+
+static struct host daemon_host, database_host;
+static struct server server;
+static char directory[128];
+
+static void host_open(struct host *host, const char *name) {
+    snprintf(host->path, sizeof host->path, "%s/%s", directory, name);
+    int fd = open(host->path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    assert_int_equal(fchmod(fd, 0644), 0);
+    assert_int_equal(ftruncate(fd, sizeof *host->offset_us), 0);
+    host->offset_us = mmap(NULL, sizeof *host->offset_us, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    assert_ptr_not_equal(host->offset_us, MAP_FAILED);
+    close(fd);
+}
+
+/* What is started between these two has the host's clock. */
+static void enter(const struct host *host) {
+    setenv("WALLCLOCK_FILE", host->path, 1);
+    setenv("LD_PRELOAD", getenv("WALLCLOCK"), 1);
+}
+
+static void leave(void) {
+    unsetenv("LD_PRELOAD");
+}
+
+static int start(void **state) {
+    (void)state;
+    const char *flags = getenv("ASAN_OPTIONS");
+    char lenient[512];
+    snprintf(lenient, sizeof lenient, "%s:verify_asan_link_order=0", flags ? flags : "");
+    setenv("ASAN_OPTIONS", lenient, 1); /* the clock comes first */
+    make_directory(directory, sizeof directory);
+    assert_int_equal(chmod(directory, 0755), 0); /* the server is another user's */
+    host_open(&daemon_host, "daemon");
+    host_open(&database_host, "database");
+    enter(&database_host);
+    server_start(&server, "max_connections=40");
+    leave();
+    return 0;
+}
+
+static int stop(void **state) {
+    (void)state;
+    server_destroy(&server);
+    shell(NULL, "rm -r %s", directory);
+    return 0;
+}
+
+static void start_on_its_host(struct process *process) {
+    enter(&daemon_host);
+    daemon_start(process);
+    leave();
+}
+
+/* --- what is watched --- */
+
+#define HANGS                                                                                                          \
+    "[task hangs]\nevery = 1s\ntimeout = 200ms\nhold_after = 0\nsql = SELECT pg_sleep(1000)\n"
+
+static void begin_trial(struct certainty *trial, struct process *process) {
+    *daemon_host.offset_us = *database_host.offset_us = 0;
+    *trial = (struct certainty){.conninfo = server.conninfo, .first = process};
+    certainty_reset(trial);
+    certainty_ini(trial, process, server.conninfo, HANGS);
+    enter(&daemon_host);
+    certainty_start(trial, process);
+    leave();
+}
+
+static bool goes_on(const struct process *process, const long since[CERTAINTY_TASKS]) {
+    return certainty_goes_on(process, since, 2);
+}
+
+static void wait_until_it_goes_on(const struct process *process) {
+    long since[CERTAINTY_TASKS];
+    certainty_counts(process, since);
+    WAIT_UNTIL(process, goes_on(process, since));
+}
+
+static long runs(const char *condition) {
+    char sql[512];
+    snprintf(sql, sizeof sql, "SELECT count(*) FROM headgate.history WHERE %s", condition);
+    return query_number(server.conninfo, sql);
+}
+
+/* Each of its runs, on whatever day, was ended by its timeout, when that had passed. */
+static void assert_timeouts_held(long least) {
+    long right = runs("task = 'hangs' AND outcome = 'failed' AND reason = 'timeout'"
+                      " AND finished - started BETWEEN '190ms' AND '5s'");
+    assert_true(right >= least);
+    assert_int_equal(runs("task = 'hangs' AND started IS NOT NULL AND outcome <> 'lost'"), right);
+}
+
+/* What was missed, and no more, is answered by one run of each task. */
+static void assert_one_run_answered(long occurrences_least) {
+    char condition[64];
+    for (int i = 0; i < CERTAINTY_TASKS; i++) {
+        snprintf(condition, sizeof condition, "task = '%s' AND occurrences > %ld", certainty_tasks[i], occurrences_least);
+        assert_int_equal(runs(condition), 1);
+    }
+}
+
+/* --- the daemon's host --- */
+
+static void clocks_set_forward_and_back_account_each_occurrence_once(void **state) {
+    (void)state;
+    struct process process;
+    struct certainty trial;
+    begin_trial(&trial, &process);
+    static const int64_t steps_us[] = {S, -S, H, -S, S};
+    for (size_t i = 0; i < sizeof steps_us / sizeof *steps_us; i++) {
+        *daemon_host.offset_us += steps_us[i];
+        WAIT_UNTIL(&process, daemon_log_count(&process, "event=clock_stepped") == (long)i + 1);
+        wait_until_it_goes_on(&process);
+    }
+    certainty_stop(&trial, &process, 1);
+    assert_one_run_answered(8000);
+    assert_timeouts_held(3);
+}
+
+/* An hour that is not on record is due; what is on record is not run again when its time comes. */
+static void clocks_set_back_an_hour_go_by_the_new_time(void **state) {
+    (void)state;
+    struct process process;
+    struct certainty trial;
+    begin_trial(&trial, &process);
+    *daemon_host.offset_us -= H;
+    WAIT_UNTIL(&process, daemon_log_count(&process, "event=clock_stepped") == 1);
+    wait_until_it_goes_on(&process);
+    *daemon_host.offset_us += H - 5 * S;
+    WAIT_UNTIL(&process, daemon_log_count(&process, "event=clock_stepped") == 2);
+    query(server.conninfo, "UPDATE span SET ended = clock_timestamp()");
+    for (int i = 0; i < CERTAINTY_TASKS; i++) {
+        char condition[128];
+        snprintf(condition, sizeof condition, "task = '%s' AND due > (SELECT ended FROM span)", certainty_tasks[i]);
+        WAIT_UNTIL(&process, runs(condition) >= 2);
+    }
+    *database_host.offset_us = *daemon_host.offset_us; /* which says until when all must be there */
+    certainty_stop(&trial, &process, 1);
+    assert_timeouts_held(3);
+}
+
+/* Nothing waits ten years for a clock that was wrong for a moment. */
+static void clocks_set_ten_years_forward_and_back_stop_nothing(void **state) {
+    (void)state;
+    struct process process;
+    struct certainty trial;
+    begin_trial(&trial, &process);
+    for (int i = 0; i < 2; i++) {
+        *daemon_host.offset_us += i ? -10 * Y : 10 * Y;
+        WAIT_UNTIL(&process, daemon_log_count(&process, "event=clock_stepped") == i + 1);
+        wait_until_it_goes_on(&process);
+    }
+    kill(process.pid, SIGKILL);
+    daemon_end(&process, 0);
+    start_on_its_host(&process);
+    wait_until_it_goes_on(&process);
+    assert_int_equal(daemon_end(&process, SIGTERM), 0);
+    assert_one_run_answered(100000);
+    assert_int_equal(runs("task = 'counter' AND outcome = 'ok'"), query_number(server.conninfo, "SELECT n FROM counter"));
+    assert_int_equal(runs("outcome = 'running'"), 0);
+    assert_timeouts_held(1);
+}
+
+/* --- the database's host --- */
+
+static void clocks_of_the_database_an_hour_off_change_nothing(void **state) {
+    (void)state;
+    static const int64_t offsets_us[] = {H, -H, 0};
+    struct process process;
+    struct certainty trial;
+    const char *output;
+    begin_trial(&trial, &process);
+    for (size_t i = 0; i < sizeof offsets_us / sizeof *offsets_us; i++) {
+        bool apart = offsets_us[i] != 0;
+        *database_host.offset_us = offsets_us[i];
+        WAIT_UNTIL(&process, (shell(&output, "headgate status %s", process.ini) == 0) &&
+                                 (strstr(output, "  clock       the database's is ") != NULL) == apart &&
+                                 (!apart || strstr(output, i ? "behind ours" : "ahead of ours")));
+        wait_until_it_goes_on(&process);
+        kill(process.pid, SIGKILL);
+        daemon_end(&process, 0);
+        start_on_its_host(&process);
+        wait_until_it_goes_on(&process);
+    }
+    certainty_stop(&trial, &process, 1);
+    assert_int_equal(daemon_log_count(&process, "event=clocks_differ"), 3);
+    assert_int_equal(daemon_log_count(&process, "event=clocks_agree"), 1);
+    assert_int_equal(daemon_log_count(&process, "event=clock_stepped"), 0);
+    assert_timeouts_held(3);
+}
+
+/* --- a machine that sleeps, with all that is on it --- */
+
+static void signal_all(const struct process *process, int signal) {
+    kill(process->pid, signal);
+    assert_int_equal(shell(NULL, "main=$(head -n 1 %s/data/postmaster.pid); kill -%d $main $(pgrep -P $main)", server.directory, signal), 0);
+}
+
+static void clocks_of_a_machine_that_slept_eight_hours(void **state) {
+    (void)state;
+    struct process process;
+    struct certainty trial;
+    begin_trial(&trial, &process);
+    WAIT_UNTIL(&process, query_number(server.conninfo, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'") == 1);
+    signal_all(&process, SIGSTOP);
+    *daemon_host.offset_us += 8 * H;
+    *database_host.offset_us += 8 * H;
+    signal_all(&process, SIGCONT);
+    WAIT_UNTIL(&process, daemon_log_count(&process, "event=clock_stepped") == 1);
+    wait_until_it_goes_on(&process);
+    certainty_stop(&trial, &process, 1);
+    assert_one_run_answered(70000);
+    assert_timeouts_held(2);
+}
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(clocks_set_forward_and_back_account_each_occurrence_once, tidy),
+        cmocka_unit_test_teardown(clocks_set_back_an_hour_go_by_the_new_time, tidy),
+        cmocka_unit_test_teardown(clocks_set_ten_years_forward_and_back_stop_nothing, tidy),
+        cmocka_unit_test_teardown(clocks_of_the_database_an_hour_off_change_nothing, tidy),
+        cmocka_unit_test_teardown(clocks_of_a_machine_that_slept_eight_hours, tidy),
+    };
+    if (argc > 1) /* only those of this name; * and ? stand for others */
+        cmocka_set_test_filter(argv[1]);
+    return cmocka_run_group_tests(tests, start, stop);
+}
