@@ -76,14 +76,14 @@ function judge_everywhere(    i, c, way, all_errors, worst, worst_cell, free, in
     judge("headgate never eats the reserve of " reserve, free >= reserve, "at least " free " slots were free")
 }
 
-function judge_at_x8(profile,    ours, theirs) {
-    ours = cell_name("headgate", 8, profile)
+function judge_at_x8(way, profile,    ours, theirs) {
+    ours = cell_name(way, 8, profile)
     theirs = cell_name("50+30", 8, profile)
     if (!((ours, "due") in v) || !((theirs, "due") in v)) return
-    judge("x8, " profile ": at most a quarter of the sessions of 50+30",
+    judge("x8, " profile ", " way ": at most a quarter of the sessions of 50+30",
           4 * v[ours, "monitor_background_peak"] <= v[theirs, "monitor_background_peak"],
           v[ours, "monitor_background_peak"] " against " v[theirs, "monitor_background_peak"])
-    judge("x8, " profile ": as many runs done as with 50+30", v[ours, "done"] >= v[theirs, "done"],
+    judge("x8, " profile ", " way ": as many runs done as with 50+30", v[ours, "done"] >= v[theirs, "done"],
           v[ours, "done"] " against " v[theirs, "done"] " of " v[ours, "due"])
 }
 
@@ -124,6 +124,9 @@ END {
     }
     print "\n" sample_line() "\n"
     judge_everywhere()
-    for (p = 1; p <= profile_count; p++) judge_at_x8(profiles[p])
+    for (p = 1; p <= profile_count; p++) {
+        judge_at_x8("headgate", profiles[p])
+        judge_at_x8("spread", profiles[p])
+    }
     notes()
 }
