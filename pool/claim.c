@@ -63,7 +63,7 @@ bool claim_is_key(const struct claim_values *values) {
            values->tokens == 1;
 }
 
-static bool send_start_one(struct session *session, const struct session_work *work, enum claim claim) {
+static bool send_key(struct session *session, const struct session_work *work, enum claim claim) {
     struct parameters to = {0};
     add_text(&to, work->label);
     add_instant(&to, work->claimed.due_first);
@@ -118,6 +118,5 @@ static bool send_finish(struct session *session, const struct session_work *work
 bool claim_send(struct session *session, const struct session_work *work, enum claim claim) {
     if (claim == CLAIM_DONE)
         return send_finish(session, work);
-    return claim_is_key(&work->claimed) ? send_start_one(session, work, claim)
-                                        : send_start(session, work, claim);
+    return claim_is_key(&work->claimed) ? send_key(session, work, claim) : send_start(session, work, claim);
 }

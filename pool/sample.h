@@ -15,9 +15,6 @@ enum scope { SCOPE_SERVER, SCOPE_ROLE, SCOPE_DATABASE, SCOPES };
 #define SAMPLE_NAME_BYTES  40
 #define SAMPLE_TASKS_BYTES 512
 
-/* Clocks that are further apart are not kept by NTP. */
-#define SAMPLE_CLOCKS_APART_US (5 * INT64_C(1000000))
-
 struct sample_scope {
     int32_t usable; /* slots that our role can use there, taken or not; SLOTS_UNLIMITED: no limit */
     int32_t used;   /* sessions counted there, ours included */
@@ -47,5 +44,10 @@ struct sample {
     int64_t round_trip_us; /* of the look itself, from the query's sending to its answer */
     int64_t ahead_us;      /* the server's clock before ours; off by no more than the round trip */
 };
+
+/* By more than 5 s: NTP does not keep both. */
+static inline bool sample_clocks_are_apart(const struct sample *sample) {
+    return sample->known && (sample->ahead_us > 5000000 || sample->ahead_us < -5000000);
+}
 
 #endif

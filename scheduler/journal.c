@@ -255,17 +255,13 @@ void journal_blind(struct daemon *daemon, const struct session_pool *pool) {
         log_text("effect", "nothing more is opened than one session or command every 5 s"));
 }
 
-static bool are_apart(const struct sample *sample) {
-    return sample->known &&
-           (sample->ahead_us > SAMPLE_CLOCKS_APART_US || -sample->ahead_us > SAMPLE_CLOCKS_APART_US);
-}
-
 void journal_clocks(struct daemon *daemon, const struct sample *sample, uint32_t index) {
     const struct core_pool *pool = &daemon->core->pools[index];
     char ahead[DURATION_TEXT_BYTES];
-    if (!sample->known || are_apart(sample) == are_apart(&pool->gate.sample))
+    bool apart = sample_clocks_are_apart(sample);
+    if (!sample->known || apart == sample_clocks_are_apart(&pool->gate.sample))
         return;
-    if (are_apart(sample))
+    if (apart)
         LOG(&daemon->log, LOG_WARNING, "clocks_differ", log_text("pool", pool->settings->name),
             log_text("database_ahead", duration_glance(sample->ahead_us, ahead)),
             log_text("effect",

@@ -3,6 +3,7 @@
  * words.
  */
 #include <inttypes.h>
+#include <stdlib.h>
 
 #include "scheduler/diagnosis.h"
 #include "scheduler/gate.h"
@@ -111,11 +112,11 @@ static void print_blindness(const struct core_pool *pool, struct text *text) {
 
 static void print_clock(const struct core_pool *pool, struct text *text) {
     const struct sample *sample = &pool->gate.sample;
-    int64_t apart_us = sample->ahead_us < 0 ? -sample->ahead_us : sample->ahead_us;
     char apart[DURATION_TEXT_BYTES];
-    if (sample->known && apart_us > SAMPLE_CLOCKS_APART_US)
+    if (sample_clocks_are_apart(sample))
         text_add(text, "  clock       the database's is %s %s ours: tasks are due by ours\n",
-                 duration_glance(apart_us, apart), sample->ahead_us < 0 ? "behind" : "ahead of");
+                 duration_glance(llabs(sample->ahead_us), apart),
+                 sample->ahead_us < 0 ? "behind" : "ahead of");
 }
 
 static void print_kept(const struct diagnosis *diagnosis, const struct core_pool *pool,
