@@ -20,6 +20,14 @@
 
 /* --- a record as JSON --- */
 
+/* Of what JSON takes as it is: most of each string. */
+static size_t plain_length(const char *at) {
+    const char *end = at;
+    while (*end >= 0x20 && *end < 0x7F && *end != '"' && *end != '\\')
+        end++;
+    return (size_t)(end - at);
+}
+
 static void add_string(struct text *line, const char *name, const char *value) {
     text_add(line, "\"%s\":", name);
     if (!value) {
@@ -28,6 +36,11 @@ static void add_string(struct text *line, const char *name, const char *value) {
     }
     text_add(line, "\"");
     for (const char *at = value; *at;) {
+        size_t plain = plain_length(at);
+        text_add_bytes(line, at, plain);
+        at += plain;
+        if (!*at)
+            break;
         size_t length = text_utf8_length(at);
         unsigned char c = (unsigned char)*at;
         if (c == '"' || c == '\\')
@@ -49,10 +62,10 @@ static void add_instant(struct text *line, const char *name, struct wall at) {
     int64_t seconds = at.us / US_PER_S - (at.us % US_PER_S < 0);
     time_t time = (time_t)seconds;
     struct tm utc;
-    char buffer[40];
     gmtime_r(&time, &utc);
-    strftime(buffer, sizeof buffer, "%Y-%m-%dT%H:%M:%S", &utc);
-    text_add(line, "\"%s\":\"%s.%06dZ\",", name, buffer, (int)(at.us - seconds * US_PER_S));
+    text_add(line, "\"%s\":\"%04d-%02d-%02dT%02d:%02d:%02d.%06dZ\",", name, utc.tm_year + 1900,
+             utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
+             (int)(at.us - seconds * US_PER_S));
 }
 
 static const char *outcome_of(const struct record *record) {

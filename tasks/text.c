@@ -28,16 +28,21 @@ void text_add_bytes(struct text *text, const char *bytes, size_t bytes_count) {
     text->bytes[text->bytes_count] = '\0';
 }
 
+/* Most often there is room for it, so it is formatted once. */
 void text_addv(struct text *text, const char *format, va_list arguments) {
     va_list again;
     va_copy(again, arguments);
-    int length = vsnprintf(NULL, 0, format, again);
+    size_t room = text->capacity_bytes - text->bytes_count;
+    int length = vsnprintf(room ? text->bytes + text->bytes_count : NULL, room, format, arguments);
+    if (length >= 0 && (size_t)length >= room) {
+        text_reserve(text, (size_t)length);
+        vsnprintf(text->bytes + text->bytes_count, (size_t)length + 1, format, again);
+    }
     va_end(again);
-    if (length < 0)
-        return;
-    text_reserve(text, (size_t)length);
-    vsnprintf(text->bytes + text->bytes_count, (size_t)length + 1, format, arguments);
-    text->bytes_count += (size_t)length;
+    if (length >= 0)
+        text->bytes_count += (size_t)length;
+    else if (room)
+        text->bytes[text->bytes_count] = '\0';
 }
 
 void text_add(struct text *text, const char *format, ...) {
