@@ -162,7 +162,6 @@ static bool can_follow_its_claim(const struct session *session, const struct ses
 
 /* The claim commits, and where it is refused, the server skips to the sync. */
 static bool send_claim_and_work(struct session *session, const struct session_work *work) {
-    flight_first(&session->script)->follows = true;
     bool sent = script_send_due_clean(session) && claim_send(session, work, CLAIM_BEFORE) &&
                 script_send_query(session, STEP_WORK, flight_text(&session->script, work)) &&
                 script_send_sync(session, STEP_RUN_SYNC);
@@ -173,7 +172,7 @@ static bool send_claim_and_work(struct session *session, const struct session_wo
 bool script_add_run(struct session *session, const struct session_work *work) {
     struct script *script = &session->script;
     assert(may_join(script, work));
-    flight_add(script, work);
+    struct flight *flight = flight_add(script, work);
     script->unclean = true;
     if (work->simple) {
         script->simple_due = true;
@@ -181,8 +180,8 @@ bool script_add_run(struct session *session, const struct session_work *work) {
     }
     if (work->claim != CLAIM_BEFORE)
         return send_work(session, work);
-    return can_follow_its_claim(session, work) ? send_claim_and_work(session, work)
-                                               : send_claim_before(session, work);
+    flight->follows = can_follow_its_claim(session, work);
+    return flight->follows ? send_claim_and_work(session, work) : send_claim_before(session, work);
 }
 
 bool script_add_history(struct session *session, const struct history_request *request) {

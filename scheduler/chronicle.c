@@ -36,12 +36,7 @@ static void add_string(struct text *line, const char *name, const char *value) {
     }
     text_add(line, "\"");
     for (const char *at = value; *at;) {
-        size_t plain = plain_length(at);
-        text_add_bytes(line, at, plain);
-        at += plain;
-        if (!*at)
-            break;
-        size_t length = text_utf8_length(at);
+        size_t plain = plain_length(at), length = plain ? plain : text_utf8_length(at);
         unsigned char c = (unsigned char)*at;
         if (c == '"' || c == '\\')
             text_add(line, "\\%c", c);

@@ -62,7 +62,7 @@ struct run {
     bool held_told;
     enum claim claim; /* sent with it */
     bool claimed;     /* its claim is committed: it is never claimed again */
-    bool reclaims;    /* a claim of it was sent, and how that ended was not heard */
+    bool reclaims;    /* it was sent a claim before, which may be committed */
     bool yielded; /* it was in others' way: from now on it shares no session, and leaves a token to others */
     uint64_t number; /* unique in the life of the daemon; 1 is the first */
     struct handle session;

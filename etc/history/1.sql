@@ -69,7 +69,8 @@ COMMENT ON COLUMN headgate.run.due_until IS 'the last occurrence that it answers
 COMMENT ON COLUMN headgate.run.occurrences IS
     'how many it answers; 0: it was triggered by hand; NULL: no more than the key of one that a row before it answers';
 COMMENT ON COLUMN headgate.run.outcome IS
-    'running | ok | failed | lost (its daemon died) | unknown (its connection died at COMMIT) | skipped | missed (no daemon ran)';
+    'running | ok | failed | lost (its daemon died) | unknown (its connection died) | skipped | missed (no daemon ran)'
+    ' | within (no more than a key)';
 COMMENT ON COLUMN headgate.run.session_us IS 'microseconds on a session of the database';
 COMMENT ON COLUMN headgate.run.outside_us IS 'microseconds of work outside the database';
 COMMENT ON COLUMN headgate.run.daemon IS 'which daemon ran it';
@@ -159,50 +160,48 @@ CREATE FUNCTION headgate.start(task text, due timestamptz, due_until timestamptz
                                daemon text) RETURNS timestamptz
 LANGUAGE plpgsql SET lock_timeout = '1s' AS $$
 DECLARE
+    r headgate.run;
     answered timestamptz;
     taken timestamptz;
     cut int;
-    r headgate.run;
 BEGIN
+    r.task := task;
+    r.due := due;
+    r.due_until := due_until;
+    r.started := started;
+    r.lateness_us := lateness_us;
+    r.occurrences := occurrences;
+    r.attempts := attempts;
+    r.tokens := tokens;
+    r.outcome := outcome;
+    r.daemon := daemon;
     FOR look IN 1..3 LOOP
-        IF occurrences > 0 THEN
+        IF r.occurrences > 0 THEN
             answered := (SELECT o.due_until FROM headgate.run o
-                          WHERE o.task = start.task AND o.due <= start.due_until AND o.occurrences > 0
-                            AND o.due_until <= headgate.horizon(start.due_until, every_us)
+                          WHERE o.task = r.task AND o.due <= r.due_until AND o.occurrences > 0
+                            AND o.due_until <= headgate.horizon(r.due_until, every_us)
                           ORDER BY o.due DESC LIMIT 1);
         END IF;
-        IF answered >= due THEN
-            cut := headgate.steps(due, answered, every_us) + 1;
-            due := due + cut * every_us * interval '1 microsecond';
-            IF due > due_until THEN
+        IF answered >= r.due THEN
+            cut := headgate.steps(r.due, answered, every_us) + 1;
+            r.due := r.due + cut * every_us * interval '1 microsecond';
+            IF r.due > r.due_until THEN
                 -- claimed before by the same daemon, which then lost its connection
-                IF outcome = 'running' THEN
-                    SELECT o.due INTO taken FROM headgate.run o
-                     WHERE o.task = start.task AND o.due_until = answered AND o.due <= start.due_until
-                       AND o.daemon = start.daemon AND o.outcome = 'running' AND o.occurrences > 0;
-                    IF FOUND THEN
-                        RETURN taken;
-                    END IF;
+                SELECT o.due INTO taken FROM headgate.run o
+                 WHERE r.outcome = 'running' AND o.task = r.task AND o.due_until = answered AND o.due <= r.due_until
+                   AND o.daemon = r.daemon AND o.outcome = 'running' AND o.occurrences > 0;
+                IF FOUND THEN
+                    RETURN taken;
                 END IF;
                 RAISE EXCEPTION USING ERRCODE = 'HG001', MESSAGE = format('%s is answered up to %s', task, answered);
             END IF;
-            occurrences := greatest(occurrences - cut, 1);
+            r.occurrences := greatest(r.occurrences - cut, 1);
         END IF;
-        r.task := task;
-        r.due := due;
-        r.due_until := due_until;
-        r.started := started;
-        r.lateness_us := lateness_us;
-        r.occurrences := occurrences;
-        r.attempts := attempts;
-        r.tokens := tokens;
-        r.outcome := outcome;
-        r.daemon := daemon;
         BEGIN
             PERFORM headgate.insert_row(r, every_us);
-            RETURN due;
+            RETURN r.due;
         EXCEPTION WHEN unique_violation THEN -- committed since we looked
-            IF occurrences = 0 OR look = 3 THEN
+            IF r.occurrences = 0 OR look = 3 THEN
                 RAISE;
             END IF;
         END;
@@ -378,7 +377,7 @@ BEGIN
           INTO more
           FROM headgate.run o
          WHERE o.task = r.task AND o.due > own.due_until AND o.due <= r.due_until AND o.occurrences > 0;
-        EXIT WHEN more <= 0;
+        EXIT WHEN coalesce(more, 0) <= 0;
         BEGIN
             PERFORM headgate.insert_keys(own.task, own.due_until + more * step, more, every_us, own.daemon);
             UPDATE headgate.run o
