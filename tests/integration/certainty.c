@@ -68,10 +68,6 @@ void certainty_begin(const struct certainty *certainty) {
     query(certainty->conninfo, "UPDATE span SET began = clock_timestamp()");
 }
 
-void certainty_end(const struct certainty *certainty) {
-    query(certainty->conninfo, "UPDATE span SET ended = clock_timestamp()");
-}
-
 void certainty_counts(const struct process *process, long ret[CERTAINTY_TASKS]) {
     for (int i = 0; i < CERTAINTY_TASKS; i++)
         ret[i] = task_number(process, certainty_tasks[i], "ok");
@@ -102,7 +98,7 @@ void certainty_stop(const struct certainty *certainty, struct process *processes
     if (count == 1) /* of two, either may be the quicker one */
         WAIT_UNTIL(processes, certainty_goes_on(processes, since, 3));
     WAIT_UNTIL(processes, query_number(certainty->conninfo, unresolved) == 0);
-    certainty_end(certainty);
+    query(certainty->conninfo, "UPDATE span SET ended = clock_timestamp()");
     for (int i = 0; i < count; i++)
         kill(processes[i].pid, SIGTERM);
     for (int i = 0; i < count; i++)

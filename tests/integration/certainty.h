@@ -25,10 +25,8 @@ void certainty_reset(const struct certainty *certainty);
 void certainty_ini(const struct certainty *certainty, struct process *process, const char *conninfo,
                    const char *top);
 
-/* The database's clock, before the first daemon is told to start and to end: between them all is on record.
- */
+/* By the database's clock, from now on all is on record. */
 void certainty_begin(const struct certainty *certainty);
-void certainty_end(const struct certainty *certainty);
 
 /* So many more runs of each task are ok than in `since` (by the dump); and the counts. */
 bool certainty_goes_on(const struct process *process, const long since[CERTAINTY_TASKS], long count);

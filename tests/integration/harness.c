@@ -284,6 +284,11 @@ int tidy(void **state) {
     return 0;
 }
 
+void daemon_kill(struct process *process) {
+    if (daemon_end(process, SIGKILL) != 1000 + SIGKILL)
+        wait_failed(process, "the daemon lives until it is killed", __FILE__, __LINE__);
+}
+
 long daemon_log_count(const struct process *process, const char *text) {
     return count_in_file(process->log, text);
 }
@@ -320,6 +325,11 @@ long task_number(const struct process *process, const char *task, const char *fi
 long pool_number(const struct process *process, const char *pool, const char *field) {
     json_t *all, *item = item_named(process, "pools", pool, &all);
     return number_of(item, field, all);
+}
+
+bool history_is_on(const struct process *process) {
+    const char *output;
+    return shell(&output, "headgate status %s --json", process->ini) == 0 && strstr(output, "{\"state\":\"on\"") != NULL;
 }
 
 long pool_tokens(const struct process *process, const char *pool, const char *field) {

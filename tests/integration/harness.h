@@ -63,6 +63,8 @@ void ini_rewrite(const struct process *process, const char *format, ...) __attri
 void daemon_start(struct process *process);
 /* Sends the signal (0: none) and waits for the end; the exit code, or 1000 + signal. */
 int daemon_end(struct process *process, int signal);
+/* With SIGKILL; it has not ended by itself before. */
+void daemon_kill(struct process *process);
 long daemon_log_count(const struct process *process, const char *text);
 
 /* A teardown: what a failed test left running is killed, and the directories of ini_write() are removed. */
@@ -76,6 +78,8 @@ long task_number(const struct process *process, const char *task, const char *fi
 const char *task_text(const struct process *process, const char *task, const char *field);
 long pool_tokens(const struct process *process, const char *pool, const char *field);
 long pool_number(const struct process *process, const char *pool, const char *field);
+/* Of its only pool. */
+bool history_is_on(const struct process *process);
 
 bool deadline_passed(int64_t since_us);
 int64_t clock_us(void);

@@ -47,12 +47,6 @@ static void begin_trial(struct certainty *trial, struct process *process, const 
 
 /* --- the daemon is killed --- */
 
-/* It has not ended by itself before. */
-static void kill_daemon(struct process *process) {
-    if (daemon_end(process, SIGKILL) != 1000 + SIGKILL)
-        wait_failed(process, "the daemon lives until it is killed", __FILE__, __LINE__);
-}
-
 /* Until shortly after the task's next due instant, as far as its runs tell when that is. */
 static void pass_until_due(const char *task, int64_t and_us) {
     char sql[512];
@@ -85,7 +79,7 @@ static void certainty_daemon_killed_at_any_moment_loses_and_repeats_nothing(void
     certainty_start(&trial, &process);
     for (int i = 0; i < (is_long ? 200 : 12); i++) {
         pass_to_a_bad_moment(i);
-        kill_daemon(&process);
+        daemon_kill(&process);
         daemon_start(&process);
         if (i % 10 == 9)
             WAIT_UNTIL(&process, certainty_goes_on(&process, none, 1));
@@ -106,7 +100,7 @@ static void certainty_write_that_outlives_its_daemon_is_not_done_again(void **st
     certainty_start(&trial, &process);
     for (int i = 0; i < (is_long ? 10 : 3); i++) {
         WAIT_UNTIL(&process, query_number(conninfo, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'") > 0);
-        kill_daemon(&process);
+        daemon_kill(&process);
         daemon_start(&process);
         const long none[CERTAINTY_TASKS] = {0};
         WAIT_UNTIL(&process, certainty_goes_on(&process, none, 1));
@@ -144,7 +138,7 @@ static void certainty_server_and_daemon_killed_together_lose_and_repeat_nothing(
         WAIT_UNTIL(&process, certainty_goes_on(&process, none, 1));
         server_do(&server, "stop", "immediate");
         pass(rand_r(&seed) % 1500000); /* what ended meanwhile waits to be recorded */
-        kill_daemon(&process);
+        daemon_kill(&process);
         if (i % 2)
             daemon_start(&process);
         server_do(&server, "restart", "fast");
@@ -241,11 +235,6 @@ static void note(const char *what, int host) {
     fprintf(stderr, "%s host %d %s\n", line, host, what);
 }
 
-static bool has_history(const struct process *process) {
-    const char *output;
-    return shell(&output, "headgate status %s --json", process->ini) == 0 && strstr(output, "{\"state\":\"on\"") != NULL;
-}
-
 /* Cut off for a while, killed, brought back; what the other one does meanwhile. */
 static void cut_off(int gone) {
     struct process *cut = &two.processes[gone], *other = &two.processes[!gone];
@@ -258,13 +247,13 @@ static void cut_off(int gone) {
     WAIT_UNTIL(other, certainty_goes_on(other, since, 4));
     int64_t left_us = cut_us + for_us - clock_us();
     pass(left_us > 0 ? left_us : 0);
-    kill_daemon(cut);
+    daemon_kill(cut);
     certainty_counts(other, since);
     WAIT_UNTIL(other, certainty_goes_on(other, since, 4));
     note("is back", gone);
     netns_set_link(&two.hosts[gone], true);
     netns_daemon_start(&two.hosts[gone], cut);
-    WAIT_UNTIL(cut, has_history(cut)); /* it is there: from now on the other one may be gone */
+    WAIT_UNTIL(cut, history_is_on(cut)); /* it is there: from now on the other one may be gone */
 }
 
 static void certainty_two_hosts_start_each_occurrence_once(void **state) {
@@ -306,7 +295,7 @@ static void certainty_transaction_of_a_host_that_is_gone_ends(void **state) {
     long gone_n = query_number(conninfo, "SELECT n FROM counter");
     netns_daemon_start(&two.hosts[1], &two.processes[1]);
     WAIT_UNTIL(&two.processes[1], query_number(conninfo, "SELECT n FROM counter") >= gone_n + 3);
-    kill_daemon(two.processes);
+    daemon_kill(two.processes);
     assert_int_equal(daemon_end(&two.processes[1], SIGTERM), 0);
 }
 

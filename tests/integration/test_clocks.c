@@ -70,12 +70,6 @@ static int stop(void **state) {
     return 0;
 }
 
-static void start_on_its_host(struct process *process) {
-    enter(&daemon_host);
-    daemon_start(process);
-    leave();
-}
-
 /* --- what is watched --- */
 
 #define HANGS                                                                                                          \
@@ -91,14 +85,24 @@ static void begin_trial(struct certainty *trial, struct process *process) {
     leave();
 }
 
-static bool goes_on(const struct process *process, const long since[CERTAINTY_TASKS]) {
-    return certainty_goes_on(process, since, 2);
-}
-
 static void wait_until_it_goes_on(const struct process *process) {
     long since[CERTAINTY_TASKS];
     certainty_counts(process, since);
-    WAIT_UNTIL(process, goes_on(process, since));
+    WAIT_UNTIL(process, certainty_goes_on(process, since, 2));
+}
+
+/* The daemon's clock, for the nth time. */
+static void step(const struct process *process, int64_t by_us, long nth) {
+    *daemon_host.offset_us += by_us;
+    WAIT_UNTIL(process, daemon_log_count(process, "event=clock_stepped") == nth);
+}
+
+static void kill_and_start(struct process *process) {
+    daemon_kill(process);
+    enter(&daemon_host);
+    daemon_start(process);
+    leave();
+    wait_until_it_goes_on(process);
 }
 
 static long runs(const char *condition) {
@@ -133,8 +137,7 @@ static void clocks_set_forward_and_back_account_each_occurrence_once(void **stat
     begin_trial(&trial, &process);
     static const int64_t steps_us[] = {S, -S, H, -S, S};
     for (size_t i = 0; i < sizeof steps_us / sizeof *steps_us; i++) {
-        *daemon_host.offset_us += steps_us[i];
-        WAIT_UNTIL(&process, daemon_log_count(&process, "event=clock_stepped") == (long)i + 1);
+        step(&process, steps_us[i], (long)i + 1);
         wait_until_it_goes_on(&process);
     }
     certainty_stop(&trial, &process, 1);
@@ -148,11 +151,9 @@ static void clocks_set_back_an_hour_go_by_the_new_time(void **state) {
     struct process process;
     struct certainty trial;
     begin_trial(&trial, &process);
-    *daemon_host.offset_us -= H;
-    WAIT_UNTIL(&process, daemon_log_count(&process, "event=clock_stepped") == 1);
+    step(&process, -H, 1);
     wait_until_it_goes_on(&process);
-    *daemon_host.offset_us += H - 5 * S;
-    WAIT_UNTIL(&process, daemon_log_count(&process, "event=clock_stepped") == 2);
+    step(&process, H - 5 * S, 2);
     query(server.conninfo, "UPDATE span SET ended = clock_timestamp()");
     for (int i = 0; i < CERTAINTY_TASKS; i++) {
         char condition[128];
@@ -171,14 +172,10 @@ static void clocks_set_ten_years_forward_and_back_stop_nothing(void **state) {
     struct certainty trial;
     begin_trial(&trial, &process);
     for (int i = 0; i < 2; i++) {
-        *daemon_host.offset_us += i ? -10 * Y : 10 * Y;
-        WAIT_UNTIL(&process, daemon_log_count(&process, "event=clock_stepped") == i + 1);
+        step(&process, i ? -10 * Y : 10 * Y, i + 1);
         wait_until_it_goes_on(&process);
     }
-    kill(process.pid, SIGKILL);
-    daemon_end(&process, 0);
-    start_on_its_host(&process);
-    wait_until_it_goes_on(&process);
+    kill_and_start(&process);
     assert_int_equal(daemon_end(&process, SIGTERM), 0);
     assert_one_run_answered(100000);
     assert_int_equal(runs("task = 'counter' AND outcome = 'ok'"), query_number(server.conninfo, "SELECT n FROM counter"));
@@ -202,10 +199,7 @@ static void clocks_of_the_database_an_hour_off_change_nothing(void **state) {
                                  (strstr(output, "  clock       the database's is ") != NULL) == apart &&
                                  (!apart || strstr(output, i ? "behind ours" : "ahead of ours")));
         wait_until_it_goes_on(&process);
-        kill(process.pid, SIGKILL);
-        daemon_end(&process, 0);
-        start_on_its_host(&process);
-        wait_until_it_goes_on(&process);
+        kill_and_start(&process);
     }
     certainty_stop(&trial, &process, 1);
     assert_int_equal(daemon_log_count(&process, "event=clocks_differ"), 3);

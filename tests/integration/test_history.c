@@ -71,17 +71,12 @@ static void assert_accounted(void) {
     fail_msg("occurrences that are in no row, or in two:\n%s", output);
 }
 
-static bool is_on(const struct process *process) {
-    const char *output;
-    return shell(&output, "headgate status %s --json", process->ini) == 0 && strstr(output, "{\"state\":\"on\"") != NULL;
-}
-
 static void begin(struct process *process, const char *tasks) {
     query(conninfo, "SET client_min_messages = warning; DROP SCHEMA IF EXISTS headgate CASCADE");
     query(conninfo, "TRUNCATE done");
     ini_write(process, "[pool p]\nconninfo = %s\nsize = 4\nhistory = on\n%s", conninfo, tasks);
     daemon_start(process);
-    WAIT_UNTIL(process, is_on(process));
+    WAIT_UNTIL(process, history_is_on(process));
 }
 
 static void end_and_check(struct process *process) {
@@ -224,7 +219,7 @@ static void history_clean_restarts_lose_and_repeat_nothing(void **state) {
         assert_accounted();
         daemon_start(&process);
     }
-    WAIT_UNTIL(&process, is_on(&process));
+    WAIT_UNTIL(&process, history_is_on(&process));
     end_and_check(&process);
     assert_no_runs("outcome NOT IN ('ok', 'skipped')"); /* a slow machine skips by overlap */
 #define OK_OF(task) runs("outcome = 'ok' AND task = '%s'", task)
@@ -287,7 +282,7 @@ static void history_gives_back_what_was_learned(void **state) {
     ini_rewrite(&process, "[pool p]\nconninfo = %s\nhistory = on\n[task slow]\nevery = 365d\ncatch_up = skip\nsql = SELECT pg_sleep(0.1)\n"
                           "[task fails]\nevery = 365d\ncatch_up = skip\nsql = SELECT 1/0\n", conninfo);
     daemon_start(&process);
-    WAIT_UNTIL(&process, is_on(&process));
+    WAIT_UNTIL(&process, history_is_on(&process));
     assert_int_equal(task_number(&process, "slow", "ok"), runs("task = 'slow' AND outcome = 'ok'"));
     assert_int_equal(task_number(&process, "fails", "failed"), runs("task = 'fails' AND outcome = 'failed'"));
     assert_in_range(task_number(&process, "slow", "expected"), 100000, 10000000);
