@@ -37,7 +37,7 @@ struct report {
             enum failure_kind failure;
         } ended;
         struct {
-            bool breach; /* session_clean() found what runs had left behind; the failure's message lists it */
+            bool breach; /* session_verify() found what runs had left behind; the failure's message lists it */
         } ready;         /* SESSION_READY */
         enum connect_failure connect_failure; /* SESSION_FAILED */
         const struct sample *sample;          /* SAMPLED; borrowed until the report returns */

@@ -196,6 +196,12 @@ bool script_add_sample(struct session *session) {
 }
 
 bool script_add_cleaning(struct session *session) {
+    session->script.asking = true;
+    script_want_clean(session);
+    return script_send_due_clean(session) && script_send_sync(session, STEP_CLEAN_SYNC);
+}
+
+bool script_add_verification(struct session *session) {
     struct script *script = &session->script;
     assert(!flight_first(script) || flight_first(script)->work.proven);
     script->asking = true;
@@ -208,7 +214,7 @@ bool script_add_cleaning(struct session *session) {
 
 bool script_add_check(struct session *session) {
     if (session->script.unclean)
-        return script_add_cleaning(session);
+        return script_add_verification(session);
     session->script.asking = true;
     return script_send_sync(session, STEP_SYNC);
 }

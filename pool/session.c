@@ -224,6 +224,13 @@ void session_clean(struct session *session) {
     queued(session, script_add_cleaning(session));
 }
 
+void session_verify(struct session *session) {
+    if (session->broken)
+        return;
+    assert_open(session);
+    queued(session, script_add_verification(session));
+}
+
 void session_sample(struct session *session) {
     if (session->broken)
         return;

@@ -68,27 +68,26 @@ struct session_work {
     bool transaction;
     bool simple; /* known to need the simple protocol */
     bool proven; /* the extended protocol took this text before (a run of it ended ok): no second try */
-    bool clean;  /* known to leave nothing behind: the session is not cleaned after it; session_clean() is due
-                  */
+    bool clean;  /* known to leave nothing behind: session_clean() or session_verify() is due after it */
 };
 
 /*
  * RUN_UNSENT and SESSION_BROKEN, or RUN_ENDED and later SESSION_READY or SESSION_BROKEN follow. Up to
  * SESSION_RUNS_MAX may be in flight; they end in order, each fails alone. One that is simple or not proven is
  * the only one in flight while it is. Behind runs that are `clean` there is no SESSION_READY before
- * session_clean(); further runs may follow them. Not while a check, a sample or session_clean() is
- * unanswered.
+ * session_clean() or session_verify(); further runs may follow them. Not while one of these, a check or a
+ * sample is unanswered.
  */
 void session_run(struct session *session, const struct session_work *work);
 
 /* Does it still answer? SESSION_READY or SESSION_BROKEN follows. An unclean one is cleaned instead. */
 void session_check(struct session *session);
 
-/*
- * Looks what the runs before left behind, and cleans it up. SESSION_READY or SESSION_BROKEN follows. May
- * queue behind runs in flight that are proven.
- */
+/* DISCARD ALL. SESSION_READY or SESSION_BROKEN follows. May queue behind runs in flight that are proven. */
 void session_clean(struct session *session);
+
+/* Likewise, but first looks what the runs before left behind, and SESSION_READY tells. */
+void session_verify(struct session *session);
 
 /* Nothing is in flight. SAMPLED or SESSION_BROKEN follows. Is sent at once. */
 void session_sample(struct session *session);

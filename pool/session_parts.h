@@ -81,7 +81,7 @@ struct script {
     int history_at, history_lock_at; /* numbers of statements: being answered, and the one that locks */
     char *history_detail;            /* owned */
     char history_sqlstate[SQLSTATE_BYTES];
-    char *breach;              /* owned; what session_clean() found; NULL: nothing */
+    char *breach;              /* owned; what session_verify() found; NULL: nothing */
     struct cargo_reader lines; /* of the write under way */
     size_t unparsed_bytes;     /* of a read: came in since its last complete row */
     struct text text;          /* what is to be sent is composed here */
@@ -128,6 +128,7 @@ bool script_add_run(struct session *session, const struct session_work *work);
 bool script_add_check(struct session *session);
 bool script_add_sample(struct session *session);
 bool script_add_cleaning(struct session *session);
+bool script_add_verification(struct session *session);
 bool script_add_history(struct session *session, const struct history_request *request);
 /* Queues the cleaning that no further run came to take along. */
 bool script_flush(struct session *session);

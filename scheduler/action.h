@@ -14,7 +14,8 @@ enum action_kind {
     ACTION_SAMPLE,        /* look at the database on this session */
     ACTION_HISTORY,       /* ask the history on this session: what is there, or to take records */
     ACTION_HISTORY_STATE, /* it cannot be written any more, or can again */
-    ACTION_CLEAN,         /* verify and clean a session whose runs were said to leave nothing behind */
+    ACTION_CLEAN,         /* clean a session whose runs were said to leave nothing behind */
+    ACTION_VERIFY,        /* likewise, but look first whether that is so */
     ACTION_CLOSE,         /* close a session; answer with SESSION_GONE */
     ACTION_FORGET,        /* linger has passed: its token is free although nobody saw its backend go */
     ACTION_START,         /* start a run, on a session if it is SQL; there it may be behind others */

@@ -171,6 +171,7 @@ static void perform_one(struct daemon *daemon, const struct action *action) {
     case ACTION_HISTORY: chronicle_ask(daemon, action); break;
     case ACTION_HISTORY_STATE: chronicle_tell(daemon, action->pool); break;
     case ACTION_CLEAN: session_clean(perform_session(daemon, action->session)); break;
+    case ACTION_VERIFY: session_verify(perform_session(daemon, action->session)); break;
     case ACTION_CLOSE: perform_close(daemon, action); break;
     case ACTION_FORGET: perform_forget(daemon, action); break;
     case ACTION_START: perform_start(daemon, action); break;

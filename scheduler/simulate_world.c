@@ -176,7 +176,8 @@ static void carry_out(struct simulate_world *world, const struct action *action)
     switch (action->kind) {
     case ACTION_OPEN: open_session(world, action); break;
     case ACTION_CHECK:
-    case ACTION_CLEAN: answer(world, action->session.slot, SIMULATE_READY, world->now_us + CLEAN_US); break;
+    case ACTION_CLEAN:
+    case ACTION_VERIFY: answer(world, action->session.slot, SIMULATE_READY, world->now_us + CLEAN_US); break;
     case ACTION_SAMPLE:
         answer(world, action->session.slot, SIMULATE_SAMPLED, world->now_us + SAMPLE_US);
         break;

@@ -15,6 +15,9 @@
 /* Runs that leave nothing behind are taken at their word for this long before it is verified. */
 #define BATCH_MOST_US US_PER_S
 
+/* And verified this often at the most on one session: a look costs the server what ten cleanings do. */
+#define VERIFY_EVERY_US US_PER_S
+
 struct slot *core_slot(const struct core *core, struct handle handle) {
     if (handle.generation == 0 || handle.slot >= core->slot_used)
         return NULL;
@@ -248,6 +251,26 @@ void slot_clean_later(struct core *core, uint32_t index) {
     core->unclean_first = index;
 }
 
+/* Between two looks it is cleaned only. A suspect is always looked at. */
+static bool wants_to_be_verified(const struct core *core, const struct slot *slot) {
+    bool suspected = slot->batch_task != SLOT_NONE && core->tasks[slot->batch_task].suspected;
+    return suspected || !slot->was_verified || mono_since(core->now, slot->verified) >= VERIFY_EVERY_US;
+}
+
+static void end_batch(struct core *core, uint32_t index, struct actions *actions) {
+    struct slot *slot = &core->slots[index];
+    bool verify = wants_to_be_verified(core, slot);
+    if (verify) {
+        slot->was_verified = true;
+        slot->verified = core->now;
+    } else {
+        slot->batch = 0; /* nothing will be known of it */
+    }
+    slot->unclean = false;
+    slot_rest(core, index);
+    actions_add(actions, verify ? ACTION_VERIFY : ACTION_CLEAN)->session = core_slot_handle(core, index);
+}
+
 bool slot_clean_all(struct core *core, struct actions *actions) {
     while (core->unclean_first != SLOT_NONE) {
         if (!actions_have_room(actions))
@@ -256,11 +279,8 @@ bool slot_clean_all(struct core *core, struct actions *actions) {
         struct slot *slot = &core->slots[index];
         core->unclean_first = slot->next_unclean;
         slot->in_unclean = false;
-        if (slot->state != SLOT_CLEANING || !slot->unclean || slot->run_count)
-            continue;
-        slot->unclean = false;
-        slot_rest(core, index);
-        actions_add(actions, ACTION_CLEAN)->session = core_slot_handle(core, index);
+        if (slot->state == SLOT_CLEANING && slot->unclean && slot->run_count == 0)
+            end_batch(core, index, actions);
     }
     return false;
 }

@@ -64,7 +64,7 @@ static void thirty_two_with(const char *failing, int failing_flags, int flags, c
         driver_wait_run(&d, SESSION_RUNS_MAX);
         driver_turn(&d);
         assert_int_equal(driver_count(&d, REPORT_SESSION_READY), 0);
-        session_clean(session);
+        session_verify(session);
     }
     driver_wait(&d, REPORT_SESSION_READY);
     assert_int_equal(driver_count(&d, REPORT_SESSION_READY), 1);
@@ -297,7 +297,7 @@ static void pipeline_closed_session_ends_all_in_order(void **state) {
 
 static void clean_after(struct session *session, const char *sql, const char *expected) {
     driver_run(&d, session, sql, PROVEN | CLEAN);
-    session_clean(session); /* queues behind the run */
+    session_verify(session); /* queues behind the run */
     const struct note *ready = driver_wait(&d, REPORT_SESSION_READY);
     assert_string_equal(ready->message, expected);
     assert_int_equal(ready->breach, *expected != '\0');
@@ -320,6 +320,17 @@ static void clean_finds_what_was_left_behind(void **state) {
     clean_after(session, "DECLARE c CURSOR WITH HOLD FOR SELECT 1", "cursor c");
     clean_after(session, "SELECT pg_advisory_lock(1), set_config('work_mem', '1MB', false)",
                 "advisory lock, setting work_mem");
+    clean_after(session, "SELECT 1", "");
+    driver_finish(&d, session, NULL);
+}
+
+static void clean_without_a_look_cleans_all_the_same(void **state) {
+    (void)state;
+    struct session *session = driver_open(&d);
+    driver_run(&d, session, "SELECT pg_advisory_lock(1)", PROVEN | CLEAN);
+    session_clean(session);
+    assert_false(driver_wait(&d, REPORT_SESSION_READY)->breach);
+    assert_int_equal(query_number(conninfo, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"), 0);
     clean_after(session, "SELECT 1", "");
     driver_finish(&d, session, NULL);
 }
@@ -365,7 +376,7 @@ static void clean_session_that_is_known_to_be_pooled_is_cleaned_with_the_run(voi
     driver_run(&d, session, "SELECT pg_advisory_lock(77)", PROVEN);
     driver_wait(&d, REPORT_SESSION_READY);
     assert_int_equal(query_number(conninfo, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"), 0);
-    session_clean(session);
+    session_verify(session);
     assert_false(driver_wait(&d, REPORT_SESSION_READY)->breach);
     assert_string_equal(last_message(), "");
     driver_finish(&d, session, NULL);
@@ -390,6 +401,7 @@ int main(void) {
         TEST(pipeline_terminated_backend_ends_all_in_order),
         TEST(pipeline_closed_session_ends_all_in_order),
         TEST(clean_finds_what_was_left_behind),
+        TEST(clean_without_a_look_cleans_all_the_same),
         TEST(clean_that_cannot_verify_cleans_all_the_same),
         TEST(clean_run_waits_for_it_and_others_do_not),
         TEST(clean_session_that_is_known_to_be_pooled_is_cleaned_with_the_run),

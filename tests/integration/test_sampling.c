@@ -241,7 +241,7 @@ static void sampling_of_an_unclean_session_leaves_it_unclean(void **state) {
     driver_wait_run(&d, 1);
     look(session);
     assert_int_equal(driver_count(&d, REPORT_SESSION_READY), 0);
-    session_clean(session);
+    session_verify(session);
     assert_true(driver_wait(&d, REPORT_SESSION_READY)->breach);
     driver_finish(&d, session, NULL);
 }

@@ -200,7 +200,7 @@ static void answer(struct world *world, const struct action *action) {
                           .session = action->session};
     if (action->kind == ACTION_SAMPLE)
         event.sample = look(world, model_of(world, action->session)->pool);
-    else if (action->kind == ACTION_CLEAN)
+    else if (action->kind == ACTION_VERIFY)
         event.ready.breach = happens(world, world->faults.breaches);
     model_of(world, action->session)->unclean = false;
     if (happens(world, world->faults.session_breaks))
@@ -226,6 +226,7 @@ static void carry_out(struct world *world, const struct action *action) {
         break;
     case ACTION_CHECK:
     case ACTION_CLEAN:
+    case ACTION_VERIFY:
     case ACTION_SAMPLE: answer(world, action); break;
     case ACTION_CLOSE: leave_server(world, action->session); break;
     case ACTION_START: start_run(world, action); break;

@@ -87,6 +87,7 @@ static void print_action(struct trace *trace, const struct action *action) {
     case ACTION_ABORT: print_run(trace, "abort", action); break;
     case ACTION_RECORD: print_record(trace, &action->record); break;
     case ACTION_CLEAN: text_add(text, "clean s%u", session); break;
+    case ACTION_VERIFY: text_add(text, "verify s%u", session); break;
     case ACTION_RETRY:
         print_run(trace, "retry", action);
         text_add(text, " in %d ms", (int)(action->delay_us / US_PER_MS));
