@@ -71,25 +71,7 @@ bool script_send_sync(struct session *session, enum step step) {
 #endif
 }
 
-/* A pooler may give the next segment to another backend, so nothing is cleaned in a segment of its own. */
-void script_want_clean(struct session *session) {
-    session->script.unclean = false;
-    session->script.clean_due = !session->pool->pooled;
-}
-
-/* In the segment of what comes next: where the cleaning fails, the server skips it, and no run is dirty. */
-bool script_send_due_clean(struct session *session) {
-    bool due = session->script.clean_due;
-    session->script.clean_due = false;
-    return !due || script_send_query(session, STEP_CLEAN, "DISCARD ALL");
-}
-
-bool script_flush(struct session *session) {
-    return !session->script.clean_due ||
-           (script_send_due_clean(session) && script_send_sync(session, STEP_CLEAN_SYNC));
-}
-
-static bool send_rollback(struct session *session) {
+bool script_send_rollback(struct session *session) {
     return script_send_query(session, STEP_ROLLBACK, "ROLLBACK") && script_send_sync(session, STEP_SYNC);
 }
 
@@ -125,7 +107,7 @@ static bool end_pooled_failure(struct session *session) {
 static bool send_run(struct session *session, const struct session_work *work) {
     bool wrapped = work->transaction && !statement_is_one_transaction(work->sql);
     const char *text = flight_text(&session->script, work);
-    return script_send_due_clean(session) && (!wrapped || script_send_query(session, STEP_BEGIN, "BEGIN")) &&
+    return cleaning_send_due(session) && (!wrapped || script_send_query(session, STEP_BEGIN, "BEGIN")) &&
            send_claim_within(session, work) && script_send_query(session, STEP_WORK, text) &&
            (!wrapped ||
             (script_send_sync(session, STEP_SYNC) && script_send_query(session, STEP_COMMIT, "COMMIT"))) &&
@@ -138,20 +120,15 @@ static bool may_join(struct script *script, const struct session_work *work) {
 }
 
 static bool send_claim_before(struct session *session, const struct session_work *work) {
-    return script_send_due_clean(session) && claim_send(session, work, CLAIM_BEFORE) &&
+    return cleaning_send_due(session) && claim_send(session, work, CLAIM_BEFORE) &&
            script_send_sync(session, STEP_CLAIM_SYNC);
-}
-
-static void want_clean_after(struct session *session, const struct session_work *work) {
-    if (!work->clean)
-        script_want_clean(session);
 }
 
 static bool send_work(struct session *session, const struct session_work *work) {
     if (work->phase != SESSION_WHOLE)
         return transfer_begin(session);
     bool sent = session->pool->pooled ? send_pooled_run(session, work) : send_run(session, work);
-    want_clean_after(session, work);
+    cleaning_want_after(session, work);
     return sent;
 }
 
@@ -162,10 +139,10 @@ static bool can_follow_its_claim(const struct session *session, const struct ses
 
 /* The claim commits, and where it is refused, the server skips to the sync. */
 static bool send_claim_and_work(struct session *session, const struct session_work *work) {
-    bool sent = script_send_due_clean(session) && claim_send(session, work, CLAIM_BEFORE) &&
+    bool sent = cleaning_send_due(session) && claim_send(session, work, CLAIM_BEFORE) &&
                 script_send_query(session, STEP_WORK, flight_text(&session->script, work)) &&
                 script_send_sync(session, STEP_RUN_SYNC);
-    want_clean_after(session, work);
+    cleaning_want_after(session, work);
     return sent;
 }
 
@@ -197,18 +174,18 @@ bool script_add_sample(struct session *session) {
 
 bool script_add_cleaning(struct session *session) {
     session->script.asking = true;
-    script_want_clean(session);
-    return script_send_due_clean(session) && script_send_sync(session, STEP_CLEAN_SYNC);
+    cleaning_want(session, CLEANING_BUT_PLANS);
+    return cleaning_send_due(session) && script_send_sync(session, STEP_CLEAN_SYNC);
 }
 
 bool script_add_verification(struct session *session) {
     struct script *script = &session->script;
     assert(!flight_first(script) || flight_first(script)->work.proven);
     script->asking = true;
-    bool sent = script_send_due_clean(session);
+    bool sent = cleaning_send_due(session);
     if (!session->pool->pooled)
         sent = sent && verify_send(session) && script_push(script, STEP_VERIFY, 1);
-    script_want_clean(session);
+    cleaning_want(session, CLEANING_BUT_PLANS);
     return sent && script_send_sync(session, STEP_SYNC);
 }
 
@@ -250,12 +227,6 @@ static void take_rows(struct session *session, const PGresult *result, enum step
         claim_take(&session->script, result);
 }
 
-static void take_clean_error(struct script *script, const PGresult *result) {
-    const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-    script->clean_failed = true;
-    snprintf(script->clean_sqlstate, sizeof script->clean_sqlstate, "%s", sqlstate ? sqlstate : "");
-}
-
 /* Of a failure before it in its segment: of BEGIN, which was told, or of the cleaning. */
 static void take_skipped(struct script *script, enum step step) {
     struct flight *flight = flight_first(script);
@@ -267,7 +238,7 @@ static void take_skipped(struct script *script, enum step step) {
 static void take_error(struct session *session, const PGresult *result, enum step step) {
     struct script *script = &session->script;
     if (step == STEP_CLEAN || step == STEP_CLEAN_SYNC)
-        take_clean_error(script, result);
+        cleaning_take_error(script, result);
     else if (script->sampling)
         sampling_take(session, result);
     else if (script->recording)
@@ -321,17 +292,6 @@ static bool take_result(struct session *session, PGresult *result) {
 
 /* --- taking in: what the end of a step leads to --- */
 
-static bool clean_again(struct session *session) {
-    struct script *script = &session->script;
-    if (script->cleaned_again) {
-        session_break(session, "DISCARD ALL failed twice; the session cannot be cleaned");
-        return false;
-    }
-    script->cleaned_again = true;
-    script_want_clean(session);
-    return send_rollback(session) && script_flush(session);
-}
-
 static void report_ready(struct session *session) {
     struct script *script = &session->script;
     struct failure failure = {.message = script->breach};
@@ -346,9 +306,9 @@ static void report_ready(struct session *session) {
 bool script_drained(struct session *session) {
     struct script *script = &session->script;
     if (script->clean_due)
-        return script_flush(session);
+        return cleaning_flush(session);
     if (script->clean_failed)
-        return clean_again(session);
+        return cleaning_repeat(session);
     script->cleaned_again = false;
     if (script->simple_due)
         return simple_begin(session);
@@ -378,7 +338,8 @@ static bool run_ended(struct session *session) {
         flight_decide(session);
     if (left_open)
         return end_pooled_failure(session);
-    return !leaked || send_rollback(session); /* a cleaning on its way fails of it and will be repeated */
+    return !leaked ||
+           script_send_rollback(session); /* a cleaning on its way fails of it and will be repeated */
 }
 
 /* Its claim is answered: refused, it ends here. */
@@ -389,7 +350,7 @@ static bool claim_ended(struct session *session) {
     if (flight->claimed && work.sql)
         return send_work(session, &work);
     flight_decide(session);
-    script_want_clean(session);
+    cleaning_want(session, CLEANING_BUT_PLANS);
     return true;
 }
 

@@ -116,7 +116,7 @@ static void want_more(struct session *session, bool wanted) {
 }
 
 bool session_flush(struct session *session) {
-    int unsent = script_flush(session) ? PQflush(session->conn) : -1;
+    int unsent = cleaning_flush(session) ? PQflush(session->conn) : -1;
     if (unsent < 0) {
         session_break(session, PQerrorMessage(session->conn));
         return false;

@@ -1,7 +1,8 @@
 /*
  * What the files of a session lend each other: session.c (its life), connect.c (until it is logged in),
- * script.c (what it sends and takes in, step by step), flight.c (the fate of each run), sampling.c and
- * verify.c (what it asks for us) and linger.c (watching a closed one). Not for anybody else.
+ * script.c (what it sends and takes in, step by step), flight.c (the fate of each run), cleaning.c (what goes
+ * between them), sampling.c and verify.c (what it asks for us) and linger.c (watching a closed one). Not for
+ * anybody else.
  */
 #ifndef POOL_SESSION_PARTS_H
 #define POOL_SESSION_PARTS_H
@@ -53,8 +54,11 @@ struct flight {
     char *message, *detail, *hint, *context; /* owned */
 };
 
-/* More than SESSION_RUNS_MAX runs of seven steps; a power of two, as the counters run on over the ring. */
-#define STEPS_MAX 256
+/* More than SESSION_RUNS_MAX runs of seventeen steps; a power of two, as the counters run on over the ring.
+ */
+#define STEPS_MAX 1024
+
+enum cleaning { CLEANING_NONE, CLEANING_BUT_PLANS, CLEANING_ALL };
 
 /* What was sent and is not answered yet. */
 struct script {
@@ -68,9 +72,9 @@ struct script {
     bool rows_due;   /* the step is new: single-row mode is to be asked for, before its first result */
     bool asking;     /* a check, a sample, a cleaning or the history is unanswered: no run may join */
     bool sampling, recording;
-    bool unclean;      /* what was sent ends without a cleaning */
-    bool clean_due;    /* nothing is sent of it yet: the next run's segment or the flush will have it */
-    bool clean_failed; /* the last cleaning that was answered */
+    bool unclean;            /* what was sent ends without a cleaning */
+    enum cleaning clean_due; /* nothing is sent of it yet: the next run's segment or the flush will have it */
+    bool clean_failed;       /* the last cleaning that was answered */
     char clean_sqlstate[SQLSTATE_BYTES];
     bool cleaned_again; /* after that */
     uint64_t sample_sent_ns;
@@ -130,8 +134,6 @@ bool script_add_sample(struct session *session);
 bool script_add_cleaning(struct session *session);
 bool script_add_verification(struct session *session);
 bool script_add_history(struct session *session, const struct history_request *request);
-/* Queues the cleaning that no further run came to take along. */
-bool script_flush(struct session *session);
 /* Takes in what the server sent. False: the connection is of no more use. */
 bool script_read(struct session *session);
 /* Whether something is unanswered. */
@@ -151,8 +153,7 @@ bool script_drained(struct session *session); /* all that was sent is answered *
 bool script_push(struct script *script, enum step step, int sent);
 bool script_send_query(struct session *session, enum step step, const char *sql);
 bool script_send_sync(struct session *session, enum step step);
-bool script_send_due_clean(struct session *session);
-void script_want_clean(struct session *session);
+bool script_send_rollback(struct session *session);
 /* Its first run has failed of this, and with it the connection, whose query is cancelled. Returns false. */
 bool script_refuse(struct session *session, const char *message, const char *advice);
 
@@ -179,6 +180,17 @@ void flight_retry(struct flight *flight); /* from the start, over the simple pro
 void flight_end(struct session *session, enum outcome outcome, const char *why);
 void flight_decide(struct session *session);
 
+/* cleaning.c: the last one that is wanted is due, until it is sent. */
+void cleaning_want(struct session *session, enum cleaning cleaning);
+void cleaning_want_after(struct session *session, const struct session_work *work);
+/* In the segment of what comes next: where the cleaning fails, the server skips it, and no run is dirty. */
+bool cleaning_send_due(struct session *session);
+/* In one of its own: no further run came to take it along. */
+bool cleaning_flush(struct session *session);
+void cleaning_take_error(struct script *script, const PGresult *result);
+/* It failed: once more, and all. */
+bool cleaning_repeat(struct session *session);
+
 /* sampling.c */
 bool sampling_send(struct session *session);
 void sampling_take(struct session *session, const PGresult *result);
@@ -188,7 +200,8 @@ void sampling_report(struct session *session);
 bool verify_send(struct session *session);
 void verify_take(struct session *session, const PGresult *result);
 
-/* claim.c. claim_is_key: the claim is no more than the insertion of a key; who has it, has answered all of it. */
+/* claim.c. claim_is_key: the claim is no more than the insertion of a key; who has it, has answered all of
+ * it. */
 bool claim_is_key(const struct claim_values *values);
 bool claim_send(struct session *session, const struct session_work *work, enum claim claim);
 void claim_take(struct script *script, const PGresult *result);

@@ -21,8 +21,9 @@ struct session_pool {
     char *command_names;       /* application names of this pool's commands, as an array's text */
     const char *daemon_name;   /* borrowed: in the history */
     int64_t statement_timeout_us;
-    bool plain_options; /* the server refused our startup options: go without */
-    bool pooled;        /* a connection pooler is in between: the state of a session is not ours to rely on */
+    bool plain_options;  /* the server refused our startup options: go without */
+    bool discards_plans; /* the server refused a cleaning that keeps them */
+    bool pooled; /* a connection pooler is in between: the state of a session is not ours to rely on */
     char sampled_since[32];  /* the first login that sampled, by the server, seconds since 1970; "" before */
     char connect_error[512]; /* of the last attempt; "" after a success */
     uint32_t connect_failures; /* in a row */

@@ -31,13 +31,12 @@ bool simple_begin(struct session *session) {
 
 static bool end_simple(struct session *session) {
     struct script *script = &session->script;
-    bool clean = flight_first(script)->work.clean;
+    struct session_work work = flight_first(script)->work;
     script_advance(script);
     script->simple = false;
     script->unclean = true;
     flight_decide(session);
-    if (!clean)
-        script_want_clean(session);
+    cleaning_want_after(session, &work);
     return PQenterPipelineMode(session->conn) == 1 && script_drained(session);
 }
 

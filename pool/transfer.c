@@ -140,7 +140,7 @@ static bool send_encoding(struct session *session) {
 bool transfer_begin(struct session *session) {
     struct script *script = &session->script;
     const struct session_work *work = &flight_first(script)->work;
-    if (!script_send_due_clean(session) || !script_send_query(session, STEP_BEGIN, "BEGIN") ||
+    if (!cleaning_send_due(session) || !script_send_query(session, STEP_BEGIN, "BEGIN") ||
         (work->claim == CLAIM_DONE && !claim_send(session, work, CLAIM_DONE)) || !send_encoding(session))
         return false;
     if (work->phase == SESSION_READ) {
@@ -160,7 +160,7 @@ static bool end(struct session *session, enum step step, const char *sql) {
     bool sent = script_send_query(session, step, sql) &&
                 (!pooled || script_send_query(session, STEP_CLEAN, "DISCARD ALL")) &&
                 script_send_sync(session, STEP_RUN_SYNC);
-    script_want_clean(session);
+    cleaning_want_after(session, &flight_first(&session->script)->work);
     return sent;
 }
 

@@ -74,6 +74,9 @@ static void start_command(struct daemon *daemon, const struct action *action, co
     daemon->commands[action->run.slot] = command_start(&daemon->loop, &work, daemon_report, daemon);
 }
 
+/* From here on the plans of what a run calls are worth more than they cost to keep. */
+#define PLANS_KEPT_FROM_US US_PER_MS
+
 struct session_work perform_session_work(const struct daemon *daemon, struct handle handle,
                                          const struct run *run) {
     const struct core_task *task = &daemon->core->tasks[run->task];
@@ -81,6 +84,7 @@ struct session_work perform_session_work(const struct daemon *daemon, struct han
         .run = handle,
         .label = run->definition->name,
         .claim = run->claim,
+        .keeps_plans = run->expected_us >= PLANS_KEPT_FROM_US,
         .claimed = {.due_first = chronicle_key(run->definition, run->due_first, run->occurrence_count),
                     .due_last = chronicle_key(run->definition, run->due_last, run->occurrence_count),
                     .started = daemon->core->wall,

@@ -111,6 +111,7 @@ uint32_t driver_run(struct driver *driver, struct session *session, const char *
         .simple = flags & SIMPLE,
         .proven = flags & PROVEN,
         .clean = flags & CLEAN,
+        .keeps_plans = flags & KEEPS_PLANS,
     };
     session_run(session, &work);
     return driver->run_count;

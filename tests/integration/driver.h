@@ -39,8 +39,8 @@ void driver_finish(struct driver *driver, ...);
 
 /* Opens one and waits until it is usable. */
 struct session *driver_open(struct driver *driver);
-/* Starts a run; flags: of PROVEN, CLEAN, SIMPLE, TRANSACTION. Returns its name. */
-enum { PROVEN = 1, CLEAN = 2, SIMPLE = 4, TRANSACTION = 8 };
+/* Starts a run; flags: of these. Returns its name. */
+enum { PROVEN = 1, CLEAN = 2, SIMPLE = 4, TRANSACTION = 8, KEEPS_PLANS = 16 };
 uint32_t driver_run(struct driver *driver, struct session *session, const char *sql, int flags);
 
 /* What is queued is sent, and one turn of the loop taken. */

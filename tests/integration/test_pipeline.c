@@ -14,6 +14,11 @@ static int start(void **state) {
     (void)state;
     server_start(&server, "max_connections=30");
     query(conninfo, "CREATE TABLE done (id int, note text)");
+    query(conninfo, "CREATE TABLE planned (at timestamptz)");
+    query(conninfo, "CREATE FUNCTION planned_at() RETURNS timestamptz LANGUAGE plpgsql IMMUTABLE AS"
+                    " 'BEGIN RETURN clock_timestamp(); END'"); /* evaluated when its caller is planned */
+    query(conninfo, "CREATE PROCEDURE plan() LANGUAGE plpgsql AS"
+                    " 'BEGIN INSERT INTO planned SELECT planned_at(); END'");
     query(conninfo, "CREATE TABLE parent (id int PRIMARY KEY); CREATE TABLE child (id int REFERENCES parent"
                     " DEFERRABLE INITIALLY DEFERRED)");
     return 0;
@@ -368,6 +373,85 @@ static void clean_run_waits_for_it_and_others_do_not(void **state) {
     driver_finish(&d, session, NULL);
 }
 
+static long plans_made(int flags) {
+    query(conninfo, "TRUNCATE planned");
+    struct session *session = driver_open(&d);
+    for (uint32_t i = 1; i <= 4; i++) {
+        driver_run(&d, session, "CALL plan()", flags);
+        if (i % 2 == 0) /* the one before it was cleaned in its segment */
+            driver_wait(&d, REPORT_SESSION_READY);
+    }
+    assert_all_ok_but(0);
+    driver_finish(&d, session, NULL);
+    return query_number(conninfo, "SELECT count(DISTINCT at) FROM planned");
+}
+
+static void clean_keeps_plans_where_asked(void **state) {
+    (void)state;
+    assert_int_equal(plans_made(PROVEN | TRANSACTION), 4);
+    driver_start(&d, conninfo);
+    assert_int_equal(plans_made(PROVEN | TRANSACTION | KEEPS_PLANS), 1);
+    driver_start(&d, conninfo); /* such a text could leave a transaction open */
+    assert_int_equal(plans_made(PROVEN | KEEPS_PLANS), 4);
+}
+
+#define DIRTY                                                                                                          \
+    "SELECT pg_advisory_lock(1), set_config('work_mem', '1MB', false), set_config('role', 'pg_monitor', false)"
+
+static void clean_that_keeps_plans_leaves_nothing_else(void **state) {
+    (void)state;
+    static const char *const texts[] = {
+        "SELECT pg_advisory_lock(1), pg_advisory_lock(2)", "CREATE TEMP TABLE t1 (x int)", "PREPARE p AS SELECT 1",
+        "SET work_mem = '1MB'", "SET ROLE pg_monitor", "SET SESSION AUTHORIZATION pg_monitor", "LISTEN news",
+        "DECLARE c CURSOR WITH HOLD FOR SELECT 1"};
+    struct session *session = driver_open(&d);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        driver_run(&d, session, texts[i], PROVEN | TRANSACTION | KEEPS_PLANS);
+        clean_after(session, "SELECT 1", "");
+    }
+    query(conninfo, "DROP SEQUENCE IF EXISTS s; CREATE SEQUENCE s CACHE 10");
+    for (int i = 0; i < 2; i++)
+        driver_run(&d, session, "INSERT INTO done VALUES (nextval('s'))", PROVEN | TRANSACTION | KEEPS_PLANS);
+    driver_wait(&d, REPORT_SESSION_READY);
+    assert_int_equal(query_number(conninfo, "SELECT max(id) FROM done"), 11); /* what it had cached is gone */
+    assert_false(d.pool->discards_plans);
+    driver_finish(&d, session, NULL);
+}
+
+static void clean_is_not_undone_by_a_failure_behind_it(void **state) {
+    (void)state;
+    struct session *session = driver_open(&d);
+    driver_run(&d, session, DIRTY, PROVEN | TRANSACTION | KEEPS_PLANS);
+    driver_run(&d, session, "SELECT 1/0", PROVEN | TRANSACTION | CLEAN);
+    clean_after(session, "SELECT 1", "");
+    assert_all_ok_but(2);
+    assert_string_equal(driver_run_note(&d, 2)->sqlstate, "22012");
+    driver_finish(&d, session, NULL);
+}
+
+static void clean_that_is_refused_is_done_the_other_way(void **state) {
+    (void)state;
+    query(conninfo, "CREATE ROLE barred LOGIN IN ROLE pg_monitor; GRANT INSERT ON done TO barred;"
+                    " REVOKE EXECUTE ON FUNCTION pg_advisory_unlock_all() FROM public");
+    char as_barred[600];
+    snprintf(as_barred, sizeof as_barred, "%s user=barred", conninfo);
+    driver_finish(&d, NULL);
+    driver_start(&d, as_barred);
+    struct session *session = driver_open(&d);
+    for (int i = 0; i < 2; i++) {
+        driver_run(&d, session, DIRTY, PROVEN | TRANSACTION | KEEPS_PLANS);
+        driver_wait(&d, REPORT_SESSION_READY);
+        assert_true(d.pool->discards_plans);
+        assert_int_equal(query_number(conninfo, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"), 0);
+    }
+    driver_run(&d, session, DIRTY, PROVEN | TRANSACTION | KEEPS_PLANS);
+    driver_run(&d, session, "INSERT INTO done VALUES (1)", PROVEN | TRANSACTION);
+    driver_wait(&d, REPORT_SESSION_READY);
+    assert_all_ok_but(0);
+    query(conninfo, "GRANT EXECUTE ON FUNCTION pg_advisory_unlock_all() TO public");
+    driver_finish(&d, session, NULL);
+}
+
 /* In the run's own segment; a cleaning of its own would hit another backend. */
 static void clean_session_that_is_known_to_be_pooled_is_cleaned_with_the_run(void **state) {
     (void)state;
@@ -402,6 +486,10 @@ int main(void) {
         TEST(pipeline_closed_session_ends_all_in_order),
         TEST(clean_finds_what_was_left_behind),
         TEST(clean_without_a_look_cleans_all_the_same),
+        TEST(clean_keeps_plans_where_asked),
+        TEST(clean_that_keeps_plans_leaves_nothing_else),
+        TEST(clean_is_not_undone_by_a_failure_behind_it),
+        TEST(clean_that_is_refused_is_done_the_other_way),
         TEST(clean_that_cannot_verify_cleans_all_the_same),
         TEST(clean_run_waits_for_it_and_others_do_not),
         TEST(clean_session_that_is_known_to_be_pooled_is_cleaned_with_the_run),
