@@ -27,9 +27,10 @@ static bool can_keep_plans(const struct session *session) {
     return standby && strcmp(standby, "off") == 0 && !session->pool->discards_plans;
 }
 
-/* A transaction of its own, lest it be part of the next run's, and undone with it. */
+/* A transaction of its own, lest it be part of the next run's, and undone with it; whatever the run made of
+ * the defaults. */
 static bool send_all_but_plans(struct session *session) {
-    static const char *const statements[] = {"BEGIN",
+    static const char *const statements[] = {"BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE",
                                              "CLOSE ALL",
                                              "SET SESSION AUTHORIZATION DEFAULT",
                                              "RESET ALL",

@@ -403,7 +403,8 @@ static void clean_that_keeps_plans_leaves_nothing_else(void **state) {
     static const char *const texts[] = {
         "SELECT pg_advisory_lock(1), pg_advisory_lock(2)", "CREATE TEMP TABLE t1 (x int)", "PREPARE p AS SELECT 1",
         "SET work_mem = '1MB'", "SET ROLE pg_monitor", "SET SESSION AUTHORIZATION pg_monitor", "LISTEN news",
-        "DECLARE c CURSOR WITH HOLD FOR SELECT 1"};
+        "DECLARE c CURSOR WITH HOLD FOR SELECT 1", "SET default_transaction_read_only = on",
+        "SET default_transaction_isolation = serializable"};
     struct session *session = driver_open(&d);
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         driver_run(&d, session, texts[i], PROVEN | TRANSACTION | KEEPS_PLANS);
