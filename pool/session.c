@@ -210,25 +210,23 @@ void session_run(struct session *session, const struct session_work *work) {
     queued(session, script_add_run(session, work));
 }
 
-void session_check(struct session *session) {
+static void add_to_script(struct session *session, bool (*add)(struct session *)) {
     if (session->broken)
         return;
     assert_open(session);
-    queued(session, script_add_check(session));
+    queued(session, add(session));
+}
+
+void session_check(struct session *session) {
+    add_to_script(session, script_add_check);
 }
 
 void session_clean(struct session *session) {
-    if (session->broken)
-        return;
-    assert_open(session);
-    queued(session, script_add_cleaning(session));
+    add_to_script(session, script_add_cleaning);
 }
 
 void session_verify(struct session *session) {
-    if (session->broken)
-        return;
-    assert_open(session);
-    queued(session, script_add_verification(session));
+    add_to_script(session, script_add_verification);
 }
 
 void session_sample(struct session *session) {

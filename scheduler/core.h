@@ -114,7 +114,6 @@ struct slot {
     uint32_t batch_task; /* the only task in it, or SLOT_NONE */
     struct mono batch_began;
     struct mono verified; /* when what its runs left behind was last looked for */
-    bool was_verified;
     struct mono opened;
     struct mono idle_since;   /* or looked through: it is known to live */
     struct mono unused_since; /* no run was on it */

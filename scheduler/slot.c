@@ -254,14 +254,13 @@ void slot_clean_later(struct core *core, uint32_t index) {
 /* Between two looks it is cleaned only. A suspect is always looked at. */
 static bool wants_to_be_verified(const struct core *core, const struct slot *slot) {
     bool suspected = slot->batch_task != SLOT_NONE && core->tasks[slot->batch_task].suspected;
-    return suspected || !slot->was_verified || mono_since(core->now, slot->verified) >= VERIFY_EVERY_US;
+    return suspected || mono_since(core->now, slot->verified) >= VERIFY_EVERY_US;
 }
 
 static void end_batch(struct core *core, uint32_t index, struct actions *actions) {
     struct slot *slot = &core->slots[index];
     bool verify = wants_to_be_verified(core, slot);
     if (verify) {
-        slot->was_verified = true;
         slot->verified = core->now;
     } else {
         slot->batch = 0; /* nothing will be known of it */
@@ -334,6 +333,7 @@ void slot_open(struct core *core, uint32_t pool, struct actions *actions) {
         .run_first = SLOT_NONE,
         .run_last = SLOT_NONE,
         .batch_task = SLOT_NONE,
+        .verified = {core->now.us - VERIFY_EVERY_US}, /* its first batch is looked at */
     };
     core->open_count++;
     slot_move(core, index, SLOT_OPENING);

@@ -164,6 +164,7 @@ static void slot_clean_task_is_verified_once_for_many_runs(void **state) {
     for (int i = 0; i < 2; i++) {
         fixture_end(f, runs[i], OUTCOME_OK);
         assert_null(fixture_find(f, ACTION_VERIFY));
+        assert_null(fixture_find(f, ACTION_CLEAN));
     }
     fixture_end(f, runs[2], OUTCOME_OK);
     fixture_need(f, ACTION_VERIFY);
