@@ -2,10 +2,6 @@
 
 #include <stdlib.h>
 
-/* Four to a parent: half as deep as two, and what a million entries cost is the misses of the cache on the
- * way. */
-#define CHILDREN 4
-
 void due_init(struct due *due, uint32_t capacity) {
     *due = (struct due){
         .entries = calloc((size_t)capacity + 1, sizeof *due->entries),
@@ -32,7 +28,7 @@ static void place(struct due *due, uint32_t index, struct due_entry entry) {
 
 static void sift_up(struct due *due, uint32_t index, struct due_entry entry) {
     while (index > 0) {
-        uint32_t parent = (index - 1) / CHILDREN;
+        uint32_t parent = (index - 1) / DUE_CHILDREN;
         if (!before(&entry, &due->entries[parent]))
             break;
         place(due, index, due->entries[parent]);
@@ -42,7 +38,7 @@ static void sift_up(struct due *due, uint32_t index, struct due_entry entry) {
 }
 
 static uint32_t least_child(const struct due *due, uint32_t first) {
-    uint32_t least = first, end = first + CHILDREN < due->count ? first + CHILDREN : due->count;
+    uint32_t least = first, end = first + DUE_CHILDREN < due->count ? first + DUE_CHILDREN : due->count;
     for (uint32_t child = first + 1; child < end; child++)
         if (before(&due->entries[child], &due->entries[least]))
             least = child;
@@ -50,7 +46,7 @@ static uint32_t least_child(const struct due *due, uint32_t first) {
 }
 
 static void sift_down(struct due *due, uint32_t index, struct due_entry entry) {
-    for (uint32_t first; (first = CHILDREN * index + 1) < due->count;) {
+    for (uint32_t first; (first = DUE_CHILDREN * index + 1) < due->count;) {
         uint32_t child = least_child(due, first);
         if (!before(&due->entries[child], &entry))
             break;
@@ -61,7 +57,7 @@ static void sift_down(struct due *due, uint32_t index, struct due_entry entry) {
 }
 
 static void settle(struct due *due, uint32_t index, struct due_entry entry) {
-    if (index > 0 && before(&entry, &due->entries[(index - 1) / CHILDREN]))
+    if (index > 0 && before(&entry, &due->entries[(index - 1) / DUE_CHILDREN]))
         sift_up(due, index, entry);
     else
         sift_down(due, index, entry);

@@ -8,6 +8,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Four to a parent: half as deep as two, and what a million entries cost is the misses of the cache on the
+ * way. The second to come is one of entries[1] to entries[DUE_CHILDREN]. */
+#define DUE_CHILDREN 4
+
 struct due_entry {
     int64_t at;  /* what it is sorted by, mostly an instant in us */
     uint32_t id; /* below the capacity of positions */
