@@ -1,6 +1,7 @@
 /*
- * The look at the database: one query over the server's own list of its backends, and its answer as a sample.
- * It reads no table of the user's, and is planned anew each time, as DISCARD ALL takes prepared statements.
+ * The look at the database: the server's own list of its backends, in groups of those that are alike, and now
+ * and then what changes rarely. It reads no table of the user's. Both are planned anew each time, as DISCARD
+ * ALL takes prepared statements, and most of what a look costs is that planning: so the sums are made here.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -12,55 +13,23 @@
 
 #include "pool/session_parts.h"
 
-/*
- * $1 our application_name, $2 those of our commands, $3 since when we sample, in seconds since 1970, $4 our
- * backends. A backend of a role whose activity we may not see has no type, so everything with a user and a
- * database counts: too much rather than too little. Half of its cost is the planning; OFFSET 0 is a fence:
- * pulled up, each flag would be planned and evaluated many times.
- */
-static const char sample_sql[] =
-    "/* headgate sample */ WITH me AS MATERIALIZED (SELECT r.oid AS role, r.rolsuper AS super,"
-    " r.rolconnlimit AS role_limit, d.oid AS db, d.datconnlimit AS db_limit,"
-    " coalesce(to_timestamp(nullif($3, '')::float8),"
-    " (SELECT backend_start FROM pg_stat_get_activity(pg_backend_pid()))) AS since"
-    " FROM pg_roles r, pg_database d WHERE r.rolname = session_user AND d.datname = current_database()),"
-    " seen AS (SELECT count(*) AS used, count(*) FILTER (WHERE ours) AS ours,"
-    " count(*) FILTER (WHERE of_role) AS role_used, count(*) FILTER (WHERE of_role AND ours) AS role_ours,"
-    " count(*) FILTER (WHERE of_db) AS db_used, count(*) FILTER (WHERE of_db AND ours) AS db_ours,"
-    " count(*) FILTER (WHERE of_role AND (named OR command) AND NOT listed AND backend_start < since)"
-    " AS leftover,"
-    " count(*) FILTER (WHERE command AND backend_start >= since) AS commands," /* the others are left over */
-    " left(string_agg(substr(application_name, 10), ',') FILTER (WHERE command), 511) AS command_tasks, "
-    "count(*) FILTER (WHERE unseen) AS invisible,"
-    " count(*) FILTER (WHERE state = 'active' AND NOT ours) AS active,"
-    " count(*) FILTER (WHERE locked AND NOT ours) AS lock_waiters,"
-    " count(*) FILTER (WHERE idle AND NOT ours) AS idle,"
-    " min(state_change) FILTER (WHERE idle AND NOT ours) AS idle_since,"
-    " min(ARRAY[to_char(state_change AT TIME ZONE 'UTC', 'YYYYMMDDHH24MISSUS'), application_name])"
-    " FILTER (WHERE idle AND NOT ours) AS idle_name, min(xact_start) FILTER (WHERE NOT ours) AS oldest"
-    " FROM (SELECT *, coalesce(listed OR (of_role AND named) OR command, false) AS ours"
-    " FROM (SELECT state, state_change, xact_start, backend_start, application_name, since,"
-    " backend_type IS NULL AS unseen, usesysid = role AS of_role, datid = db AS of_db,"
-    " application_name = $1 AS named, application_name = ANY ($2::text[]) AS command,"
-    " pid = ANY ($4::int[]) OR pid = pg_backend_pid() AS listed, wait_event_type = 'Lock' AS locked,"
-    " state LIKE 'idle in transaction%' AS idle FROM me, pg_stat_get_activity(NULL)"
-    " WHERE backend_type = 'client backend'"
-    " OR (backend_type IS NULL AND datid IS NOT NULL AND usesysid IS NOT NULL)"
-    " OFFSET 0) backend OFFSET 0) backend)"
-    " SELECT current_setting('max_connections'), current_setting('superuser_reserved_connections'),"
+/* Limits, what a standby lags, the clock. */
+#define FACTS_EVERY_US (10 * US_PER_S)
+
+static const char facts_sql[] =
+    "/* headgate sample */ SELECT current_setting('max_connections'),"
+    " current_setting('superuser_reserved_connections'),"
     " coalesce(current_setting('reserved_connections', true), '0')," /* from 16 on, with the role */
     " CASE WHEN current_setting('server_version_num')::int >= 160000"
     " THEN pg_has_role(session_user, 'pg_use_reserved_connections', 'USAGE') ELSE false END,"
-    " super, role_limit, db_limit, used, ours, role_used, role_ours, db_used, db_ours, leftover, commands,"
-    " invisible, active, lock_waiters, idle, extract(epoch FROM now() - idle_since), left(idle_name[2], 39),"
-    " extract(epoch FROM now() - oldest), extract(epoch FROM CASE WHEN NOT pg_is_in_recovery()"
-    " THEN (SELECT replay_lag FROM pg_stat_get_wal_senders() ORDER BY replay_lag DESC NULLS LAST LIMIT 1)"
+    " rolsuper, rolconnlimit, datconnlimit, pg_is_in_recovery(),"
+    " extract(epoch FROM CASE WHEN NOT pg_is_in_recovery()"
+    " THEN (SELECT max(replay_lag) FROM pg_stat_get_wal_senders())"
     " WHEN pg_last_wal_receive_lsn() <> pg_last_wal_replay_lsn()"
-    " THEN now() - pg_last_xact_replay_timestamp() END),"
-    " pg_is_in_recovery(), pg_backend_pid(), extract(epoch FROM since), command_tasks,"
-    " extract(epoch FROM clock_timestamp()) FROM seen, me";
+    " THEN now() - pg_last_xact_replay_timestamp() END), extract(epoch FROM clock_timestamp())"
+    " FROM pg_roles, pg_database WHERE rolname = session_user AND datname = current_database()";
 
-enum column {
+enum fact {
     MAX_CONNECTIONS,
     SUPERUSER_RESERVED,
     RESERVED,
@@ -68,28 +37,41 @@ enum column {
     SUPERUSER,
     ROLE_LIMIT,
     DB_LIMIT,
-    USED,
-    OURS,
-    ROLE_USED,
-    ROLE_OURS,
-    DB_USED,
-    DB_OURS,
-    LEFTOVER,
-    COMMANDS,
-    INVISIBLE,
-    ACTIVE,
-    LOCK_WAITERS,
-    IDLE,
-    IDLE_AGE,
-    IDLE_NAME,
-    OLDEST_AGE,
-    LAG,
     STANDBY,
-    BACKEND_PID,
-    SINCE,
-    COMMAND_TASKS,
+    LAG,
     CLOCK,
-    COLUMNS,
+};
+
+/*
+ * $1 our backends, $2 the application names of our commands. A backend of a role whose activity we may not
+ * see has no type, so everything with a user and a database counts: too much rather than too little. STARTED
+ * is there for backends that may be of an earlier daemon, and for the one that answers.
+ */
+static const char backends_sql[] =
+    "/* headgate sample */ SELECT count(*), usesysid, datid, application_name, state,"
+    " wait_event_type = 'Lock', backend_type IS NULL, pid = ANY ($1::int[]),"
+    " application_name = ANY ($2::text[]), CASE WHEN pid = pg_backend_pid() THEN pid END,"
+    " CASE WHEN pid = pg_backend_pid() OR application_name LIKE 'headgate/%'"
+    " THEN extract(epoch FROM backend_start) END,"
+    " extract(epoch FROM now() - min(state_change)), extract(epoch FROM now() - min(xact_start))"
+    " FROM pg_stat_get_activity(NULL) WHERE backend_type = 'client backend'"
+    " OR (backend_type IS NULL AND datid IS NOT NULL AND usesysid IS NOT NULL)"
+    " GROUP BY 2, 3, 4, 5, 6, 7, 8, 9, 10, 11";
+
+enum backends {
+    COUNT,
+    ROLE,
+    DATABASE,
+    NAME,
+    STATE,
+    LOCKED,
+    UNSEEN,
+    LISTED,
+    COMMAND,
+    ANSWERS, /* its pid, of the one that does */
+    STARTED,
+    STATE_AGE,
+    TRANSACTION_AGE,
 };
 
 /* --- asking --- */
@@ -108,47 +90,174 @@ static const char *compose_pids(struct session *asking) {
 }
 
 bool sampling_send(struct session *session) {
-    const struct session_pool *pool = session->pool;
-    const char *values[] = {pool->application_name, pool->command_names, pool->sampled_since,
-                            compose_pids(session)};
-    session->script.sample = (struct sample){0};
-    session->script.sample_sent_ns = uv_hrtime();
-    return PQsendQueryParams(session->conn, sample_sql, 4, NULL, values, NULL, NULL, 0) == 1;
+    struct session_pool *pool = session->pool;
+    struct script *script = &session->script;
+    const char *values[] = {compose_pids(session), pool->command_names};
+    script->sample = (struct sample){0};
+    script->sample_sent_ns = uv_hrtime();
+    bool due = !pool->facts.known || script->sample_sent_ns - pool->facts_asked_ns >= FACTS_EVERY_US * 1000;
+    if (due && !script_send_query(session, STEP_FACTS, facts_sql))
+        return false;
+    if (due)
+        pool->facts_asked_ns = script->sample_sent_ns;
+    int sent = PQsendQueryParams(session->conn, backends_sql, 2, NULL, values, NULL, NULL, 0);
+    return script_push(script, STEP_SAMPLE, sent);
 }
 
 /* --- the answer --- */
 
-static int64_t number(const PGresult *result, enum column column) {
-    return strtoll(PQgetvalue(result, 0, column), NULL, 10); /* NULL reads as 0 */
+static const char *text_of(const PGresult *result, int row, int column) {
+    return PQgetvalue(result, row, column); /* NULL reads as "" */
+}
+
+static int64_t number(const PGresult *result, int row, int column) {
+    return strtoll(text_of(result, row, column), NULL, 10);
+}
+
+static double seconds(const PGresult *result, int row, int column) {
+    return strtod(text_of(result, row, column), NULL);
 }
 
 /* What began after us is 0 old. */
-static int64_t age_us(const PGresult *result, enum column column) {
-    double seconds = strtod(PQgetvalue(result, 0, column), NULL);
-    return seconds > 0 ? (int64_t)(seconds * 1e6) : 0;
+static int64_t age_us(const PGresult *result, int row, int column) {
+    double age = seconds(result, row, column);
+    return age > 0 ? (int64_t)(age * 1e6) : 0;
 }
 
-static bool is_true(const PGresult *result, enum column column) {
-    return *PQgetvalue(result, 0, column) == 't';
+static bool is_true(const PGresult *result, int row, int column) {
+    return *text_of(result, row, column) == 't';
 }
+
+/* --- what changes rarely --- */
 
 /* Superusers may take every slot; limits of a role or a database do not hold for them. */
 static int32_t usable_of(const PGresult *result, enum scope scope) {
-    bool superuser = is_true(result, SUPERUSER);
-    int64_t limit = number(result, scope == SCOPE_ROLE ? ROLE_LIMIT : DB_LIMIT);
+    bool superuser = is_true(result, 0, SUPERUSER);
+    int64_t limit = number(result, 0, scope == SCOPE_ROLE ? ROLE_LIMIT : DB_LIMIT);
     if (scope != SCOPE_SERVER)
         return superuser || limit < 0 ? SLOTS_UNLIMITED : (int32_t)limit;
-    int64_t reserved = superuser ? 0 : number(result, SUPERUSER_RESERVED);
-    if (!superuser && !is_true(result, MAY_USE_RESERVED))
-        reserved += number(result, RESERVED);
-    return (int32_t)(number(result, MAX_CONNECTIONS) - reserved);
+    int64_t reserved = superuser ? 0 : number(result, 0, SUPERUSER_RESERVED);
+    if (!superuser && !is_true(result, 0, MAY_USE_RESERVED))
+        reserved += number(result, 0, RESERVED);
+    return (int32_t)(number(result, 0, MAX_CONNECTIONS) - reserved);
 }
 
-static struct sample_scope scope_of(const PGresult *result, enum scope scope) {
-    enum column used = scope == SCOPE_SERVER ? USED : scope == SCOPE_ROLE ? ROLE_USED : DB_USED;
-    return (struct sample_scope){usable_of(result, scope), (int32_t)number(result, used),
-                                 (int32_t)number(result, used + 1)};
+static int64_t ahead_us(const PGresult *result) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    double ours = (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+    return (int64_t)((seconds(result, 0, CLOCK) - ours) * 1e6);
 }
+
+static void take_facts(struct sample *facts, const PGresult *result) {
+    *facts = (struct sample){.known = PQntuples(result) == 1};
+    if (!facts->known)
+        return;
+    for (enum scope scope = 0; scope < SCOPES; scope++)
+        facts->scopes[scope].usable = usable_of(result, scope);
+    facts->max_connections = (int32_t)number(result, 0, MAX_CONNECTIONS);
+    facts->replica_lag_us = age_us(result, 0, LAG);
+    facts->standby = is_true(result, 0, STANDBY);
+    facts->ahead_us = ahead_us(result);
+}
+
+/* --- who is there --- */
+
+static int row_that_answers(const PGresult *result) {
+    int row = 0;
+    while (row < PQntuples(result) && PQgetisnull(result, row, ANSWERS))
+        row++;
+    return row < PQntuples(result) ? row : -1;
+}
+
+static bool is_same(const PGresult *result, int row, int other, int column) {
+    return strcmp(text_of(result, row, column), text_of(result, other, column)) == 0;
+}
+
+/* Backends that are alike. */
+struct group {
+    int row;
+    int32_t count;
+    bool of_role, of_database, listed, named, command, ours;
+};
+
+static struct group group_of(const struct session_pool *pool, const PGresult *result, int row, int answers) {
+    struct group group = {
+        .row = row,
+        .count = (int32_t)number(result, row, COUNT),
+        .of_role = is_same(result, row, answers, ROLE),
+        .of_database = is_same(result, row, answers, DATABASE),
+        .listed = row == answers || is_true(result, row, LISTED),
+        .named = strcmp(text_of(result, row, NAME), pool->application_name) == 0,
+        .command = is_true(result, row, COMMAND),
+    };
+    group.ours = group.listed || (group.of_role && group.named) || group.command;
+    return group;
+}
+
+static void count_scope(struct sample_scope *scope, const struct group *group) {
+    scope->used += group->count;
+    scope->ours += group->ours ? group->count : 0;
+}
+
+static void count_command(struct sample *sample, const struct group *group, const char *name) {
+    size_t end = strlen(sample->command_tasks);
+    sample->command_count += group->count;
+    for (int32_t i = 0; i < group->count && end < sizeof sample->command_tasks; i++)
+        end += (size_t)snprintf(sample->command_tasks + end, sizeof sample->command_tasks - end, "%s%s",
+                                end ? "," : "", strchr(name, '/') + 1);
+}
+
+static void count_ours(struct sample *sample, const struct group *group, const PGresult *result,
+                       double since) {
+    double started = seconds(result, group->row, STARTED);
+    bool before = !PQgetisnull(result, group->row, STARTED) && started < since;
+    if (before && group->of_role && !group->listed)
+        sample->leftover_count += group->count;
+    if (group->command && !PQgetisnull(result, group->row, STARTED) && !before) /* the others are left over */
+        count_command(sample, group, text_of(result, group->row, NAME));
+}
+
+static void note_idle(struct sample *sample, const struct group *group, const PGresult *result) {
+    int64_t idle_us = age_us(result, group->row, STATE_AGE);
+    bool oldest = sample->idle_in_transaction_count == 0 || idle_us > sample->idle_in_transaction_us;
+    sample->idle_in_transaction_count += group->count;
+    if (!oldest)
+        return;
+    sample->idle_in_transaction_us = idle_us;
+    snprintf(sample->idle_in_transaction_name, sizeof sample->idle_in_transaction_name, "%s",
+             text_of(result, group->row, NAME));
+}
+
+static void count_foreground(struct sample *sample, const struct group *group, const PGresult *result) {
+    const char *state = text_of(result, group->row, STATE);
+    int64_t transaction_us = age_us(result, group->row, TRANSACTION_AGE);
+    if (strcmp(state, "active") == 0)
+        sample->active_count += group->count;
+    if (is_true(result, group->row, LOCKED))
+        sample->lock_waiter_count += group->count;
+    if (strncmp(state, "idle in transaction", strlen("idle in transaction")) == 0)
+        note_idle(sample, group, result);
+    if (transaction_us > sample->oldest_transaction_us)
+        sample->oldest_transaction_us = transaction_us;
+}
+
+static void count_group(struct sample *sample, const struct group *group, const PGresult *result,
+                        double since) {
+    count_scope(&sample->scopes[SCOPE_SERVER], group);
+    if (group->of_role)
+        count_scope(&sample->scopes[SCOPE_ROLE], group);
+    if (group->of_database)
+        count_scope(&sample->scopes[SCOPE_DATABASE], group);
+    if (is_true(result, group->row, UNSEEN))
+        sample->invisible_count += group->count;
+    if (group->ours)
+        count_ours(sample, group, result, since);
+    else
+        count_foreground(sample, group, result);
+}
+
+/* --- all of it --- */
 
 static bool is_loopback(const struct sockaddr_storage *peer) {
     const struct sockaddr_in *four = (const struct sockaddr_in *)peer;
@@ -170,60 +279,47 @@ static int32_t core_count_of(const struct session *session) {
     return here ? (int32_t)uv_available_parallelism() : 0;
 }
 
-static void take_pool_facts(struct session *session, const PGresult *result) {
-    struct session_pool *pool = session->pool;
-    pool->pooled = number(result, BACKEND_PID) != session->backend_pid;
-    if (*pool->sampled_since == '\0')
-        snprintf(pool->sampled_since, sizeof pool->sampled_since, "%s", PQgetvalue(result, 0, SINCE));
-}
-
-static void take_foreground(struct sample *sample, const PGresult *result) {
-    sample->invisible_count = (int32_t)number(result, INVISIBLE);
-    sample->active_count = (int32_t)number(result, ACTIVE);
-    sample->lock_waiter_count = (int32_t)number(result, LOCK_WAITERS);
-    sample->idle_in_transaction_count = (int32_t)number(result, IDLE);
-    sample->idle_in_transaction_us = age_us(result, IDLE_AGE);
-    snprintf(sample->command_tasks, sizeof sample->command_tasks, "%s", PQgetvalue(result, 0, COMMAND_TASKS));
-    snprintf(sample->idle_in_transaction_name, sizeof sample->idle_in_transaction_name, "%s",
-             PQgetvalue(result, 0, IDLE_NAME));
-    sample->oldest_transaction_us = age_us(result, OLDEST_AGE);
-}
-
-static int64_t ahead_us(const PGresult *result) {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    double ours = (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-    return (int64_t)((strtod(PQgetvalue(result, 0, CLOCK), NULL) - ours) * 1e6);
-}
-
 /* What a pooler keeps open under our name is no earlier daemon's. */
-static void take_answer(struct session *session, const PGresult *result) {
+static void take_backends(struct session *session, const PGresult *result, int answers) {
+    struct session_pool *pool = session->pool;
     struct sample *sample = &session->script.sample;
-    take_pool_facts(session, result);
-    sample->known = true;
-    for (enum scope scope = 0; scope < SCOPES; scope++)
-        sample->scopes[scope] = scope_of(result, scope);
-    sample->max_connections = (int32_t)number(result, MAX_CONNECTIONS);
-    sample->pooled = session->pool->pooled;
-    sample->leftover_count = sample->pooled ? 0 : (int32_t)number(result, LEFTOVER);
-    sample->command_count = (int32_t)number(result, COMMANDS);
-    take_foreground(sample, result);
-    sample->replica_lag_us = age_us(result, LAG);
-    sample->standby = is_true(result, STANDBY);
+    *sample = pool->facts;
+    pool->pooled = number(result, answers, ANSWERS) != session->backend_pid;
+    if (pool->sampled_since == 0)
+        pool->sampled_since = seconds(result, answers, STARTED);
+    for (int row = 0; row < PQntuples(result); row++) {
+        struct group group = group_of(pool, result, row, answers);
+        count_group(sample, &group, result, pool->sampled_since);
+    }
+    sample->pooled = pool->pooled;
+    sample->leftover_count = sample->pooled ? 0 : sample->leftover_count;
     sample->core_count = core_count_of(session);
-    sample->ahead_us = ahead_us(result);
+}
+
+static void fail(struct script *script, const char *message) {
+    if (!script->sample_error) /* the first one is the cause */
+        script->sample_error = strdup(message ? message : "the sample failed");
+}
+
+void sampling_take_error(struct session *session, const PGresult *result) {
+    session->pool->facts.known = false;
+    fail(&session->script, PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY));
+}
+
+void sampling_take_facts(struct session *session, const PGresult *result) {
+    take_facts(&session->pool->facts, result);
 }
 
 void sampling_take(struct session *session, const PGresult *result) {
     struct script *script = &session->script;
+    int answers = row_that_answers(result);
+    if (!session->pool->facts.known)
+        fail(script, "the server's list of roles or databases does not have our own");
+    else if (answers < 0)
+        fail(script, "the server's list of backends does not have our own");
+    else
+        take_backends(session, result, answers);
     script->sample.round_trip_us = (int64_t)((uv_hrtime() - script->sample_sent_ns) / 1000);
-    if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1) {
-        take_answer(session, result);
-        return;
-    }
-    const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-    free(script->sample_error);
-    script->sample_error = strdup(message ? message : "the sample's answer has no row");
 }
 
 void sampling_report(struct session *session) {

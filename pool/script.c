@@ -168,8 +168,7 @@ bool script_add_history(struct session *session, const struct history_request *r
 
 bool script_add_sample(struct session *session) {
     session->script.asking = session->script.sampling = true;
-    return sampling_send(session) && script_push(&session->script, STEP_SAMPLE, 1) &&
-           script_send_sync(session, STEP_SYNC);
+    return sampling_send(session) && script_send_sync(session, STEP_SYNC);
 }
 
 bool script_add_cleaning(struct session *session) {
@@ -219,6 +218,8 @@ static bool refuse_copy(struct session *session) {
 static void take_rows(struct session *session, const PGresult *result, enum step step) {
     if (step == STEP_SAMPLE)
         sampling_take(session, result);
+    else if (step == STEP_FACTS)
+        sampling_take_facts(session, result);
     else if (step == STEP_VERIFY)
         verify_take(session, result);
     else if (step == STEP_HISTORY)
@@ -240,7 +241,7 @@ static void take_error(struct session *session, const PGresult *result, enum ste
     if (step == STEP_CLEAN || step == STEP_CLEAN_SYNC)
         cleaning_take_error(script, result);
     else if (script->sampling)
-        sampling_take(session, result);
+        sampling_take_error(session, result);
     else if (script->recording)
         history_take(session, result);
     else if (step != STEP_VERIFY && step != STEP_ROLLBACK)

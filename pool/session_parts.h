@@ -23,6 +23,7 @@ enum step {
     STEP_ROLLBACK,
     STEP_CLEAN,
     STEP_VERIFY,
+    STEP_FACTS,
     STEP_SAMPLE,
     STEP_CLAIM,
     STEP_HISTORY,
@@ -194,6 +195,8 @@ bool cleaning_repeat(struct session *session);
 /* sampling.c */
 bool sampling_send(struct session *session);
 void sampling_take(struct session *session, const PGresult *result);
+void sampling_take_facts(struct session *session, const PGresult *result);
+void sampling_take_error(struct session *session, const PGresult *result);
 void sampling_report(struct session *session);
 
 /* verify.c */

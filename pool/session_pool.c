@@ -48,7 +48,7 @@ void session_pool_follow(struct session_pool *pool, const struct taskset *set, u
 void session_pool_inherit(struct session_pool *pool, const struct session_pool *before) {
     if (strcmp(pool->name, before->name) != 0 || strcmp(pool->conninfo_text, before->conninfo_text) != 0)
         return;
-    memcpy(pool->sampled_since, before->sampled_since, sizeof pool->sampled_since);
+    pool->sampled_since = before->sampled_since;
     pool->pooled = before->pooled;
 }
 

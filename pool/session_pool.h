@@ -7,6 +7,7 @@
 
 #include <sys/queue.h>
 
+#include "pool/sample.h"
 #include "pool/session.h"
 #include "tasks/taskset.h"
 
@@ -24,8 +25,10 @@ struct session_pool {
     bool plain_options;  /* the server refused our startup options: go without */
     bool discards_plans; /* the server refused a cleaning that keeps them */
     bool pooled; /* a connection pooler is in between: the state of a session is not ours to rely on */
-    char sampled_since[32];  /* the first login that sampled, by the server, seconds since 1970; "" before */
-    char connect_error[512]; /* of the last attempt; "" after a success */
+    double sampled_since; /* the first login that sampled, by the server, seconds since 1970; 0 before */
+    struct sample facts;  /* what the last look told of what changes rarely, and nothing else */
+    uint64_t facts_asked_ns;
+    char connect_error[512];   /* of the last attempt; "" after a success */
     uint32_t connect_failures; /* in a row */
     report_callback *report;
     void *context;

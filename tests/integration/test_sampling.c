@@ -108,6 +108,23 @@ static void sampling_limits_of_role_and_database_hold_for_others(void **state) {
     driver_finish(&d, session, NULL);
 }
 
+static void sampling_limits_are_read_again(void **state) {
+    (void)state;
+    struct session *session = open_as("user=three");
+    assert_scope(&look(session)->scopes[SCOPE_ROLE], 3, 1, 1);
+    query(conninfo, "ALTER ROLE three CONNECTION LIMIT 2");
+    int64_t since_us = clock_us();
+    const struct sample_scope *role;
+    while ((role = &look(session)->scopes[SCOPE_ROLE])->usable != 2) {
+        assert_false(deadline_passed(since_us));
+        assert_scope(role, 3, 1, 1); /* what it was */
+        d.note_count = 0;
+        breathe();
+    }
+    query(conninfo, "ALTER ROLE three CONNECTION LIMIT 3");
+    driver_finish(&d, session, NULL);
+}
+
 static void sampling_roles_that_may_not_see_count_what_they_cannot(void **state) {
     (void)state;
     for (int monitor = 0; monitor < 2; monitor++) {
@@ -138,6 +155,27 @@ static void sampling_idle_in_transaction_has_a_name_and_an_age(void **state) {
     assert_in_range(sample->oldest_transaction_us, sample->idle_in_transaction_us, 60000000);
     PQfinish(older);
     PQfinish(newer);
+    driver_finish(&d, session, NULL);
+}
+
+static void sampling_sessions_that_are_alike_count_each(void **state) {
+    (void)state;
+    struct session *session = open_as("user=watcher dbname=narrow");
+    PGconn *alike[6];
+    for (int i = 0; i < 6; i++)
+        alike[i] = connect_as(i < 3 ? "user=watcher application_name=alike" : "application_name=headgate/c",
+                              i < 3 ? "BEGIN" : "SELECT 1");
+    const struct sample *sample = look(session);
+    assert_int_equal(sample->scopes[SCOPE_SERVER].used, 7);
+    assert_int_equal(sample->scopes[SCOPE_SERVER].ours, 4);
+    assert_scope(&sample->scopes[SCOPE_ROLE], SLOTS_UNLIMITED, 4, 1);
+    assert_scope(&sample->scopes[SCOPE_DATABASE], 5, 1, 1);
+    assert_int_equal(sample->idle_in_transaction_count, 3);
+    assert_string_equal(sample->idle_in_transaction_name, "alike");
+    assert_int_equal(sample->command_count, 3);
+    assert_string_equal(sample->command_tasks, "c,c,c");
+    for (int i = 0; i < 6; i++)
+        PQfinish(alike[i]);
     driver_finish(&d, session, NULL);
 }
 
@@ -228,7 +266,7 @@ static void sampling_refused_says_why_and_harms_nothing(void **state) {
     assert_false(note->sample.known);
     assert_non_null(strstr(note->message, "pg_roles"));
     query(conninfo, "GRANT SELECT ON pg_roles TO public");
-    assert_true(driver_sample(&d, session)->sample.known);
+    assert_scope(&look(session)->scopes[SCOPE_SERVER], 26, 1, 1);
     driver_run(&d, session, "SELECT 1", PROVEN);
     driver_wait(&d, REPORT_SESSION_READY);
     driver_finish(&d, session, NULL);
@@ -250,8 +288,10 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sampling_superuser_may_use_every_slot),
         cmocka_unit_test(sampling_limits_of_role_and_database_hold_for_others),
+        cmocka_unit_test(sampling_limits_are_read_again),
         cmocka_unit_test(sampling_roles_that_may_not_see_count_what_they_cannot),
         cmocka_unit_test(sampling_idle_in_transaction_has_a_name_and_an_age),
+        cmocka_unit_test(sampling_sessions_that_are_alike_count_each),
         cmocka_unit_test(sampling_lock_waiters_are_counted),
         cmocka_unit_test(sampling_busy_session_of_ours_is_no_foreground),
         cmocka_unit_test(sampling_leftovers_are_ours_of_before),
