@@ -101,7 +101,10 @@ static long hanging(void) {
     return query_number(server.conninfo, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'");
 }
 
-/* Not while one hangs: with its clock stepped the server kept what was left of it for longer than a minute. */
+/*
+ * Not while one hangs: a server whose clock was set back looks whether a client is still there that much later, and the
+ * schema could not be dropped before.
+ */
 static void kill_and_start(struct process *process) {
     WAIT_UNTIL(process, hanging() == 0);
     daemon_kill(process);
