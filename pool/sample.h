@@ -1,6 +1,7 @@
 /*
  * What one look at the database told: who holds its slots, what the application does there, how long the
- * look itself took. A value; session.c takes it, headroom.c and limit.c judge it.
+ * look itself took. A value; session.c takes it, headroom.c and limit.c judge it. What changes rarely is up
+ * to ten seconds older than the rest: what is usable, max_connections, replica_lag_us, standby, ahead_us.
  */
 #ifndef POOL_SAMPLE_H
 #define POOL_SAMPLE_H

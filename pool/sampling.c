@@ -89,33 +89,34 @@ static const char *compose_pids(struct session *asking) {
     return text->bytes;
 }
 
-bool sampling_send(struct session *session) {
+static bool send_facts_if_due(struct session *session) {
     struct session_pool *pool = session->pool;
+    uint64_t now_ns = session->script.sample_sent_ns;
+    if (pool->facts.known && now_ns - pool->facts_asked_ns < FACTS_EVERY_US * 1000)
+        return true;
+    pool->facts_asked_ns = now_ns;
+    return script_send_query(session, STEP_FACTS, facts_sql);
+}
+
+bool sampling_send(struct session *session) {
     struct script *script = &session->script;
-    const char *values[] = {compose_pids(session), pool->command_names};
+    const char *values[] = {compose_pids(session), session->pool->command_names};
     script->sample = (struct sample){0};
     script->sample_sent_ns = uv_hrtime();
-    bool due = !pool->facts.known || script->sample_sent_ns - pool->facts_asked_ns >= FACTS_EVERY_US * 1000;
-    if (due && !script_send_query(session, STEP_FACTS, facts_sql))
+    if (!send_facts_if_due(session))
         return false;
-    if (due)
-        pool->facts_asked_ns = script->sample_sent_ns;
     int sent = PQsendQueryParams(session->conn, backends_sql, 2, NULL, values, NULL, NULL, 0);
     return script_push(script, STEP_SAMPLE, sent);
 }
 
 /* --- the answer --- */
 
-static const char *text_of(const PGresult *result, int row, int column) {
-    return PQgetvalue(result, row, column); /* NULL reads as "" */
-}
-
 static int64_t number(const PGresult *result, int row, int column) {
-    return strtoll(text_of(result, row, column), NULL, 10);
+    return strtoll(PQgetvalue(result, row, column), NULL, 10); /* NULL reads as 0, below too */
 }
 
 static double seconds(const PGresult *result, int row, int column) {
-    return strtod(text_of(result, row, column), NULL);
+    return strtod(PQgetvalue(result, row, column), NULL);
 }
 
 /* What began after us is 0 old. */
@@ -125,7 +126,7 @@ static int64_t age_us(const PGresult *result, int row, int column) {
 }
 
 static bool is_true(const PGresult *result, int row, int column) {
-    return *text_of(result, row, column) == 't';
+    return *PQgetvalue(result, row, column) == 't';
 }
 
 /* --- what changes rarely --- */
@@ -149,7 +150,8 @@ static int64_t ahead_us(const PGresult *result) {
     return (int64_t)((seconds(result, 0, CLOCK) - ours) * 1e6);
 }
 
-static void take_facts(struct sample *facts, const PGresult *result) {
+void sampling_take_facts(struct session *session, const PGresult *result) {
+    struct sample *facts = &session->pool->facts;
     *facts = (struct sample){.known = PQntuples(result) == 1};
     if (!facts->known)
         return;
@@ -171,7 +173,7 @@ static int row_that_answers(const PGresult *result) {
 }
 
 static bool is_same(const PGresult *result, int row, int other, int column) {
-    return strcmp(text_of(result, row, column), text_of(result, other, column)) == 0;
+    return strcmp(PQgetvalue(result, row, column), PQgetvalue(result, other, column)) == 0;
 }
 
 /* Backends that are alike. */
@@ -188,7 +190,7 @@ static struct group group_of(const struct session_pool *pool, const PGresult *re
         .of_role = is_same(result, row, answers, ROLE),
         .of_database = is_same(result, row, answers, DATABASE),
         .listed = row == answers || is_true(result, row, LISTED),
-        .named = strcmp(text_of(result, row, NAME), pool->application_name) == 0,
+        .named = strcmp(PQgetvalue(result, row, NAME), pool->application_name) == 0,
         .command = is_true(result, row, COMMAND),
     };
     group.ours = group.listed || (group.of_role && group.named) || group.command;
@@ -210,12 +212,13 @@ static void count_command(struct sample *sample, const struct group *group, cons
 
 static void count_ours(struct sample *sample, const struct group *group, const PGresult *result,
                        double since) {
-    double started = seconds(result, group->row, STARTED);
-    bool before = !PQgetisnull(result, group->row, STARTED) && started < since;
+    if (PQgetisnull(result, group->row, STARTED))
+        return;
+    bool before = seconds(result, group->row, STARTED) < since;
     if (before && group->of_role && !group->listed)
         sample->leftover_count += group->count;
-    if (group->command && !PQgetisnull(result, group->row, STARTED) && !before) /* the others are left over */
-        count_command(sample, group, text_of(result, group->row, NAME));
+    if (group->command && !before)
+        count_command(sample, group, PQgetvalue(result, group->row, NAME));
 }
 
 static void note_idle(struct sample *sample, const struct group *group, const PGresult *result) {
@@ -226,11 +229,11 @@ static void note_idle(struct sample *sample, const struct group *group, const PG
         return;
     sample->idle_in_transaction_us = idle_us;
     snprintf(sample->idle_in_transaction_name, sizeof sample->idle_in_transaction_name, "%s",
-             text_of(result, group->row, NAME));
+             PQgetvalue(result, group->row, NAME));
 }
 
 static void count_foreground(struct sample *sample, const struct group *group, const PGresult *result) {
-    const char *state = text_of(result, group->row, STATE);
+    const char *state = PQgetvalue(result, group->row, STATE);
     int64_t transaction_us = age_us(result, group->row, TRANSACTION_AGE);
     if (strcmp(state, "active") == 0)
         sample->active_count += group->count;
@@ -304,10 +307,6 @@ static void fail(struct script *script, const char *message) {
 void sampling_take_error(struct session *session, const PGresult *result) {
     session->pool->facts.known = false;
     fail(&session->script, PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY));
-}
-
-void sampling_take_facts(struct session *session, const PGresult *result) {
-    take_facts(&session->pool->facts, result);
 }
 
 void sampling_take(struct session *session, const PGresult *result) {
