@@ -196,20 +196,22 @@ static void sleep_ahead(struct session *session, int flags) {
         breathe();
 }
 
+/* The postmaster signals the backend and then its process group: the second one may hit one more of them. */
 static void pipeline_cancel_hits_the_head(void **state) {
     (void)state;
     for (int flags = 0; flags <= CLEAN; flags += CLEAN) {
-        uint32_t first = d.run_count + 1;
+        uint32_t first = d.run_count + 1, cancelled = 0;
         struct session *session = driver_open(&d);
         sleep_ahead(session, flags);
         session_cancel(session);
         driver_wait_run(&d, first + 4);
-        assert_int_equal(driver_run_note(&d, first)->outcome, OUTCOME_FAILED);
         assert_true(driver_run_note(&d, first)->cancelled);
-        for (uint32_t run = first + 1; run < first + 5; run++) {
-            assert_int_equal(driver_run_note(&d, run)->outcome, OUTCOME_OK);
-            assert_false(driver_run_note(&d, run)->cancelled);
+        for (uint32_t run = first; run < first + 5; run++) {
+            const struct note *note = driver_run_note(&d, run);
+            assert_int_equal(note->outcome, note->cancelled ? OUTCOME_FAILED : OUTCOME_OK);
+            cancelled += note->cancelled;
         }
+        assert_in_range(cancelled, 1, 2);
         session_forget(session);
     }
     driver_finish(&d, NULL);
