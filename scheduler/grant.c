@@ -229,9 +229,11 @@ static bool grant_light(struct core *core, uint32_t index, uint32_t run_slot, st
     if (act(core, index, run_slot, &decision, actions))
         return true;
     pool->gate.wanted |= decision.reason == REASON_LIMIT;
-    if (slot == SLOT_NONE || waits_for_a_session_that_comes(decision.reason))
+    /* late anyway: what is sent can't be overtaken, so it goes only where its turn comes soon */
+    bool soon = slot != SLOT_NONE && slot_free_at(core, slot) - core->now.us <= pool->settings->short_us;
+    if (!soon || waits_for_a_session_that_comes(decision.reason))
         return false;
-    run_start(core, run_slot, slot, actions); /* late, but nothing gets to it earlier */
+    run_start(core, run_slot, slot, actions);
     return true;
 }
 

@@ -7,15 +7,19 @@
 #define S  US_PER_S
 #define MS US_PER_MS
 
-/* count tasks t0, t1, ... and one that warms up. */
-static struct fixture *short_tasks(int count, const char *extra) {
+/* count tasks t0, t1, ... */
+static struct fixture *short_tasks_on(int size, int count, const char *extra) {
     struct text ini = {0};
-    text_add(&ini, "[pool p]\nsize = 8\n");
+    text_add(&ini, "[pool p]\nsize = %d\n", size);
     for (int i = 0; i < count; i++)
         text_add(&ini, "[task t%d]\nevery = 10s\nphase = 0\n%ssql = SELECT 1\n", i, extra);
     struct fixture *f = fixture_create_unarmed(ini.bytes);
     text_finish(&ini);
     return f;
+}
+
+static struct fixture *short_tasks(int count, const char *extra) {
+    return short_tasks_on(8, count, extra);
 }
 
 static const char *name_of(int i) {
@@ -63,6 +67,27 @@ static void slot_patience_that_would_break_opens_another(void **state) {
     }
     assert_int_equal(core_slot(f->core, session)->run_count, 5); /* the fifth starts after 20 ms */
     assert_in_range(opened, 1, 2);
+    fixture_destroy(f);
+}
+
+/* Of 5 ms each, those that begin within `short` (20 ms) are sent; the others wait where they can be
+ * overtaken. */
+static void slot_late_runs_are_sent_only_where_they_come_soon(void **state) {
+    struct fixture *f = short_tasks_on(1, 10, "patience = 0\n");
+    (void)state;
+    struct handle session = learn(f, 10);
+    struct handle first = HANDLE_NONE;
+    for (int i = 0; i < 10; i++) {
+        fixture_trigger(f, name_of(i));
+        if (i == 0)
+            first = fixture_started(f, "t0");
+    }
+    assert_int_equal(core_slot(f->core, session)->run_count, 5);
+    assert_int_equal(queue_count(&f->core->pools[0].queue), 5);
+    fixture_advance(f, 5 * MS);
+    fixture_end(f, first, OUTCOME_OK);
+    fixture_started(f, "t5");
+    assert_int_equal(core_slot(f->core, session)->run_count, 5);
     fixture_destroy(f);
 }
 
@@ -228,6 +253,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(slot_ten_short_tasks_due_together_take_one_session),
         cmocka_unit_test(slot_patience_that_would_break_opens_another),
+        cmocka_unit_test(slot_late_runs_are_sent_only_where_they_come_soon),
         cmocka_unit_test(slot_long_or_new_task_shares_with_nobody),
         cmocka_unit_test(slot_runs_are_timed_from_when_they_come_first),
         cmocka_unit_test(slot_run_in_the_way_is_taken_off_and_not_spent),
