@@ -1,15 +1,12 @@
 # What tests/bench/foreground and tests/bench/office share (sourced by them): a PostgreSQL of their own, a database that is
 # new for each cell of the table, the daemon, and a cell's line of name=value. The caller sets `root`, the checkout, and
-# whatever says `from the caller` below.
+# `size`, headgate's sessions.
 
 . "$root/etc/lib/common.sh"
 
 copies=5 # of each kind of task at x1: 21 a second are due, as in the reproduction of the incident
-size=8
 reserve=20
 warm_up=3
-niceness=-10
-[ -z "$(nice -n -10 true 2>&1)" ] || niceness=0
 
 note() { printf '%s\n' "$*" >&2; }
 
@@ -52,7 +49,7 @@ renew_database() {
 
 ini_head() {
     printf '[headgate]\ncontrol = %s/control\n' "$scratch"
-    printf '[pool office]\nconninfo = %s\nsize = %s\nreserve = %s\n' "$office_conninfo" $size $reserve
+    printf '[pool office]\nconninfo = %s\nsize = %s\nreserve = %s\n' "$office_conninfo" "$size" $reserve
 }
 
 start_daemon() {
@@ -76,8 +73,14 @@ headgate_failures() {
     grep -o '"merged":[0-9]*' "$scratch/status" | awk -F : '{sum += $2} END {printf "merged_all=%d\n", sum}'
 }
 
-# An application is on a machine of its own: its programs go before the server's where we may say so.
-ahead() { exec nice -n "$niceness" "$@"; }
+# An application is on a machine of its own: its programs go before the server's where we may say so. A nice level
+# would not do: where the kernel shares processors among process groups (autogroup), it counts within one of them.
+if chrt -f 1 true 2>/dev/null; then
+    ahead() { exec chrt -f 1 "$@"; }
+else
+    note 'The programs of the application have no priority: no right to use chrt -f. They wait for the tasks, too.'
+    ahead() { exec "$@"; }
+fi
 
 start_monitor() { # start seconds
     ahead "$programs/foreground_load" monitor "$admin_conninfo application_name='bench monitor'" "$1" "$2" \
