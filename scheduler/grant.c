@@ -221,7 +221,8 @@ static bool grant_light(struct core *core, uint32_t index, uint32_t run_slot, st
     const struct run *run = &core->runs[run_slot];
     bool sharable = !core->draining && run_is_sharable(core, run);
     uint32_t slot = sharable ? sharing_slot(core, pool) : SLOT_NONE;
-    if (slot != SLOT_NONE && slot_free_at(core, slot) <= run_latest_start(run)) {
+    int64_t free_at = slot == SLOT_NONE ? INSTANT_MAX : slot_free_at(core, slot);
+    if (free_at <= run_latest_start(run)) {
         run_start(core, run_slot, slot, actions);
         return true;
     }
@@ -230,8 +231,8 @@ static bool grant_light(struct core *core, uint32_t index, uint32_t run_slot, st
         return true;
     pool->gate.wanted |= decision.reason == REASON_LIMIT;
     /* late anyway: what is sent can't be overtaken, so it goes only where its turn comes soon */
-    bool soon = slot != SLOT_NONE && slot_free_at(core, slot) - core->now.us <= pool->settings->short_us;
-    if (!soon || waits_for_a_session_that_comes(decision.reason))
+    if (free_at > us_add(core->now.us, pool->settings->short_us) ||
+        waits_for_a_session_that_comes(decision.reason))
         return false;
     run_start(core, run_slot, slot, actions);
     return true;
