@@ -2,158 +2,194 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "pool/conninfo.h"
+#include "pool/headroom.h"
 #include "pool/history_read.h"
+#include "pool/look.h"
 
-/* reserved_connections came with PostgreSQL 16; asked with missing_ok it is NULL before. A row with a user
- * and a database and no backend_type is one that we may not see into. */
-static const char budget_sql[] =
-    "SELECT current_setting('max_connections')::int, current_setting('superuser_reserved_connections')::int,"
-    " coalesce(current_setting('reserved_connections', true)::int, 0), r.rolconnlimit, d.datconnlimit, "
-    "r.rolsuper,"
-    " a.used, current_setting('server_version'), r.rolname, d.datname, a.invisible, pg_backend_pid(),"
-    " pg_is_in_recovery()"
-    " FROM pg_roles r, pg_database d, (SELECT count(*) FILTER (WHERE coalesce(backend_type = 'client "
-    "backend', true))"
-    " AS used, count(*) FILTER (WHERE backend_type IS NULL) AS invisible FROM pg_stat_get_activity(NULL)"
-    " WHERE datid IS NOT NULL AND usesysid IS NOT NULL AND pid <> pg_backend_pid()) a"
-    " WHERE r.rolname = current_user AND d.datname = current_database()";
+/* What the server takes us for: behind a pooler it need not be what the file says. */
+static const char role_sql[] = "SELECT session_user, current_database(), rolsuper FROM pg_roles"
+                               " WHERE rolname = session_user";
 
-enum column {
-    MAX,
-    SUPERUSER,
-    RESERVED,
-    ROLE_LIMIT,
-    DATABASE_LIMIT,
-    IS_SUPERUSER,
-    USED,
-    VERSION,
-    ROLE,
-    DATABASE,
-    INVISIBLE,
-    PID,
-    STANDBY
+enum column { ROLE, DATABASE, IS_SUPERUSER };
+
+/* What is there, and the gate's sum when all of the size is held: without the application, and with it. */
+struct finding {
+    const char *version, *role, *database; /* of the connection and the answer */
+    bool superuser, pooled;
+    struct sample sample;
+    struct headroom alone, present;
 };
 
-struct slots {
-    int64_t max, superuser, reserved, role, database, used, invisible;
-    bool is_superuser;
-};
+/* --- looking --- */
 
-static int64_t number(const PGresult *result, enum column column) {
-    return strtoll(PQgetvalue(result, 0, (int)column), NULL, 10);
+static PGresult *ask(PGconn *conn, const char *sql, int count, const char *const *values) {
+    PGresult *result = PQexecParams(conn, sql, count, NULL, values, NULL, NULL, 0);
+    if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) > 0)
+        return result;
+    PQclear(result);
+    return NULL;
 }
 
-static int64_t usable_of(const struct slots *slots) {
-    int64_t usable = slots->max - slots->superuser - slots->reserved;
-    if (!slots->is_superuser && slots->role >= 0 && slots->role < usable)
-        usable = slots->role;
-    if (!slots->is_superuser && slots->database >= 0 && slots->database < usable)
-        usable = slots->database;
-    return usable;
+static bool look(PGconn *conn, const struct taskset *set, uint32_t index, uint32_t identity,
+                 struct finding *finding) {
+    char session_name[LOOK_NAME_BYTES];
+    char *command_names = look_name_commands(set, index);
+    const char *values[] = {"{}", command_names};
+    struct look_answering answering = {0};
+    look_name_sessions(set->pools[index].name, identity, session_name);
+    PGresult *facts = ask(conn, look_facts_sql, 0, NULL);
+    PGresult *backends = facts ? ask(conn, look_backends_sql, 2, values) : NULL;
+    if (backends && look_find_answering(backends, &answering)) {
+        look_read_facts(facts, &finding->sample);
+        look_read_backends(backends, session_name, 0, &finding->sample);
+        finding->pooled = answering.pid != PQbackendPID(conn);
+    }
+    PQclear(facts);
+    PQclear(backends);
+    free(command_names);
+    return finding->sample.known;
 }
 
-static void say_slots(const struct slots *slots, const PGresult *result, struct text *text) {
-    text_add(text, "  server       PostgreSQL %s%s, %" PRId64 " slots", PQgetvalue(result, 0, VERSION),
-             *PQgetvalue(result, 0, STANDBY) == 't' ? " (standby)" : "", slots->max);
-    text_add(text, " - %" PRId64 " for superusers", slots->superuser);
-    if (slots->reserved)
-        text_add(text, " - %" PRId64 " reserved", slots->reserved);
-    text_add(text, " = %" PRId64 "\n", slots->max - slots->superuser - slots->reserved);
-    if (slots->role >= 0)
-        text_add(text, "  role         %s may have %" PRId64 " connections\n", PQgetvalue(result, 0, ROLE),
-                 slots->role);
-    if (slots->database >= 0)
-        text_add(text, "  database     %s may have %" PRId64 " connections\n",
-                 PQgetvalue(result, 0, DATABASE), slots->database);
+static void add_up(const struct pool_settings *pool, struct finding *finding) {
+    struct mono now = {US_PER_S};
+    struct gate_settings gate = {.reserve = (int32_t)pool->reserve, .window_us = pool->burst_window_us};
+    struct foreground_watch watch = {0};
+    struct sample alone = finding->sample;
+    watch_sample(&watch, &finding->sample, gate.window_us, now);
+    memset(watch.peaks, 0, sizeof watch.peaks); /* one look tells of no burst */
+    for (enum scope scope = 0; scope < SCOPES; scope++)
+        alone.scopes[scope].used = alone.scopes[scope].ours;
+    finding->alone = headroom_of(&alone, &watch, &gate, (int32_t)pool->size, now);
+    finding->present = headroom_of(&finding->sample, &watch, &gate, (int32_t)pool->size, now);
 }
 
-static void say_notes(const struct slots *slots, const PGresult *result, bool pooled, struct text *text) {
-    const char *role = PQgetvalue(result, 0, ROLE);
-    if (slots->is_superuser)
-        text_add(text, "  note         %s is a superuser: role and database limits do not hold for it\n",
-                 role);
-    if (slots->invisible)
+/* --- telling --- */
+
+static int32_t foreground_of(const struct sample *sample) {
+    return sample->scopes[SCOPE_SERVER].used - sample->scopes[SCOPE_SERVER].ours;
+}
+
+static void say_limit(const char *word, const char *name, const struct sample_scope *scope,
+                      struct text *text) {
+    if (scope->usable != SLOTS_UNLIMITED)
+        text_add(text, "  %-12s %s may have %" PRId32 " connections\n", word, name, scope->usable);
+}
+
+static void say_slots(const struct finding *finding, struct text *text) {
+    const struct sample *sample = &finding->sample;
+    int32_t usable = sample->scopes[SCOPE_SERVER].usable;
+    text_add(text, "  server       PostgreSQL %s%s, %" PRId32 " slots", finding->version,
+             sample->standby ? " (standby)" : "", sample->max_connections);
+    if (usable < sample->max_connections)
+        text_add(text, " - %" PRId32 " reserved for others = %" PRId32, sample->max_connections - usable,
+                 usable);
+    text_add(text, "\n");
+    say_limit("role", finding->role, &sample->scopes[SCOPE_ROLE], text);
+    say_limit("database", finding->database, &sample->scopes[SCOPE_DATABASE], text);
+}
+
+static void say_notes(const struct finding *finding, struct text *text) {
+    if (finding->superuser)
         text_add(text,
-                 "  BLIND        the state of %" PRId64
+                 "  note         %s is a superuser: no limit holds for it, and the slots that are kept for "
+                 "superusers count as usable\n",
+                 finding->role);
+    if (finding->sample.invisible_count)
+        text_add(text,
+                 "  BLIND        the state of %" PRId32
                  " sessions cannot be seen, so half of the size is the most in "
                  "force; GRANT pg_monitor TO %s\n",
-                 slots->invisible, role);
-    if (pooled)
+                 finding->sample.invisible_count, finding->role);
+    if (finding->pooled)
         text_add(
             text,
             "  pooler       a connection pooler is in between: sessions are not shared, and what is promised "
             "of sessions holds for its clients\n");
 }
 
-static bool say_verdict(const struct pool_settings *pool, const struct slots *slots, struct text *text) {
-    int64_t usable = usable_of(slots), reserve = pool->reserve > usable / 10 ? pool->reserve : usable / 10;
-    int64_t rest = usable - reserve - pool->size;
+static bool say_verdict(const struct pool_settings *pool, const struct finding *finding, struct text *text) {
+    const struct headroom *alone = &finding->alone;
+    int32_t room = alone->usable - alone->kept, lacking = -finding->present.slots;
     text_add(text,
-             "  budget       %" PRId64 " usable - %" PRId64 " reserve - %u for [pool %s] = %" PRId64
+             "  budget       %" PRId32 " usable%s - %" PRId32 " reserve - %u for [pool %s] = %" PRId32
              " for the rest of the application\n",
-             usable, reserve, pool->size, pool->name, rest);
-    text_add(text, "  at present   %" PRId64 " in use by others\n", slots->used);
-    if (reserve >= usable)
+             alone->usable, headroom_scope_words(alone->scope), alone->kept, pool->size, pool->name,
+             alone->slots);
+    text_add(text, "  at present   %" PRId32 " in use by others\n", foreground_of(&finding->sample));
+    if (room <= 0)
         text_add(text,
-                 "  DOES NOT FIT: reserve = %u leaves nothing of the %" PRId64
+                 "  DOES NOT FIT: reserve = %u leaves nothing of the %" PRId32
                  " usable slots; only the floor, one session, would ever run\n",
-                 pool->reserve, usable);
-    else if (rest < 0)
+                 pool->reserve, alone->usable);
+    else if (alone->slots < 0)
         text_add(text,
-                 "  DOES NOT FIT: size = %u is more than the %" PRId64
-                 " slots that the reserve leaves; write size = %" PRId64 "\n",
-                 pool->size, usable - reserve, usable - reserve);
-    else if (slots->used > rest)
-        text_add(text, "  TIGHT: at present the gate would hold back %" PRId64 " of the %u tokens\n",
-                 slots->used - rest < (int64_t)pool->size ? slots->used - rest : (int64_t)pool->size,
-                 pool->size);
+                 "  DOES NOT FIT: size = %u is more than the %" PRId32
+                 " slots that the reserve leaves; write size = %" PRId32 "\n",
+                 pool->size, room, room);
+    else if (lacking > 0)
+        text_add(text, "  TIGHT: at present the gate would hold back %" PRId32 " of the %u tokens\n",
+                 lacking < (int32_t)pool->size ? lacking : (int32_t)pool->size, pool->size);
     else
         text_add(text, "  fits\n");
-    return rest >= 0 && reserve < usable;
+    return alone->slots >= 0;
 }
 
-static bool say_budget(const struct pool_settings *pool, const PGresult *result, const PGconn *conn,
-                       struct text *text) {
-    struct slots slots = {number(result, MAX),
-                          number(result, SUPERUSER),
-                          number(result, RESERVED),
-                          number(result, ROLE_LIMIT),
-                          number(result, DATABASE_LIMIT),
-                          number(result, USED),
-                          number(result, INVISIBLE),
-                          *PQgetvalue(result, 0, IS_SUPERUSER) == 't'};
-    say_slots(&slots, result, text);
-    say_notes(&slots, result, number(result, PID) != PQbackendPID(conn), text);
-    return say_verdict(pool, &slots, text);
+static bool check_budget(PGconn *conn, const struct taskset *set, uint32_t index, uint32_t identity,
+                         struct text *text) {
+    struct finding finding = {.version = PQparameterStatus(conn, "server_version")};
+    PGresult *role = ask(conn, role_sql, 0, NULL);
+    bool fits = false;
+    if (role && look(conn, set, index, identity, &finding)) {
+        finding.role = PQgetvalue(role, 0, ROLE);
+        finding.database = PQgetvalue(role, 0, DATABASE);
+        finding.superuser = *PQgetvalue(role, 0, IS_SUPERUSER) == 't';
+        add_up(&set->pools[index], &finding);
+        say_slots(&finding, text);
+        say_notes(&finding, text);
+        fits = say_verdict(&set->pools[index], &finding, text);
+    } else {
+        text_add(text, "  the database cannot be looked at: %s\n",
+                 *PQerrorMessage(conn) ? PQerrorMessage(conn) : "its lists do not have our own role");
+    }
+    PQclear(role);
+    return fits;
 }
 
-bool budget_check(const struct pool_settings *pool, struct text *text) {
-    struct text where = {0}, timeout = {0};
+static PGconn *log_in(const struct pool_settings *pool) {
+    struct text timeout = {0};
+    text_add(&timeout, "%" PRId64, (pool->connect_timeout_us + 999999) / 1000000);
+    const char *keywords[] = {"connect_timeout", "application_name", *pool->conninfo ? "dbname" : NULL, NULL};
+    const char *values[] = {timeout.bytes, "headgate check", pool->conninfo, NULL};
+    PGconn *conn = PQconnectdbParams(keywords, values, 1);
+    text_finish(&timeout);
+    return conn;
+}
+
+static void say_where(const struct pool_settings *pool, struct text *text) {
+    struct text where = {0};
     struct conninfo conninfo = {0};
     char *error = NULL;
     if (conninfo_resolve(pool->conninfo, &conninfo, &error))
         conninfo_describe(&conninfo, &where);
     text_add(text, "pool %s: %s\n", pool->name, where.bytes ? where.bytes : error);
-    text_add(&timeout, "%" PRId64, (pool->connect_timeout_us + 999999) / 1000000);
-    const char *keywords[] = {"connect_timeout", "application_name", *pool->conninfo ? "dbname" : NULL, NULL};
-    const char *values[] = {timeout.bytes, "headgate check", pool->conninfo, NULL};
-    PGconn *conn = PQconnectdbParams(keywords, values, 1);
-    PGresult *result = PQstatus(conn) == CONNECTION_OK ? PQexec(conn, budget_sql) : NULL;
-    bool fits = PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1;
-    if (!fits) {
-        text_add(text, "  %s", PQerrorMessage(conn));
-    } else {
-        fits = say_budget(pool, result, conn, text);
-        if (pool->history)
-            fits &= history_check(conn, text);
-    }
-    PQclear(result);
-    PQfinish(conn);
     conninfo_finish(&conninfo);
     free(error);
     text_finish(&where);
-    text_finish(&timeout);
+}
+
+bool budget_check(const struct taskset *set, uint32_t index, uint32_t identity, struct text *text) {
+    const struct pool_settings *pool = &set->pools[index];
+    PGconn *conn = log_in(pool);
+    bool connected = PQstatus(conn) == CONNECTION_OK;
+    say_where(pool, text);
+    if (!connected)
+        text_add(text, "  %s", PQerrorMessage(conn));
+    bool fits = connected && check_budget(conn, set, index, identity, text);
+    if (connected && pool->history)
+        fits &= history_check(conn, text);
+    PQfinish(conn);
     return fits;
 }

@@ -1,17 +1,19 @@
 /*
- * Does a pool's budget fit its database, and may its role keep the history? Logs in, once, and adds up the
- * slots. Blocks: for the command line.
+ * Does a pool's budget fit its database, and may its role keep the history? Logs in, once, looks as the
+ * daemon does and adds up as its gate does. Blocks: for the command line.
  */
 #ifndef POOL_BUDGET_H
 #define POOL_BUDGET_H
 
 #include <stdbool.h>
 
-#include "tasks/task.h"
+#include "tasks/taskset.h"
 #include "tasks/text.h"
 
-/* Says in `text` what was found. False when the login failed the budget does not fit, or a right is missing.
+/*
+ * Says in `text` what was found of the set's pool. False when the login failed, the budget does not fit, or a
+ * right is missing. identity: of the daemon that runs this file, whose sessions are not the application's.
  */
-bool budget_check(const struct pool_settings *pool, struct text *text);
+bool budget_check(const struct taskset *set, uint32_t index, uint32_t identity, struct text *text);
 
 #endif

@@ -68,3 +68,8 @@ struct headroom headroom_of(const struct sample *sample, const struct foreground
     }
     return least;
 }
+
+const char *headroom_scope_words(enum scope scope) {
+    static const char *const words[SCOPES] = {"", " by the role's limit", " by the database's limit"};
+    return words[scope];
+}

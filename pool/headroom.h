@@ -48,6 +48,9 @@ void watch_sample(struct foreground_watch *watch, const struct sample *sample, i
 struct headroom headroom_of(const struct sample *sample, const struct foreground_watch *watch,
                             const struct gate_settings *settings, int32_t held, struct mono now);
 
+/* For people: "" of the server, " by the role's limit", " by the database's limit". */
+const char *headroom_scope_words(enum scope scope);
+
 /* Slots that are free on the server, the reserve included: what the floor, one session a pool, may use. */
 static inline int32_t headroom_free(const struct headroom *headroom) {
     return headroom->slots == INT32_MAX ? INT32_MAX : headroom->slots + headroom->kept;

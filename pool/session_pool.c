@@ -1,19 +1,8 @@
+#include "pool/look.h"
 #include "pool/session_parts.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Names hold letters, digits, '_', '-' and '.' only: nothing to escape. */
-static char *command_names(const struct taskset *set, uint32_t pool) {
-    struct text names = {0};
-    text_add(&names, "{");
-    for (uint32_t i = 0; i < set->task_count; i++)
-        if (set->tasks[i].work == WORK_COMMAND && set->tasks[i].pool == pool)
-            text_add(&names, "%sheadgate/%s", names.bytes_count > 1 ? "," : "", set->tasks[i].name);
-    text_add(&names, "}");
-    return names.bytes;
-}
 
 struct session_pool *session_pool_create(uv_loop_t *loop, const struct taskset *set, uint32_t index,
                                          uint32_t identity, report_callback *report, void *context,
@@ -30,19 +19,18 @@ struct session_pool *session_pool_create(uv_loop_t *loop, const struct taskset *
     pool->conninfo = conninfo;
     pool->conninfo_text = strdup(settings->conninfo);
     pool->statement_timeout_us = settings->statement_timeout_us;
-    pool->command_names = command_names(set, index);
+    pool->command_names = look_name_commands(set, index);
     TAILQ_INIT(&pool->sessions);
     TAILQ_INIT(&pool->unsent);
     pool->report = report;
     pool->context = context;
-    snprintf(pool->application_name, sizeof pool->application_name, "headgate/%s %08x", settings->name,
-             identity);
+    look_name_sessions(settings->name, identity, pool->application_name);
     return pool;
 }
 
 void session_pool_follow(struct session_pool *pool, const struct taskset *set, uint32_t index) {
     free(pool->command_names);
-    pool->command_names = command_names(set, index);
+    pool->command_names = look_name_commands(set, index);
 }
 
 void session_pool_inherit(struct session_pool *pool, const struct session_pool *before) {

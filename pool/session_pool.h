@@ -7,6 +7,7 @@
 
 #include <sys/queue.h>
 
+#include "pool/look.h"
 #include "pool/sample.h"
 #include "pool/session.h"
 #include "tasks/taskset.h"
@@ -18,9 +19,9 @@ struct session_pool {
     char *name;
     struct conninfo conninfo;
     char *conninfo_text;
-    char application_name[64]; /* how the server shows them, and how leftovers are recognised */
-    char *command_names;       /* application names of this pool's commands, as an array's text */
-    const char *daemon_name;   /* borrowed: in the history */
+    char application_name[LOOK_NAME_BYTES]; /* how the server shows them, and how leftovers are recognised */
+    char *command_names;     /* application names of this pool's commands, as an array's text */
+    const char *daemon_name; /* borrowed: in the history */
     int64_t statement_timeout_us;
     bool plain_options;  /* the server refused our startup options: go without */
     bool discards_plans; /* the server refused a cleaning that keeps them */

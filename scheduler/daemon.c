@@ -295,7 +295,7 @@ static void stop_when_done(struct daemon *daemon) {
     daemon->control = NULL;
 }
 
-static uint32_t identity_of(const char *path) {
+uint32_t daemon_identity(const char *path) {
     char host[256] = "", real[PATH_MAX] = "";
     gethostname(host, sizeof host - 1);
     if (!realpath(path, real))
@@ -381,7 +381,7 @@ int daemon_run(const struct daemon_request *request) {
         .path = request->path,
         .directory = directory_of(request->path),
         .set = taskset_ref(request->set),
-        .identity = identity_of(request->path),
+        .identity = daemon_identity(request->path),
         .name = chronicle_name(request->path),
         .once_task = request->once_task,
     };

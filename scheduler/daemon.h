@@ -4,6 +4,8 @@
 #ifndef SCHEDULER_DAEMON_H
 #define SCHEDULER_DAEMON_H
 
+#include <stdint.h>
+
 #include "tasks/taskset.h"
 
 struct daemon_request {
@@ -11,6 +13,9 @@ struct daemon_request {
     struct taskset *set;   /* loaded from it, without a fault; a reference is taken */
     const char *once_task; /* run this task once, then stop; NULL: run until told to stop */
 };
+
+/* What tells the daemon of this host and ini file from others on the same database. */
+uint32_t daemon_identity(const char *path);
 
 /* Returns the exit code. */
 int daemon_run(const struct daemon_request *request);

@@ -147,7 +147,7 @@ static int check(int argc, char **argv) {
     bool fits = true;
     for (uint32_t i = 0; values[1] && i < set->pool_count; i++) {
         struct text text = {0};
-        fits &= budget_check(&set->pools[i], &text);
+        fits &= budget_check(set, i, daemon_identity(file), &text);
         fputs(text.bytes, stdout);
         text_finish(&text);
     }

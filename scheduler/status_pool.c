@@ -69,7 +69,6 @@ void status_pressure(const struct limit *limit, struct text *text) {
 
 /* The slots of the scope that leaves least: usable = application + ours + reserve + free. */
 static void print_slots(const struct status *status, const struct core_pool *pool, struct text *text) {
-    static const char *const scopes[] = {"", " by the role's limit", " by the database's limit"};
     struct headroom headroom = gate_headroom(status->core, pool);
     char age[DURATION_TEXT_BYTES];
     if (headroom.slots == INT32_MAX) {
@@ -79,9 +78,9 @@ static void print_slots(const struct status *status, const struct core_pool *poo
         return;
     }
     text_add(text, "%d usable%s = %d application + %d ours + %d reserve %c %d %s    sampled %s ago",
-             headroom.usable, scopes[headroom.scope], headroom.foreground, headroom.held, headroom.kept,
-             headroom.slots < 0 ? '-' : '+', headroom.slots < 0 ? -headroom.slots : headroom.slots,
-             headroom.slots < 0 ? "too many" : "free",
+             headroom.usable, headroom_scope_words(headroom.scope), headroom.foreground, headroom.held,
+             headroom.kept, headroom.slots < 0 ? '-' : '+',
+             headroom.slots < 0 ? -headroom.slots : headroom.slots, headroom.slots < 0 ? "too many" : "free",
              duration_glance(mono_since(status->core->now, pool->gate.known_at), age));
     if (pool->gate.look_failed)
         text_add(text, "  (looks fail since, see the log)");

@@ -244,6 +244,36 @@ static void admission_role_limit_is_kept_and_named(void **state) {
     assert_int_equal(stop_watching(), 3);
 }
 
+static void check_says(const struct process *process, int code, const char *words) {
+    const char *output;
+    int got = shell(&output, "headgate check %s --connect", process->ini);
+    if (got != code || !strstr(output, words))
+        fail_msg("exit %d instead of %d, or no \"%s\" in\n%s", got, code, words, output);
+}
+
+static void admission_check_adds_up_as_the_gate_does(void **state) {
+    (void)state;
+    struct process process;
+    write_sleepers(&process, "few", "size = 4\nreserve = 10");
+    check_says(&process, 1, "size = 4 is more than the 3 slots that the reserve leaves; write size = 3");
+    write_sleepers(&process, "few", "size = 3\nreserve = 10");
+    check_says(&process, 0, "3 usable by the role's limit - 0 reserve - 3 for [pool p] = 0 for the rest");
+    foreground_start(&foreground, conninfo, "web", 2);
+    write_sleepers(&process, "tasks", "size = 4\nreserve = 10");
+    daemon_start(&process);
+    WAIT_UNTIL(&process, pool_tokens(&process, "p", "taken") == 4);
+    check_says(&process, 0, "at present   2 in use by others\n  fits\n"); /* the daemon's own are none of them */
+    foreground_want(&foreground, 12);
+    WAIT_UNTIL(&process, foreground_held(&foreground) == 12);
+    end_well(&process);
+    check_says(&process, 0, "TIGHT: at present the gate would hold back 3 of the 4 tokens");
+    foreground_stop(&foreground);
+    write_sleepers(&process, "tasks", "size = 4\nreserve = 23");
+    check_says(&process, 1, "reserve = 23 leaves nothing of the 23 usable slots");
+    write_sleepers(&process, "postgres", "size = 4\nreserve = 10");
+    check_says(&process, 0, "26 usable - 10 reserve - 4 for [pool p] = 12 for the rest");
+}
+
 static void admission_blind_role_gets_half_until_it_may_see(void **state) {
     (void)state;
     struct process process;
@@ -340,6 +370,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test_teardown(admission_foreground_that_jumps_gets_every_slot_and_tasks_come_back, leave),
         cmocka_unit_test_teardown(admission_full_server_leaves_the_floor_that_runs_every_task, leave),
         cmocka_unit_test_teardown(admission_role_limit_is_kept_and_named, leave),
+        cmocka_unit_test_teardown(admission_check_adds_up_as_the_gate_does, leave),
         cmocka_unit_test_teardown(admission_blind_role_gets_half_until_it_may_see, leave),
         cmocka_unit_test_teardown(admission_command_that_is_heavier_than_it_said_is_told, leave),
         cmocka_unit_test_teardown(admission_heavier_command_hides_behind_no_other_name, leave),

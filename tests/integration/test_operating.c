@@ -57,8 +57,8 @@ static void operating_check_connect_adds_up_the_budget(void **state) {
     const char *output;
     ini_write(&process, "[pool p]\nconninfo = %s\nsize = 4\n[task a]\nevery = 1s\nsql = SELECT 1\n", conninfo);
     assert_int_equal(shell(&output, "headgate check %s --connect", process.ini), 0);
-    assert_non_null(strstr(output, "17 usable - 1 reserve - 4 for [pool p] = 12 for the rest"));
-    ini_rewrite(&process, "[pool p]\nconninfo = %s\nsize = 18\n[task a]\nevery = 1s\nsql = SELECT 1\n", conninfo);
+    assert_non_null(strstr(output, "20 usable - 2 reserve - 4 for [pool p] = 14 for the rest"));
+    ini_rewrite(&process, "[pool p]\nconninfo = %s\nsize = 19\n[task a]\nevery = 1s\nsql = SELECT 1\n", conninfo);
     assert_int_equal(shell(&output, "headgate check %s --connect", process.ini), 1);
     assert_non_null(strstr(output, "DOES NOT FIT"));
     ini_rewrite(&process, "[pool p]\nconninfo = %s dbname=nowhere\n[task a]\nevery = 1s\nsql = SELECT 1\n", conninfo);
