@@ -2,7 +2,6 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "pool/conninfo.h"
 #include "pool/headroom.h"
@@ -10,14 +9,16 @@
 #include "pool/look.h"
 
 /* What the server takes us for: behind a pooler it need not be what the file says. */
-static const char role_sql[] = "SELECT session_user, current_database(), rolsuper FROM pg_roles"
-                               " WHERE rolname = session_user";
+static const char role_sql[] =
+    "SELECT session_user, current_database(), rolsuper,"
+    " current_setting('server_version') FROM pg_roles WHERE rolname = session_user";
 
-enum column { ROLE, DATABASE, IS_SUPERUSER };
+enum column { ROLE, DATABASE, IS_SUPERUSER, VERSION };
 
-/* What is there, and the gate's sum when all of the size is held: without the application, and with it. */
+/* What is there, and the gate's sums: of all of the size without the application, and of none of it with the
+ * sessions that the application has now. */
 struct finding {
-    const char *version, *role, *database; /* of the connection and the answer */
+    const char *version, *role, *database; /* borrowed from the answer */
     bool superuser, pooled;
     struct sample sample;
     struct headroom alone, present;
@@ -56,21 +57,16 @@ static bool look(PGconn *conn, const struct taskset *set, uint32_t index, uint32
 static void add_up(const struct pool_settings *pool, struct finding *finding) {
     struct mono now = {US_PER_S};
     struct gate_settings gate = {.reserve = (int32_t)pool->reserve, .window_us = pool->burst_window_us};
-    struct foreground_watch watch = {0};
+    struct foreground_watch nobody = {0}, present = {0};
     struct sample alone = finding->sample;
-    watch_sample(&watch, &finding->sample, gate.window_us, now);
-    memset(watch.peaks, 0, sizeof watch.peaks); /* one look tells of no burst */
     for (enum scope scope = 0; scope < SCOPES; scope++)
         alone.scopes[scope].used = alone.scopes[scope].ours;
-    finding->alone = headroom_of(&alone, &watch, &gate, (int32_t)pool->size, now);
-    finding->present = headroom_of(&finding->sample, &watch, &gate, (int32_t)pool->size, now);
+    finding->alone = headroom_of(&alone, &nobody, &gate, (int32_t)pool->size, now);
+    watch_sample(&present, &finding->sample, gate.window_us, now);
+    finding->present = headroom_of(&finding->sample, &present, &gate, 0, now);
 }
 
 /* --- telling --- */
-
-static int32_t foreground_of(const struct sample *sample) {
-    return sample->scopes[SCOPE_SERVER].used - sample->scopes[SCOPE_SERVER].ours;
-}
 
 static void say_limit(const char *word, const char *name, const struct sample_scope *scope,
                       struct text *text) {
@@ -94,8 +90,8 @@ static void say_slots(const struct finding *finding, struct text *text) {
 static void say_notes(const struct finding *finding, struct text *text) {
     if (finding->superuser)
         text_add(text,
-                 "  note         %s is a superuser: no limit holds for it, and the slots that are kept for "
-                 "superusers count as usable\n",
+                 "  note         %s is a superuser: limits of a role or a database do not hold for it, and "
+                 "slots that are kept for superusers count as usable\n",
                  finding->role);
     if (finding->sample.invisible_count)
         text_add(text,
@@ -110,49 +106,75 @@ static void say_notes(const struct finding *finding, struct text *text) {
             "of sessions holds for its clients\n");
 }
 
-static bool say_verdict(const struct pool_settings *pool, const struct finding *finding, struct text *text) {
-    const struct headroom *alone = &finding->alone;
-    int32_t room = alone->usable - alone->kept, lacking = -finding->present.slots;
+static void say_sums(const struct pool_settings *pool, const struct finding *finding, struct text *text) {
+    const struct headroom *alone = &finding->alone, *present = &finding->present;
     text_add(text,
              "  budget       %" PRId32 " usable%s - %" PRId32 " reserve - %u for [pool %s] = %" PRId32
              " for the rest of the application\n",
              alone->usable, headroom_scope_words(alone->scope), alone->kept, pool->size, pool->name,
              alone->slots);
-    text_add(text, "  at present   %" PRId32 " in use by others\n", foreground_of(&finding->sample));
+    text_add(text,
+             "  at present   %" PRId32 " usable%s - %" PRId32 " reserve - %" PRId32
+             " in use by others = %" PRId32 " for [pool %s]\n",
+             present->usable, headroom_scope_words(present->scope), present->kept, present->foreground,
+             present->slots, pool->name);
+}
+
+static void say_misfit(const struct pool_settings *pool, const struct headroom *alone, struct text *text) {
+    int32_t room = alone->usable - alone->kept;
     if (room <= 0)
         text_add(text,
                  "  DOES NOT FIT: reserve = %u leaves nothing of the %" PRId32
                  " usable slots; only the floor, one session, would ever run\n",
                  pool->reserve, alone->usable);
-    else if (alone->slots < 0)
+    else
         text_add(text,
-                 "  DOES NOT FIT: size = %u is more than the %" PRId32
-                 " slots that the reserve leaves; write size = %" PRId32 "\n",
-                 pool->size, room, room);
-    else if (lacking > 0)
-        text_add(text, "  TIGHT: at present the gate would hold back %" PRId32 " of the %u tokens\n",
-                 lacking < (int32_t)pool->size ? lacking : (int32_t)pool->size, pool->size);
+                 "  DOES NOT FIT: size = %u is more than the %" PRId32 " slots%s; write size = %" PRId32 "\n",
+                 pool->size, room,
+                 alone->scope == SCOPE_SERVER ? " that the reserve leaves"
+                                              : headroom_scope_words(alone->scope),
+                 room);
+}
+
+static bool say_verdict(const struct pool_settings *pool, const struct finding *finding, struct text *text) {
+    int64_t free_count = finding->present.slots;
+    if (finding->alone.slots < 0)
+        say_misfit(pool, &finding->alone, text);
+    else if (free_count <= 0 || (free_count == 1 && pool->size > 1))
+        text_add(text, "  TIGHT: at present only the floor, one session, would run\n");
+    else if (free_count < pool->size)
+        text_add(text, "  TIGHT: at present the gate would hold back %" PRId64 " of the %u tokens\n",
+                 pool->size - free_count, pool->size);
     else
         text_add(text, "  fits\n");
-    return alone->slots >= 0;
+    return finding->alone.slots >= 0;
+}
+
+static void say_no_look(PGconn *conn, struct text *text) {
+    const char *error = PQerrorMessage(conn);
+    if (*error)
+        text_add(text, "  the database cannot be looked at: %s", error);
+    else
+        text_add(text, "  the database cannot be looked at: its lists do not have our own role or session\n");
 }
 
 static bool check_budget(PGconn *conn, const struct taskset *set, uint32_t index, uint32_t identity,
                          struct text *text) {
-    struct finding finding = {.version = PQparameterStatus(conn, "server_version")};
+    struct finding finding = {0};
     PGresult *role = ask(conn, role_sql, 0, NULL);
-    bool fits = false;
-    if (role && look(conn, set, index, identity, &finding)) {
+    bool known = role && look(conn, set, index, identity, &finding), fits = false;
+    if (known) {
         finding.role = PQgetvalue(role, 0, ROLE);
         finding.database = PQgetvalue(role, 0, DATABASE);
         finding.superuser = *PQgetvalue(role, 0, IS_SUPERUSER) == 't';
+        finding.version = PQgetvalue(role, 0, VERSION);
         add_up(&set->pools[index], &finding);
         say_slots(&finding, text);
         say_notes(&finding, text);
+        say_sums(&set->pools[index], &finding, text);
         fits = say_verdict(&set->pools[index], &finding, text);
     } else {
-        text_add(text, "  the database cannot be looked at: %s\n",
-                 *PQerrorMessage(conn) ? PQerrorMessage(conn) : "its lists do not have our own role");
+        say_no_look(conn, text);
     }
     PQclear(role);
     return fits;

@@ -12,7 +12,8 @@
 
 /*
  * Says in `text` what was found of the set's pool. False when the login failed, the budget does not fit, or a
- * right is missing. identity: of the daemon that runs this file, whose sessions are not the application's.
+ * right is missing. identity: of the daemon that runs this file on this host, whose sessions are not the
+ * application's.
  */
 bool budget_check(const struct taskset *set, uint32_t index, uint32_t identity, struct text *text);
 

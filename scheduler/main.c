@@ -209,7 +209,8 @@ static const struct command_line commands[] = {
      "what is\n                finished then is written; a second one cancels them\n"},
     {"check", check, "headgate check FILE [--connect]",
      "Says what is wrong with FILE, every fault with its line; exits with 1 if anything is.\n\n"
-     "  --connect     also log in to each pool's database: does the budget fit, may the history be kept\n"},
+     "  --connect     also log in to each pool's database: does the budget fit, may the history be kept\n"
+     "                on the daemon's host, its sessions are told from the application's\n"},
     {"status", status, "headgate status FILE [--json | --metrics]",
      "Asks the daemon that runs FILE what every task is doing and why what waits waits; exits with 1 if "
      "there is none.\n\n"

@@ -249,24 +249,32 @@ static void check_says(const struct process *process, int code, const char *word
     int got = shell(&output, "headgate check %s --connect", process->ini);
     if (got != code || !strstr(output, words))
         fail_msg("exit %d instead of %d, or no \"%s\" in\n%s", got, code, words, output);
+    WAIT_UNTIL(process, query_number(conninfo, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'headgate check'") == 0);
 }
 
 static void admission_check_adds_up_as_the_gate_does(void **state) {
     (void)state;
     struct process process;
     write_sleepers(&process, "few", "size = 4\nreserve = 10");
-    check_says(&process, 1, "size = 4 is more than the 3 slots that the reserve leaves; write size = 3");
+    check_says(&process, 1, "size = 4 is more than the 3 slots by the role's limit; write size = 3");
     write_sleepers(&process, "few", "size = 3\nreserve = 10");
     check_says(&process, 0, "3 usable by the role's limit - 0 reserve - 3 for [pool p] = 0 for the rest");
+    foreground_start(&foreground, conninfo, "few", 1); /* who is there now makes it tight, and is no fault of the file */
+    check_says(&process, 0, "3 usable by the role's limit - 1 reserve - 1 in use by others = 1 for [pool p]\n"
+                            "  TIGHT: at present only the floor");
+    foreground_stop(&foreground);
     foreground_start(&foreground, conninfo, "web", 2);
     write_sleepers(&process, "tasks", "size = 4\nreserve = 10");
     daemon_start(&process);
     WAIT_UNTIL(&process, pool_tokens(&process, "p", "taken") == 4);
-    check_says(&process, 0, "at present   2 in use by others\n  fits\n"); /* the daemon's own are none of them */
-    foreground_want(&foreground, 12);
-    WAIT_UNTIL(&process, foreground_held(&foreground) == 12);
+    check_says(&process, 0, "- 2 in use by others = 11 for [pool p]\n  fits\n"); /* the daemon's own are none of them */
+    foreground_want(&foreground, 11);
+    WAIT_UNTIL(&process, foreground_held(&foreground) == 11);
+    check_says(&process, 0, "TIGHT: at present the gate would hold back 2 of the 4 tokens");
+    foreground_want(&foreground, 13);
+    WAIT_UNTIL(&process, foreground_held(&foreground) == 13);
+    check_says(&process, 0, "= 0 for [pool p]\n  TIGHT: at present only the floor");
     end_well(&process);
-    check_says(&process, 0, "TIGHT: at present the gate would hold back 3 of the 4 tokens");
     foreground_stop(&foreground);
     write_sleepers(&process, "tasks", "size = 4\nreserve = 23");
     check_says(&process, 1, "reserve = 23 leaves nothing of the 23 usable slots");
