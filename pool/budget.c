@@ -45,7 +45,7 @@ static bool look(PGconn *conn, const struct taskset *set, uint32_t index, uint32
     PGresult *backends = facts ? ask(conn, look_backends_sql, 2, values) : NULL;
     if (backends && look_find_answering(backends, &answering)) {
         look_read_facts(facts, &finding->sample);
-        look_read_backends(backends, session_name, 0, &finding->sample);
+        look_read_backends(backends, &answering, session_name, 0, &finding->sample);
         finding->pooled = answering.pid != PQbackendPID(conn);
     }
     PQclear(facts);
@@ -56,7 +56,7 @@ static bool look(PGconn *conn, const struct taskset *set, uint32_t index, uint32
 
 static void add_up(const struct pool_settings *pool, struct finding *finding) {
     struct mono now = {US_PER_S};
-    struct gate_settings gate = {.reserve = (int32_t)pool->reserve, .window_us = pool->burst_window_us};
+    struct gate_settings gate = gate_settings_of(pool);
     struct foreground_watch nobody = {0}, present = {0};
     struct sample alone = finding->sample;
     for (enum scope scope = 0; scope < SCOPES; scope++)

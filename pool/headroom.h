@@ -12,6 +12,7 @@
 
 #include "pool/sample.h"
 #include "tasks/instant.h"
+#include "tasks/task.h"
 
 #define WATCH_PARTS 10
 
@@ -26,6 +27,10 @@ struct gate_settings {
     int32_t reserve;   /* slots that are the application's whatever happens; at least a tenth of all */
     int64_t window_us; /* how long a burst of the foreground is remembered */
 };
+
+static inline struct gate_settings gate_settings_of(const struct pool_settings *pool) {
+    return (struct gate_settings){(int32_t)pool->reserve, pool->burst_window_us};
+}
 
 /* The sum of the scope that leaves least. slots = usable - foreground - held - kept. */
 struct headroom {

@@ -121,18 +121,13 @@ void look_read_facts(const PGresult *result, struct sample *facts) {
 
 /* --- who is there --- */
 
-static int row_that_answers(const PGresult *result) {
+bool look_find_answering(const PGresult *result, struct look_answering *ret) {
     int row = 0;
     while (row < PQntuples(result) && PQgetisnull(result, row, ANSWERS))
         row++;
-    return row < PQntuples(result) ? row : -1;
-}
-
-bool look_find_answering(const PGresult *result, struct look_answering *ret) {
-    int row = row_that_answers(result);
-    if (row < 0)
+    if (row == PQntuples(result))
         return false;
-    *ret = (struct look_answering){(int)number(result, row, ANSWERS), seconds(result, row, STARTED)};
+    *ret = (struct look_answering){row, (int)number(result, row, ANSWERS), seconds(result, row, STARTED)};
     return true;
 }
 
@@ -224,11 +219,10 @@ static void count_group(struct sample *sample, const struct group *group, const 
         count_foreground(sample, group, result);
 }
 
-void look_read_backends(const PGresult *result, const char *session_name, double since,
-                        struct sample *sample) {
-    int answers = row_that_answers(result);
+void look_read_backends(const PGresult *result, const struct look_answering *answering,
+                        const char *session_name, double since, struct sample *sample) {
     for (int row = 0; row < PQntuples(result); row++) {
-        struct group group = group_of(result, row, answers, session_name);
+        struct group group = group_of(result, row, answering->row, session_name);
         count_group(sample, &group, result, since);
     }
 }

@@ -25,6 +25,7 @@ extern const char look_backends_sql[];
 
 /* The backend that answered. */
 struct look_answering {
+    int row; /* in the answer to look_backends_sql */
     int pid;
     double started; /* by the server's clock, seconds since 1970 */
 };
@@ -37,12 +38,11 @@ bool look_find_answering(const PGresult *result, struct look_answering *ret)
     __attribute__((warn_unused_result));
 
 /*
- * Adds to `sample` who is there; it holds the facts already, and the answering backend is in the list.
- * session_name: of our pool's sessions; since: what began before, by the server's clock, is an earlier
- * daemon's.
+ * Adds to `sample`, which holds the facts already, who is there. session_name: of our pool's sessions; since:
+ * what began before, by the server's clock, is an earlier daemon's.
  */
-void look_read_backends(const PGresult *result, const char *session_name, double since,
-                        struct sample *sample);
+void look_read_backends(const PGresult *result, const struct look_answering *answering,
+                        const char *session_name, double since, struct sample *sample);
 
 /* application_name of a pool's sessions; identity: what tells one daemon from another (from host and ini
  * file). */

@@ -80,7 +80,7 @@ static void take_backends(struct session *session, const PGresult *result,
     pool->pooled = answering->pid != session->backend_pid;
     if (pool->sampled_since == 0)
         pool->sampled_since = answering->started;
-    look_read_backends(result, pool->application_name, pool->sampled_since, sample);
+    look_read_backends(result, answering, pool->application_name, pool->sampled_since, sample);
     sample->pooled = pool->pooled;
     sample->leftover_count = sample->pooled ? 0 : sample->leftover_count;
     sample->core_count = core_count_of(session);

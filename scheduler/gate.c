@@ -2,10 +2,6 @@
 
 #include "scheduler/core_parts.h"
 
-static struct gate_settings gate_settings_of(const struct pool_settings *pool) {
-    return (struct gate_settings){(int32_t)pool->reserve, pool->burst_window_us};
-}
-
 static struct limit_settings limit_settings_of(const struct pool_settings *pool) {
     return (struct limit_settings){
         .size = pool->size,
