@@ -7,6 +7,7 @@
 
 #include "scheduler/core_parts.h"
 #include "scheduler/gate.h"
+#include "scheduler/turn.h"
 
 /* Without a fresh sample one session or command may be added this often. */
 #define TRICKLE_EVERY_US (5 * US_PER_S)
@@ -120,11 +121,16 @@ struct decision grant_ask(const struct core *core, uint32_t index, const struct 
     return admission_decide(&supply, &demand);
 }
 
+static bool lacks_only_a_token(const struct decision *decision) {
+    return decision->verdict != VERDICT_WAIT || decision->reason == REASON_TOKENS ||
+           decision->reason == REASON_LIMIT;
+}
+
 struct decision grant_why(const struct core *core, uint32_t index, enum line line) {
     const struct queue *queue = &core->pools[index].queue;
     const struct due_entry *heavy = queue_first(queue, LINE_HEAVY);
     struct decision why = grant_ask(core, index, &core->runs[queue_first(queue, line)->id]);
-    if (line == LINE_RETURNED && why.verdict == VERDICT_START)
+    if (line == LINE_RETURNED && lacks_only_a_token(&why) && !turn_returned_may_go(core, &core->pools[index]))
         return (struct decision){.verdict = VERDICT_WAIT, .reason = REASON_RETURNED};
     if (line != LINE_HEAVY && why.verdict == VERDICT_START && heavy)
         return (struct decision){.verdict = VERDICT_WAIT,
@@ -282,82 +288,6 @@ static void make_way(struct core *core, struct core_pool *pool, const struct run
 
 /* --- the pool --- */
 
-/* How many of the heavy are looked at past a first one that has to wait for the application. */
-#define HEAVY_LOOK_MOST 256
-
-/* The first of a line; of the heavy the first that the gate has room for, if there is one: what the
- * application leaves no room for waits alone, for as long as that takes. */
-static const struct due_entry *line_first(const struct core *core, const struct core_pool *pool,
-                                          enum line line) {
-    const struct due *waiting = &pool->queue.lines[line];
-    const struct due_entry *first = due_first(waiting), *found = NULL;
-    uint32_t room = line == LINE_HEAVY && first ? gate_room(core, pool) : UINT32_MAX;
-    if (!first || core->runs[first->id].definition->tokens <= room)
-        return first;
-    for (uint32_t i = 0; i < waiting->count && i < HEAVY_LOOK_MOST; i++) {
-        const struct due_entry *entry = &waiting->entries[i];
-        bool earlier = !found || entry->at < found->at || (entry->at == found->at && entry->id < found->id);
-        if (earlier && core->runs[entry->id].definition->tokens <= room)
-            found = entry;
-    }
-    return found ? found : first;
-}
-
-/* While one of those that were in the way is at work again, what they meet may still be there. */
-static bool one_returned_is_at_work(const struct core *core, const struct core_pool *pool) {
-    for (uint32_t i = 0; i < core->run_used; i++) {
-        const struct run *run = &core->runs[i];
-        if (run->yielded && run->state == RUN_RUNNING && &core->pools[run->pool] == pool)
-            return true;
-    }
-    return false;
-}
-
-/* What was in the way starts where it leaves a token to others, or nobody else waits or met the same, or it
- * waited for too long. */
-static bool returned_may_go(const struct core *core, const struct core_pool *pool) {
-    const struct due_entry *first = queue_first(&pool->queue, LINE_RETURNED);
-    if (!first)
-        return false;
-    const struct due_entry *heavy = line_first(core, pool, LINE_HEAVY);
-    bool heavy_waits = heavy && core->runs[heavy->id].definition->tokens <= gate_room(core, pool);
-    bool old = mono_since(core->now, core->runs[first->id].due) >= pool->settings->max_wait_us;
-    bool alone =
-        pool->queue.lines[LINE_LIGHT].count + pool->queue.lines[LINE_WRITE].count == 0 && !heavy_waits;
-    return old || tokens_taken(&pool->tokens) + 1 < gate_in_force(core, pool) ||
-           (alone && !one_returned_is_at_work(core, pool));
-}
-
-/* A run that is half done goes before all that would begin, but for those of a higher priority. They cannot
- * starve: what is half done becomes no more meanwhile. */
-static enum line after_what_is_half_done(const struct core *core, const struct core_pool *pool,
-                                         enum line head, uint32_t *ret_run) {
-    const struct due_entry *first = queue_first(&pool->queue, LINE_WRITE);
-    if (!first || (head != LINES &&
-                   core->runs[*ret_run].definition->priority > core->runs[first->id].definition->priority))
-        return head;
-    *ret_run = first->id;
-    return LINE_WRITE;
-}
-
-/* The line whose first, *ret_run, is the head of those that are not closed; LINES when there is none. */
-static enum line head_line(const struct core *core, const struct core_pool *pool, const bool closed[LINES],
-                           uint32_t *ret_run) {
-    enum line head = LINES;
-    const struct due_entry *earliest = NULL;
-    for (enum line line = 0; line < LINES; line++) {
-        const struct due_entry *first = closed[line] ? NULL : line_first(core, pool, line);
-        if (!first || (line == LINE_RETURNED && !returned_may_go(core, pool)))
-            continue;
-        if (earliest && first->at >= earliest->at)
-            continue;
-        head = line;
-        earliest = first;
-        *ret_run = first->id;
-    }
-    return closed[LINE_WRITE] ? head : after_what_is_half_done(core, pool, head, ret_run);
-}
-
 static bool grant_one(struct core *core, uint32_t index, enum line line, uint32_t run,
                       struct actions *actions) {
     if (line == LINE_LIGHT)
@@ -386,7 +316,7 @@ static bool grant_pool(struct core *core, uint32_t index, struct actions *action
     struct core_pool *pool = &core->pools[index];
     bool closed[LINES] = {false};
     uint32_t run = SLOT_NONE;
-    for (enum line line; (line = head_line(core, pool, closed, &run)) != LINES;) {
+    for (enum line line; (line = turn_head(core, pool, closed, &run)) != LINES;) {
         if (!actions_have_room(actions))
             return true;
         if (grant_one(core, index, line, run, actions))
@@ -434,7 +364,7 @@ static int64_t sooner(int64_t wake, int64_t at, struct mono now) {
  */
 static int64_t patience_wake(const struct core *core, const struct core_pool *pool, int64_t wake) {
     for (enum line line = 0; line < LINES; line++) {
-        const struct due_entry *first = line_first(core, pool, line);
+        const struct due_entry *first = turn_first(core, pool, line);
         if (!first)
             continue;
         const struct run *run = &core->runs[first->id];

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "scheduler/grant.h"
 #include "tasks/text.h"
 
 #define S  US_PER_S
@@ -146,6 +147,44 @@ static void slot_run_in_the_way_is_taken_off_and_not_spent(void **state) {
     fixture_destroy(f);
 }
 
+static struct handle started_on_a_new_session(struct fixture *f, const char *task) {
+    struct handle session = fixture_need(f, ACTION_OPEN)->session;
+    fixture_session(f, EVENT_SESSION_OPENED, session);
+    if (fixture_find(f, ACTION_SAMPLE))
+        fixture_sample(f, session, 0);
+    return fixture_started(f, task);
+}
+
+/* While others wait it is not for a token alone that it waits. */
+static void slot_run_taken_off_waits_for_a_token_that_others_leave(void **state) {
+    struct fixture *f = short_tasks_on(2, 4, "");
+    (void)state;
+    struct handle session = fixture_warm_up(f, "t0");
+    fixture_trigger(f, "t1"); /* it and those after it never ran: they share with nobody */
+    struct handle first = fixture_started(f, "t1");
+    fixture_trigger(f, "t0");
+    fixture_pass(f, 1 * S + MS);
+    struct event hit = {.kind = EVENT_RUN_ENDED, .run = started_on_a_new_session(f, "t0")};
+    hit.ended.outcome = OUTCOME_FAILED;
+    hit.ended.failure = FAILURE_CANCEL;
+    fixture_trigger(f, "t2");
+    fixture_trigger(f, "t3");
+    fixture_pass(f, 1 * S + MS);
+    assert_true(handle_is(fixture_need(f, ACTION_CANCEL)->run, hit.run));
+    struct handle its_session = core_run(f->core, hit.run)->session;
+    fixture_step(f, hit);
+    fixture_session(f, EVENT_SESSION_GONE, its_session);
+    started_on_a_new_session(f, "t2");
+    assert_int_equal(tokens_taken(&f->core->pools[0].tokens), 2);
+    assert_int_equal(grant_why(f->core, 0, LINE_RETURNED).reason, REASON_RETURNED);
+    fixture_end(f, first, OUTCOME_OK);
+    fixture_session(f, EVENT_SESSION_READY, session);
+    fixture_started(f, "t3");
+    assert_int_equal(tokens_taken(&f->core->pools[0].tokens), 2);
+    assert_int_equal(grant_why(f->core, 0, LINE_RETURNED).reason, REASON_TOKENS);
+    fixture_destroy(f);
+}
+
 static void slot_failure_of_its_own_is_spent_even_while_it_is_cancelled(void **state) {
     struct fixture *f = short_tasks(2, "");
     (void)state;
@@ -255,6 +294,7 @@ int main(void) {
         cmocka_unit_test(slot_long_or_new_task_shares_with_nobody),
         cmocka_unit_test(slot_runs_are_timed_from_when_they_come_first),
         cmocka_unit_test(slot_run_in_the_way_is_taken_off_and_not_spent),
+        cmocka_unit_test(slot_run_taken_off_waits_for_a_token_that_others_leave),
         cmocka_unit_test(slot_failure_of_its_own_is_spent_even_while_it_is_cancelled),
         cmocka_unit_test(slot_clean_task_is_verified_once_for_many_runs),
         cmocka_unit_test(slot_breach_of_one_in_a_batch_is_found_by_running_each_alone),
