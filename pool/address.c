@@ -41,8 +41,7 @@ static bool needs_lookup(const char *host) {
 
 static void add_entry(struct address_lookup *lookup, const char *hostaddr) {
     const char *comma = lookup->port_list.bytes_count ? "," : "";
-    /* A list of one empty entry has no bytes, so the port, which is never empty, tells whether one is first.
-     */
+    /* A list of one empty entry has no bytes: the port, which is never empty, tells whether one is first. */
     text_add(&lookup->host_list, "%s%s", comma, lookup->host[lookup->next]);
     text_add(&lookup->hostaddr_list, "%s%s", comma, hostaddr);
     text_add(&lookup->port_list, "%s%s", comma, lookup->port[lookup->next]);

@@ -26,8 +26,7 @@ void cargo_destroy(struct cargo *cargo); /* accepts NULL */
 /* An attempt of the read begins: nothing was read so far. */
 void cargo_begin_rows(struct cargo *cargo);
 
-/* One line with its newline. False with `error`: it does not fit, which names max_bytes, or the disk refused.
- */
+/* One line with its newline. False with `error`: it does not fit (names max_bytes), or the disk refused. */
 bool cargo_add_row(struct cargo *cargo, const char *line, size_t bytes_count, struct text *error);
 
 /*
@@ -46,8 +45,7 @@ struct cargo_reader {
 
 void cargo_read(struct cargo_reader *reader, const struct spool *spool); /* from the first line */
 
-/* The next line without its newline, NUL-ended, valid until the next call; NULL at the end, and with `error`.
- */
+/* The next line, no newline, NUL-ended, valid until the next call; NULL at the end, and with `error`. */
 const char *cargo_next_line(struct cargo_reader *reader, size_t *ret_bytes_count, struct text *error);
 void cargo_reader_finish(struct cargo_reader *reader); /* accepts what is zeroed */
 

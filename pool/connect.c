@@ -9,8 +9,7 @@
 
 #include "pool/session_parts.h"
 
-/* libpq's verbose message carries the SQLSTATE as "FATAL:  53300: text" and the place in the server's source.
- */
+/* libpq's verbose message has the SQLSTATE as "FATAL:  53300: text" and the place in the server's source. */
 static void read_connect_error(const char *message, char sqlstate[static SQLSTATE_BYTES], char *text,
                                size_t bytes) {
     *sqlstate = '\0';

@@ -76,8 +76,7 @@ bool sqlstate_is_syntax(const char *sqlstate);
 /* Parameters that do not fit, among others. */
 bool sqlstate_is_protocol(const char *sqlstate);
 
-/* The session's last words: a person or a shutdown of the server ends it (pg_terminate_backend), or a crash.
- */
+/* The session's last words: a person ends it (pg_terminate_backend), a shutdown of the server, or a crash. */
 bool sqlstate_is_shutdown(const char *sqlstate);
 
 /* Ending a session, a pooler's last words: what became of the statement it does not know. */

@@ -152,8 +152,7 @@ static const char *take_result(struct pooler *pooler, const PGresult *result) {
 
 static void connect_start(struct pooler *pooler);
 
-/* A kept connection may have been lost long ago, which is no answer: try a new one, under the same deadline.
- */
+/* A kept connection may have been lost long ago, which is no answer: try a new one, by the same deadline. */
 static void lost(struct pooler *pooler, const char *message) {
     if (!pooler->kept) {
         fail(pooler, message);

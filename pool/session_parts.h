@@ -55,8 +55,7 @@ struct flight {
     char *message, *detail, *hint, *context; /* owned */
 };
 
-/* More than SESSION_RUNS_MAX runs of seventeen steps; a power of two, as the counters run on over the ring.
- */
+/* More than SESSION_RUNS_MAX runs of 17 steps; a power of two, as the counters run on over the ring. */
 #define STEPS_MAX 1024
 
 enum cleaning { CLEANING_NONE, CLEANING_BUT_PLANS, CLEANING_ALL };

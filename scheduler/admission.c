@@ -67,8 +67,7 @@ static uint32_t heavy_top(const struct tokens *tokens) {
     return tokens_taken(tokens) == 0 ? tokens->size : tokens->limit;
 }
 
-/* Growing needs a fresh sample. True when it may be done now; otherwise *ret_decision says what comes first.
- */
+/* Growing needs a fresh sample. True when it may be done now; else *ret_decision says what comes first. */
 static bool may_grow(const struct supply *supply, struct decision *ret_decision) {
     const struct tokens *tokens = &supply->tokens;
     if (supply->fresh || supply->trickle)

@@ -21,8 +21,7 @@ struct alarm {
 /* False when the system has no timer for us; errno says why. */
 bool alarm_open(struct alarm *alarm, uv_loop_t *loop, void (*ring)(void *context), void *context);
 
-/* Replaces what was set; an instant that has passed rings in the next turn of the loop. INSTANT_MAX: never.
- */
+/* Replaces what was set; an instant that has passed rings in the loop's next turn. INSTANT_MAX: never. */
 void alarm_set(struct alarm *alarm, struct mono at);
 
 void alarm_close(struct alarm *alarm);

@@ -157,8 +157,7 @@ struct core_task {
     bool retired;           /* no longer in the file; kept while its run is under way */
     bool simple;            /* its text needs the simple protocol */
     bool proven;            /* the extended protocol is known to take its text */
-    bool suspected; /* of leaving something behind in spite of session = clean: its next run is a batch alone
-                     */
+    bool suspected; /* of leaving something behind despite session = clean: its next run is a batch alone */
     bool breached;  /* it did: cleaned after every run */
     bool paused;    /* by a person */
     struct passed_over passed_over;

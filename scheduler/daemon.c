@@ -143,8 +143,7 @@ static void set_alarm(struct daemon *daemon) {
 
 static void stop_when_done(struct daemon *daemon);
 
-/* Everything that was reported goes through the core, and what the core has left to do, up to a bound a turn.
- */
+/* All that was reported goes through the core, and what the core has left to do, up to a bound a turn. */
 static void drain_queue(struct daemon *daemon) {
     uint32_t steps = 0;
     if (!daemon->core)

@@ -17,8 +17,7 @@ int32_t gate_spare(const struct core *core, const struct core_pool *pool);
 /* Whether a sample was taken recently enough to open sessions by it. */
 bool gate_is_fresh(const struct core *core, const struct core_pool *pool);
 
-/* Whether the database should be looked at again, and nobody is being asked. after_run: work has just ended.
- */
+/* Whether the database should be looked at again, and nobody is asked. after_run: work has just ended. */
 bool gate_wants_sample(const struct core *core, const struct core_pool *pool, bool after_run);
 
 /* How many open sessions are too many, the floor not among them. *ret_cause is set when there are any. */

@@ -194,8 +194,7 @@ static bool act(struct core *core, uint32_t index, uint32_t run, const struct de
 
 /* --- the light line: sharing --- */
 
-/* Under steady work no session falls idle by itself: one at a time is let to, so that it can take the sample.
- */
+/* Under steady work no session falls idle by itself: one at a time is let to, to take the sample. */
 static void let_one_rest(struct core *core, struct core_pool *pool) {
     const struct due_entry *first = due_first(&pool->sharing);
     const struct slot *resting = core_slot(core, pool->gate.resting);
@@ -256,8 +255,7 @@ static bool is_stuck(const struct core *core, const struct core_pool *pool, cons
     return crew.session_count > 0 && crew.stuck_count == crew.session_count;
 }
 
-/* The one that came last keeps others from their turn for the shortest time; SLOT_NONE: no run is to blame.
- */
+/* The one that came last keeps others from their turn the shortest; SLOT_NONE: no run is to blame. */
 static uint32_t find_in_the_way(const struct core *core, const struct core_pool *pool, int64_t patience_us) {
     uint32_t found = SLOT_NONE;
     for (uint32_t i = 0; (i = next_busy(core, pool, i)) != SLOT_NONE; i++) {
@@ -360,8 +358,7 @@ static int64_t sooner(int64_t wake, int64_t at, struct mono now) {
                                     : wake; /* an instant that has passed without effect waits for an event */
 }
 
-/* When the first of a line runs out of patience; and once it has, when something turns out to be in its way.
- */
+/* When the first of a line runs out of patience; once it has, when something turns out to be in its way. */
 static int64_t patience_wake(const struct core *core, const struct core_pool *pool, int64_t wake) {
     for (enum line line = 0; line < LINES; line++) {
         const struct due_entry *first = turn_first(core, pool, line);

@@ -101,8 +101,7 @@ void status_clock(const struct status *status, struct wall at, struct text *text
 /* What a pool's sum is made of: "8 = 3 taken + 2 warm + 3 free". */
 void status_tokens(const struct tokens *tokens, struct text *text);
 
-/* Why the limit is below the size: ": 12 application sessions were active, 8 are many". Empty when it is not.
- */
+/* Why the limit is below the size: ": 12 application sessions were active, 8 are many"; empty if not. */
 void status_pressure(const struct limit *limit, struct text *text);
 
 /* Since when a pool cannot connect, and when it tries again. */

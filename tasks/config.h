@@ -23,8 +23,7 @@ typedef const char *config_file_reader(void *context, const char *path, uint32_t
 struct taskset *config_read(const char *text, size_t text_bytes, config_file_reader *read_file, void *context,
                             struct faults *faults);
 
-/* The keys of a section kind ("headgate", "pool", "task"), for the test of etc/full.ini. NULL past the end.
- */
+/* The keys of a section kind ("headgate", "pool", "task"), to test etc/full.ini. NULL past the end. */
 const char *config_key_name(const char *section_kind, size_t index);
 
 /* The default as it would be written in a file; "" where there is none. */

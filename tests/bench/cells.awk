@@ -63,6 +63,10 @@ function take(name, key, value,    i) {
     else v[name, key] += value
 }
 
+# Of a key whose median is kept.
+function least(c, key) { return list[c, key, 1] }
+function most(c, key) { return list[c, key, rounds[c]] }
+
 function errors(c) {
     return v[c, "foreground_refused"] + v[c, "foreground_sql_error"] + v[c, "foreground_too_late"] + \
         v[c, "foreground_no_session"] + v[c, "foreground_unfinished"]

@@ -1,6 +1,7 @@
 # The table of tests/bench/foreground, and whether what was promised holds. Reads one line a cell and round, of name=value,
 # with cells.awk before it.
-# The file named samples has, for each cell of headgate: how often it asked the server, and that per mille of a core.
+# The file named samples has, for each cell of headgate: how often it asked the server, and that per mille of a core;
+# that named quantiles p50 and p99 of the requests of all rounds together.
 
 function cell_name(way, scale, profile) { return profile " x" scale " " way }
 
@@ -25,8 +26,8 @@ function row(c, profile,    mean) {
     put(v[c, "scale"] ? "x" v[c, "scale"] : "")
     put(v[c, "way"])
     put(errors(c) " of " v[c, "foreground_arrived"])
-    put(ms(v[c, "foreground_p50_us"]))
-    put(ms(v[c, "foreground_p99_us"]))
+    put(ms(p50_us[c]))
+    put(ms(p99_us[c]))
     put(sprintf("%.2f", ratio(c, profile)))
     if (v[c, "way"] == "alone") {
         while (column_count < 14) put("")
@@ -44,11 +45,10 @@ function row(c, profile,    mean) {
     put(v[c, "monitor_free_least"])
 }
 
-# Alone is measured before the others and after them: their mean.
-function alone_p99_us(profile, place) { return v[cell_name("alone", 0, profile) " " place, "foreground_p99_us"] }
+function ratio(c, profile) { return p99_us[c] / p99_us[cell_name("alone", 0, profile)] }
 
-function ratio(c, profile) {
-    return v[c, "foreground_p99_us"] / ((alone_p99_us(profile, "before") + alone_p99_us(profile, "after")) / 2)
+function rounds_say(c) {
+    return ms(least(c, "foreground_p99_us")) " to " ms(most(c, "foreground_p99_us")) " ms"
 }
 
 function is_ours(c) { return v[c, "way"] == "headgate" || v[c, "way"] == "spread" }
@@ -72,7 +72,7 @@ function judge_everywhere(    i, c, way, all_errors, worst, worst_cell, free, in
     for (way in worst)
         judge("beside headgate the foreground's p99 is within 1.25 of alone, tasks " \
               (way == "spread" ? "spread" : "due at once"), worst[way] <= 1.25,
-              sprintf("at the worst %.2f (%s)", worst[way], worst_cell[way]))
+              sprintf("at the worst %.2f (%s; its cells had %s)", worst[way], worst_cell[way], rounds_say(worst_cell[way])))
     judge("headgate never eats the reserve of " reserve, free >= reserve, "at least " free " slots were free")
 }
 
@@ -94,9 +94,11 @@ function sample_line() {
                    sample_permille, asked)
 }
 
-function notes(    p) {
-    for (p = 1; p <= profile_count; p++)
-        note_alone(profiles[p] ": ", alone_p99_us(profiles[p], "before"), alone_p99_us(profiles[p], "after"))
+function notes(    p, c) {
+    for (p = 1; p <= profile_count; p++) {
+        c = cell_name("alone", 0, profiles[p])
+        printf "- note: %s: the p99 of the %d cells alone was %s\n", profiles[p], rounds[c], rounds_say(c)
+    }
     note_load()
 }
 
@@ -105,12 +107,15 @@ FILENAME ~ /samples$/ {
     if ($2 > sample_permille) sample_permille = $2
     next
 }
+FILENAME ~ /quantiles$/ {
+    p50_us[cell_name($3, $2, $1)] = $4
+    p99_us[cell_name($3, $2, $1)] = $5
+    next
+}
 {
     pairs_read()
     profile = pair["profile"]
-    name = cell_name(pair["way"], pair["scale"], profile)
-    if (pair["way"] == "alone") name = name " " pair["place"]
-    cell_take(name)
+    cell_take(cell_name(pair["way"], pair["scale"], profile))
     if (!(profile in seen)) { seen[profile] = 1; profiles[++profile_count] = profile }
 }
 END {

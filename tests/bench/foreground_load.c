@@ -26,6 +26,7 @@ struct load {
     struct load_tasks tasks; /* the background's */
     bool *busy;              /* by task: its previous run is not over; NULL: the application */
     FILE *failures;          /* one line a run that failed */
+    const char *latencies;   /* where each is written; NULL: nowhere */
     int64_t from_us, to_us;  /* what arrives in between is counted */
     struct load_tally tally;
     struct load_pool pool;
@@ -91,7 +92,8 @@ static void arrive(void *context, size_t job, int64_t now_us) {
     load_pool_submit(&load->pool, job, arrival->at_us, now_us);
 }
 
-static void run(struct load *load, struct load_pool_options *options) {
+/* False when what was measured could not be written. */
+static bool run(struct load *load, struct load_pool_options *options) {
     options->context = load;
     load_tally_init(&load->tally, load->plan.count);
     load_pool_init(&load->pool, options, load->plan.count);
@@ -101,17 +103,19 @@ static void run(struct load *load, struct load_pool_options *options) {
                                     .context = load,
                                     .arrive = arrive});
     load_tally_print(&load->tally, &load->pool, load->to_us - load->from_us + WARM_UP_US);
+    bool written = !load->latencies || load_tally_write(&load->tally, load->latencies);
     load_pool_finish(&load->pool);
     load_tally_finish(&load->tally);
     plan_finish(&load->plan);
     load_tasks_finish(&load->tasks);
     free(load->busy);
+    return written;
 }
 
 /* --- the command line --- */
 
 static int usage(void) {
-    fputs("usage: foreground_load foreground CONNINFO START SECONDS steady|bursts\n"
+    fputs("usage: foreground_load foreground CONNINFO START SECONDS steady|bursts LATENCIES_FILE\n"
           "       foreground_load background CONNINFO START SECONDS KEEP OVERFLOW TASKS_FILE FAILURES_FILE\n"
           "       foreground_load monitor    CONNINFO START SECONDS\n"
           "START is in seconds since 1970; SECONDS are counted after a warm-up of 3\n",
@@ -121,14 +125,15 @@ static int usage(void) {
 
 static int run_foreground(struct load *load, const char *conninfo, char **arguments) {
     plan_requests(&load->plan, load->from_us - WARM_UP_US, load->to_us, strcmp(arguments[0], "bursts") == 0);
-    run(load, &(struct load_pool_options){.conninfo = conninfo,
-                                          .keep = 5,
-                                          .most = 60,
-                                          .surplus_us = 5 * S_US,
-                                          .deadline_us = DEADLINE_US,
-                                          .step = step_request,
-                                          .finished = request_finished});
-    return 0;
+    load->latencies = arguments[1];
+    bool written = run(load, &(struct load_pool_options){.conninfo = conninfo,
+                                                         .keep = 5,
+                                                         .most = 60,
+                                                         .surplus_us = 5 * S_US,
+                                                         .deadline_us = DEADLINE_US,
+                                                         .step = step_request,
+                                                         .finished = request_finished});
+    return written ? 0 : 1;
 }
 
 static int run_background(struct load *load, const char *conninfo, char **arguments) {
@@ -159,7 +164,7 @@ int main(int argc, char **argv) {
     load.to_us = load.from_us + strtol(argv[4], NULL, 10) * S_US;
     if (load.to_us <= load.from_us)
         return usage();
-    if (strcmp(mode, "foreground") == 0 && argc == 6)
+    if (strcmp(mode, "foreground") == 0 && argc == 7)
         return run_foreground(&load, conninfo, argv + 5);
     if (strcmp(mode, "background") == 0 && argc == 9)
         return run_background(&load, conninfo, argv + 5);

@@ -83,8 +83,7 @@ void load_pool_submit(struct load_pool *pool, size_t job, int64_t arrived_us, in
 /* Ends what is overdue and closes what is surplus; returns when to call again at the latest. */
 int64_t load_pool_tick(struct load_pool *pool, int64_t now_us);
 
-/* Fills in up to LOAD_SESSIONS_MOST descriptors, returns how many; after the poll hand the same array back.
- */
+/* Fills in up to LOAD_SESSIONS_MOST descriptors, returns how many; after the poll hand the array back. */
 int load_pool_poll_set(const struct load_pool *pool, struct pollfd *ret_fds, int *ret_places);
 void load_pool_polled(struct load_pool *pool, const struct pollfd *fds, const int *places, int count,
                       int64_t now_us);

@@ -65,3 +65,13 @@ void load_tally_print(struct load_tally *tally, const struct load_pool *pool, in
     if (pool->first_error[0])
         fprintf(stderr, "first error: %s\n", pool->first_error);
 }
+
+bool load_tally_write(const struct load_tally *tally, const char *path) {
+    FILE *file = fopen(path, "w");
+    if (!file)
+        return false;
+    for (size_t i = 0; i < tally->latency_count; i++)
+        fprintf(file, "%ld\n", (long)tally->latencies_us[i]);
+    bool failed = ferror(file);
+    return fclose(file) == 0 && !failed;
+}

@@ -21,4 +21,7 @@ void load_tally_ended(struct load_tally *tally, enum load_outcome outcome, int64
 /* One line of name=number; the load took lasts_us. */
 void load_tally_print(struct load_tally *tally, const struct load_pool *pool, int64_t lasts_us);
 
+/* One latency in us a line. False when they could not be written. */
+bool load_tally_write(const struct load_tally *tally, const char *path);
+
 #endif

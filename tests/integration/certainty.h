@@ -20,8 +20,7 @@ extern const char *const certainty_tasks[CERTAINTY_TASKS];
 
 /* Nothing was done yet and no run is on record. */
 void certainty_reset(const struct certainty *certainty);
-/* Writes the ini file of a daemon that reaches the database by `conninfo`; top: a section [headgate], or "".
- */
+/* Writes the ini file of a daemon that has the database at `conninfo`; top: a section [headgate], or "". */
 void certainty_ini(const struct certainty *certainty, struct process *process, const char *conninfo,
                    const char *top);
 

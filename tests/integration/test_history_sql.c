@@ -25,8 +25,7 @@ static PGconn *connect_as(const char *role) {
     return conn;
 }
 
-/* Every value of the answer, columns joined by blanks, rows by commas; or the SQLSTATE. In a static buffer.
- */
+/* Every value of the answer, columns joined by blanks, rows by commas; or the SQLSTATE. Static buffer. */
 static const char *take(PGresult *result) {
     static char answer[8192];
     size_t used = 0;
@@ -712,8 +711,7 @@ static int draw(int below) {
     return (int)((random_state >> 33) % (uint64_t)below);
 }
 
-/* One step of one of them; what it gets is not looked at: whatever it is, the table has to be right after it.
- */
+/* One step of one of them; what it gets is not looked at: whatever it is, the table is right after it. */
 static void step_at_random(PGconn *conn, bool *open) {
     static const char *const outcomes[] = {"ok", "failed", "skipped", "missed", "unknown"};
     const char *task = draw(2) ? "t" : "u", *daemon = conn == a ? "a" : "b";

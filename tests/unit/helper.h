@@ -32,8 +32,7 @@ config_file_reader helper_read_file;
 /* One reference, to unref. A fault fails the test and is shown. */
 struct taskset *helper_taskset(const char *ini);
 
-/* Fails unless there is exactly one fault, on that line, and its message holds the piece. `name`: of the row.
- */
+/* Fails unless there is exactly one fault, on that line, and its message holds the piece. name: the row's. */
 void helper_expect_fault(const char *name, const struct faults *faults, uint32_t line, const char *piece);
 
 /* Fails, showing them, if there are faults. */
