@@ -686,6 +686,9 @@ static void prune_by_count_takes_the_oldest(void **state) {
     assert_string_equal(say(a, "SELECT headgate.prune('1 second', 1, 100)"), "4");
 }
 
+/* A fifth of 8000 pages is read, each time others: what it takes for the excess has a standard deviation of
+ * 750 rows, and the first look that takes it for less than a batch ends the pruning. The bounds are five of
+ * them away. */
 static void prune_of_a_large_table_counts_by_a_sample(void **state) {
     (void)state;
     say(a, "INSERT INTO headgate.run (task, due, due_until, occurrences, outcome, daemon, message)"
@@ -698,8 +701,8 @@ static void prune_of_a_large_table_counts_by_a_sample(void **state) {
         last = strtol(say(a, "SELECT headgate.prune('100 years', 30000, 1000)"), NULL, 10);
         deleted += last;
     } while (last == 1000);
-    assert_in_range(deleted, 8000, 12000);
-    assert_string_equal(say(a, "SELECT min(due) > now() - interval '32500 seconds' FROM headgate.run"), "t");
+    assert_in_range(deleted, 6000, 14000);
+    assert_string_equal(say(a, "SELECT min(due) > now() - interval '34500 seconds' FROM headgate.run"), "t");
 }
 
 /* --- two daemons, at random --- */
