@@ -254,7 +254,7 @@ static bool take_row(struct session *session, const PGresult *result) {
     return flight->work.phase != SESSION_READ || transfer_take_row(session, result);
 }
 
-/* Libpq's own word has no SQLSTATE; a pooler that ends the session does not know its end, either. */
+/* Libpq's own word has no SQLSTATE; a pooler's, as it ends the session, tells no outcome, either. */
 static bool is_of_server(const PGresult *result) {
     const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY);

@@ -76,13 +76,7 @@ function errors(c) {
 
 function judge(what, holds, numbers) { printf "- %s: **%s**, %s\n", what, holds ? "holds" : "does not hold", numbers }
 
-# --- when the numbers say little: two cells alone, measured before the others and after them ---
-
-function note_alone(what, first, second) {
-    if (first > 1.25 * second || second > 1.25 * first)
-        printf "- note: %sthe two cells alone differ by more than 1.25 themselves (%s and %s ms): the machine was busy\n",
-            what, ms(first), ms(second)
-}
+# --- when the numbers say little ---
 
 function note_load(    i, c) {
     for (i = 1; i <= cell_count; i++) {

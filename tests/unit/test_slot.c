@@ -134,10 +134,7 @@ static void slot_run_in_the_way_is_taken_off_and_not_spent(void **state) {
     assert_true(handle_is(fixture_need(f, ACTION_CANCEL)->run, runs[0]));
     /* the cancel comes late and hits the next one: the first is done, the second is not spent */
     fixture_end(f, runs[0], OUTCOME_OK);
-    struct event hit = {.kind = EVENT_RUN_ENDED, .run = runs[1]};
-    hit.ended.outcome = OUTCOME_FAILED;
-    hit.ended.failure = FAILURE_CANCEL;
-    fixture_step(f, hit);
+    fixture_end_with(f, runs[1], OUTCOME_FAILED, FAILURE_CANCEL, 0);
     assert_null(fixture_find(f, ACTION_RECORD));
     assert_int_equal(core_run(f->core, runs[1])->state, RUN_WAITING);
     assert_false(core_run(f->core, runs[1])->yielded); /* it was not to blame */
@@ -164,15 +161,13 @@ static void slot_run_taken_off_waits_for_a_token_that_others_leave(void **state)
     struct handle first = fixture_started(f, "t1");
     fixture_trigger(f, "t0");
     fixture_pass(f, 1 * S + MS);
-    struct event hit = {.kind = EVENT_RUN_ENDED, .run = started_on_a_new_session(f, "t0")};
-    hit.ended.outcome = OUTCOME_FAILED;
-    hit.ended.failure = FAILURE_CANCEL;
+    struct handle hit = started_on_a_new_session(f, "t0");
     fixture_trigger(f, "t2");
     fixture_trigger(f, "t3");
     fixture_pass(f, 1 * S + MS);
-    assert_true(handle_is(fixture_need(f, ACTION_CANCEL)->run, hit.run));
-    struct handle its_session = core_run(f->core, hit.run)->session;
-    fixture_step(f, hit);
+    assert_true(handle_is(fixture_need(f, ACTION_CANCEL)->run, hit));
+    struct handle its_session = core_run(f->core, hit)->session;
+    fixture_end_with(f, hit, OUTCOME_FAILED, FAILURE_CANCEL, 0);
     fixture_session(f, EVENT_SESSION_GONE, its_session);
     started_on_a_new_session(f, "t2");
     assert_int_equal(tokens_taken(&f->core->pools[0].tokens), 2);
