@@ -82,6 +82,15 @@ else
     ahead() { exec "$@"; }
 fi
 
+# A processor that halts for want of work is woken late, in a virtual machine by half a millisecond, and work beside the
+# application's keeps it awake. So all are kept from halting, for as long as this shell has the file open.
+if [ -w /dev/cpu_dma_latency ]; then
+    exec 9>/dev/cpu_dma_latency
+    printf '\0\0\0\0' >&9
+else
+    note 'Idle processors halt, and what comes waits for them to wake: no right to write to /dev/cpu_dma_latency.'
+fi
+
 start_monitor() { # start seconds
     ahead "$programs/foreground_load" monitor "$admin_conninfo application_name='bench monitor'" "$1" "$2" \
         >"$scratch/monitor" &

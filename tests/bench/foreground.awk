@@ -76,6 +76,8 @@ function judge_everywhere(    i, c, way, all_errors, worst, worst_cell, free, in
     judge("headgate never eats the reserve of " reserve, free >= reserve, "at least " free " slots were free")
 }
 
+function by_round(c) { return v[c, "done"] / rounds[c] " of " v[c, "due"] / rounds[c] }
+
 function judge_at_x8(way, profile,    ours, theirs) {
     ours = cell_name(way, 8, profile)
     theirs = cell_name("50+30", 8, profile)
@@ -83,8 +85,8 @@ function judge_at_x8(way, profile,    ours, theirs) {
     judge("x8, " profile ", " way ": at most a quarter of the sessions of 50+30",
           4 * v[ours, "monitor_background_peak"] <= v[theirs, "monitor_background_peak"],
           v[ours, "monitor_background_peak"] " against " v[theirs, "monitor_background_peak"])
-    judge("x8, " profile ", " way ": as many runs done as with 50+30", v[ours, "done"] >= v[theirs, "done"],
-          v[ours, "done"] " against " v[theirs, "done"] " of " v[ours, "due"])
+    judge("x8, " profile ", " way ": as many runs done as with 50+30, by round",
+          v[ours, "done"] * rounds[theirs] >= v[theirs, "done"] * rounds[ours], by_round(ours) " against " by_round(theirs))
 }
 
 function sample_line() {
