@@ -26,12 +26,13 @@ build() { # program...
 admin() { "$bin/psql" -XAtq -F ' ' -v ON_ERROR_STOP=1 "$admin_conninfo" "$@"; }
 office() { "$bin/psql" -XAtq -F ' ' -v ON_ERROR_STOP=1 "$office_conninfo" "$@"; }
 
-# Vacuum and checkpoints would come at other moments of each cell.
+# Vacuum and checkpoints would come at other moments of each cell. Commits that nobody waits for wake the WAL writer one by
+# one, which then goes before the sessions of the application; the default is on.
 start_server() { # sql_file
     mkdir "$scratch/pg"
     admin_conninfo=$("$lib/private-postgres" start "$scratch/pg" max_connections=100 autovacuum=off \
-        checkpoint_timeout=1h shared_preload_libraries=pg_stat_statements pg_stat_statements.track_utility=off \
-        pg_stat_statements.track_planning=on)
+        checkpoint_timeout=1h synchronous_commit=on shared_preload_libraries=pg_stat_statements \
+        pg_stat_statements.track_utility=off pg_stat_statements.track_planning=on)
     office_conninfo="host=$scratch/pg port=5432 user=office dbname=office_db"
     admin -c 'CREATE EXTENSION pg_stat_statements' -c 'CREATE ROLE office LOGIN IN ROLE pg_monitor' \
         -c 'CREATE DATABASE office_template OWNER office'
