@@ -12,6 +12,10 @@
 /* Without a fresh sample one session or command may be added this often. */
 #define TRICKLE_EVERY_US (5 * US_PER_S)
 
+/* Between the light runs that wake an idle session each: below the least it is not worth an alarm. */
+#define APART_LEAST_US 200
+#define APART_MOST_US  US_PER_MS
+
 /* --- what there is --- */
 
 static bool warm_is_stale(const struct core *core, const struct core_pool *pool) {
@@ -216,6 +220,19 @@ static uint32_t sharing_slot(struct core *core, struct core_pool *pool) {
     return first ? first->id : SLOT_NONE;
 }
 
+/*
+ * Equal runs that begin together end together, and so do those sent behind them: each time they take the
+ * server's processors from the application all at once. So they begin a little apart, but all within half of
+ * the time that one takes.
+ */
+static struct mono may_wake_a_session_at(const struct core_pool *pool, const struct run *run) {
+    int64_t share_us = run->expected_us / (2 * (int64_t)(tokens_sessions(&pool->tokens) + 1));
+    bool apart = share_us >= APART_LEAST_US && pool->woken.us > 0 && pool->tokens.busy > 0 &&
+                 phase_needs_session(run->definition, run->phase);
+    return (struct mono){apart ? us_add(pool->woken.us, share_us < APART_MOST_US ? share_us : APART_MOST_US)
+                               : 0};
+}
+
 static bool waits_for_a_session_that_comes(enum reason_code reason) {
     return reason == REASON_OPENING || reason == REASON_CHECKING || reason == REASON_DRAIN ||
            reason == REASON_SAMPLE || reason == REASON_HISTORY;
@@ -232,6 +249,11 @@ static bool grant_light(struct core *core, uint32_t index, uint32_t run_slot, st
         return true;
     }
     struct decision decision = grant_ask(core, index, run);
+    if (decision.verdict == VERDICT_START) {
+        if (core->now.us < may_wake_a_session_at(pool, run).us)
+            return false;
+        pool->woken = core->now;
+    }
     if (act(core, index, run_slot, &decision, actions))
         return true;
     pool->gate.wanted |= decision.reason == REASON_LIMIT;
@@ -365,6 +387,8 @@ static int64_t patience_wake(const struct core *core, const struct core_pool *po
         if (!first)
             continue;
         const struct run *run = &core->runs[first->id];
+        if (line == LINE_LIGHT && pool->tokens.warm)
+            wake = sooner(wake, may_wake_a_session_at(pool, run).us, core->now);
         wake = sooner(wake,
                       line == LINE_RETURNED ? us_add(run->due.us, pool->settings->max_wait_us)
                                             : run_latest_start(run),

@@ -152,6 +152,55 @@ static struct handle started_on_a_new_session(struct fixture *f, const char *tas
     return fixture_started(f, task);
 }
 
+/* Tasks t0, t1 and t2, known to take took_us, and an idle session for each. */
+static struct fixture *three_idle_sessions(int64_t took_us) {
+    struct fixture *f = short_tasks_on(3, 3, "patience = 0\n");
+    struct handle runs[3], sessions[3];
+    for (int i = 0; i < 3; i++) {
+        if (i > 0)
+            fixture_trigger(f, name_of(i));
+        runs[i] = i == 0 ? fixture_first_run(f, "t0") : started_on_a_new_session(f, name_of(i));
+        sessions[i] = core_run(f->core, runs[i])->session;
+    }
+    fixture_advance(f, took_us);
+    for (int i = 0; i < 3; i++)
+        fixture_end(f, runs[i], OUTCOME_OK);
+    for (int i = 0; i < 3; i++)
+        fixture_session(f, EVENT_SESSION_READY, sessions[i]);
+    fixture_pass(f, 10 * MS);
+    assert_int_equal(f->core->pools[0].tokens.warm, 3);
+    return f;
+}
+
+static void slot_idle_sessions_are_woken_a_little_apart(void **state) {
+    struct fixture *f = three_idle_sessions(20 * MS);
+    (void)state;
+    fixture_trigger(f, "t0");
+    fixture_started(f, "t0");
+    for (int i = 1; i < 3; i++) {
+        struct mono before = f->now;
+        fixture_trigger(f, name_of(i));
+        assert_null(fixture_find(f, ACTION_START));
+        assert_int_equal(core_next_wake(f->core).us, before.us + MS);
+        fixture_pass(f, MS - 1);
+        assert_null(fixture_find(f, ACTION_START));
+        fixture_pass(f, 1);
+        fixture_started(f, name_of(i));
+    }
+    fixture_destroy(f);
+}
+
+static void slot_idle_sessions_are_woken_at_once_for_runs_of_a_millisecond(void **state) {
+    struct fixture *f = three_idle_sessions(MS);
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        fixture_trigger(f, name_of(i));
+        fixture_started(f, name_of(i));
+    }
+    assert_int_equal(f->core->pools[0].tokens.warm, 0);
+    fixture_destroy(f);
+}
+
 /* While others wait it is not for a token alone that it waits. */
 static void slot_run_taken_off_waits_for_a_token_that_others_leave(void **state) {
     struct fixture *f = short_tasks_on(2, 4, "");
@@ -174,6 +223,7 @@ static void slot_run_taken_off_waits_for_a_token_that_others_leave(void **state)
     assert_int_equal(grant_why(f->core, 0, LINE_RETURNED).reason, REASON_RETURNED);
     fixture_end(f, first, OUTCOME_OK);
     fixture_session(f, EVENT_SESSION_READY, session);
+    fixture_pass(f, MS); /* t2 has just begun */
     fixture_started(f, "t3");
     assert_int_equal(tokens_taken(&f->core->pools[0].tokens), 2);
     assert_int_equal(grant_why(f->core, 0, LINE_RETURNED).reason, REASON_TOKENS);
@@ -289,6 +339,8 @@ int main(void) {
         cmocka_unit_test(slot_long_or_new_task_shares_with_nobody),
         cmocka_unit_test(slot_runs_are_timed_from_when_they_come_first),
         cmocka_unit_test(slot_run_in_the_way_is_taken_off_and_not_spent),
+        cmocka_unit_test(slot_idle_sessions_are_woken_a_little_apart),
+        cmocka_unit_test(slot_idle_sessions_are_woken_at_once_for_runs_of_a_millisecond),
         cmocka_unit_test(slot_run_taken_off_waits_for_a_token_that_others_leave),
         cmocka_unit_test(slot_failure_of_its_own_is_spent_even_while_it_is_cancelled),
         cmocka_unit_test(slot_clean_task_is_verified_once_for_many_runs),
