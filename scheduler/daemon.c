@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -263,6 +264,15 @@ static void open_signals(struct daemon *daemon) {
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of its write */
 }
 
+/*
+ * Woken, we wait for a processor until one is free, where we would otherwise take it from who is at work:
+ * often the server that has just answered us, or the application. Our children inherit it.
+ */
+static void give_way(void) {
+    if (sched_getscheduler(0) == SCHED_OTHER)
+        sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){0});
+}
+
 /* What comes now would say what is under way: the end. */
 static void close_signals(struct daemon *daemon) {
     for (int i = 0; i < SIGNALS; i++) {
@@ -333,6 +343,7 @@ static void open_handles(struct daemon *daemon) {
     uv_prepare_start(&daemon->prepare, on_prepare);
     uv_check_start(&daemon->check, on_check);
     open_signals(daemon);
+    give_way();
 }
 
 static void begin(struct daemon *daemon, struct session_pool **fresh) {
