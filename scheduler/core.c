@@ -10,6 +10,9 @@
 #include "scheduler/core_parts.h"
 #include "scheduler/gate.h"
 
+/* While something waits in each pool, the core is not woken more often for what falls due. */
+#define TAKE_IN_EVERY_US (5 * US_PER_MS)
+
 struct action *actions_add(struct actions *actions, enum action_kind kind) {
     assert(actions->count < ACTIONS_MAX);
     struct action *action = &actions->items[actions->count++];
@@ -343,9 +346,23 @@ static int64_t drain_wake(const struct core *core, int64_t at) {
     return at;
 }
 
+static bool every_pool_has_a_queue(const struct core *core) {
+    for (uint32_t i = 0; i < core->pool_count; i++)
+        if (queue_count(&core->pools[i].queue) == 0)
+            return false;
+    return core->pool_count > 0;
+}
+
+/* Behind what waits, what falls due waits in any case: a few are taken in at a time. */
+static int64_t due_wake(const struct core *core) {
+    const struct due_entry *first = due_first(&core->due);
+    int64_t soonest = every_pool_has_a_queue(core) ? core->now.us + TAKE_IN_EVERY_US : 0;
+    return !first ? INSTANT_MAX : first->at < soonest ? soonest : first->at;
+}
+
 struct mono core_next_wake(const struct core *core) {
-    int64_t at = grant_next_wake(core).us;
-    at = earlier(at, &core->due);
+    int64_t at = grant_next_wake(core).us, due_at = due_wake(core);
+    at = due_at < at ? due_at : at;
     at = earlier(at, &core->run_deadlines);
     at = earlier(at, &core->slot_deadlines);
     if (core->draining && core->open_count + core->begun_count)

@@ -702,10 +702,25 @@ static void step_with_more_than_the_actions_hold_goes_on(void **state) {
     text_finish(&ini);
 }
 
+static void clock_does_not_wake_for_each_due_run_while_others_wait(void **state) {
+    struct fixture *f = fixture_create("[pool p]\nsize = 1\n"
+                                       "[task a]\nevery = 10s\nphase = 1s\nsql = SELECT 1\n"
+                                       "[task b]\nevery = 10s\nphase = 1001ms\nsql = SELECT 1\n");
+    (void)state;
+    assert_int_equal(core_next_wake(f->core).us, 1 * S);
+    fixture_pass(f, 1 * S);
+    assert_int_equal(queue_count(&f->core->pools[0].queue), 1); /* for its session to be opened */
+    assert_int_equal(core_next_wake(f->core).us, 1 * S + 5 * US_PER_MS);
+    fixture_pass(f, 5 * US_PER_MS);
+    assert_int_equal(queue_count(&f->core->pools[0].queue), 2);
+    fixture_destroy(f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(clock_stall_becomes_one_run_that_answers_all_missed),
         cmocka_unit_test(clock_waiting_run_answers_what_becomes_due_meanwhile),
+        cmocka_unit_test(clock_does_not_wake_for_each_due_run_while_others_wait),
         cmocka_unit_test(clock_step_keeps_or_renews_the_due_instant),
         cmocka_unit_test(clock_disabled_task_is_never_due),
         cmocka_unit_test(overlap_skip_records_the_occurrence),
