@@ -101,6 +101,8 @@ function notes(    p, c) {
         c = cell_name("alone", 0, profiles[p])
         printf "- note: %s: the p99 of the %d cells alone was %s\n", profiles[p], rounds[c], rounds_say(c)
     }
+    if (disturbed)
+        print "- note: " disturbed " cells were disturbed by neighbours and count all the same: --patience was used up"
     note_load()
 }
 
