@@ -8,6 +8,9 @@
 
 #include "pool/session_parts.h"
 
+/* A cancel is two signals, and each may hit one. */
+#define CLEANED_AGAIN_MOST 2
+
 /* A pooler may give the next segment to another backend, so nothing is cleaned in a segment of its own. */
 void cleaning_want(struct session *session, enum cleaning cleaning) {
     session->script.unclean = false;
@@ -72,11 +75,10 @@ static bool is_refusal(const char *sqlstate) {
 
 bool cleaning_repeat(struct session *session) {
     struct script *script = &session->script;
-    if (script->cleaned_again) {
-        session_break(session, "DISCARD ALL failed twice; the session cannot be cleaned");
+    if (script->cleaned_again_count++ == CLEANED_AGAIN_MOST) {
+        session_break(session, "DISCARD ALL failed three times; the session cannot be cleaned");
         return false;
     }
-    script->cleaned_again = true;
     session->pool->discards_plans |= is_refusal(script->clean_sqlstate);
     cleaning_want(session, CLEANING_ALL);
     return script_send_rollback(session) && cleaning_flush(session);

@@ -309,7 +309,7 @@ bool script_drained(struct session *session) {
         return cleaning_flush(session);
     if (script->clean_failed)
         return cleaning_repeat(session);
-    script->cleaned_again = false;
+    script->cleaned_again_count = 0;
     if (script->simple_due)
         return simple_begin(session);
     bool sampled = script->sampling;

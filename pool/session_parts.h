@@ -76,7 +76,7 @@ struct script {
     enum cleaning clean_due; /* nothing is sent of it yet: the next run's segment or the flush will have it */
     bool clean_failed;       /* the last cleaning that was answered */
     char clean_sqlstate[SQLSTATE_BYTES];
-    bool cleaned_again; /* after that */
+    int cleaned_again_count; /* after that, in a row */
     uint64_t sample_sent_ns;
     struct sample sample;
     char *sample_error; /* owned */
