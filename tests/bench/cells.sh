@@ -94,7 +94,7 @@ fi
 
 # Neighbours on the same hardware may take the last-level cache; then whatever another process leaves in a processor's own
 # caches is felt several times as much. Who sets patience_s, the seconds to spend in all on such times, has cells without.
-quiet() { [ "$("$programs/cache_latency")" -lt 60 ]; }
+quiet() { [ "$("$programs/cache_latency")" -lt 35 ]; }
 
 wait_until_quiet() {
     until [ "$patience_s" -le 0 ] || quiet; do
