@@ -3,6 +3,7 @@
  */
 #include "harness.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,6 +46,7 @@ static void commands_environment_is_clean_and_reaches_the_database(void **state)
                                  "&& grep -Eq '^HEADGATE_DUE=[0-9-]+T[0-9:.]+Z$' env && ! grep -q secret env", process.ini), 0);
     shell(&output, "cd $(dirname %s) && tr '\\n' ' ' < fds", process.ini);
     assert_string_equal(output, "0 1 10 2 "); /* 10 is sh's own */
+    assert_int_equal(sched_getscheduler(process.pid), SCHED_BATCH); /* the README says that its children inherit it */
     assert_int_equal(daemon_end(&process, SIGTERM), 0);
 }
 
