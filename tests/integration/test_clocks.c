@@ -184,7 +184,9 @@ static void clocks_set_ten_years_forward_and_back_stop_nothing(void **state) {
         step(&process, i ? -10 * Y : 10 * Y, i + 1);
         wait_until_it_goes_on(&process);
     }
+    query(server.conninfo, "CREATE TABLE before_the_kill AS SELECT clock_timestamp() AS at");
     kill_and_start(&process);
+    WAIT_UNTIL(&process, runs("outcome = 'running' AND started < (SELECT at + '1s' FROM before_the_kill)") == 0);
     assert_int_equal(daemon_end(&process, SIGTERM), 0);
     assert_one_run_answered(100000);
     assert_int_equal(runs("task = 'counter' AND outcome = 'ok'"), query_number(server.conninfo, "SELECT n FROM counter"));
@@ -221,7 +223,8 @@ static void clocks_of_the_database_an_hour_off_change_nothing(void **state) {
 
 static void signal_all(const struct process *process, int signal) {
     kill(process->pid, signal);
-    assert_int_equal(shell(NULL, "main=$(head -n 1 %s/data/postmaster.pid); kill -%d $main $(pgrep -P $main)", server.directory, signal), 0);
+    assert_int_equal(shell(NULL, "main=$(head -n 1 %s/data/postmaster.pid); kill -%d $main && for backend in $(pgrep -P $main); do"
+                                 " kill -%d $backend 2>/dev/null || ! kill -0 $backend 2>/dev/null; done", server.directory, signal, signal), 0);
 }
 
 static void clocks_of_a_machine_that_slept_eight_hours(void **state) {
