@@ -354,15 +354,16 @@ static bool every_pool_has_a_queue(const struct core *core) {
 }
 
 /* Behind what waits, what falls due waits in any case: a few are taken in at a time. */
-static int64_t due_wake(const struct core *core) {
-    const struct due_entry *first = due_first(&core->due);
-    int64_t soonest = every_pool_has_a_queue(core) ? core->now.us + TAKE_IN_EVERY_US : 0;
-    return !first ? INSTANT_MAX : first->at < soonest ? soonest : first->at;
+static int64_t due_wake(const struct core *core, int64_t at) {
+    int64_t due_at = earlier(INSTANT_MAX, &core->due), rested_at = core->now.us + TAKE_IN_EVERY_US;
+    if (due_at < rested_at && every_pool_has_a_queue(core))
+        due_at = rested_at;
+    return due_at < at ? due_at : at;
 }
 
 struct mono core_next_wake(const struct core *core) {
-    int64_t at = grant_next_wake(core).us, due_at = due_wake(core);
-    at = due_at < at ? due_at : at;
+    int64_t at = grant_next_wake(core).us;
+    at = due_wake(core, at);
     at = earlier(at, &core->run_deadlines);
     at = earlier(at, &core->slot_deadlines);
     if (core->draining && core->open_count + core->begun_count)

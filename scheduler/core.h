@@ -204,7 +204,7 @@ struct core_pool {
     struct gate gate;
     struct past past;
     uint32_t warm_newest, warm_oldest;
-    struct mono woken; /* the last idle session, by a light run */
+    struct mono woken; /* the last idle session, by a light run; or such a run needed none */
     uint32_t conninfo_version;
     bool retired;
     /* connecting */

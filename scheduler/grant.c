@@ -226,11 +226,11 @@ static uint32_t sharing_slot(struct core *core, struct core_pool *pool) {
  * the time that one takes.
  */
 static struct mono may_wake_a_session_at(const struct core_pool *pool, const struct run *run) {
-    int64_t share_us = run->expected_us / (2 * (int64_t)(tokens_sessions(&pool->tokens) + 1));
-    bool apart = share_us >= APART_LEAST_US && pool->woken.us > 0 && pool->tokens.busy > 0 &&
-                 phase_needs_session(run->definition, run->phase);
-    return (struct mono){apart ? us_add(pool->woken.us, share_us < APART_MOST_US ? share_us : APART_MOST_US)
-                               : 0};
+    int64_t apart_us = run->expected_us / (2 * (int64_t)(tokens_sessions(&pool->tokens) + 1));
+    if (apart_us < APART_LEAST_US || pool->woken.us == 0 || pool->tokens.busy == 0 ||
+        !phase_needs_session(run->definition, run->phase))
+        return (struct mono){0};
+    return (struct mono){us_add(pool->woken.us, apart_us < APART_MOST_US ? apart_us : APART_MOST_US)};
 }
 
 static bool waits_for_a_session_that_comes(enum reason_code reason) {

@@ -92,17 +92,6 @@ else
     note 'Idle processors halt, and what comes waits for them to wake: no right to write to /dev/cpu_dma_latency.'
 fi
 
-# Neighbours on the same hardware may take the last-level cache; then whatever another process leaves in a processor's own
-# caches is felt several times as much. Who sets patience_s, the seconds to spend in all on such times, has cells without.
-quiet() { [ "$("$programs/cache_latency")" -lt 35 ]; }
-
-wait_until_quiet() {
-    until [ "$patience_s" -le 0 ] || quiet; do
-        sleep 1
-        patience_s=$((patience_s - 1))
-    done
-}
-
 start_monitor() { # start seconds
     ahead "$programs/foreground_load" monitor "$admin_conninfo application_name='bench monitor'" "$1" "$2" \
         >"$scratch/monitor" &

@@ -184,9 +184,7 @@ static void clocks_set_ten_years_forward_and_back_stop_nothing(void **state) {
         step(&process, i ? -10 * Y : 10 * Y, i + 1);
         wait_until_it_goes_on(&process);
     }
-    query(server.conninfo, "CREATE TABLE before_the_kill AS SELECT clock_timestamp() AS at");
     kill_and_start(&process);
-    WAIT_UNTIL(&process, runs("outcome = 'running' AND started < (SELECT at + '1s' FROM before_the_kill)") == 0);
     assert_int_equal(daemon_end(&process, SIGTERM), 0);
     assert_one_run_answered(100000);
     assert_int_equal(runs("task = 'counter' AND outcome = 'ok'"), query_number(server.conninfo, "SELECT n FROM counter"));
