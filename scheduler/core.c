@@ -289,14 +289,25 @@ static bool stop_begun(struct core *core, struct actions *actions) {
     return false;
 }
 
+static bool has_records_to_write(const struct core *core) {
+    for (uint32_t i = 0; i < core->pool_count; i++)
+        if (past_is_worth_a_session(core, &core->pools[i]))
+            return true;
+    return false;
+}
+
+static bool is_drained(const struct core *core) {
+    return core->begun_count == 0 && core->open_count == 0 && core->sweep_run == core->run_used &&
+           core->sweep_task == core->task_count && !has_records_to_write(core);
+}
+
 static bool drain(struct core *core, struct actions *actions) {
     if (!core->drain_late && core->now.us >= core->drain_deadline.us) {
         core->drain_late = true;
         core->sweep_slot = 0; /* records that were not written until now are kept for the next daemon */
     }
     bool more = stop_begun(core, actions);
-    if (!more && core->begun_count == 0 && core->open_count == 0 && core->sweep_run == core->run_used &&
-        core->sweep_task == core->task_count && !core->stopped && actions_have_room(actions)) {
+    if (!more && is_drained(core) && !core->stopped && actions_have_room(actions)) {
         core->stopped = true;
         actions_add(actions, ACTION_STOPPED);
     }
@@ -366,7 +377,7 @@ struct mono core_next_wake(const struct core *core) {
     at = due_wake(core, at);
     at = earlier(at, &core->run_deadlines);
     at = earlier(at, &core->slot_deadlines);
-    if (core->draining && core->open_count + core->begun_count)
+    if (core->draining && !core->stopped)
         at = drain_wake(core, at);
     return (struct mono){at};
 }

@@ -66,13 +66,18 @@ void past_ask(struct core *core, struct core_pool *pool, uint32_t slot, struct a
     action->pool = core->slots[slot].pool;
 }
 
-/* Where no session is open, the history is worth one. */
-void past_serve(struct core *core, struct core_pool *pool, struct actions *actions) {
+/* A pool that ends has one opened for records that are left, and does not wait for a server that refuses. */
+bool past_is_worth_a_session(const struct core *core, const struct core_pool *pool) {
     bool may_connect = !pool->failing || core->now.us >= pool->next_attempt.us;
+    if (core->draining || pool->retired)
+        may_connect = !pool->failing && !past_is_settled(core, pool);
+    return may_connect && tokens_sessions(&pool->tokens) == 0 && tokens_free(&pool->tokens);
+}
+
+void past_serve(struct core *core, struct core_pool *pool, struct actions *actions) {
     if (pool->warm_newest != SLOT_NONE)
         past_ask(core, pool, pool->warm_newest, actions);
-    else if (tokens_sessions(&pool->tokens) == 0 && tokens_free(&pool->tokens) && may_connect &&
-             !core->draining && !pool->retired)
+    else if (past_is_worth_a_session(core, pool))
         slot_open(core, (uint32_t)(pool - core->pools), actions);
 }
 

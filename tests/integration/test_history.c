@@ -71,12 +71,16 @@ static void assert_accounted(void) {
     fail_msg("occurrences that are in no row, or in two:\n%s", output);
 }
 
-static void begin(struct process *process, const char *tasks) {
+static void begin_with(struct process *process, int size, const char *tasks) {
     query(conninfo, "SET client_min_messages = warning; DROP SCHEMA IF EXISTS headgate CASCADE");
     query(conninfo, "TRUNCATE done");
-    ini_write(process, "[pool p]\nconninfo = %s\nsize = 4\nhistory = on\n%s", conninfo, tasks);
+    ini_write(process, "[pool p]\nconninfo = %s\nsize = %d\nhistory = on\n%s", conninfo, size, tasks);
     daemon_start(process);
     WAIT_UNTIL(process, history_is_on(process));
+}
+
+static void begin(struct process *process, const char *tasks) {
+    begin_with(process, 4, tasks);
 }
 
 static void end_and_check(struct process *process) {
@@ -273,6 +277,20 @@ static void history_ends_what_a_killed_daemon_left(void **state) {
     assert_int_equal(done("transactional"), runs("task = 'transactional' AND outcome = 'ok'"));
 }
 
+/* A cancelled run takes its session with it, and its token as long as that closes; what became of it is on record all the same. */
+static void history_has_what_ended_last_before_a_stop(void **state) {
+    (void)state;
+    struct process process;
+    for (int size = 1; size <= 2; size++) {
+        begin_with(&process, size, "[task off]\nevery = 1h\nphase = 0\ncatch_up = skip\ntransaction = off\ntimeout = 500ms\n"
+                                   "hold_after = 0\nsql = SELECT pg_sleep(1000)\n");
+        assert_int_equal(shell(NULL, "headgate trigger %s off", process.ini), 0);
+        WAIT_UNTIL(&process, runs("outcome = 'running'") == 1);
+        end_and_check(&process);
+        assert_int_equal(runs("outcome = 'failed' AND reason LIKE 'cancelled:%%' AND finished IS NOT NULL"), 1);
+    }
+}
+
 static void history_gives_back_what_was_learned(void **state) {
     (void)state;
     struct process process;
@@ -371,6 +389,7 @@ int main(void) {
         cmocka_unit_test_teardown(history_clean_restarts_lose_and_repeat_nothing, tidy),
         cmocka_unit_test_teardown(history_says_what_was_missed, tidy),
         cmocka_unit_test_teardown(history_ends_what_a_killed_daemon_left, tidy),
+        cmocka_unit_test_teardown(history_has_what_ended_last_before_a_stop, tidy),
         cmocka_unit_test_teardown(history_gives_back_what_was_learned, tidy),
         cmocka_unit_test_teardown(history_of_what_ended_while_the_server_was_away, tidy),
         cmocka_unit_test_teardown(history_resolves_a_commit_whose_answer_was_lost, tidy),

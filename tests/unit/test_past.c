@@ -888,13 +888,54 @@ static void drain_does_not_wait_for_a_broken_history(void **state) {
     fixture_destroy(f);
 }
 
-static void drain_opens_no_session_for_records(void **state) {
+/* A run that was cancelled took the pool's only session with it. */
+static void drain_opens_a_session_for_records(void **state) {
+    struct fixture *f = known(POOL(1) SQL("a"), false);
+    (void)state;
+    leave_record(f, "a");
+    fixture_drain(f);
+    lose(f, asked(f));
+    assert_null(fixture_find(f, ACTION_STOPPED));
+    assert_null(fixture_find(f, ACTION_OPEN)); /* a server may end each session that asks */
+    fixture_pass(f, core_next_wake(f->core).us - f->now.us);
+    assert_int_equal(f->now.us, S);
+    struct handle session = open_one(f);
+    say(f, asked(f), WRITTEN, 0);
+    assert_int_equal(fixture_need(f, ACTION_CLOSE)->close_cause, CLOSE_DRAIN);
+    assert_null(fixture_find(f, ACTION_STOPPED));
+    fixture_session(f, EVENT_SESSION_GONE, session);
+    fixture_need(f, ACTION_STOPPED);
+    fixture_destroy(f);
+}
+
+static void drain_opens_one_up_to_its_deadline(void **state) {
+    struct fixture *f = known("[headgate]\ndrain_timeout = 5s\n" POOL(1) SQL("a"), false);
+    (void)state;
+    leave_record(f, "a");
+    fixture_drain(f);
+    int asked_count = 0;
+    while (!fixture_find(f, ACTION_STOPPED) && f->now.us <= 5 * S) {
+        if (fixture_find(f, ACTION_OPEN))
+            open_one(f);
+        if (fixture_find(f, ACTION_HISTORY) && ++asked_count)
+            lose(f, asked(f));
+        if (!fixture_find(f, ACTION_STOPPED))
+            fixture_pass(f, core_next_wake(f->core).us - f->now.us);
+    }
+    assert_int_equal(f->now.us, 5 * S);
+    assert_int_equal(asked_count, 5);
+    fixture_destroy(f);
+}
+
+static void drain_does_not_wait_for_a_server_that_takes_no_session(void **state) {
     struct fixture *f = known(POOL(1) SQL("a"), false);
     (void)state;
     leave_record(f, "a");
     lose(f, core_slot_handle(f->core, 0));
     fixture_drain(f);
-    assert_null(fixture_find(f, ACTION_OPEN));
+    struct handle session = fixture_need(f, ACTION_OPEN)->session;
+    fixture_fail(f, session, CONNECT_UNREACHABLE);
+    fixture_session(f, EVENT_SESSION_GONE, session);
     fixture_need(f, ACTION_STOPPED);
     fixture_destroy(f);
 }
@@ -1225,7 +1266,9 @@ int main(void) {
         cmocka_unit_test(drain_waits_for_the_history_up_to_its_deadline),
         cmocka_unit_test(drain_in_a_hurry_does_not_wait_for_the_history),
         cmocka_unit_test(drain_does_not_wait_for_a_broken_history),
-        cmocka_unit_test(drain_opens_no_session_for_records),
+        cmocka_unit_test(drain_opens_a_session_for_records),
+        cmocka_unit_test(drain_opens_one_up_to_its_deadline),
+        cmocka_unit_test(drain_does_not_wait_for_a_server_that_takes_no_session),
         cmocka_unit_test(drain_skips_what_is_claimed_and_waits),
         cmocka_unit_test(drain_skips_any_number_of_claimed_ones),
         cmocka_unit_test(drain_while_a_claim_is_under_way_skips_its_run),
