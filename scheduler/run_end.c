@@ -81,11 +81,11 @@ static enum outcome final_outcome(const struct core *core, const struct run *run
     enum outcome told = event->ended.outcome;
     const struct slot *session = core_slot(core, run->session);
     bool hit = event_cancelled(event) && (run->stop == STOP_YIELD || (session && session->cancelled));
-    if (told == OUTCOME_FAILED && core->draining && hit)
+    if (told == OUTCOME_FAILED && run->stop == STOP_TIMEOUT)
+        return OUTCOME_TIMEOUT;
+    if (told == OUTCOME_FAILED && (run->stop == STOP_DRAIN || (core->draining && hit)))
         return OUTCOME_CANCELLED;
-    if (told != OUTCOME_FAILED || run->stop == STOP_NONE || run->stop == STOP_YIELD)
-        return told;
-    return run->stop == STOP_TIMEOUT ? OUTCOME_TIMEOUT : OUTCOME_CANCELLED;
+    return told;
 }
 
 /* Jumps at most to four times what was thought, and forgets an odd one in eight: no single run decides. */

@@ -287,7 +287,7 @@ static void history_has_what_ended_last_before_a_stop(void **state) {
         assert_int_equal(shell(NULL, "headgate trigger %s off", process.ini), 0);
         WAIT_UNTIL(&process, runs("outcome = 'running'") == 1);
         end_and_check(&process);
-        assert_int_equal(runs("outcome = 'failed' AND reason LIKE 'cancelled:%%' AND finished IS NOT NULL"), 1);
+        assert_int_equal(runs("outcome = 'failed' AND reason = 'timeout' AND finished IS NOT NULL"), 1);
     }
 }
 

@@ -658,6 +658,18 @@ static void drain_deadline_or_second_drain_cancels(void **state) {
     }
 }
 
+static void drain_leaves_a_timeout_its_name(void **state) {
+    struct fixture *f = fixture_create_unarmed(POOL(1) SQL("a") "timeout = 3s\n");
+    (void)state;
+    struct handle run = fixture_first_run(f, "a");
+    fixture_drain(f);
+    fixture_pass(f, 3 * S);
+    assert_true(handle_is(fixture_need(f, ACTION_CANCEL)->run, run));
+    fixture_end_with(f, run, OUTCOME_FAILED, FAILURE_CANCEL, 0);
+    assert_int_equal(fixture_need(f, ACTION_RECORD)->record.outcome, OUTCOME_TIMEOUT);
+    fixture_destroy(f);
+}
+
 static void drain_closes_warm_and_opening_sessions(void **state) {
     struct fixture *f = fixture_create_unarmed(POOL(2) SQL("a") SQL("b") "patience = 0\n");
     (void)state;
@@ -752,6 +764,7 @@ int main(void) {
         cmocka_unit_test(handle_of_the_past_is_ignored),
         cmocka_unit_test(drain_skips_what_waits_and_lets_runs_end),
         cmocka_unit_test(drain_deadline_or_second_drain_cancels),
+        cmocka_unit_test(drain_leaves_a_timeout_its_name),
         cmocka_unit_test(drain_closes_warm_and_opening_sessions),
         cmocka_unit_test(drain_with_nothing_open_stops_at_once),
         cmocka_unit_test(step_with_more_than_the_actions_hold_goes_on),
