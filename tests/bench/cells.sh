@@ -76,7 +76,9 @@ headgate_failures() {
 
 # An application is on a machine of its own: its programs go before the server's where we may say so. A nice level
 # would not do: where the kernel shares processors among process groups (autogroup), it counts within one of them.
+goes_ahead=no
 if chrt -f 1 true 2>/dev/null; then
+    goes_ahead=yes
     ahead() { exec chrt -f 1 "$@"; }
 else
     note 'The programs of the application have no priority: no right to use chrt -f. They wait for the tasks, too.'
