@@ -68,10 +68,10 @@ void past_ask(struct core *core, struct core_pool *pool, uint32_t slot, struct a
 
 /* A pool that ends has one opened for records that are left, and does not wait for a server that refuses. */
 bool past_is_worth_a_session(const struct core *core, const struct core_pool *pool) {
-    bool may_connect = !pool->failing || core->now.us >= pool->next_attempt.us;
-    if (core->draining || pool->retired)
-        may_connect = !pool->failing && !past_is_settled(core, pool);
-    return may_connect && tokens_sessions(&pool->tokens) == 0 && tokens_free(&pool->tokens);
+    bool ends = core->draining || pool->retired;
+    bool may_connect = !pool->failing || (!ends && core->now.us >= pool->next_attempt.us);
+    return may_connect && !(ends && past_is_settled(core, pool)) && tokens_sessions(&pool->tokens) == 0 &&
+           tokens_free(&pool->tokens);
 }
 
 void past_serve(struct core *core, struct core_pool *pool, struct actions *actions) {

@@ -49,7 +49,7 @@ bool past_wants(const struct core *core, const struct core_pool *pool);
 /* When it will be, if nothing happens. */
 struct mono past_next_ask(const struct core *core, const struct core_pool *pool);
 void past_ask(struct core *core, struct core_pool *pool, uint32_t slot, struct actions *actions);
-/* Where none is open. */
+/* Where none is open. While the daemon stops: whether to wait for one. */
 bool past_is_worth_a_session(const struct core *core, const struct core_pool *pool);
 void past_serve(struct core *core, struct core_pool *pool, struct actions *actions); /* it wants */
 void past_answered(struct core *core, struct core_pool *pool, const struct event *event,

@@ -81,11 +81,11 @@ static enum outcome final_outcome(const struct core *core, const struct run *run
     enum outcome told = event->ended.outcome;
     const struct slot *session = core_slot(core, run->session);
     bool hit = event_cancelled(event) && (run->stop == STOP_YIELD || (session && session->cancelled));
-    if (told == OUTCOME_FAILED && run->stop == STOP_TIMEOUT)
+    if (told != OUTCOME_FAILED)
+        return told;
+    if (run->stop == STOP_TIMEOUT)
         return OUTCOME_TIMEOUT;
-    if (told == OUTCOME_FAILED && (run->stop == STOP_DRAIN || (core->draining && hit)))
-        return OUTCOME_CANCELLED;
-    return told;
+    return run->stop == STOP_DRAIN || (core->draining && hit) ? OUTCOME_CANCELLED : told;
 }
 
 /* Jumps at most to four times what was thought, and forgets an odd one in eight: no single run decides. */
