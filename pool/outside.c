@@ -186,6 +186,7 @@ static void finish(struct outside *outside) {
     struct report report = {.kind = REPORT_RUN_ENDED, .run = outside->work.command.run};
     report.ended.outcome = message.bytes_count ? OUTCOME_FAILED : OUTCOME_OK;
     report.ended.row_count = cargo->line_count;
+    report.ended.done_count = cargo->children_done;
     struct failure failure = {.message = message.bytes,
                               .output = cargo->output.bytes ? cargo->output.bytes : ""};
     outside->report(outside->context, &report, message.bytes_count ? &failure : NULL);

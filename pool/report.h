@@ -29,7 +29,8 @@ struct report {
     struct handle run;     /* RUN_* */
     union {
         struct {
-            uint64_t row_count; /* rows the server returned or changed; bytes of output for a command */
+            uint64_t row_count;  /* rows the server returned or changed; bytes of output for a command */
+            uint64_t done_count; /* of outside work: children that ended well */
             enum outcome outcome;
             bool simple;              /* its text needed the simple protocol */
             bool claimed;             /* its claim is committed, whatever became of it */
@@ -37,7 +38,7 @@ struct report {
             enum failure_kind failure;
         } ended;
         struct {
-            bool breach; /* session_verify() found what runs had left behind; the failure's message lists it */
+            bool breach; /* session_verify() found what runs left behind; the failure's message lists it */
         } ready;         /* SESSION_READY */
         enum connect_failure connect_failure; /* SESSION_FAILED */
         const struct sample *sample;          /* SAMPLED; borrowed until the report returns */

@@ -81,7 +81,7 @@ struct run {
     int64_t session_us, outside_us; /* of the phases that are over */
     struct attempts attempts;
     enum outcome work_outcome; /* of its outside work, some of whose output is to be written all the same */
-    bool wrote;                /* what the rest of its work found */
+    bool partly_done;          /* of its outside work; and what that printed is written */
     uint32_t child_count;      /* it may have at once, without a token */
     struct mono retry_at;      /* DELAYED */
     uint32_t next_free;

@@ -83,6 +83,7 @@ static struct event event_of(const struct report *report) {
         event.ended.claimed = report->ended.claimed;
         event.ended.claimed_from = report->ended.claimed_from;
         event.ended.row_count = report->ended.row_count;
+        event.ended.done_count = report->ended.done_count;
     }
     return event;
 }

@@ -73,6 +73,7 @@ struct event {
             enum failure_kind failure; /* SQL */
             uint64_t row_count;        /* rows the server returned or changed; bytes of output for a command;
                                         * lines of output of outside work */
+            uint64_t done_count;       /* of outside work: pieces that ended well */
         } ended;
     };
 };

@@ -123,29 +123,34 @@ static void count_end(struct core *core, const struct run *run, const struct rec
     quantile_add(&core->took[run->task], record->took_us);
 }
 
-/* What we stopped, or what lost its session, says nothing of the task; nor does what a reload has changed
- * since; nor, of many rows, that the work of some has failed, when the rest was written. */
-static void count_in_row(struct core *core, const struct run *run, enum outcome outcome,
-                         struct actions *actions) {
+static void hold(struct core *core, const struct run *run, struct actions *actions) {
     struct core_task *task = &core->tasks[run->task];
-    if (!task_same_work(run->definition, task->definition) || (run->wrote))
-        return;
-    if (outcome == OUTCOME_OK || outcome == OUTCOME_NOTHING) {
-        task->failed_in_row = 0;
-        task->held_until = (struct mono){0};
-    }
-    if (outcome != OUTCOME_FAILED && outcome != OUTCOME_TIMEOUT)
-        return;
-    task->failed_in_row++;
     int64_t hold_us = retry_hold_us(task->definition, task->failed_in_row);
     if (hold_us == 0)
         return;
     task->held_until = mono_add(core->now, hold_us);
-    if (task->failed_in_row > task->definition->hold_after) /* it was told */
+    if (hold_us <= retry_hold_us(task->definition, task->failed_in_row - 1)) /* it was told */
         return;
     struct action *action = actions_add(actions, ACTION_HOLD);
     action->task = run->task;
     action->delay_us = hold_us;
+}
+
+/* What we stopped, or what lost its session, says nothing of the task; nor does what a reload has changed
+ * since. A part that was done is progress, whatever became of the rest: among many rows a few bad ones are to
+ * keep nobody waiting. */
+static void count_in_row(struct core *core, const struct run *run, enum outcome outcome,
+                         struct actions *actions) {
+    struct core_task *task = &core->tasks[run->task];
+    if (!task_same_work(run->definition, task->definition))
+        return;
+    if (outcome == OUTCOME_OK || outcome == OUTCOME_NOTHING || run->partly_done) {
+        task->failed_in_row = 0;
+        task->held_until = (struct mono){0};
+    } else if (outcome == OUTCOME_FAILED || outcome == OUTCOME_TIMEOUT) {
+        task->failed_in_row++;
+        hold(core, run, actions);
+    }
 }
 
 static void finish(struct core *core, uint32_t slot, enum outcome outcome, uint64_t row_count, bool simple,
@@ -273,7 +278,7 @@ void run_end(struct core *core, uint32_t slot, const struct event *event, struct
     if (goes_on(core, slot, outcome, event->ended.row_count) ||
         tries_again(core, slot, outcome, event->ended.failure, actions))
         return;
-    run->wrote = run->phase == PHASE_WRITE && outcome == OUTCOME_OK && run->work_outcome != OUTCOME_OK;
+    run->partly_done = run->phase == PHASE_WRITE ? outcome == OUTCOME_OK : event->ended.done_count > 0;
     finish(core, slot, outcome_of_all(run, outcome, event->ended.row_count), event->ended.row_count,
            event->ended.simple, actions);
 }

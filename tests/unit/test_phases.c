@@ -570,8 +570,9 @@ static uint32_t skipped_until_next_start(struct fixture *f) {
     return count;
 }
 
-static void hold_skips_for_longer_and_longer_and_is_told_once(void **state) {
+static void hold_skips_for_longer_and_longer_and_tells_each_longer_one(void **state) {
     static const uint32_t skipped[] = {2, 5, 6, 6}; /* of 25 s, 50 s, 60 s, 60 s */
+    static const int64_t longer_us[] = {50 * S, 60 * S, 0, 0};
     struct fixture *f = fixture_create(POOL(1) HELD);
     (void)state;
     fail_once(f);
@@ -582,7 +583,10 @@ static void hold_skips_for_longer_and_longer_and_is_told_once(void **state) {
     for (size_t i = 0; i < 4; i++) {
         assert_int_equal(skipped_until_next_start(f), skipped[i]);
         fail_once(f);
-        assert_null(fixture_find(f, ACTION_HOLD));
+        if (longer_us[i])
+            assert_int_equal(fixture_need(f, ACTION_HOLD)->delay_us, longer_us[i]);
+        else
+            assert_null(fixture_find(f, ACTION_HOLD));
     }
     assert_int_equal(skipped_until_next_start(f), 6);
     fixture_end(f, fixture_started(f, "a"), OUTCOME_OK);
@@ -621,6 +625,38 @@ static void hold_is_shown_as_such(void **state) {
     assert_int_equal(status_row(&status, 0).state, TASK_ON_HOLD);
     status_finish(&status);
     fixture_destroy(f);
+}
+
+/* The end of outside work of which `done` pieces ended well, and the rest did not. */
+static void end_in_part(struct fixture *f, struct handle run, uint64_t done, uint64_t lines) {
+    struct event event = {.kind = EVENT_RUN_ENDED, .run = run};
+    event.ended.outcome = OUTCOME_FAILED;
+    event.ended.done_count = done;
+    event.ended.row_count = lines;
+    fixture_step(f, event);
+}
+
+/* One bad row among good ones. lines: what the good ones printed; write: how what they printed is written. */
+static uint32_t failed_in_row_after(uint64_t done, uint64_t lines, enum outcome write) {
+    struct fixture *f = fixture_create(POOL(1) PHASED("a") "work_parallel = 2\nhold_after = 2\n");
+    struct handle run = at_work(f, "a", 3);
+    f->core->tasks[0].failed_in_row = 1;
+    end_in_part(f, run, done, lines);
+    if (lines)
+        end(f, run, write, 1);
+    assert_false(is_under_way(f, run));
+    uint32_t count = f->core->tasks[0].failed_in_row;
+    assert_int_equal(f->core->tasks[0].held_until.us > 0, count == 2);
+    fixture_destroy(f);
+    return count;
+}
+
+static void hold_does_not_come_of_one_bad_row_among_good_ones(void **state) {
+    (void)state;
+    assert_int_equal(failed_in_row_after(2, 2, OUTCOME_OK), 0);
+    assert_int_equal(failed_in_row_after(2, 0, OUTCOME_OK), 0); /* they printed nothing */
+    assert_int_equal(failed_in_row_after(0, 0, OUTCOME_OK), 2);
+    assert_int_equal(failed_in_row_after(2, 2, OUTCOME_FAILED), 2); /* nothing of it is kept */
 }
 
 static void hold_says_nothing_of_another_text(void **state) {
@@ -969,9 +1005,10 @@ int main(void) {
         cmocka_unit_test(retry_of_conflicts_ends_where_retries_are_used_up),
         cmocka_unit_test(retry_delay_takes_in_what_becomes_due),
         cmocka_unit_test(retry_keeps_what_overlap_held),
-        cmocka_unit_test(hold_skips_for_longer_and_longer_and_is_told_once),
+        cmocka_unit_test(hold_skips_for_longer_and_longer_and_tells_each_longer_one),
         cmocka_unit_test(hold_lets_a_triggered_run_go_whose_success_ends_it),
         cmocka_unit_test(hold_is_shown_as_such),
+        cmocka_unit_test(hold_does_not_come_of_one_bad_row_among_good_ones),
         cmocka_unit_test(hold_says_nothing_of_another_text),
         cmocka_unit_test(hold_forgets_no_run_that_waits_for_others),
         cmocka_unit_test(start_deadline_skips_what_is_late_from_the_last_that_joined),
