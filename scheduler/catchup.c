@@ -9,7 +9,12 @@ static struct occurrences between(const struct core *core, const struct schedule
                                   struct wall before) {
     int64_t count = schedule_count(schedule->every_us, first, (struct wall){before.us - 1});
     struct wall last = {first.us + (count - 1) * schedule->every_us};
-    return (struct occurrences){first, last, count, core->now, core->now};
+    return (struct occurrences){first, last, count, core->now, core->now, core->wall.us - first.us};
+}
+
+/* The first that the run answers is one that was missed: it waits since that, and not in line. */
+static void note_overdue(const struct core *core, struct run *run) {
+    run->overdue_us = mono_since(run->due, core->now) + core->wall.us - run->due_first.us;
 }
 
 static void miss(struct core *core, uint32_t index, const struct occurrences *missed,
@@ -46,6 +51,7 @@ static void extend(struct core *core, uint32_t index, const struct occurrences *
     }
     run->due_first = missed->first;
     run->occurrence_count += missed->count;
+    note_overdue(core, run);
 }
 
 static void answer_once(struct core *core, uint32_t index, const struct occurrences *missed,
@@ -80,6 +86,7 @@ static void put_off(struct core *core, struct core_task *task, uint32_t slot) {
     run->due_first = run->due_last = task->catch_up_next;
     run->last = core->now;
     run->occurrence_count = 1;
+    note_overdue(core, run);
 }
 
 static void advance(struct core_task *task, struct wall at) {
@@ -151,7 +158,7 @@ void catchup_go_on(struct core *core, uint32_t index, struct actions *actions) {
     } else if (!is_missed) {
         answer_put_off(core, index, actions);
     } else {
-        struct occurrences one = {at, at, 1, core->now, core->now};
+        struct occurrences one = {at, at, 1, core->now, core->now, core->wall.us - at.us};
         advance(task, at);
         if (clock_run_for(core, index, &one, RUN_WAITING, actions) == SLOT_NONE)
             give_up(core, index, task->catch_up_next, SKIP_FULL, actions);

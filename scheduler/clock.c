@@ -116,6 +116,7 @@ uint32_t clock_run_for(struct core *core, uint32_t task, const struct occurrence
     run->due_last = due->last;
     run->occurrence_count = due->count;
     run->due = due->due;
+    run->overdue_us = due->overdue_us;
     run->last = due->until;
     core->tasks[task].stats.merged_count += (uint64_t)(due->count - 1);
     run_move(core, slot, state);
@@ -230,7 +231,8 @@ bool clock_collect_due(struct core *core, struct actions *actions) {
         if (count < 1) /* the wall clock is a little behind the monotonic one */
             count = 1;
         struct wall last = {task->due.us + (count - 1) * passed_us};
-        struct occurrences due = {task->due, last, count, {first->at}, {first->at + last.us - task->due.us}};
+        struct occurrences due = {task->due, last, count, {first->at}, {first->at + last.us - task->due.us},
+                                  0};
         if (leave_out_answered(core, index, &due, passed_us, actions)) {
             answer(core, index, &due, actions);
             note_answered(task, &due);

@@ -73,6 +73,7 @@ struct run {
     struct wall due_first, due_last;
     int64_t occurrence_count;
     struct mono due;      /* of the first occurrence, or when it was found to have been missed */
+    int64_t overdue_us;   /* it was missed so long before `due` */
     struct mono last;     /* the same of the last one */
     struct mono since;    /* it waits: its due instant, or the end of the phase before */
     struct wall began_at; /* `began` for people */
@@ -293,6 +294,11 @@ void core_reload(struct core *core, struct taskset *set, struct mono now, struct
 /* How long a run of the task is expected to hold its tokens, in all its phases. */
 static inline int64_t core_session_us(const struct core_task *task) {
     return task->expected_us[PHASE_WHOLE] + task->expected_us[PHASE_READ] + task->expected_us[PHASE_WRITE];
+}
+
+/* A run that starts at this instant: after the first occurrence that it answers, found late or not. */
+static inline int64_t run_lateness_us(const struct run *run, struct mono at) {
+    return mono_since(at, run->due) + run->overdue_us;
 }
 
 /* NULL when the handle names nothing any more. */

@@ -21,6 +21,7 @@ struct occurrences {
     struct wall first, last;
     int64_t count;
     struct mono due, until; /* the first and the last, or when they were found to have been missed */
+    int64_t overdue_us;     /* of these: how long ago the first was then */
 };
 
 /* clock.c */

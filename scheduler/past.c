@@ -204,6 +204,8 @@ void past_note_claim(struct run *run, struct wall from) {
         from.us > run->due_last.us)
         return;
     run->occurrence_count = schedule_count(schedule->every_us, from, schedule_key(schedule, run->due_last));
+    int64_t less_us = from.us - run->due_first.us;
+    run->overdue_us -= less_us < run->overdue_us ? less_us : run->overdue_us;
     run->due_first = from;
 }
 

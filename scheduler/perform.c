@@ -90,7 +90,7 @@ struct session_work perform_session_work(const struct daemon *daemon, struct han
                     .started = daemon->core->wall,
                     .every_us = task->definition->schedule.every_us,
                     .occurrence_count = run->occurrence_count,
-                    .lateness_us = mono_since(daemon->core->now, run->due),
+                    .lateness_us = run_lateness_us(run, daemon->core->now),
                     .attempt_count = run->attempts.failed_count + 1,
                     .tokens = run->definition->tokens,
                     .looks = run->reclaims},

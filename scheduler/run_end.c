@@ -164,7 +164,7 @@ static void finish(struct core *core, uint32_t slot, enum outcome outcome, uint6
         .due_first = run->due_first,
         .due_last = run->due_last,
         .occurrence_count = run->occurrence_count,
-        .lateness_us = mono_since(run->began, run->due), /* SENT: it never came first */
+        .lateness_us = run_lateness_us(run, run->began), /* SENT: it never came first */
         .took_us = mono_since(core->now, run->began),
         .session_us = run->session_us,
         .outside_us = run->outside_us,

@@ -121,6 +121,7 @@ struct taskset *config_read(const char *text, size_t text_bytes, config_file_rea
     set->tasks = arena_alloc(&set->arena, ((size_t)file.section_count + 1) * sizeof *set->tasks);
     struct reader reader = {set, faults, read_file, context};
     read_sections(&reader, &file);
+    taskset_seal(set);
     if (faults->count == 0 && set->pool_count == 0)
         fault_add(faults, 0,
                   "there is no [pool NAME]; it says which database, and how many sessions at most");

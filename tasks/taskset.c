@@ -29,11 +29,23 @@ void taskset_unref(struct taskset *set) {
     free(set);
 }
 
-uint32_t taskset_find_task(const struct taskset *set, const char *name) {
+static int named_compare(const void *a, const void *b) {
+    return strcmp(((const struct named *)a)->name, ((const struct named *)b)->name);
+}
+
+void taskset_seal(struct taskset *set) {
+    set->by_name = arena_alloc(&set->arena, ((size_t)set->task_count + 1) * sizeof *set->by_name);
     for (uint32_t i = 0; i < set->task_count; i++)
-        if (strcmp(set->tasks[i].name, name) == 0)
-            return i;
-    return TASKSET_NONE;
+        set->by_name[i] = (struct named){set->tasks[i].name, i};
+    qsort(set->by_name, set->task_count, sizeof *set->by_name, named_compare);
+}
+
+uint32_t taskset_find_task(const struct taskset *set, const char *name) {
+    struct named key = {name, 0};
+    assert(set->by_name);
+    const struct named *found =
+        bsearch(&key, set->by_name, set->task_count, sizeof *set->by_name, named_compare);
+    return found ? found->index : TASKSET_NONE;
 }
 
 const char *taskset_nearest_task(const struct taskset *set, const char *name) {
@@ -75,26 +87,7 @@ bool task_same_work(const struct task *a, const struct task *b) {
     return false;
 }
 
-struct named {
-    const char *name;
-    uint32_t index;
-};
-
-static int named_compare(const void *a, const void *b) {
-    return strcmp(((const struct named *)a)->name, ((const struct named *)b)->name);
-}
-
 void taskset_match(const struct taskset *from, const struct taskset *to, uint32_t *ret_from_of) {
-    struct named *sorted = calloc((size_t)from->task_count + 1, sizeof *sorted);
-    if (!sorted)
-        abort();
-    for (uint32_t i = 0; i < from->task_count; i++)
-        sorted[i] = (struct named){from->tasks[i].name, i};
-    qsort(sorted, from->task_count, sizeof *sorted, named_compare);
-    for (uint32_t i = 0; i < to->task_count; i++) {
-        struct named key = {to->tasks[i].name, 0};
-        struct named *found = bsearch(&key, sorted, from->task_count, sizeof *sorted, named_compare);
-        ret_from_of[i] = found ? found->index : TASKSET_NONE;
-    }
-    free(sorted);
+    for (uint32_t i = 0; i < to->task_count; i++)
+        ret_from_of[i] = taskset_find_task(from, to->tasks[i].name);
 }

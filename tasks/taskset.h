@@ -10,6 +10,11 @@
 #include "tasks/arena.h"
 #include "tasks/task.h"
 
+struct named {
+    const char *name;
+    uint32_t index;
+};
+
 struct taskset {
     struct arena arena; /* holds all below and every text they point to */
     struct daemon_settings daemon;
@@ -17,6 +22,7 @@ struct taskset {
     uint32_t pool_count;
     struct task *tasks;
     uint32_t task_count;
+    struct named *by_name; /* the tasks, sorted; NULL before it is sealed */
     uint32_t references;
 };
 
@@ -27,7 +33,10 @@ struct taskset *taskset_create(void);
 struct taskset *taskset_ref(struct taskset *set);
 void taskset_unref(struct taskset *set);
 
-/* Index, or TASKSET_NONE. The task search is linear: for the command line, not for the loop. */
+/* All its tasks are there and have their names: from now on they are found. */
+void taskset_seal(struct taskset *set);
+
+/* Index, or TASKSET_NONE. */
 uint32_t taskset_find_task(const struct taskset *set, const char *name);
 uint32_t taskset_find_pool(const struct taskset *set, const char *name);
 

@@ -165,7 +165,7 @@ static void once_waiting_run_answers_what_was_missed_before_it(void **state) {
     fixture_end(f, open_and_start(f, session), OUTCOME_OK);
     const struct record *record = &fixture_need(f, ACTION_RECORD)->record;
     assert_range(record, -30, 20, 6);
-    assert_int_equal(record->lateness_us, 10 * S);
+    assert_int_equal(record->lateness_us, 50 * S); /* from -30 to 20 */
     assert_int_equal(fixture_core_task(f, "a")->stats.merged_count, 5);
     fixture_destroy(f);
 }
@@ -206,6 +206,29 @@ static void once_triggered_run_that_waits_answers_what_was_missed(void **state) 
     assert_range(&fixture_need(f, ACTION_RECORD)->record, -30, 10, 5);
     assert_int_equal(fixture_core_task(f, "a")->stats.merged_count, 4);
     fixture_destroy(f);
+}
+
+/* What was missed is late from when it was due, not from when the daemon came up. */
+static void restored_missed_run_is_as_late_as_it_is(void **state) {
+    static const char *const choices[] = {"once", "all"};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct text ini = {0};
+        text_add(&ini, COMMAND "catch_up = %s\n", choices[i]);
+        struct fixture *f = fixture_create(ini.bytes);
+        fixture_pass(f, 3 * S);
+        restore(f, -100);
+        fixture_end(f, fixture_started(f, "a"), OUTCOME_OK);
+        assert_int_equal(fixture_need(f, ACTION_RECORD)->record.due_first.us, WALL_START_US - 90 * S);
+        assert_int_equal(fixture_need(f, ACTION_RECORD)->record.lateness_us, 93 * S);
+        if (i == 1) { /* the second of ten: no less late for its turn */
+            fixture_pass(f, 1 * S);
+            fixture_end(f, core_run_handle(f->core, 0), OUTCOME_OK);
+            assert_int_equal(fixture_need(f, ACTION_RECORD)->record.lateness_us, 83 * S);
+        }
+        text_finish(&ini);
+        fixture_destroy(f);
+    }
 }
 
 /* Not from the first, which may be of last year. */
@@ -558,6 +581,7 @@ int main(void) {
         cmocka_unit_test(once_new_run_that_waits_is_joined),
         cmocka_unit_test(once_waits_for_the_run_that_was_asked_for),
         cmocka_unit_test(once_triggered_run_that_waits_answers_what_was_missed),
+        cmocka_unit_test(restored_missed_run_is_as_late_as_it_is),
         cmocka_unit_test(once_start_deadline_counts_from_the_last_occurrence),
         cmocka_unit_test(all_start_deadline_counts_from_when_it_was_found),
         cmocka_unit_test(restored_after_newer_ones_were_given_up_is_only_recorded),

@@ -1,5 +1,7 @@
 #include "tests/unit/unit.h"
 
+#include <stdio.h>
+
 #include "tasks/taskset.h"
 
 static struct taskset *set_of(const char *const *names) {
@@ -11,6 +13,7 @@ static struct taskset *set_of(const char *const *names) {
     set->pools = arena_alloc(&set->arena, (set->pool_count + 1) * sizeof *set->pools);
     for (uint32_t i = 0; i < set->task_count; i++)
         set->tasks[i].name = set->pools[i].name = arena_text(&set->arena, names[i], strlen(names[i]));
+    taskset_seal(set);
     return set;
 }
 
@@ -42,6 +45,25 @@ static void find_by_name_gives_its_index_or_none(void **state) {
     taskset_unref(set);
 }
 
+/* Each row of a restored history is looked for: with as many comparisons as tasks it would take minutes. */
+static void find_among_a_hundred_thousand_takes_no_search(void **state) {
+    (void)state;
+    enum { MANY = 100 * 1000 };
+    struct taskset *set = taskset_create();
+    set->task_count = MANY;
+    set->tasks = arena_alloc(&set->arena, (MANY + 1) * sizeof *set->tasks);
+    for (uint32_t i = 0; i < MANY; i++) {
+        char name[32];
+        int length = snprintf(name, sizeof name, "a_task_with_a_number_%06d", (int)(i * 7919 % MANY));
+        set->tasks[i].name = arena_text(&set->arena, name, (size_t)length);
+    }
+    taskset_seal(set);
+    for (uint32_t turn = 0; turn < 3; turn++)
+        for (uint32_t i = 0; i < MANY; i++)
+            assert_int_equal(taskset_find_task(set, set->tasks[i].name), i);
+    taskset_unref(set);
+}
+
 static void match_by_name_gives_old_indexes(void **state) {
     (void)state;
     struct taskset *from = set_of(some), *to = set_of(others), *empty = set_of(none);
@@ -63,6 +85,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ref_keeps_the_set_until_the_last_unref),
         cmocka_unit_test(find_by_name_gives_its_index_or_none),
+        cmocka_unit_test(find_among_a_hundred_thousand_takes_no_search),
         cmocka_unit_test(match_by_name_gives_old_indexes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
