@@ -26,6 +26,28 @@ step() {
     fi
 }
 
+# Runs it so that a signal to this script is answered at once, and not when it has ended; end_running() then ends it.
+promptly() {
+    setsid setpriv --pdeathsig TERM "$@" &
+    running=$!
+    code=0
+    wait "$running" || code=$?
+    running=
+    return "$code"
+}
+
+running=
+end_running() {
+    [ -n "$running" ] || return 0
+    kill -s TERM -- "-$running" 2>/dev/null || :
+    for attempt in $(seq 15); do
+        alive "$running" || break
+        sleep 0.1
+    done
+    kill -s KILL -- "-$running" 2>/dev/null || :
+    running=
+}
+
 # A zombie is not alive.
 alive() {
     grep -q '^State:.[^ZX]' "/proc/$1/status" 2>/dev/null
@@ -43,11 +65,28 @@ scratch_make() {
     chmod 711 "$scratch"
 }
 
-scratch_remove() {
-    find "$1" -maxdepth 3 -name conninfo 2>/dev/null | while read -r file; do
-        "$lib/private-postgres" destroy "${file%/*}" >/dev/null 2>&1 || :
+# The pids of what was started in it or was told to put its files there, as a path; servers and children among them.
+scratch_pids() {
+    { find /proc/[0-9]*/cwd -maxdepth 0 -lname "$1*" || :; grep -lszxF "TMPDIR=$1" /proc/[0-9]*/environ || :; } 2>/dev/null |
+        cut -d / -f 3 | sort -u
+}
+
+# Servers are told to stop at once, which leaves no shared memory behind; what is still there after 2 s is killed.
+scratch_end() {
+    for file in $(find "$1" -maxdepth 4 -name postmaster.pid 2>/dev/null); do
+        kill -s QUIT "$(head -n 1 "$file")" 2>/dev/null || :
     done
-    rm -rf "$1"
+    for pid in $(scratch_pids "$1"); do kill -s CONT "$pid" 2>/dev/null || :; done
+    for attempt in $(seq 20); do
+        [ -n "$(find "$1" -maxdepth 4 -name postmaster.pid 2>/dev/null)" ] || break
+        sleep 0.1
+    done
+    for pid in $(scratch_pids "$1"); do kill -s KILL "$pid" 2>/dev/null || :; done
+}
+
+scratch_remove() {
+    scratch_end "$1"
+    rm -rf "$1" 2>/dev/null || { sleep 0.5; rm -rf "$1"; }
 }
 
 # Removes what earlier runs left when they were killed: ours, and their process is gone.
@@ -80,10 +119,17 @@ choose_build_dir() {
 }
 
 # Configures anew whenever the options or the checkout's place are not those of last time, or last time did not finish.
-configure_and_compile() {
+configure() {
     stamp="$root $*"
     if [ "$(cat "$build/configured" 2>/dev/null)" != "$stamp" ]; then
-        rm -rf "$build" && meson setup "$@" "$build" "$root" && echo "$stamp" >"$build/configured" || return 1
+        rm -rf "$build" && promptly meson setup "$@" "$build" "$root" && echo "$stamp" >"$build/configured" || return 1
     fi
-    ninja -C "$build"
+}
+
+compile() {
+    promptly ninja -C "$build"
+}
+
+configure_and_compile() {
+    configure "$@" && compile
 }

@@ -2,10 +2,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -73,7 +75,25 @@ static long count_in_file(const char *path, const char *text) {
     return count;
 }
 
+/* In a namespace of this test's own: it goes with the test, however that ends. */
+bool mount_disk(const char *path, const char *options) {
+    return unshare(CLONE_NEWNS) == 0 && mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+           mount("none", path, "tmpfs", 0, options) == 0;
+}
+
 /* --- the server --- */
+
+/* From its file: among what is printed there may be words of others, of the loader, say. */
+static bool read_conninfo(struct server *server) {
+    char path[160];
+    snprintf(path, sizeof path, "%s/conninfo", server->directory);
+    FILE *file = fopen(path, "r");
+    bool right = file && fgets(server->conninfo, sizeof server->conninfo, file) && strncmp(server->conninfo, "host=", 5) == 0;
+    if (file)
+        fclose(file);
+    server->conninfo[strcspn(server->conninfo, "\n")] = '\0';
+    return right;
+}
 
 void server_start(struct server *server, const char *settings) {
     const char *output;
@@ -81,10 +101,8 @@ void server_start(struct server *server, const char *settings) {
     make_directory(server->directory, sizeof server->directory);
     int code = shell(&output, "%s/etc/lib/private-postgres start %s %s %s", environment("HEADGATE_SOURCE_ROOT"),
                      tcp ? "--tcp" : "", server->directory, tcp ? settings + 5 : settings);
-    if (code != 0)
+    if (code != 0 || !read_conninfo(server))
         fail_msg("private-postgres: %s", output);
-    snprintf(server->conninfo, sizeof server->conninfo, "%s", output);
-    server->conninfo[strcspn(server->conninfo, "\n")] = '\0';
 }
 
 void server_do(const struct server *server, const char *verb, const char *mode) {
@@ -273,6 +291,16 @@ int daemon_end(struct process *process, int signal) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
 }
 
+/* What a daemon that was killed leaves: commands at work in its file's folder, and its socket. */
+static void remove_folder(const char *path) {
+    shell(NULL,
+          "find /proc/[0-9]*/cwd -maxdepth 0 -lname '%s*' 2>/dev/null | cut -d / -f 3 | xargs -r kill -KILL\n"
+          "socket=$(headgate status %s/t.ini 2>&1 | sed -n 's/.*(\\(\\/[^:]*\\): .*/\\1/p')\n"
+          "[ -z \"$socket\" ] || rm -f \"$socket\" \"$socket.lock\"\n"
+          "awk '$2 ~ \"^%s\" {print $2}' /proc/mounts | xargs -r umount -l\n"
+          "rm -r %s", path, path, path, path);
+}
+
 int tidy(void **state) {
     (void)state;
     for (; left.pid_count; left.pid_count--) {
@@ -280,7 +308,7 @@ int tidy(void **state) {
         waitpid(left.pids[left.pid_count - 1], NULL, 0);
     }
     for (; left.directory_count; left.directory_count--)
-        shell(NULL, "rm -r %s", left.directories[left.directory_count - 1]);
+        remove_folder(left.directories[left.directory_count - 1]);
     return 0;
 }
 
@@ -348,10 +376,10 @@ const char *task_text(const struct process *process, const char *task, const cha
 
 void wait_failed(const struct process *process, const char *condition, const char *file, int line) {
     const char *output = "";
-    fprintf(stderr, "%s:%d: waited in vain for: %s\n", file, line, condition);
     if (process) {
         shell(&output, "headgate status %s; tail -n 30 %s", process->ini, process->log);
         fprintf(stderr, "%s\n", output);
     }
-    fail();
+    print_error("ERROR: waited in vain for: %s\n", condition); /* the last word, behind all that explains it */
+    _fail(file, line);
 }

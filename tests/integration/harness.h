@@ -18,6 +18,8 @@
 
 /* A new one, for its maker alone. */
 void make_directory(char *path, size_t bytes);
+/* A file system in memory, only this test's and its children's; options: of mount(8). False: this user may not. */
+bool mount_disk(const char *path, const char *options);
 
 struct server {
     char directory[128];
@@ -67,7 +69,7 @@ int daemon_end(struct process *process, int signal);
 void daemon_kill(struct process *process);
 long daemon_log_count(const struct process *process, const char *text);
 
-/* A teardown: what a failed test left running is killed, and the directories of ini_write() are removed. */
+/* A teardown: what a test left running is killed, and the directories of ini_write() are removed, with what is in them. */
 int tidy(void **state);
 
 /* Runs a shell command line, `headgate` being the built one; the exit code; output in a static buffer. */

@@ -204,7 +204,7 @@ static void history_full_disk_under_the_spool_is_told(void **state) {
     snprintf(spool, sizeof spool, "%s", place.ini);
     strcpy(strrchr(spool, '/'), "/spool");
     shell(NULL, "mkdir %s", spool);
-    if (mount("none", spool, "tmpfs", 0, "size=1m") != 0) {
+    if (!mount_disk(spool, "size=1m")) {
         fprintf(stderr, "no file system can be mounted here\n");
         skip();
     }

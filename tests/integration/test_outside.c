@@ -20,7 +20,7 @@
 
 static struct rig {
     uv_loop_t loop;
-    char directory[64];
+    char directory[128];
     struct conninfo conninfo;
     struct spool_place place;
     struct cargo *cargo;
@@ -59,8 +59,8 @@ static int set_up(void **state) {
     memset(&rig, 0, sizeof rig);
     rig.fd_count = open_fd_count();
     getrlimit(RLIMIT_NOFILE, &rig.descriptors);
-    strcpy(rig.directory, "/tmp/outside.XXXXXX");
-    if (!mkdtemp(rig.directory) || !conninfo_resolve("host=/nowhere dbname=x user=y", &rig.conninfo, &error))
+    make_directory(rig.directory, sizeof rig.directory);
+    if (!conninfo_resolve("host=/nowhere dbname=x user=y", &rig.conninfo, &error))
         return 1;
     rig.place.directory = rig.directory;
     rig.cargo = cargo_create(&rig.place, 16 * MIB);
@@ -77,7 +77,8 @@ static int tear_down(void **state) {
     }
     cargo_destroy(rig.cargo);
     conninfo_finish(&rig.conninfo);
-    shell(NULL, "rm -rf %s", rig.directory);
+    shell(NULL, "find /proc/[0-9]*/cwd -maxdepth 0 -lname '%s*' 2>/dev/null | cut -d / -f 3 | xargs -r kill -KILL; rm -rf %s",
+          rig.directory, rig.directory);
     if (uv_loop_close(&rig.loop) != 0) /* a handle was left behind */
         return 1;
     if (rig.place.memory_bytes != 0 || open_fd_count() != rig.fd_count) {
@@ -167,7 +168,7 @@ static void touch(const char *name) {
 }
 
 static bool exists(const char *name) {
-    char path[128];
+    char path[160];
     snprintf(path, sizeof path, "%s/%s", rig.directory, name);
     return access(path, F_OK) == 0;
 }
@@ -344,7 +345,7 @@ static void outside_a_full_disk_fails_the_child_that_meets_it(void **state) {
     (void)state;
     struct rlimit old;
     getrlimit(RLIMIT_FSIZE, &old);
-    bool mounted = mount("none", rig.directory, "tmpfs", 0, "size=64k") == 0;
+    bool mounted = mount_disk(rig.directory, "size=64k");
     signal(SIGXFSZ, SIG_IGN);
     if (!mounted)
         setrlimit(RLIMIT_FSIZE, &(struct rlimit){65536, old.rlim_max});

@@ -242,7 +242,7 @@ static void phases_full_disk_is_told_and_leaves_others_on_time(void **state) {
     snprintf(spool, sizeof spool, "%s", process.ini);
     strcpy(strrchr(spool, '/'), "/spool");
     shell(NULL, "mkdir %s", spool);
-    if (mount("none", spool, "tmpfs", 0, "size=1m") != 0)
+    if (!mount_disk(spool, "size=1m"))
         skip();
     query(conninfo, "TRUNCATE written");
     ini_rewrite(&process,

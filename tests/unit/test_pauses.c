@@ -10,18 +10,19 @@
 
 #define HEAD "# headgate: paused tasks, since when (UTC), by whom; written by the daemon\n"
 
-static char directory[64], path[96];
+static char directory[128], path[160];
 
 static int make_directory(void **state) {
     (void)state;
-    snprintf(directory, sizeof directory, "/tmp/headgate-pauses.XXXXXX");
+    const char *temporary = getenv("TMPDIR");
+    snprintf(directory, sizeof directory, "%s/headgate-pauses.XXXXXX", temporary ? temporary : "/tmp");
     assert_non_null(mkdtemp(directory));
     snprintf(path, sizeof path, "%s/ctl.paused", directory);
     return 0;
 }
 
 static int remove_directory(void **state) {
-    char temporary[128];
+    char temporary[200];
     (void)state;
     snprintf(temporary, sizeof temporary, "%s.new", path);
     unlink(path);
@@ -100,7 +101,7 @@ static void pauses_save_replaces_no_file_of_others_and_leaves_nothing_half(void 
     struct pauses pauses = {0};
     struct text error = {0};
     struct stat found;
-    char temporary[128];
+    char temporary[200];
     (void)state;
     pauses_add(&pauses, "tick", "alice", (struct wall){US_PER_S});
     put("gold\n");

@@ -317,7 +317,8 @@ static void spool_open_refused_says_so(void **state) {
 /* The last test: it needs root, and a mount that only this process sees. */
 static void spool_disk_full_names_place_and_cause(void **state) {
     (void)state;
-    char directory[] = "/tmp/headgate-spool.XXXXXX";
+    char directory[128];
+    snprintf(directory, sizeof directory, "%s/headgate-spool.XXXXXX", temporary());
     assert_non_null(mkdtemp(directory));
     if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
         mount("tmpfs", directory, "tmpfs", 0, "size=512k") != 0) {
