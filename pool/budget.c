@@ -6,6 +6,7 @@
 #include "pool/conninfo.h"
 #include "pool/headroom.h"
 #include "pool/history_read.h"
+#include "pool/inquiry.h"
 #include "pool/look.h"
 
 /* What the server takes us for: behind a pooler it need not be what the file says. */
@@ -27,7 +28,7 @@ struct finding {
 /* --- looking --- */
 
 static PGresult *ask(PGconn *conn, const char *sql, int count, const char *const *values) {
-    PGresult *result = PQexecParams(conn, sql, count, NULL, values, NULL, NULL, 0);
+    PGresult *result = inquiry(conn, sql, count, values);
     if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) > 0)
         return result;
     PQclear(result);

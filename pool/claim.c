@@ -93,7 +93,7 @@ static bool send_start(struct session *session, const struct session_work *work,
                      claim == CLAIM_WITHIN
                          ? "SELECT headgate.start($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11)"
                          : "SELECT (extract(epoch FROM headgate.start($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11))"
-                           " * 1000000)::bigint",
+                           " OPERATOR(pg_catalog.*) 1000000)::bigint",
                      &to);
 }
 

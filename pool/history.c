@@ -12,6 +12,9 @@
 /* Says at once whether somebody keeps the table locked. */
 static const char lock_sql[] = "LOCK TABLE headgate.run IN ROW EXCLUSIVE MODE NOWAIT";
 
+/* What is asked below needs no names in full: it is a transaction of our own. */
+static const char path_sql[] = "SET LOCAL search_path = pg_catalog, pg_temp";
+
 static const char restore_sql[] =
     "SELECT coalesce(json_agg(r), '[]') FROM"
     " (SELECT *, (extract(epoch FROM answered_until) * 1000000)::bigint AS answered_us"
@@ -44,8 +47,9 @@ bool history_send(struct session *session, const struct history_request *request
     const char *restore[] = {request->daemon, request->tasks},
                *prune[] = {request->keep, request->rows, request->count};
     begin(&session->script);
-    session->script.history_lock_at = request->tasks ? 2 : 1; /* behind BEGIN, and what makes the schema */
-    return ask(session, "BEGIN", NULL, 0) &&
+    session->script.history_lock_at =
+        request->tasks ? 3 : 2; /* behind BEGIN, the path, and what makes the schema */
+    return ask(session, "BEGIN", NULL, 0) && ask(session, path_sql, NULL, 0) &&
            (!request->tasks || ask(session, history_migration(), NULL, 0)) &&
            send_records(session, request->records) &&
            (!request->tasks || ask(session, restore_sql, restore, 2)) &&

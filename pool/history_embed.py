@@ -11,6 +11,7 @@ FRAME = """DO $headgate$
 DECLARE
     made int := 0;
 BEGIN
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     IF to_regclass('headgate.version') IS NOT NULL THEN
         EXECUTE 'SELECT coalesce(max(version), 0) FROM headgate.version' INTO made;
     END IF;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "pool/history_steps.h"
+#include "pool/inquiry.h"
 
 /* --- rows --- */
 
@@ -85,7 +86,7 @@ static PGresult *ask(PGconn *conn, const struct history_request *request) {
     snprintf(since, sizeof since, "%" PRId64, request->since_us);
     snprintf(most, sizeof most, "%" PRIu64, (uint64_t)request->most + 1);
     const char *values[] = {request->task, since, request->failed ? "on" : "off", most};
-    return PQexecParams(conn, rows_sql, 4, NULL, values, NULL, NULL, 0);
+    return inquiry(conn, rows_sql, 4, values);
 }
 
 /* --- what is missing --- */
@@ -176,8 +177,7 @@ enum check_column { ROLE, DATABASE, HAS_SCHEMA, HAS_TABLE, MISSING, IS_STANDBY, 
 
 /* Only a role that may read it can tell. */
 static long step_made(PGconn *conn) {
-    PGresult *result = PQexecParams(conn, "SELECT coalesce(max(version), 0) FROM headgate.version", 0, NULL,
-                                    NULL, NULL, NULL, 0);
+    PGresult *result = inquiry(conn, "SELECT coalesce(max(version), 0) FROM headgate.version", 0, NULL);
     long step = PQresultStatus(result) == PGRES_TUPLES_OK ? strtol(PQgetvalue(result, 0, 0), NULL, 10) : -1;
     PQclear(result);
     return step;
@@ -207,7 +207,7 @@ static bool say_check(PGconn *conn, const PGresult *result, struct text *text) {
 }
 
 bool history_check(PGconn *conn, struct text *text) {
-    PGresult *result = PQexecParams(conn, check_sql, 0, NULL, NULL, NULL, NULL, 0);
+    PGresult *result = inquiry(conn, check_sql, 0, NULL);
     bool right = PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1;
     if (right)
         right = say_check(conn, result, text);

@@ -9,17 +9,20 @@
 #include "tasks/text.h"
 
 const char look_facts_sql[] =
-    "/* headgate sample */ SELECT current_setting('max_connections'),"
-    " current_setting('superuser_reserved_connections'),"
-    " coalesce(current_setting('reserved_connections', true), '0')," /* from 16 on, with the role */
-    " CASE WHEN current_setting('server_version_num')::int >= 160000"
-    " THEN pg_has_role(session_user, 'pg_use_reserved_connections', 'USAGE') ELSE false END,"
-    " rolsuper, rolconnlimit, datconnlimit, pg_is_in_recovery(),"
-    " extract(epoch FROM CASE WHEN NOT pg_is_in_recovery()"
-    " THEN (SELECT max(replay_lag) FROM pg_stat_get_wal_senders())"
-    " WHEN pg_last_wal_receive_lsn() <> pg_last_wal_replay_lsn()"
-    " THEN now() - pg_last_xact_replay_timestamp() END), extract(epoch FROM clock_timestamp())"
-    " FROM pg_roles, pg_database WHERE rolname = session_user AND datname = current_database()";
+    "/* headgate sample */ SELECT pg_catalog.current_setting('max_connections'),"
+    " pg_catalog.current_setting('superuser_reserved_connections')," /* the next from 16 on, with the role */
+    " coalesce(pg_catalog.current_setting('reserved_connections', true), '0'),"
+    " CASE WHEN pg_catalog.current_setting('server_version_num')::int OPERATOR(pg_catalog.>=) 160000"
+    " THEN pg_catalog.pg_has_role(session_user, 'pg_use_reserved_connections', 'USAGE') ELSE false END,"
+    " rolsuper, rolconnlimit, datconnlimit, pg_catalog.pg_is_in_recovery(),"
+    " extract(epoch FROM CASE WHEN NOT pg_catalog.pg_is_in_recovery()"
+    " THEN (SELECT pg_catalog.max(replay_lag) FROM pg_catalog.pg_stat_get_wal_senders())"
+    " WHEN pg_catalog.pg_last_wal_receive_lsn() OPERATOR(pg_catalog.<>)"
+    " pg_catalog.pg_last_wal_replay_lsn()"
+    " THEN pg_catalog.now() OPERATOR(pg_catalog.-) pg_catalog.pg_last_xact_replay_timestamp() END),"
+    " extract(epoch FROM pg_catalog.clock_timestamp())"
+    " FROM pg_catalog.pg_roles, pg_catalog.pg_database WHERE rolname OPERATOR(pg_catalog.=) session_user"
+    " AND datname OPERATOR(pg_catalog.=) pg_catalog.current_database()";
 
 enum fact {
     MAX_CONNECTIONS,
@@ -35,18 +38,25 @@ enum fact {
 };
 
 /*
+ * As in all that is sent on a session of the tasks, every name is given in full: its search_path is the
+ * role's own, and in it somebody else may have a function or an operator of the same name.
+ *
  * $1 our backends, $2 the application names of our commands. A backend of a role whose activity we may not
  * see has no type, so everything with a user and a database counts: too much rather than too little. STARTED
  * is there for backends that may be of an earlier daemon, and for the one that answers.
  */
 const char look_backends_sql[] =
-    "/* headgate sample */ SELECT count(*), usesysid, datid, application_name, state,"
-    " wait_event_type = 'Lock', backend_type IS NULL, pid = ANY ($1::int[]),"
-    " application_name = ANY ($2::text[]), CASE WHEN pid = pg_backend_pid() THEN pid END,"
-    " CASE WHEN pid = pg_backend_pid() OR application_name LIKE 'headgate/%'"
+    "/* headgate sample */ SELECT pg_catalog.count(*), usesysid, datid, application_name, state,"
+    " wait_event_type OPERATOR(pg_catalog.=) 'Lock', backend_type IS NULL,"
+    " pid OPERATOR(pg_catalog.=) ANY ($1::int[]),"
+    " application_name OPERATOR(pg_catalog.=) ANY ($2::pg_catalog.text[]),"
+    " CASE WHEN pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid() THEN pid END,"
+    " CASE WHEN pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid()"
+    " OR application_name OPERATOR(pg_catalog.~~) 'headgate/%'"
     " THEN extract(epoch FROM backend_start) END,"
-    " extract(epoch FROM now() - min(state_change)), extract(epoch FROM now() - min(xact_start))"
-    " FROM pg_stat_get_activity(NULL) WHERE backend_type = 'client backend'"
+    " extract(epoch FROM pg_catalog.now() OPERATOR(pg_catalog.-) pg_catalog.min(state_change)),"
+    " extract(epoch FROM pg_catalog.now() OPERATOR(pg_catalog.-) pg_catalog.min(xact_start))"
+    " FROM pg_catalog.pg_stat_get_activity(NULL) WHERE backend_type OPERATOR(pg_catalog.=) 'client backend'"
     " OR (backend_type IS NULL AND datid IS NOT NULL AND usesysid IS NOT NULL)"
     " GROUP BY 2, 3, 4, 5, 6, 7, 8, 9, 10, 11";
 

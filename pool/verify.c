@@ -12,17 +12,25 @@
  * database's settings (nor $1, our options) bring it about. Temporary schemas outlive their tables.
  */
 static const char verify_sql[] =
-    "/* headgate verify */ SELECT left(string_agg(what, ', '), 400) FROM ("
-    "SELECT DISTINCT 'advisory lock' AS what FROM pg_locks"
-    " WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
-    " UNION ALL SELECT 'temporary table ' || relname FROM pg_class WHERE pg_my_temp_schema() <> 0"
-    " AND relnamespace = pg_my_temp_schema() AND relkind NOT IN ('i', 'I', 't', 'c')"
-    " UNION ALL SELECT 'prepared statement ' || name FROM pg_prepared_statements WHERE name <> ''"
-    " UNION ALL SELECT 'setting ' || name FROM pg_settings WHERE source = 'session'"
-    " UNION ALL SELECT 'setting role' WHERE current_user <> session_user AND NOT $1::bool AND NOT EXISTS"
-    " (SELECT FROM pg_db_role_setting s WHERE array_to_string(s.setconfig, ',') ~ '(^|,)role=')"
-    " UNION ALL SELECT 'listening on ' || channel FROM pg_listening_channels() channel"
-    " UNION ALL SELECT 'cursor ' || name FROM pg_cursors WHERE is_holdable AND name <> '') found";
+    "/* headgate verify */ SELECT pg_catalog.left(pg_catalog.string_agg(what, ', '), 400) FROM ("
+    "SELECT DISTINCT 'advisory lock' AS what FROM pg_catalog.pg_locks"
+    " WHERE locktype OPERATOR(pg_catalog.=) 'advisory'"
+    " AND pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid()"
+    " UNION ALL SELECT pg_catalog.concat('temporary table ', relname) FROM pg_catalog.pg_class"
+    " WHERE pg_catalog.pg_my_temp_schema() OPERATOR(pg_catalog.<>) 0"
+    " AND relnamespace OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema()"
+    " AND relkind OPERATOR(pg_catalog.<>) ALL ('{i,I,t,c}')"
+    " UNION ALL SELECT pg_catalog.concat('prepared statement ', name) FROM pg_catalog.pg_prepared_statements"
+    " WHERE name OPERATOR(pg_catalog.<>) ''"
+    " UNION ALL SELECT pg_catalog.concat('setting ', name) FROM pg_catalog.pg_settings"
+    " WHERE source OPERATOR(pg_catalog.=) 'session'"
+    " UNION ALL SELECT 'setting role' WHERE current_user OPERATOR(pg_catalog.<>) session_user"
+    " AND NOT $1::pg_catalog.bool AND NOT EXISTS (SELECT FROM pg_catalog.pg_db_role_setting s"
+    " WHERE pg_catalog.array_to_string(s.setconfig, ',') OPERATOR(pg_catalog.~) '(^|,)role=')"
+    " UNION ALL SELECT pg_catalog.concat('listening on ', channel)"
+    " FROM pg_catalog.pg_listening_channels() channel"
+    " UNION ALL SELECT pg_catalog.concat('cursor ', name) FROM pg_catalog.pg_cursors"
+    " WHERE is_holdable AND name OPERATOR(pg_catalog.<>) '') found";
 
 bool verify_send(struct session *session) {
     bool role_given = strstr(conninfo_get(&session->pool->conninfo, "options"), "role=") != NULL;

@@ -7,6 +7,9 @@
 -- Words: an occurrence is one instant at which a task is due. A run answers one occurrence, or several in a row, from `due` to
 -- `due_until`. No occurrence is in two rows.
 
+-- No name below is looked up where somebody else may make things.
+SET LOCAL search_path = pg_catalog, pg_temp;
+
 DO $$
 BEGIN
     -- may be there already: made by an administrator for a role that may not make one
@@ -85,16 +88,22 @@ SELECT task, due, due_until, started, finished, outcome, reason,
  WHERE occurrences IS NOT NULL;
 COMMENT ON VIEW headgate.history IS 'what ran, what did not, and why';
 
+-- Whoever calls a function, its names mean what they meant here: each has a search_path of its own. Without one are the two whose
+-- text is to be put into that of their callers, which has every name in full, and those of a single run's start (below), which
+-- are called once a run and look up no name at all.
+
 -- How many steps of an interval lie between two instants, rounded down.
 CREATE FUNCTION headgate.steps(since timestamptz, until timestamptz, every_us int8) RETURNS int
 LANGUAGE sql IMMUTABLE AS $$
-    SELECT floor(extract(epoch FROM until - since) * 1000000 / greatest(every_us, 1))::int
+    SELECT pg_catalog.floor(extract(epoch FROM until OPERATOR(pg_catalog.-) since) OPERATOR(pg_catalog.*) 1000000
+                            OPERATOR(pg_catalog./) greatest(every_us, 1))::int
 $$;
 
 -- A row that reaches further is of a clock that was far ahead once, and does not count.
 CREATE FUNCTION headgate.horizon(due_until timestamptz, every_us int8) RETURNS timestamptz
 LANGUAGE sql IMMUTABLE AS $$
-    SELECT due_until + greatest(interval '3 hours', 2 * every_us * interval '1 microsecond')
+    SELECT due_until OPERATOR(pg_catalog.+) greatest(interval '3 hours',
+               2 OPERATOR(pg_catalog.*) every_us OPERATOR(pg_catalog.*) interval '1 microsecond')
 $$;
 
 -- An occurrence is guarded by its key (task, due), whether it is the first of a row's range or a further one, which has a row of
@@ -102,7 +111,7 @@ $$;
 -- range the last 10000 are guarded, and none that the horizon does not reach. Their order is that in time, so two ranges that lie
 -- across each other wait, and never for each other.
 CREATE FUNCTION headgate.insert_keys(task text, due_until timestamptz, count int, every_us int8, daemon text) RETURNS void
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     step interval := every_us * interval '1 microsecond';
     within int := least(count, 10000, headgate.steps(due_until, headgate.horizon(due_until, every_us), every_us));
@@ -114,7 +123,7 @@ END
 $$;
 
 CREATE FUNCTION headgate.insert_row(r headgate.run, every_us int8) RETURNS void
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     INSERT INTO headgate.run SELECT r.*;
     IF r.occurrences > 1 THEN
@@ -125,7 +134,7 @@ $$;
 
 -- Deletes the row that begins at `due`, and its further keys.
 CREATE FUNCTION headgate.delete_row(task text, due timestamptz, due_until timestamptz) RETURNS void
-LANGUAGE sql AS $$
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     DELETE FROM headgate.run r
      WHERE r.task = delete_row.task AND r.due BETWEEN delete_row.due AND delete_row.due_until
        AND (r.due = delete_row.due OR r.occurrences IS NULL)
@@ -158,7 +167,7 @@ $$;
 CREATE FUNCTION headgate.start(task text, due timestamptz, due_until timestamptz, every_us int8, occurrences int,
                                started timestamptz, lateness_us int8, attempts int, tokens int, outcome text,
                                daemon text) RETURNS timestamptz
-LANGUAGE plpgsql SET lock_timeout = '1s' AS $$
+LANGUAGE plpgsql SET lock_timeout = '1s' SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     r headgate.run;
     answered timestamptz;
@@ -212,7 +221,7 @@ $$;
 -- The first statement of a write's transaction: the run that was claimed is ok, if that commits. A run that is not under way
 -- any more, because it was found lost meanwhile, writes nothing: HG002.
 CREATE FUNCTION headgate.finish(task text, due timestamptz, due_until timestamptz, occurrences int, daemon text) RETURNS void
-LANGUAGE plpgsql SET lock_timeout = '1s' AS $$
+LANGUAGE plpgsql SET lock_timeout = '1s' SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     UPDATE headgate.run r SET outcome = 'ok'
      WHERE r.task = finish.task AND r.due BETWEEN finish.due AND finish.due_until AND r.daemon = finish.daemon
@@ -226,7 +235,7 @@ $$;
 -- Inserts what was not started: the whole range, or the pieces of it that no other row answers. A piece that is not the last
 -- says how it ended, and not how long it took. Rows that only say "no record of it was kept" make room.
 CREATE FUNCTION headgate.insert_free(r headgate.run, every_us int8) RETURNS void
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
     step interval := every_us * interval '1 microsecond';
@@ -287,7 +296,7 @@ $$;
 -- returned, with what became of them. Another's open transaction is in the way for too long: 55P03, nothing is written, and
 -- DETAIL is the record's number in the array, from 0.
 CREATE FUNCTION headgate.record(records jsonb) RETURNS TABLE (task text, due timestamptz, outcome text)
-LANGUAGE plpgsql SET lock_timeout = '1s' AS $$
+LANGUAGE plpgsql SET lock_timeout = '1s' SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
     absent int[]; -- numbers of the records without a row
@@ -361,7 +370,7 @@ $$;
 
 -- A row whose run answered what came due while it waited for its next attempt: up to there, or to the next row.
 CREATE FUNCTION headgate.grow(r headgate.run, every_us int8) RETURNS void
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
     step interval := every_us * interval '1 microsecond';
@@ -392,7 +401,7 @@ $$;
 
 -- One record of record() without a row, as it seemed: waits for who has its keys, and looks again.
 CREATE FUNCTION headgate.insert_record(value jsonb, number int, look int DEFAULT 1) RETURNS void
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     r headgate.run := jsonb_populate_record(NULL::headgate.run, value);
     of_transaction bool := coalesce((value->>'transactional')::bool, false);
@@ -439,7 +448,7 @@ $$;
 -- when it is answered, how the runs of the last day ended, and the median of the last 20 that were ok.
 CREATE FUNCTION headgate.restore(daemon text, tasks jsonb)
 RETURNS TABLE (task text, answered_until timestamptz, ok_count int8, failed_count int8, skipped_count int8, took_us int8)
-LANGUAGE plpgsql SET lock_timeout = '1s' AS $$
+LANGUAGE plpgsql SET lock_timeout = '1s' SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
     hole record;
@@ -512,7 +521,7 @@ $$;
 -- The holes between a task's rows since an instant. Behind a run that is under way is none yet: it may still grow.
 CREATE FUNCTION headgate.holes(task text, every_us int8, most_us int8, checked timestamptz)
 RETURNS TABLE (due timestamptz, due_until timestamptz, occurrences int)
-LANGUAGE sql STABLE AS $$
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT h.last + every_us * interval '1 microsecond',
            h.last + h.missing * every_us * interval '1 microsecond',
            h.missing
@@ -529,7 +538,7 @@ $$;
 -- counted by some of its pages, so within a few percent). The newest row of a task stays, for it says up to when the task is
 -- answered; so does what runs. Less than `batch` came back: nothing more to do for now.
 CREATE FUNCTION headgate.prune(keep interval, most int8, batch int) RETURNS int8
-LANGUAGE plpgsql SET lock_timeout = '1s' AS $$
+LANGUAGE plpgsql SET lock_timeout = '1s' SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     oldest timestamptz := now() - keep;
     percent float8 := least(100, 100 * 16e6 / greatest(pg_relation_size('headgate.run'), 1)); -- of the pages: what is read at most
