@@ -81,10 +81,17 @@ static int line_of(struct script *script, const struct flight *flight, const cha
     return line;
 }
 
-/* Of those that a write ran once for each. */
-static void name_line(struct flight *flight) {
+/* Where it was when it failed: at which of the lines that a write runs once for each, or behind its own
+ * COMMIT. */
+static void name_place(struct flight *flight, enum step step) {
     struct text message = {0};
-    text_add(&message, "line %" PRIu64 " of its work's output: %s", flight->line_count + 1, flight->message);
+    if (step == STEP_LINE && !flight->lost)
+        text_add(&message, "line %" PRIu64 " of its work's output: ", flight->line_count + 1);
+    else if (flight->partly && flight->simple)
+        text_add(&message, "after a COMMIT of its own, which stands: ");
+    else
+        return;
+    text_add(&message, "%s", flight->message);
     free(flight->message);
     flight->message = message.bytes;
 }
@@ -123,8 +130,9 @@ void flight_take_error(struct script *script, const PGresult *result, enum step 
     flight->lost = sqlstate_is_shutdown(sqlstate) && (is_unclaimed(flight) || is_uncommitted(flight));
     flight_fail(flight, sqlstate, message ? message : PQresultErrorMessage(result),
                 advice_for(flight, sqlstate, position, step));
-    if (step == STEP_LINE && !flight->lost)
-        name_line(flight);
+    flight->partly |= step == STEP_WORK && !flight->work.transaction && !flight->simple &&
+                      statement_may_commit(flight->work.sql);
+    name_place(flight, step);
     flight->refused = step == STEP_CLAIM;
     flight->detail = copy(PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL));
     flight->hint = copy(PQresultErrorField(result, PG_DIAG_MESSAGE_HINT));
@@ -146,6 +154,7 @@ void flight_take_tag(struct script *script, PGresult *result, enum step step) {
         flight->claimed = true;
     if (step != STEP_WORK && step != STEP_LINE)
         return;
+    flight->partly |= script->simple && statement_tag_commits(tag);
     if (flight->work.phase == SESSION_WHOLE)
         flight->row_count += strtoull(PQcmdTuples(result), NULL, 10);
     flight->leaked = !script->simple && statement_tag_is_transaction(tag);
@@ -154,9 +163,15 @@ void flight_take_tag(struct script *script, PGresult *result, enum step step) {
                     "leave BEGIN, COMMIT and ROLLBACK to transaction = on");
 }
 
+/* What a text executes by itself can be wrong in the same way; that has a context: its function, or DO. */
+bool flight_was_not_parsed(const struct flight *flight) {
+    return sqlstate_is_syntax(flight->sqlstate) && !flight->context;
+}
+
 void flight_retry(struct flight *flight) {
     flight_forget(flight);
     flight->row_count = 0;
+    flight->partly = false;
     flight->simple = true;
 }
 
@@ -179,8 +194,9 @@ static void report_end(struct session *session, const struct flight *flight, enu
     report.ended.failure = flight->lost ? FAILURE_LOST
                            : flight->refused
                                ? claim_failure_kind_of(flight->sqlstate, claim_is_key(&flight->work.claimed))
-                           : flight->failed ? failure_kind_of(flight->sqlstate)
-                                            : FAILURE_OTHER;
+                           : flight->failed && flight->partly ? FAILURE_PARTLY
+                           : flight->failed                   ? failure_kind_of(flight->sqlstate)
+                                                              : FAILURE_OTHER;
     session_tell(session, report, outcome == OUTCOME_OK ? NULL : &failure);
 }
 

@@ -332,8 +332,8 @@ static bool run_ended(struct session *session) {
     bool whole = flight->work.phase == SESSION_WHOLE;
     bool left_open =
         whole && session->pool->pooled && flight->failed && flight->work.transaction && !flight->committed;
-    script->simple_due = whole && flight->failed && !flight->refused &&
-                         sqlstate_is_syntax(flight->sqlstate) && !flight->work.proven;
+    script->simple_due =
+        whole && flight->failed && !flight->refused && flight_was_not_parsed(flight) && !flight->work.proven;
     if (!script->simple_due)
         flight_decide(session);
     if (left_open)

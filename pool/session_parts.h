@@ -47,6 +47,7 @@ struct flight {
     struct wall claimed_from;
     bool refused; /* its claim failed */
     bool leaked;  /* a transaction command, whose effect outlives the run */
+    bool partly;  /* its text may have committed a part of its work by itself: it is never begun again */
     char sqlstate[SQLSTATE_BYTES];
     int line;
     uint64_t row_count;
@@ -175,7 +176,8 @@ const char *flight_text(struct script *script, const struct session_work *work);
 void flight_fail(struct flight *flight, const char *sqlstate, const char *message, const char *advice);
 void flight_take_error(struct script *script, const PGresult *result, enum step step);
 void flight_take_tag(struct script *script, PGresult *result, enum step step);
-void flight_retry(struct flight *flight); /* from the start, over the simple protocol */
+bool flight_was_not_parsed(const struct flight *flight); /* it failed of that, and did nothing */
+void flight_retry(struct flight *flight);                /* from the start, over the simple protocol */
 /* Reports the end of the first one, which is none from then on. */
 void flight_end(struct session *session, enum outcome outcome, const char *why);
 void flight_decide(struct session *session);

@@ -58,8 +58,10 @@ bool simple_go_on(struct session *session) {
     }
     if (step == STEP_BEGIN && !flight->failed)
         return next_simple(session, STEP_WORK);
-    if (step == STEP_WORK && flight->work.transaction && !open)
+    if (step == STEP_WORK && flight->work.transaction && !open) {
+        flight->partly |= !flight->failed; /* what stands behind a ROLLBACK is committed, too */
         flight_fail(flight, "", "the text ended the transaction that it runs in", "write transaction = off");
+    }
     if (step == STEP_WORK && !flight->work.transaction && open)
         flight_fail(flight, "", "the text leaves a transaction open",
                     "end it in the same text, or write transaction = on");

@@ -29,22 +29,42 @@ static const char *skip_comments(const char *at) {
     }
 }
 
-bool statement_is_one_transaction(const char *sql) {
-    static const char *const words[] = {"select", "insert", "update", "delete",
-                                        "merge",  "with",   "values", "table"};
+/* words: in lower case, ended by NULL. */
+static bool begins_with_one_of(const char *sql, const char *const *words) {
     const char *at = skip_comments(sql);
     size_t length = strspn(at, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789");
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (strlen(words[i]) == length && strncasecmp(at, words[i], length) == 0)
+    for (; *words; words++)
+        if (strlen(*words) == length && strncasecmp(at, *words, length) == 0)
             return true;
     return false;
 }
 
-bool statement_tag_is_transaction(const char *tag) {
-    static const char *const tags[] = {"BEGIN", "START TRANSACTION", "COMMIT", "ROLLBACK",
-                                       "PREPARE TRANSACTION"};
-    for (size_t i = 0; i < sizeof tags / sizeof *tags; i++)
-        if (strcmp(tag, tags[i]) == 0)
+bool statement_is_one_transaction(const char *sql) {
+    static const char *const words[] = {"select", "insert", "update", "delete", "merge",
+                                        "with",   "values", "table",  NULL};
+    return begins_with_one_of(sql, words);
+}
+
+bool statement_may_commit(const char *sql) {
+    static const char *const words[] = {"call", "do", NULL};
+    return begins_with_one_of(sql, words);
+}
+
+static bool is_one_of(const char *tag, const char *const *tags) {
+    for (; *tags; tags++)
+        if (strcmp(tag, *tags) == 0)
             return true;
     return false;
+}
+
+bool statement_tag_commits(const char *tag) {
+    static const char *const tags[] = {"COMMIT", "PREPARE TRANSACTION", "COMMIT PREPARED",
+                                       "ROLLBACK PREPARED", NULL};
+    return is_one_of(tag, tags);
+}
+
+bool statement_tag_is_transaction(const char *tag) {
+    static const char *const tags[] = {"BEGIN",    "START TRANSACTION",   "COMMIT",
+                                       "ROLLBACK", "PREPARE TRANSACTION", NULL};
+    return is_one_of(tag, tags);
 }

@@ -10,6 +10,14 @@
 
 bool statement_is_one_transaction(const char *sql);
 
+/* Whether a text of one statement, outside a transaction of ours, may commit a part of its work and fail:
+ * CALL and DO. Where it stands among several, the server lets it not. */
+bool statement_may_commit(const char *sql);
+
+/* Whether what was done up to this command tag stays done, whatever follows: COMMIT, PREPARE TRANSACTION ...
+ */
+bool statement_tag_commits(const char *tag);
+
 /* Whether a command tag, as the server sent it, begins or ends a transaction: BEGIN, COMMIT, ROLLBACK ... */
 bool statement_tag_is_transaction(const char *tag);
 

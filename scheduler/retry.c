@@ -37,7 +37,8 @@ static bool is_tried_at_once(const struct task *task, enum phase phase, enum out
 int64_t retry_delay_us(const struct task *task, enum phase phase, enum outcome outcome,
                        enum failure_kind failure, const struct attempts *attempts, uint64_t random) {
     uint32_t other_count = attempts->failed_count - attempts->conflict_count;
-    if ((outcome != OUTCOME_FAILED && outcome != OUTCOME_TIMEOUT) || failure == FAILURE_GONE)
+    bool final = failure == FAILURE_GONE || failure == FAILURE_PARTLY;
+    if ((outcome != OUTCOME_FAILED && outcome != OUTCOME_TIMEOUT) || final)
         return -1;
     if (is_tried_at_once(task, phase, outcome, failure, attempts))
         return drawn_us(grown_us(CONFLICT_DELAY, attempts->conflict_count), random);

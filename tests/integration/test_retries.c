@@ -252,6 +252,49 @@ static void retries_output_waits_for_a_server_that_is_away(void **state) {
     assert_int_equal(daemon_end(&process, SIGTERM), 0);
 }
 
+/* --- what may have committed a part of it --- */
+
+static void retries_nothing_that_committed_by_itself_is_done_again(void **state) {
+    static const struct {
+        const char *name, *keys;
+        long written;
+    } tasks[] = {
+        {"commits", "sql = INSERT INTO written VALUES ('commits', 1); COMMIT; CALL met()", 1},
+        {"ends", "retries = 3\nsql = INSERT INTO written VALUES ('ends', 1); COMMIT", 1},
+        {"rolls", "retries = 3\nsql = SELECT 1; ROLLBACK; INSERT INTO written VALUES ('rolls', 1)", 1},
+        {"begins", "sql = INSERT INTO written VALUES ('begins', 1); COMMIT; BEGIN; CALL met()", 1},
+        {"copies", "retries = 3\nsql = INSERT INTO written VALUES ('copies', 1); COMMIT; COPY written FROM STDIN", 1},
+        {"off", "retries = 3\ntransaction = off\nsql = INSERT INTO written VALUES ('off', 1); COMMIT; CALL met()", 1},
+        {"calls", "retries = 3\ntransaction = off\nsql = CALL writes_then('calls', '40001')", 1},
+        {"does",
+         "retries = 3\ntransaction = off\n"
+         "sql = DO $$BEGIN INSERT INTO written VALUES ('does', 1); COMMIT; EXECUTE 'selec'; END$$",
+         1},
+        {"whole", "sql = INSERT INTO written VALUES ('whole', 1); CALL met()", 0},
+    };
+    char all[4096] = "";
+    struct process process;
+    (void)state;
+    query(conninfo, "TRUNCATE written; CREATE PROCEDURE met() LANGUAGE plpgsql AS"
+                    " $$BEGIN RAISE 'met' USING ERRCODE = '40001'; END$$;"
+                    "CREATE PROCEDURE writes_then(task text, code text) LANGUAGE plpgsql AS"
+                    " $$BEGIN INSERT INTO written VALUES (task, 1); COMMIT; RAISE 'met' USING ERRCODE = code; END$$");
+    for (size_t i = 0; i < sizeof tasks / sizeof *tasks; i++)
+        snprintf(all + strlen(all), sizeof all - strlen(all),
+                 "[task %s]\nevery = 1h\nphase = %lds\nretry_delay = 50ms\n%s\n", tasks[i].name, soon(), tasks[i].keys);
+    ini_write(&process, "[pool p]\nconninfo = %s\nsize = 2\nhistory = on\n%s", conninfo, all);
+    daemon_start(&process);
+    for (size_t i = 0; i < sizeof tasks / sizeof *tasks; i++) {
+        WAIT_UNTIL(&process, task_number(&process, tasks[i].name, "failed") == 1);
+        assert_int_equal(written_count(tasks[i].name), tasks[i].written);
+        assert_int_equal(task_number(&process, tasks[i].name, "retried"), tasks[i].written ? 0 : 5);
+    }
+    WAIT_UNTIL(&process, query_number(conninfo, "SELECT count(*) FROM headgate.history WHERE outcome = 'failed'") == 9);
+    assert_int_equal(query_number(conninfo, "SELECT count(*) FROM headgate.history WHERE task IN ('commits', 'off',"
+                                            " 'begins') AND message LIKE 'after a COMMIT of its own%: met'"), 3);
+    assert_int_equal(daemon_end(&process, SIGTERM), 0);
+}
+
 /* --- what goes on failing --- */
 
 static void retries_failures_are_tried_again_as_often_as_told(void **state) {
@@ -295,7 +338,7 @@ static void retries_task_that_fails_again_and_again_is_held(void **state) {
     assert_string_equal(task_text(&process, "t", "state"), "on hold");
     WAIT_UNTIL(&process, task_number(&process, "t", "failed") >= 5);
     assert_true(task_number(&process, "t", "skipped") >= 4);
-    assert_int_equal(daemon_log_count(&process, "event=on_hold"), 1);
+    assert_int_equal(daemon_log_count(&process, "event=on_hold"), 3); /* 500ms, 1s, 2s */
     query(conninfo, "CREATE TABLE later (x int)");
     WAIT_UNTIL(&process, task_number(&process, "t", "ok") >= 3);
     assert_null(strstr(task_text(&process, "t", "note"), "failed"));
@@ -329,6 +372,7 @@ int main(void) {
         cmocka_unit_test_teardown(retries_killed_write_is_written_again, tidy),
         cmocka_unit_test_teardown(retries_sessions_that_end_during_the_work_cost_nothing, tidy),
         cmocka_unit_test_teardown(retries_output_waits_for_a_server_that_is_away, tidy),
+        cmocka_unit_test_teardown(retries_nothing_that_committed_by_itself_is_done_again, tidy),
         cmocka_unit_test_teardown(retries_failures_are_tried_again_as_often_as_told, tidy),
         cmocka_unit_test_teardown(retries_task_that_fails_again_and_again_is_held, tidy),
         cmocka_unit_test_teardown(retries_start_deadline_skips_what_is_too_late, tidy),

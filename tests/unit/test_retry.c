@@ -78,6 +78,8 @@ static void retry_delay_grows_by_what_failed_and_ends(void **state) {
         {"unknown may have been done", OUTCOME_UNKNOWN, FAILURE_LOST, {0, 0}, -1},
         {"cancelled", OUTCOME_CANCELLED, FAILURE_CANCEL, {0, 0}, -1},
         {"a write whose run is lost stays so", OUTCOME_FAILED, FAILURE_GONE, {0, 0}, -1},
+        {"what may be done in part", OUTCOME_FAILED, FAILURE_PARTLY, {0, 0}, -1},
+        {"the same, in time for its timeout", OUTCOME_TIMEOUT, FAILURE_PARTLY, {0, 0}, -1},
     };
     (void)state;
     for (size_t i = 0; i < COUNT(table); i++)

@@ -44,6 +44,26 @@ static void one_transaction_is_told_by_the_first_word(void **state) {
             fail_msg("wrong about: %s", cases[i].sql);
 }
 
+static void only_call_and_do_may_commit_on_their_own(void **state) {
+    (void)state;
+    static const char *const yes[] = {"CALL p()", "-- nightly\n/* now */ call p(1)", "DO $$ BEGIN END $$", "do 'x'"};
+    static const char *const no[] = {"SELECT p()", "VACUUM t", "callback", "document", "", "/* CALL p() */ SELECT 1"};
+    for (size_t i = 0; i < COUNT(yes); i++)
+        assert_true(statement_may_commit(yes[i]));
+    for (size_t i = 0; i < COUNT(no); i++)
+        assert_false(statement_may_commit(no[i]));
+}
+
+static void tag_of_what_stays_done_is_known(void **state) {
+    (void)state;
+    static const char *const yes[] = {"COMMIT", "PREPARE TRANSACTION", "COMMIT PREPARED", "ROLLBACK PREPARED"};
+    static const char *const no[] = {"", "BEGIN", "ROLLBACK", "INSERT 0 1", "PREPARE", "commit"};
+    for (size_t i = 0; i < COUNT(yes); i++)
+        assert_true(statement_tag_commits(yes[i]));
+    for (size_t i = 0; i < COUNT(no); i++)
+        assert_false(statement_tag_commits(no[i]));
+}
+
 static void tag_of_transaction_commands_is_known(void **state) {
     (void)state;
     static const char *const yes[] = {"BEGIN", "START TRANSACTION", "COMMIT", "ROLLBACK", "PREPARE TRANSACTION"};
@@ -57,6 +77,8 @@ static void tag_of_transaction_commands_is_known(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_transaction_is_told_by_the_first_word),
+        cmocka_unit_test(only_call_and_do_may_commit_on_their_own),
+        cmocka_unit_test(tag_of_what_stays_done_is_known),
         cmocka_unit_test(tag_of_transaction_commands_is_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
