@@ -81,6 +81,19 @@ void history_finish(struct history *history) {
     *history = (struct history){0};
 }
 
+/* Nothing in the schema is called before it is known that it is ours. */
+static bool is_trusted(PGconn *conn, struct text *text) {
+    PGresult *result = inquiry(conn, history_trust(), 0, NULL);
+    bool answered = PQresultStatus(result) == PGRES_TUPLES_OK;
+    bool trusted = answered && PQntuples(result) == 0;
+    if (!answered)
+        text_add_bytes(text, PQerrorMessage(conn), strcspn(PQerrorMessage(conn), "\n"));
+    else if (!trusted)
+        text_add(text, "%s; type as a superuser: %s", PQgetvalue(result, 0, 0), PQgetvalue(result, 0, 1));
+    PQclear(result);
+    return trusted;
+}
+
 static PGresult *ask(PGconn *conn, const struct history_request *request) {
     char since[24], most[24];
     snprintf(since, sizeof since, "%" PRId64, request->since_us);
@@ -130,14 +143,17 @@ bool history_read(const struct pool_settings *pool, const struct history_request
                               *pool->conninfo ? "dbname" : NULL, NULL};
     const char *values[] = {timeout.bytes, "headgate history", "UTF8", pool->conninfo, NULL};
     PGconn *conn = PQconnectdbParams(keywords, values, 1);
-    PGresult *result = PQstatus(conn) == CONNECTION_OK ? ask(conn, request) : NULL;
+    bool connected = PQstatus(conn) == CONNECTION_OK;
+    bool trusted = !connected || is_trusted(conn, error);
+    PGresult *result = connected && trusted ? ask(conn, request) : NULL;
     bool right = PQresultStatus(result) == PGRES_TUPLES_OK;
     if (right) {
         uint32_t count = (uint32_t)PQntuples(result);
         bool is_cut = count > request->most;
         *ret = (struct history){result, count - is_cut, is_cut};
     } else {
-        say_why_not(conn, result, error);
+        if (trusted)
+            say_why_not(conn, result, error);
         PQclear(result);
     }
     PQfinish(conn);
@@ -207,6 +223,12 @@ static bool say_check(PGconn *conn, const PGresult *result, struct text *text) {
 }
 
 bool history_check(PGconn *conn, struct text *text) {
+    struct text why = {0};
+    if (!is_trusted(conn, &why)) {
+        text_add(text, "  HISTORY      can't be kept: %s\n", why.bytes ? why.bytes : "");
+        text_finish(&why);
+        return false;
+    }
     PGresult *result = inquiry(conn, check_sql, 0, NULL);
     bool right = PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1;
     if (right)

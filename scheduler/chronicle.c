@@ -287,6 +287,8 @@ void chronicle_take(struct daemon *daemon, uint32_t pool, struct event *event) {
 }
 
 static const char *advice_on(const struct failure *failure) {
+    if (failure && strcmp(failure->sqlstate, "HG003") == 0)
+        return failure->detail; /* what to type */
     if (!failure || strcmp(failure->sqlstate, "42501") != 0)
         return NULL;
     return "GRANT CREATE ON DATABASE to its role, or more: headgate check FILE --connect says what to type";

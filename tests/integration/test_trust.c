@@ -18,7 +18,9 @@ static int set_up(void **state) {
     server_start(&server, "max_connections=30");
     snprintf(admin, sizeof admin, "%s options='-c search_path=pg_catalog'", server.conninfo);
     query(admin, "CREATE ROLE jobs LOGIN; GRANT pg_monitor TO jobs; GRANT CREATE ON DATABASE postgres TO jobs;"
-                 "CREATE SCHEMA app; GRANT USAGE ON SCHEMA app TO PUBLIC; CREATE TABLE app.done (what text);"
+                 "CREATE ROLE mallory LOGIN; GRANT CREATE ON DATABASE postgres TO mallory; CREATE ROLE owner LOGIN;"
+                 "ALTER DATABASE postgres OWNER TO owner; CREATE ROLE team LOGIN; GRANT team TO jobs;"
+                 "GRANT CREATE ON DATABASE postgres TO team; CREATE SCHEMA app; GRANT USAGE ON SCHEMA app TO PUBLIC; CREATE TABLE app.done (what text);"
                  "GRANT INSERT ON app.done TO jobs");
     return 0;
 }
@@ -176,8 +178,118 @@ static void functions_have_a_path_of_their_own(void **state) {
                      0);
 }
 
+/* --- the schema --- */
+
+static const char one_task[] = "[pool p]\nconninfo = %s user=jobs\nhistory = on\n"
+                               "[task sql]\nevery = 100ms\nsql = INSERT INTO app.done VALUES ('sql')\n";
+
+#define TRAP " LANGUAGE plpgsql AS $$ BEGIN RAISE LOG 'twin called: in the schema'; END $$;"
+#define SQUATTED                                                                                                       \
+    "SET ROLE mallory; CREATE SCHEMA headgate; GRANT ALL ON SCHEMA headgate TO PUBLIC;"                                \
+    "CREATE FUNCTION headgate.trap() RETURNS int LANGUAGE plpgsql AS $$ BEGIN RAISE LOG 'twin called: in the schema';" \
+    " RETURN 9; END $$; CREATE VIEW headgate.version AS SELECT headgate.trap() AS version;"                            \
+    "CREATE VIEW headgate.history AS SELECT headgate.trap() AS task; CREATE TABLE headgate.run (x int);"               \
+    "GRANT ALL ON ALL TABLES IN SCHEMA headgate TO PUBLIC;"                                                            \
+    "CREATE FUNCTION headgate.record(jsonb) RETURNS void" TRAP                                                         \
+    "CREATE FUNCTION headgate.restore(text, jsonb) RETURNS void" TRAP "RESET ROLE;"
+
+static const struct {
+    const char *made; /* in a schema of the pool's role, or instead of one */
+    bool instead;
+    const char *fault, *cure;
+} faults[] = {
+    {SQUATTED, true, "the schema headgate belongs to mallory, who could have anything run as jobs", "DROP SCHEMA headgate CASCADE;"},
+    {SQUATTED "DO $$ BEGIN SET ROLE mallory; GRANT mallory TO jobs; EXCEPTION WHEN OTHERS THEN END $$; RESET ROLE;", true,
+     "the schema headgate belongs to mallory", "DROP SCHEMA headgate CASCADE;"},
+    {"GRANT CREATE ON SCHEMA headgate TO PUBLIC", false, "PUBLIC may make things in the schema headgate",
+     "REVOKE CREATE ON SCHEMA headgate FROM PUBLIC;"},
+    {"GRANT CREATE ON SCHEMA headgate TO mallory", false, "mallory may make things in the schema headgate",
+     "REVOKE CREATE ON SCHEMA headgate FROM mallory;"},
+    {"ALTER FUNCTION headgate.prune OWNER TO mallory", false, "the function headgate.prune(interval,bigint,integer) belongs to mallory",
+     "ALTER FUNCTION headgate.prune(interval,bigint,integer) OWNER TO jobs;"},
+    {"ALTER TABLE headgate.run OWNER TO mallory", false, "the table headgate.run belongs to mallory",
+     "ALTER TABLE headgate.run OWNER TO jobs;"},
+    {"ALTER VIEW headgate.history OWNER TO mallory", false, "the view headgate.history belongs to mallory",
+     "ALTER VIEW headgate.history OWNER TO jobs;"},
+    {"GRANT TRIGGER ON headgate.run TO mallory", false, "mallory may make a TRIGGER on headgate.run",
+     "REVOKE TRIGGER ON TABLE headgate.run FROM mallory;"},
+    {"GRANT REFERENCES ON headgate.task TO PUBLIC", false, "PUBLIC may make a REFERENCES on headgate.task",
+     "REVOKE REFERENCES ON TABLE headgate.task FROM PUBLIC;"},
+    {"CREATE FUNCTION app.noted() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE LOG 'twin called: trigger'; RETURN new; END $$;"
+     "ALTER FUNCTION app.noted() OWNER TO mallory; CREATE TRIGGER noted BEFORE INSERT ON headgate.run FOR EACH ROW"
+     " EXECUTE FUNCTION app.noted()",
+     false, "the trigger noted on headgate.run runs what belongs to mallory as jobs", "DROP TRIGGER noted ON headgate.run;"},
+};
+
+static int no_schema(void **state) {
+    (void)state;
+    query(admin, "SET client_min_messages = error; DROP SCHEMA IF EXISTS headgate CASCADE; DROP FUNCTION IF EXISTS app.noted();"
+                 "ALTER ROLE jobs RESET search_path; REVOKE mallory FROM jobs");
+    return 0;
+}
+
+static void make_schema_as(const char *user) {
+    const char *output;
+    if (shell(&output, "psql '%s user=%s' -Xq --single-transaction -v ON_ERROR_STOP=1 -f %s/etc/history/1.sql", server.conninfo, user,
+              getenv("HEADGATE_SOURCE_ROOT")))
+        fail_msg("%s", output);
+}
+
+static void is_refused_until_cured(const struct process *file, size_t i) {
+    struct process process = *file;
+    daemon_start(&process);
+    WAIT_UNTIL(&process, daemon_log_count(&process, "event=history_broken") > 0 && task_number(&process, "sql", "ok") >= 3);
+    assert_int_equal(daemon_log_count(&process, faults[i].fault), 1);
+    assert_int_equal(daemon_log_count(&process, faults[i].cure), 1);
+    prints(0, "status", &process, "history     runs are not recorded for");
+    query(admin, faults[i].cure);
+    WAIT_UNTIL(&process, daemon_log_count(&process, "event=history_back") > 0);
+    assert_int_equal(daemon_end(&process, SIGTERM), 0);
+}
+
+static void schema_of_others_is_refused(void **state) {
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+        struct process process;
+        no_schema(state);
+        if (!faults[i].instead)
+            make_schema_as("jobs");
+        query(admin, faults[i].made);
+        ini_write(&process, one_task, server.conninfo);
+        prints(1, "check --connect", &process, faults[i].fault);
+        prints(1, "check --connect", &process, faults[i].cure);
+        prints(1, "history", &process, faults[i].fault);
+        if (i < 3 || i + 1 == sizeof faults / sizeof *faults) /* it is tried again after ten seconds */
+            is_refused_until_cured(&process, i);
+        assert_int_equal(server_log_count(&server, "twin called"), 0);
+        tidy(state);
+    }
+}
+
+/* By the database's owner, by a role that the pool's is a member of, and by a superuser. */
+static void schema_made_for_the_role_is_taken(void **state) {
+    static const char *const makers[] = {"owner", "team", "postgres"};
+    for (size_t i = 0; i < sizeof makers / sizeof *makers; i++) {
+        struct process process;
+        no_schema(state);
+        make_schema_as(makers[i]);
+        query(admin, "REVOKE CREATE ON DATABASE postgres FROM jobs; GRANT USAGE ON SCHEMA headgate TO jobs;"
+                     "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA headgate TO jobs");
+        ini_write(&process, one_task, server.conninfo);
+        prints(0, "check --connect", &process, "  history      step");
+        daemon_start(&process);
+        WAIT_UNTIL(&process, task_number(&process, "sql", "ok") >= 3);
+        assert_int_equal(daemon_end(&process, SIGTERM), 0);
+        assert_int_equal(daemon_log_count(&process, "history_broken"), 0);
+        prints(0, "history", &process, "sql");
+        tidy(state);
+    }
+    query(admin, "GRANT CREATE ON DATABASE postgres TO jobs");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(schema_of_others_is_refused, no_schema, tidy),
+        cmocka_unit_test_setup_teardown(schema_made_for_the_role_is_taken, no_schema, tidy),
         cmocka_unit_test_setup_teardown(names_are_not_looked_up_in_front_of_pg_catalog, plant_twins, tidy),
         cmocka_unit_test_teardown(names_are_not_looked_up_where_the_role_may_look, tidy),
         cmocka_unit_test(functions_have_a_path_of_their_own),
