@@ -1,32 +1,34 @@
 #include "scheduler/control.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "tasks/hash.h"
+#include "scheduler/filelock.h"
+#include "scheduler/peer.h"
 
-#define CLIENTS_MAX     256
-#define CLIENT_LIFE_MS  10000
-#define RUNTIME_FOLDER  "/run/headgate"
-#define FALLBACK_FOLDER "/tmp"
+#define CLIENTS_MAX    256
+#define CLIENT_LIFE_MS 10000
+
+/* Where it listens: a name of the lock, or a socket in a folder. */
+struct listener {
+    uv_pipe_t pipe;
+    struct control *control;
+    struct filelock_name name;
+    char *path;         /* NULL: the lock */
+    struct stat socket; /* the one that is ours at the path */
+};
 
 struct control {
     uv_loop_t *loop;
-    uv_pipe_t listener;
+    const char *ini_path;
     control_handler *handler;
     void *context;
-    int lock_fd;
-    bool bound; /* the socket at the path is ours */
-    char *path, *lock_path;
+    struct listener *locks[FILELOCK_NAMES], *socket; /* NULL: none */
     int client_count;
     struct client *clients;
 };
@@ -37,90 +39,12 @@ struct client {
     uv_pipe_t pipe;
     uv_timer_t life;
     uv_write_t write;
+    uid_t uid;
     int handles_open;
     char request[CONTROL_REQUEST_BYTES];
     size_t request_bytes;
     struct text answer;
 };
-
-/* --- where --- */
-
-void control_path(const struct taskset *set, const char *ini_path, struct text *ret_path) {
-    if (*set->daemon.control) {
-        text_add(ret_path, "%s", set->daemon.control);
-        return;
-    }
-    char real[PATH_MAX];
-    struct stat folder;
-    if (!realpath(ini_path, real))
-        strncpy(real, ini_path, sizeof real - 1), real[sizeof real - 1] = '\0';
-    const char *name = strrchr(real, '/') ? strrchr(real, '/') + 1 : real;
-    uint64_t hash = hash_finish(hash_bytes(HASH_START, real, strlen(real)));
-    bool has_folder = stat(RUNTIME_FOLDER, &folder) == 0 && S_ISDIR(folder.st_mode);
-    text_add(ret_path, "%s/headgate-%.40s-%016" PRIx64 ".sock", has_folder ? RUNTIME_FOLDER : FALLBACK_FOLDER,
-             name, hash);
-}
-
-static bool address_of(const char *path, struct sockaddr_un *ret, struct text *error) {
-    *ret = (struct sockaddr_un){.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof ret->sun_path) {
-        text_add(error, "the control socket's path is %zu bytes and the limit is %zu: %s", strlen(path),
-                 sizeof ret->sun_path - 1, path);
-        return false;
-    }
-    strcpy(ret->sun_path, path);
-    return true;
-}
-
-/* --- the lock --- */
-
-static bool is_still_there(int fd, const char *path) {
-    struct stat held, found;
-    return fstat(fd, &held) == 0 && stat(path, &found) == 0 && held.st_dev == found.st_dev &&
-           held.st_ino == found.st_ino;
-}
-
-/* What a daemon writes into its lock; anything else is somebody's file. */
-static bool holds_only_a_pid(int fd) {
-    char content[32];
-    ssize_t count = pread(fd, content, sizeof content, 0);
-    for (ssize_t i = 0; i < count; i++)
-        if (content[i] < '0' || content[i] > '9')
-            return false;
-    return count >= 0 && count < (ssize_t)sizeof content;
-}
-
-/* The file may be removed between open and lock, by a daemon that just stopped: then once more. */
-static int take_lock(const char *path, struct text *error) {
-    for (int attempt = 0; attempt < 10; attempt++) {
-        int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-        if (fd < 0) {
-            text_add(error, "cannot make %s: %s", path, strerror(errno));
-            return -1;
-        }
-        if (!holds_only_a_pid(fd)) {
-            text_add(error, "%s is there and is not a lock of headgate's; give control another path", path);
-            close(fd);
-            return -1;
-        }
-        if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-            char pid[16] = "";
-            if (pread(fd, pid, sizeof pid - 1, 0) < 1)
-                strcpy(pid, "?");
-            text_add(error, "a daemon with pid %s already runs this file (it holds %s)", pid, path);
-            close(fd);
-            return -1;
-        }
-        if (is_still_there(fd, path)) {
-            if (ftruncate(fd, 0) != 0 || dprintf(fd, "%d", (int)getpid()) < 0)
-                text_add(error, "cannot write %s: %s", path, strerror(errno));
-            return fd;
-        }
-        close(fd);
-    }
-    text_add(error, "cannot get hold of %s: it keeps disappearing", path);
-    return -1;
-}
 
 /* --- clients --- */
 
@@ -155,19 +79,21 @@ static void on_written(uv_write_t *request, int status) {
     client_close(request->data);
 }
 
-static uid_t asker_of(const struct client *client) {
-    struct ucred peer = {.uid = (uid_t)-1};
-    socklen_t bytes = sizeof peer;
+/* On the lock anybody may knock; at a socket its mode keeps them out. */
+static bool may_ask(struct client *client) {
+    struct peer peer;
     uv_os_fd_t fd;
-    if (uv_fileno((const uv_handle_t *)&client->pipe, &fd) == 0)
-        getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes);
-    return peer.uid;
+    if (uv_fileno((const uv_handle_t *)&client->pipe, &fd) != 0 || !peer_of(fd, &peer) ||
+        !peer_is_trusted(&peer, client->control->ini_path))
+        return false;
+    client->uid = peer.uid;
+    return true;
 }
 
 static void answer(struct client *client) {
     struct control *control = client->control;
     uv_read_stop((uv_stream_t *)&client->pipe);
-    control->handler(control->context, client->request, asker_of(client), &client->answer);
+    control->handler(control->context, client->request, client->uid, &client->answer);
     uv_buf_t buffer = uv_buf_init(client->answer.bytes, (unsigned)client->answer.bytes_count);
     client->write.data = client;
     if (uv_write(&client->write, (uv_stream_t *)&client->pipe, &buffer, 1, on_written) != 0)
@@ -207,7 +133,7 @@ static struct client *oldest_client(const struct control *control) {
 }
 
 static void on_connection(uv_stream_t *listener, int status) {
-    struct control *control = listener->data;
+    struct control *control = ((struct listener *)listener->data)->control;
     if (status < 0)
         return;
     struct client *client = calloc(1, sizeof *client);
@@ -223,7 +149,7 @@ static void on_connection(uv_stream_t *listener, int status) {
         client->next->previous = client;
     control->clients = client;
     control->client_count++;
-    if (uv_accept(listener, (uv_stream_t *)&client->pipe) != 0) {
+    if (uv_accept(listener, (uv_stream_t *)&client->pipe) != 0 || !may_ask(client)) {
         client_close(client);
         return;
     }
@@ -233,60 +159,190 @@ static void on_connection(uv_stream_t *listener, int status) {
     uv_read_start((uv_stream_t *)&client->pipe, on_allocate, on_request);
 }
 
-/* --- the socket --- */
-
-static bool listen_on(struct control *control, struct text *error) {
-    struct sockaddr_un address;
-    if (!address_of(control->path, &address, error))
-        return false;
-    struct stat found;
-    if (lstat(control->path, &found) == 0 && !S_ISSOCK(found.st_mode)) {
-        text_add(error, "%s is there and is not a socket; give control another path", control->path);
-        return false;
-    }
-    unlink(control->path); /* ours by the lock; left by a daemon that was killed */
-    mode_t before = umask(0177);
-    int failed = uv_pipe_bind(&control->listener, control->path);
-    umask(before);
-    control->bound = !failed;
-    if (!failed)
-        failed = uv_listen((uv_stream_t *)&control->listener, CLIENTS_MAX, on_connection);
-    if (failed)
-        text_add(error, "cannot listen on %s: %s", control->path, uv_strerror(failed));
-    return !failed;
-}
+/* --- where it listens --- */
 
 static void on_listener_closed(uv_handle_t *handle) {
-    struct control *control = handle->data;
-    free(control->path);
-    free(control->lock_path);
-    free(control);
+    struct listener *listener = handle->data;
+    free(listener->path);
+    free(listener);
 }
 
-struct control *control_open(uv_loop_t *loop, const char *path, control_handler *handler, void *context,
-                             struct text *error) {
-    struct text lock_path = {0};
-    text_add(&lock_path, "%s.lock", path);
-    int lock_fd = take_lock(lock_path.bytes, error);
-    if (lock_fd < 0) {
-        text_finish(&lock_path);
+static bool is_there(const struct listener *listener) {
+    struct stat found;
+    return lstat(listener->path, &found) == 0 && found.st_dev == listener->socket.st_dev &&
+           found.st_ino == listener->socket.st_ino;
+}
+
+static void listener_close(struct listener *listener) {
+    if (!listener)
+        return;
+    if (listener->path && is_there(listener))
+        unlink(listener->path);
+    uv_close((uv_handle_t *)&listener->pipe, on_listener_closed);
+}
+
+/* Takes the descriptor in any case. NULL with `error`. */
+static struct listener *listener_open(struct control *control, int fd, struct text *error) {
+    struct listener *listener = calloc(1, sizeof *listener);
+    if (!listener)
+        abort();
+    listener->control = control;
+    uv_pipe_init(control->loop, &listener->pipe, 0);
+    listener->pipe.data = listener;
+    int failed = uv_pipe_open(&listener->pipe, fd);
+    if (failed)
+        close(fd);
+    else
+        failed = uv_listen((uv_stream_t *)&listener->pipe, CLIENTS_MAX, on_connection);
+    if (!failed)
+        return listener;
+    text_add(error, "cannot listen for requests: %s", uv_strerror(failed));
+    listener_close(listener);
+    return NULL;
+}
+
+/* --- on the lock --- */
+
+static bool is_same(const struct filelock_name *a, const struct filelock_name *b) {
+    return a->bytes == b->bytes && memcmp(&a->address, &b->address, a->bytes) == 0;
+}
+
+static struct listener *take_held(struct listener *held[FILELOCK_NAMES], const struct filelock_name *name) {
+    for (int i = 0; i < FILELOCK_NAMES; i++) {
+        struct listener *listener = held[i];
+        if (listener && is_same(&listener->name, name)) {
+            held[i] = NULL;
+            return listener;
+        }
+    }
+    return NULL;
+}
+
+/* NULL with *ret_held: by another daemon. */
+static struct listener *lock_one(struct control *control, const struct filelock_name *name, bool *ret_held,
+                                 struct text *error) {
+    int fd = filelock_take(name, control->ini_path, error);
+    *ret_held = fd == FILELOCK_HELD;
+    if (fd < 0)
+        return NULL;
+    struct listener *listener = listener_open(control, fd, error);
+    if (listener)
+        listener->name = *name;
+    *ret_held = !listener;
+    return listener;
+}
+
+bool control_lock(struct control *control, struct text *error) {
+    struct filelock_name names[FILELOCK_NAMES];
+    struct listener *fresh[FILELOCK_NAMES] = {0}, *all[FILELOCK_NAMES] = {0}, *held[FILELOCK_NAMES];
+    uint32_t count = filelock_names(control->ini_path, names);
+    bool by_another = false;
+    memcpy(held, control->locks, sizeof held);
+    for (uint32_t i = 0; i < count && !by_another; i++) {
+        all[i] = take_held(held, &names[i]);
+        if (!all[i])
+            all[i] = fresh[i] = lock_one(control, &names[i], &by_another, error);
+    }
+    for (uint32_t i = 0; i < FILELOCK_NAMES; i++)
+        listener_close(by_another ? fresh[i] : held[i]);
+    if (!by_another)
+        memcpy(control->locks, all, sizeof all);
+    return !by_another;
+}
+
+/* --- at a path --- */
+
+static bool make_address(const char *path, struct sockaddr_un *ret, struct text *error) {
+    struct stat found;
+    *ret = (struct sockaddr_un){.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof ret->sun_path)
+        text_add(error, "the control socket's path is %zu bytes and the limit is %zu: %s", strlen(path),
+                 sizeof ret->sun_path - 1, path);
+    else if (lstat(path, &found) == 0 && !S_ISSOCK(found.st_mode))
+        text_add(error, "%s is there and is not a socket; give control another path", path);
+    else
+        strcpy(ret->sun_path, path);
+    return error->bytes_count == 0;
+}
+
+/* What nobody listens on was left by a daemon that was killed, and may go. */
+static bool make_room(const struct sockaddr_un *address, struct text *error) {
+    const char *path = address->sun_path;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        text_add(error, "cannot look at %s: %s", path, strerror(errno));
+    else if (connect(fd, (const struct sockaddr *)address, sizeof *address) == 0 ||
+             (errno != ENOENT && errno != ECONNREFUSED))
+        text_add(error, "somebody listens on %s already; give control another path", path);
+    else
+        unlink(path);
+    if (fd >= 0)
+        close(fd);
+    return error->bytes_count == 0;
+}
+
+/* Ours alone from its first instant on. Not by libuv, which would remove the path when it closes. -1 with
+ * errno. */
+static int bind_private(const struct sockaddr_un *address, struct stat *ret_socket) {
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    mode_t before = umask(0177);
+    bool bound = fd >= 0 && bind(fd, (const struct sockaddr *)address, sizeof *address) == 0;
+    int why = errno;
+    umask(before);
+    if (bound && lstat(address->sun_path, ret_socket) == 0)
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    errno = why;
+    return -1;
+}
+
+static struct listener *listen_at(struct control *control, const struct sockaddr_un *address,
+                                  struct text *error) {
+    struct stat socket;
+    int fd = bind_private(address, &socket);
+    if (fd < 0) {
+        text_add(error, "cannot listen on %s: %s", address->sun_path, strerror(errno));
         return NULL;
     }
+    struct listener *listener = listener_open(control, fd, error);
+    if (!listener)
+        return NULL;
+    listener->socket = socket;
+    listener->path = strdup(address->sun_path);
+    if (!listener->path)
+        abort();
+    return listener;
+}
+
+bool control_listen(struct control *control, const char *path, struct text *error) {
+    struct listener *before = control->socket;
+    struct sockaddr_un address;
+    if (before && strcmp(before->path, path) == 0 && is_there(before))
+        return true;
+    if (!make_address(path, &address, error) || !make_room(&address, error))
+        return false;
+    struct listener *fresh = listen_at(control, &address, error);
+    if (!fresh)
+        return false;
+    if (before && strcmp(before->path, path) == 0) { /* what is there now is not its */
+        free(before->path);
+        before->path = NULL;
+    }
+    listener_close(before);
+    control->socket = fresh;
+    return true;
+}
+
+/* --- all of it --- */
+
+struct control *control_create(uv_loop_t *loop, const char *ini_path, control_handler *handler,
+                               void *context) {
     struct control *control = calloc(1, sizeof *control);
     if (!control)
         abort();
-    control->loop = loop;
-    control->handler = handler;
-    control->context = context;
-    control->lock_fd = lock_fd;
-    control->path = strdup(path);
-    control->lock_path = lock_path.bytes;
-    uv_pipe_init(loop, &control->listener, 0);
-    control->listener.data = control;
-    if (listen_on(control, error))
-        return control;
-    control_close(control);
-    return NULL;
+    *control = (struct control){.loop = loop, .ini_path = ini_path, .handler = handler, .context = context};
+    return control;
 }
 
 void control_close(struct control *control) {
@@ -294,53 +350,8 @@ void control_close(struct control *control) {
         return;
     while (control->clients)
         client_close(control->clients);
-    if (control->bound)
-        unlink(control->path);
-    unlink(control->lock_path); /* while it is held: whoever opened it meanwhile sees that it is gone */
-    close(control->lock_fd);
-    uv_close((uv_handle_t *)&control->listener, on_listener_closed);
-}
-
-/* --- asking --- */
-
-/* Whoever owns the socket's other end sees the request and writes the answer: only root or we ourselves. */
-static bool is_trusted(int fd) {
-    struct ucred peer;
-    socklen_t bytes = sizeof peer;
-    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) == 0 &&
-           (peer.uid == 0 || peer.uid == geteuid() || geteuid() == 0);
-}
-
-static bool read_answer(int fd, struct text *answer, struct text *error) {
-    char chunk[65536];
-    ssize_t got;
-    while ((got = read(fd, chunk, sizeof chunk)) > 0)
-        text_add_bytes(answer, chunk, (size_t)got);
-    if (got < 0)
-        text_add(error, "the daemon does not answer: %s", strerror(errno));
-    return got == 0;
-}
-
-bool control_ask(const char *path, const char *request, struct text *answer, struct text *error) {
-    struct sockaddr_un address;
-    if (!address_of(path, &address, error))
-        return false;
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct timeval patience = {.tv_sec = 10};
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    bool answered = false;
-    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) != 0)
-        text_add(error,
-                 errno == ENOENT || errno == ECONNREFUSED ? "no daemon runs this file (%s: %s)"
-                                                          : "cannot reach the daemon (%s: %s)",
-                 path, strerror(errno));
-    else if (!is_trusted(fd))
-        text_add(error, "%s belongs to another user; ask as that user or as root", path);
-    else if (dprintf(fd, "%s\n", request) < 0)
-        text_add(error, "cannot ask the daemon: %s", strerror(errno));
-    else
-        answered = read_answer(fd, answer, error);
-    if (fd >= 0)
-        close(fd);
-    return answered;
+    for (int i = 0; i < FILELOCK_NAMES; i++)
+        listener_close(control->locks[i]);
+    listener_close(control->socket);
+    free(control);
 }

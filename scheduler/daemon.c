@@ -194,6 +194,32 @@ static void on_control(void *context, const char *request, uid_t uid, struct tex
         text_add(answer, "unknown request\n");
 }
 
+/*
+ * The file's lock is enough to be found by `headgate status`: only a socket that somebody asked for must be
+ * there. What is read now says where.
+ */
+static bool follow_control(struct daemon *daemon, const struct taskset *set, struct text *error) {
+    struct text path = {0}, why = {0};
+    bool chosen = *set->daemon.control;
+    bool locked = control_lock(daemon->control, error);
+    if (locked && error->bytes_count)
+        LOG(&daemon->log, LOG_WARNING, "lock_incomplete", log_text("message", error->bytes),
+            log_text("effect", "a second daemon on this file would not be noticed"));
+    if (locked)
+        text_clear(error);
+    control_path(set, daemon->path, &path);
+    bool listens = locked && (chosen || control_make_folder(path.bytes, &why)) &&
+                   control_listen(daemon->control, path.bytes, &why);
+    if (locked && !listens && chosen)
+        text_add(error, "%s", why.bytes);
+    else if (locked && !listens)
+        LOG(&daemon->log, LOG_WARNING, "no_control_socket", log_text("message", why.bytes),
+            log_text("effect", "headgate status finds this daemon by the lock of its file only"));
+    text_finish(&path);
+    text_finish(&why);
+    return locked && (listens || !chosen);
+}
+
 /* --- reload --- */
 
 static void report_faults(struct daemon *daemon, const struct faults *faults) {
@@ -205,6 +231,13 @@ static void report_faults(struct daemon *daemon, const struct faults *faults) {
     text_finish(&text);
 }
 
+static void move_pauses(struct daemon *daemon) {
+    struct text path = {0};
+    control_path(daemon->set, daemon->path, &path);
+    operate_move(daemon, path.bytes);
+    text_finish(&path);
+}
+
 static void go_over_to(struct daemon *daemon, struct taskset *set, struct session_pool **fresh) {
     core_reload(daemon->core, set, daemon_now(), wall_now());
     perform_follow(daemon, fresh);
@@ -213,6 +246,7 @@ static void go_over_to(struct daemon *daemon, struct taskset *set, struct sessio
     taskset_unref(before);
     daemon->loaded = wall_now();
     daemon->log.level = set->daemon.log_level;
+    move_pauses(daemon);
     LOG(&daemon->log, LOG_INFO, "reloaded", log_text("file", daemon->path),
         log_number("tasks", set->task_count), log_number("pools", set->pool_count));
     operate_follow(daemon); /* a task that came back may be paused */
@@ -224,9 +258,12 @@ static void reload(struct daemon *daemon) {
     struct text error = {0};
     drain_queue(daemon); /* what was reported is of pools as they are numbered now */
     struct taskset *set = load_file(daemon->path, &faults);
-    struct session_pool **fresh = set && !faults.count ? perform_prepare(daemon, set, &error) : NULL;
+    bool fine = set && !faults.count && follow_control(daemon, set, &error);
+    struct session_pool **fresh = fine ? perform_prepare(daemon, set, &error) : NULL;
     if (error.bytes_count)
         fault_add(&faults, 0, "%s", error.bytes);
+    if (fine && !fresh)
+        follow_control(daemon, daemon->set, &error);
     if (fresh)
         go_over_to(daemon, set, fresh);
     else
@@ -324,15 +361,19 @@ static char *directory_of(const char *path) {
 
 static bool open_control(struct daemon *daemon) {
     struct text path = {0}, error = {0};
-    control_path(daemon->set, daemon->path, &path);
-    daemon->control = control_open(&daemon->loop, path.bytes, on_control, daemon, &error);
-    if (!daemon->control)
-        LOG(&daemon->log, LOG_ERROR, "not_started", log_text("message", error.bytes));
-    else
+    daemon->control = control_create(&daemon->loop, daemon->path, on_control, daemon);
+    bool fine = follow_control(daemon, daemon->set, &error);
+    if (fine) {
+        control_path(daemon->set, daemon->path, &path);
         operate_open(daemon, path.bytes);
+    } else {
+        LOG(&daemon->log, LOG_ERROR, "not_started", log_text("message", error.bytes));
+        control_close(daemon->control);
+        daemon->control = NULL;
+    }
     text_finish(&path);
     text_finish(&error);
-    return daemon->control != NULL;
+    return fine;
 }
 
 static void open_handles(struct daemon *daemon) {

@@ -111,6 +111,7 @@ void dump_write(struct daemon *daemon); /* to the log or the status file */
 
 /* operate.c */
 void operate_open(struct daemon *daemon, const char *control_path); /* reads what is paused */
+void operate_move(struct daemon *daemon, const char *control_path); /* after a reload: where it is kept */
 void operate_follow(struct daemon *daemon); /* what is paused of the present file is told to the core */
 const struct pause *operate_pause_of(const void *daemon, const char *task); /* NULL: nobody paused it */
 void operate_close(struct daemon *daemon);

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "pool/replace.h"
 #include "scheduler/daemon_parts.h"
 #include "scheduler/status_json.h"
 #include "scheduler/status_metrics.h"
@@ -65,28 +66,14 @@ void dump_compose(struct daemon *daemon, enum dump_form form, uint32_t width, st
     daemon->core->now = stepped;
 }
 
-static bool write_file(const char *path, const struct text *text, struct text *error) {
-    struct text temporary = {0};
-    text_add(&temporary, "%s.new", path);
-    FILE *file = fopen(temporary.bytes, "we");
-    bool written = file && fwrite(text->bytes, 1, text->bytes_count, file) == text->bytes_count;
-    written = file && fclose(file) == 0 && written;
-    written = written && rename(temporary.bytes, path) == 0;
-    if (!written)
-        text_add(error, "%s", strerror(errno));
-    text_finish(&temporary);
-    return written;
-}
-
 void dump_write(struct daemon *daemon) {
-    struct text text = {0}, error = {0};
+    struct text text = {0};
     const char *path = daemon->set->daemon.status_file;
     dump_compose(daemon, DUMP_TABLE, 0, &text);
     if (!*path)
         log_write_plain(&daemon->log, &text);
-    else if (!write_file(path, &text, &error))
+    else if (!replace_file(path, &text))
         LOG(&daemon->log, LOG_ERROR, "status_file_failed", log_text("path", path),
-            log_text("message", error.bytes));
+            log_text("message", strerror(errno)));
     text_finish(&text);
-    text_finish(&error);
 }

@@ -98,15 +98,14 @@ static int print_answer(const struct text *answer) {
 
 static int ask(const struct hands *hands) {
     struct faults faults = {0};
-    struct text path = {0}, answer = {0}, error = {0};
+    struct text answer = {0}, error = {0};
     struct taskset *set = load_file(hands->file, &faults); /* with faults, too: what runs may be older */
     int code = 1;
     if (!set) {
         faults_print(&faults, hands->file, &error);
         fprintf(stderr, "headgate: %s", error.bytes);
     } else {
-        control_path(set, hands->file, &path);
-        if (control_ask(path.bytes, hands->request.bytes, &answer, &error))
+        if (control_ask(set, hands->file, hands->request.bytes, &answer, &error))
             code = print_answer(&answer);
         else
             fprintf(stderr,
@@ -115,7 +114,6 @@ static int ask(const struct hands *hands) {
     }
     taskset_unref(set);
     faults_finish(&faults);
-    text_finish(&path);
     text_finish(&answer);
     text_finish(&error);
     return code;

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "pool/replace.h"
 #include "scheduler/past.h"
 
 #define BATCH_BYTES ((size_t)512 * 1024)
@@ -189,26 +190,20 @@ struct ledger *ledger_create(const char *path, struct text *error) {
 }
 
 static bool save(struct ledger *ledger, struct text *error) {
-    struct text path = {0};
+    struct replace replace;
     struct line *line;
-    text_add(&path, "%s.new", ledger->path);
-    unlink(path.bytes);
-    FILE *file = open_file(path.bytes, O_RDWR | O_CREAT | O_EXCL, error);
-    bool saved = file != NULL;
-    TAILQ_FOREACH(line, &ledger->lines, in_memory)
-    saved = saved && fprintf(file, "%s\n", line->bytes) > 0;
-    if (ledger->file)
-        fseek(ledger->file, ledger->read_at, SEEK_SET);
-    for (int c; saved && ledger->file && (c = getc(ledger->file)) != EOF;)
-        saved = putc(c, file) != EOF;
-    saved = saved && fflush(file) == 0 && fsync(fileno(file)) == 0;
-    saved = (!file || fclose(file) == 0) && saved;
-    saved = saved && rename(path.bytes, ledger->path) == 0;
-    if (!saved && error->bytes_count == 0)
-        text_add(error, "%s: %s", path.bytes, strerror(errno));
+    bool saved = replace_begin(&replace, ledger->path);
+    if (saved) {
+        TAILQ_FOREACH(line, &ledger->lines, in_memory)
+        fprintf(replace.file, "%s\n", line->bytes);
+        if (ledger->file)
+            fseek(ledger->file, ledger->read_at, SEEK_SET);
+        for (int c; ledger->file && (c = getc(ledger->file)) != EOF;)
+            putc(c, replace.file);
+        saved = replace_end(&replace, !ledger->file || !ferror(ledger->file));
+    }
     if (!saved)
-        unlink(path.bytes);
-    text_finish(&path);
+        text_add(error, "%s: %s", ledger->path, strerror(errno));
     return saved;
 }
 

@@ -169,18 +169,17 @@ static int status(int argc, char **argv) {
     if (values[1] && values[2])
         return wrong_usage(&commands[2], "--json and --metrics are two forms of the same; take one");
     struct faults faults = {0};
-    struct text path = {0}, request = {0}, answer = {0}, error = {0};
+    struct text request = {0}, answer = {0}, error = {0};
     struct taskset *set =
         load_file(file, &faults); /* with faults, too: the daemon may run an older content */
     if (!set) {
         faults_print(&faults, file, &error);
     } else {
-        control_path(set, file, &path);
         if (values[1] || values[2])
             text_add(&request, values[1] ? "status json" : "status metrics");
         else
             text_add(&request, "status %u", terminal_width());
-        code = control_ask(path.bytes, request.bytes, &answer, &error) ? 0 : 1;
+        code = control_ask(set, file, request.bytes, &answer, &error) ? 0 : 1;
     }
     if (answer.bytes)
         fwrite(answer.bytes, 1, answer.bytes_count, stdout);
@@ -188,7 +187,6 @@ static int status(int argc, char **argv) {
         fprintf(stderr, "headgate: %s%s", error.bytes, set ? "\n" : "");
     taskset_unref(set);
     faults_finish(&faults);
-    text_finish(&path);
     text_finish(&request);
     text_finish(&answer);
     text_finish(&error);

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "pool/replace.h"
 #include "scheduler/daemon_parts.h"
 #include "scheduler/hands.h"
 
@@ -245,6 +246,33 @@ void operate_open(struct daemon *daemon, const char *control_path) {
         LOG(&daemon->log, LOG_WARNING, "pauses_unreadable", log_text("message", complaint.bytes),
             log_text("effect", "what it may have held is not paused"));
     text_finish(&complaint);
+}
+
+/* What a list at the new place says holds, too: it was left there by a daemon of this file. */
+void operate_move(struct daemon *daemon, const char *control_path) {
+    struct text path = {0}, error = {0};
+    pauses_path(daemon->set, control_path, &path);
+    if (strcmp(path.bytes, daemon->pauses_path.bytes) == 0) {
+        text_finish(&path);
+        return;
+    }
+    struct pauses there = pauses_load(path.bytes, &error);
+    for (uint32_t i = 0; i < there.count; i++)
+        if (!pauses_find(&daemon->pauses, there.items[i].task))
+            pauses_add(&daemon->pauses, there.items[i].task, there.items[i].by, there.items[i].since);
+    pauses_finish(&there);
+    if (error.bytes_count == 0 && pauses_save(&daemon->pauses, path.bytes, &error)) {
+        if (*daemon->pauses_path.bytes && !replace_with_nothing(daemon->pauses_path.bytes))
+            text_add(&error, "cannot remove %s", daemon->pauses_path.bytes);
+        text_finish(&daemon->pauses_path);
+        daemon->pauses_path = path;
+    } else {
+        text_finish(&path);
+    }
+    if (error.bytes_count)
+        LOG(&daemon->log, LOG_WARNING, "pauses_not_moved", log_text("message", error.bytes),
+            log_text("effect", "after a restart what is paused now may not be"));
+    text_finish(&error);
 }
 
 void operate_follow(struct daemon *daemon) {

@@ -3,13 +3,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "pool/replace.h"
+#include "scheduler/control.h"
 
 #define HEAD         "# headgate: paused tasks, since when (UTC), by whom; written by the daemon\n"
 #define FILE_MOST    ((size_t)4 * 1024 * 1024)
@@ -65,12 +67,16 @@ bool pauses_is_name(const char *by) {
 
 void pauses_path(const struct taskset *set, const char *control_path, struct text *ret_path) {
     struct stat folder;
+    struct text why = {0};
     const char *name = strrchr(control_path, '/') ? strrchr(control_path, '/') + 1 : control_path;
     if (!*set->daemon.control && stat(STATE_FOLDER, &folder) == 0 && S_ISDIR(folder.st_mode) &&
         access(STATE_FOLDER, W_OK) == 0)
         text_add(ret_path, "%s/%s.paused", STATE_FOLDER, name);
-    else
+    else if (*set->daemon.control || control_make_folder(control_path, &why))
         text_add(ret_path, "%s.paused", control_path);
+    else
+        text_add(ret_path, "%s", "");
+    text_finish(&why);
 }
 
 /* "tick 2026-11-24T12:03:11Z alice"; and nothing else on the line. */
@@ -129,7 +135,9 @@ static struct text content_of(const char *path, struct text *complaint) {
 
 struct pauses pauses_load(const char *path, struct text *complaint) {
     struct pauses pauses = {0};
-    struct text text = content_of(path, complaint);
+    struct text text = {0};
+    if (*path)
+        text = content_of(path, complaint);
     uint32_t number = 1, wrong = 0, wrong_first = 0;
     char *rest = text.bytes_count ? text.bytes + strlen(HEAD) : NULL;
     for (char *line; (line = strsep(&rest, "\n"));) {
@@ -158,59 +166,19 @@ static void compose(const struct pauses *pauses, struct text *text) {
     }
 }
 
-/* False with errno set. */
-static bool write_through(const char *path, const struct text *text) {
-    unlink(path); /* left by a daemon that was killed */
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return false;
-    ssize_t wrote = write(fd, text->bytes, text->bytes_count);
-    if (wrote >= 0 && (size_t)wrote < text->bytes_count)
-        errno = ENOSPC;
-    bool fine = wrote == (ssize_t)text->bytes_count && fsync(fd) == 0;
-    int why = errno;
-    close(fd);
-    errno = why;
-    return fine;
-}
-
-static bool keep_folder(const char *path) {
-    char *copy = strdup(path);
-    if (!copy)
-        abort();
-    int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool fine = fd >= 0 && fsync(fd) == 0;
-    int why = errno;
-    if (fd >= 0)
-        close(fd);
-    free(copy);
-    errno = why;
-    return fine;
-}
-
-static bool replace(const struct pauses *pauses, const char *path, const char *temporary) {
-    struct text text = {0};
-    if (pauses->count == 0)
-        return (unlink(path) == 0 || errno == ENOENT) && keep_folder(path);
-    compose(pauses, &text);
-    bool fine = write_through(temporary, &text) && rename(temporary, path) == 0 && keep_folder(path);
-    int why = errno;
-    if (!fine)
-        unlink(temporary);
-    text_finish(&text);
-    errno = why;
-    return fine;
-}
-
 bool pauses_save(const struct pauses *pauses, const char *path, struct text *error) {
-    struct text temporary = {0}, before = content_of(path, error);
+    struct text text = {0}, before = {0};
+    if (*path)
+        before = content_of(path, error);
+    else
+        text_add(error, "there is no folder to keep it in; write control = PATH into [headgate]");
     text_finish(&before);
     if (error->bytes_count)
         return false;
-    text_add(&temporary, "%s.new", path);
-    bool fine = replace(pauses, path, temporary.bytes);
+    compose(pauses, &text);
+    bool fine = pauses->count ? replace_file(path, &text) : replace_with_nothing(path);
     if (!fine)
         text_add(error, "cannot write %s: %s", path, strerror(errno));
-    text_finish(&temporary);
+    text_finish(&text);
     return fine;
 }

@@ -19,7 +19,8 @@ struct pauses {
 
 /*
  * Beside the control socket where the ini file says where that is; else in /var/lib/headgate, if that can be
- * written, because what is beside the default socket is gone after a reboot.
+ * written, because what is beside the default socket is gone after a reboot. "": there is no folder of ours
+ * alone.
  */
 void pauses_path(const struct taskset *set, const char *control_path, struct text *ret_path);
 

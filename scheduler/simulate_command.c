@@ -188,14 +188,12 @@ static void take_learned(const struct taskset *set, const json_t *tasks, struct 
 
 /* Nobody needs to answer. */
 static void ask_daemon(const struct taskset *set, const char *file, struct durations *durations) {
-    struct text path = {0}, answer = {0}, error = {0};
-    control_path(set, file, &path);
-    if (control_ask(path.bytes, "status json", &answer, &error)) {
+    struct text answer = {0}, error = {0};
+    if (control_ask(set, file, "status json", &answer, &error)) {
         json_t *status = json_loadb(answer.bytes, answer.bytes_count, JSON_DISABLE_EOF_CHECK, NULL);
         take_learned(set, json_object_get(status, "tasks"), durations);
         json_decref(status);
     }
-    text_finish(&path);
     text_finish(&answer);
     text_finish(&error);
 }

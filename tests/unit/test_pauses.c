@@ -1,8 +1,11 @@
 #include "tests/unit/helper.h"
 
+#include <dirent.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -101,7 +104,6 @@ static void pauses_save_replaces_no_file_of_others_and_leaves_nothing_half(void 
     struct pauses pauses = {0};
     struct text error = {0};
     struct stat found;
-    char temporary[200];
     (void)state;
     pauses_add(&pauses, "tick", "alice", (struct wall){US_PER_S});
     put("gold\n");
@@ -110,11 +112,19 @@ static void pauses_save_replaces_no_file_of_others_and_leaves_nothing_half(void 
     assert_int_equal(stat(path, &found), 0);
     assert_int_equal(found.st_size, 5);
     put(HEAD "old 2026-11-24T12:03:11Z alice\n");
-    snprintf(temporary, sizeof temporary, "%s.new", path);
-    assert_int_equal(mkdir(temporary, 0700), 0);
     text_clear(&error);
+    signal(SIGXFSZ, SIG_IGN);
+    helper_limit_files(8);
     assert_false(pauses_save(&pauses, path, &error));
+    helper_limit_files(RLIM_INFINITY);
     assert_non_null(strstr(error.bytes, "cannot write"));
+    assert_non_null(strstr(error.bytes, "File too large"));
+    DIR *folder = opendir(directory);
+    int count = 0;
+    while (readdir(folder))
+        count++;
+    closedir(folder);
+    assert_int_equal(count, 3); /* itself, its parent, and the list */
     text_clear(&error);
     struct pauses loaded = pauses_load(path, &error);
     assert_non_null(pauses_find(&loaded, "old"));
