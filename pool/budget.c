@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "pool/answer.h"
 #include "pool/conninfo.h"
 #include "pool/headroom.h"
 #include "pool/history_read.h"
@@ -14,11 +15,12 @@ static const char role_sql[] =
     "SELECT session_user, current_database(), rolsuper,"
     " current_setting('server_version') FROM pg_roles WHERE rolname = session_user";
 
-enum column { ROLE, DATABASE, IS_SUPERUSER, VERSION };
+enum column { ROLE, DATABASE, IS_SUPERUSER, VERSION, COLUMNS };
 
 /* What is there, and the gate's sums: of all of the size without the application, and of none of it with the
  * sessions that the application has now. */
 struct finding {
+    struct answer answer;                  /* the one that is looked at, and what is wrong with it */
     const char *version, *role, *database; /* borrowed from the answer */
     bool superuser, pooled;
     struct sample sample;
@@ -29,7 +31,7 @@ struct finding {
 
 static PGresult *ask(PGconn *conn, const char *sql, int count, const char *const *values) {
     PGresult *result = inquiry(conn, sql, count, values);
-    if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) > 0)
+    if (PQresultStatus(result) == PGRES_TUPLES_OK)
         return result;
     PQclear(result);
     return NULL;
@@ -41,18 +43,20 @@ static bool look(PGconn *conn, const struct taskset *set, uint32_t index, uint32
     char *command_names = look_name_commands(set, index);
     const char *values[] = {"{}", command_names};
     struct look_answering answering = {0};
+    struct sample *sample = &finding->sample;
     look_name_sessions(set->pools[index].name, identity, session_name);
     PGresult *facts = ask(conn, look_facts_sql, 0, NULL);
     PGresult *backends = facts ? ask(conn, look_backends_sql, 2, values) : NULL;
-    if (backends && look_find_answering(backends, &answering)) {
-        look_read_facts(facts, &finding->sample);
-        look_read_backends(backends, &answering, session_name, 0, &finding->sample);
-        finding->pooled = answering.pid != PQbackendPID(conn);
-    }
+    if (backends)
+        look_read_facts(facts, &finding->answer, sample);
+    bool known = sample->known && look_find_answering(backends, &finding->answer, &answering);
+    if (known)
+        look_read_backends(&finding->answer, &answering, session_name, 0, sample);
+    finding->pooled = answering.pid != PQbackendPID(conn);
     PQclear(facts);
     PQclear(backends);
     free(command_names);
-    return finding->sample.known;
+    return known && sample->known;
 }
 
 static void add_up(const struct pool_settings *pool, struct finding *finding) {
@@ -72,34 +76,36 @@ static void add_up(const struct pool_settings *pool, struct finding *finding) {
 static void say_limit(const char *word, const char *name, const struct sample_scope *scope,
                       struct text *text) {
     if (scope->usable != SLOTS_UNLIMITED)
-        text_add(text, "  %-12s %s may have %" PRId32 " connections\n", word, name, scope->usable);
+        text_add_line(text, "  %-12s %s may have %" PRId32 " connections", word, name, scope->usable);
 }
 
 static void say_slots(const struct finding *finding, struct text *text) {
     const struct sample *sample = &finding->sample;
     int32_t usable = sample->scopes[SCOPE_SERVER].usable;
+    size_t start = text->bytes_count;
     text_add(text, "  server       PostgreSQL %s%s, %" PRId32 " slots", finding->version,
              sample->standby ? " (standby)" : "", sample->max_connections);
     if (usable < sample->max_connections)
         text_add(text, " - %" PRId32 " reserved for others = %" PRId32, sample->max_connections - usable,
                  usable);
-    text_add(text, "\n");
+    text_end_line(text, start, 0);
     say_limit("role", finding->role, &sample->scopes[SCOPE_ROLE], text);
     say_limit("database", finding->database, &sample->scopes[SCOPE_DATABASE], text);
 }
 
 static void say_notes(const struct finding *finding, struct text *text) {
     if (finding->superuser)
-        text_add(text,
-                 "  note         %s is a superuser: limits of a role or a database do not hold for it, and "
-                 "slots that are kept for superusers count as usable\n",
-                 finding->role);
+        text_add_line(
+            text,
+            "  note         %s is a superuser: limits of a role or a database do not hold for it, and "
+            "slots that are kept for superusers count as usable",
+            finding->role);
     if (finding->sample.invisible_count)
-        text_add(text,
-                 "  BLIND        the state of %" PRId32
-                 " sessions cannot be seen, so half of the size is the most in "
-                 "force; GRANT pg_monitor TO %s\n",
-                 finding->sample.invisible_count, finding->role);
+        text_add_line(text,
+                      "  BLIND        the state of %" PRId32
+                      " sessions cannot be seen, so half of the size is the most in "
+                      "force; GRANT pg_monitor TO %s",
+                      finding->sample.invisible_count, finding->role);
     if (finding->pooled)
         text_add(
             text,
@@ -151,31 +157,36 @@ static bool say_verdict(const struct pool_settings *pool, const struct finding *
     return finding->alone.slots >= 0;
 }
 
-static void say_no_look(PGconn *conn, struct text *text) {
-    const char *error = PQerrorMessage(conn);
-    if (*error)
-        text_add(text, "  the database cannot be looked at: %s", error);
-    else
-        text_add(text, "  the database cannot be looked at: its lists do not have our own role or session\n");
+static void say_no_look(PGconn *conn, const struct finding *finding, struct text *text) {
+    const char *wrong = finding->answer.wrong;
+    answer_say_error(text, "  the database cannot be looked at: ", *wrong ? wrong : PQerrorMessage(conn));
+}
+
+static bool read_role(const PGresult *role, struct finding *finding) {
+    if (!role || !answer_open(&finding->answer, role, COLUMNS, 0, 1))
+        return false;
+    if (answer_rows(&finding->answer) == 0)
+        return answer_refuse(&finding->answer, "its lists do not have our own role");
+    finding->role = answer_text(&finding->answer, 0, ROLE);
+    finding->database = answer_text(&finding->answer, 0, DATABASE);
+    finding->superuser = answer_flag(&finding->answer, 0, IS_SUPERUSER);
+    finding->version = answer_text(&finding->answer, 0, VERSION);
+    return true;
 }
 
 static bool check_budget(PGconn *conn, const struct taskset *set, uint32_t index, uint32_t identity,
                          struct text *text) {
     struct finding finding = {0};
     PGresult *role = ask(conn, role_sql, 0, NULL);
-    bool known = role && look(conn, set, index, identity, &finding), fits = false;
-    if (known) {
-        finding.role = PQgetvalue(role, 0, ROLE);
-        finding.database = PQgetvalue(role, 0, DATABASE);
-        finding.superuser = *PQgetvalue(role, 0, IS_SUPERUSER) == 't';
-        finding.version = PQgetvalue(role, 0, VERSION);
+    bool fits = false;
+    if (read_role(role, &finding) && look(conn, set, index, identity, &finding)) {
         add_up(&set->pools[index], &finding);
         say_slots(&finding, text);
         say_notes(&finding, text);
         say_sums(&set->pools[index], &finding, text);
         fits = say_verdict(&set->pools[index], &finding, text);
     } else {
-        say_no_look(conn, text);
+        say_no_look(conn, &finding, text);
     }
     PQclear(role);
     return fits;
@@ -197,7 +208,7 @@ static void say_where(const struct pool_settings *pool, struct text *text) {
     char *error = NULL;
     if (conninfo_resolve(pool->conninfo, &conninfo, &error))
         conninfo_describe(&conninfo, &where);
-    text_add(text, "pool %s: %s\n", pool->name, where.bytes ? where.bytes : error);
+    text_add_line(text, "pool %s: %s", pool->name, where.bytes ? where.bytes : error);
     conninfo_finish(&conninfo);
     free(error);
     text_finish(&where);
@@ -209,7 +220,7 @@ bool budget_check(const struct taskset *set, uint32_t index, uint32_t identity, 
     bool connected = PQstatus(conn) == CONNECTION_OK;
     say_where(pool, text);
     if (!connected)
-        text_add(text, "  %s", PQerrorMessage(conn));
+        answer_say_error(text, "  ", PQerrorMessage(conn));
     bool fits = connected && check_budget(conn, set, index, identity, text);
     if (connected && pool->history)
         fits &= history_check(conn, text);

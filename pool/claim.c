@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pool/answer.h"
 #include "pool/session_parts.h"
 
 /* The server's catalog pg_type, whose numbers do not change. */
@@ -100,9 +101,17 @@ static bool send_start(struct session *session, const struct session_work *work,
 /* What another run has answered since is cut off its front. */
 void claim_take(struct script *script, const PGresult *result) {
     struct flight *flight = flight_first(script);
+    const struct claim_values *claimed = &flight->work.claimed;
     bool before = flight->work.claim == CLAIM_BEFORE || flight->simple;
-    if (before && PQntuples(result) == 1)
-        flight->claimed_from.us = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
+    struct answer answer;
+    if (!before || PQntuples(result) == 0)
+        return;
+    if (answer_open(&answer, result, 1, 1, 1))
+        flight->claimed_from.us = answer_number(&answer, 0, 0, claimed->due_first.us, claimed->due_last.us);
+    if (*answer.wrong) {
+        flight_fail(flight, "", answer.wrong, "this is no history of headgate's");
+        flight->refused = true;
+    }
 }
 
 static bool send_finish(struct session *session, const struct session_work *work) {

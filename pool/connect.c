@@ -37,16 +37,11 @@ static void connect_failed(struct session *session, const char *message) {
     session_tell(session, report, &failure);
 }
 
-static void drop_notice(void *context, const PGresult *result) {
-    (void)context;
-    (void)result;
-}
-
 static void connected(struct session *session) {
     session_unwatch(session);
     session->backend_pid = PQbackendPID(session->conn);
     PQsetErrorVerbosity(session->conn, PQERRORS_DEFAULT);
-    PQsetNoticeReceiver(session->conn, drop_notice, session);
+    PQsetNoticeReceiver(session->conn, intake_notice, session);
     if (PQsetnonblocking(session->conn, 1) != 0 || PQenterPipelineMode(session->conn) != 1) {
         connect_failed(session, PQerrorMessage(session->conn));
         return;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pool/answer.h"
 #include "pool/session_parts.h"
 #include "pool/statement.h"
 
@@ -42,10 +43,6 @@ const char *flight_text(struct script *script, const struct session_work *work) 
 
 /* --- what went wrong --- */
 
-static char *copy(const char *text) {
-    return text ? strdup(text) : NULL;
-}
-
 void flight_forget(struct flight *flight) {
     if (!flight->failed)
         return;
@@ -64,7 +61,7 @@ void flight_fail(struct flight *flight, const char *sqlstate, const char *messag
     if (flight->failed)
         return;
     flight->failed = true;
-    flight->message = copy(message);
+    flight->message = text_taken(message);
     flight->advice = advice && *advice ? advice : NULL;
     if (sqlstate && strlen(sqlstate) < SQLSTATE_BYTES)
         strcpy(flight->sqlstate, sqlstate);
@@ -72,8 +69,10 @@ void flight_fail(struct flight *flight, const char *sqlstate, const char *messag
 
 /* Line within the task's own text; the comment before it has no newline. */
 static int line_of(struct script *script, const struct flight *flight, const char *position) {
-    long characters = position ? strtol(position, NULL, 10) : 0;
-    int line = characters > 0;
+    int64_t characters = 0;
+    if (!position || !answer_parse(position, 1, INT32_MAX, &characters))
+        return 0;
+    int line = 1;
     for (const char *at = flight_text(script, &flight->work); *at && characters > 1; at++) {
         line += *at == '\n';
         characters -= ((unsigned char)at[1] & 0xC0) != 0x80; /* a character ends here */
@@ -112,8 +111,8 @@ static bool is_unclaimed(const struct flight *flight) {
     return claims_before && !flight->claimed;
 }
 
-/* Lost now, it leaves nothing done: no more than its claim was sent, or its COMMIT was not. */
-static bool is_uncommitted(const struct flight *flight) {
+/* No more than its claim was sent, or its COMMIT was not. */
+bool flight_is_uncommitted(const struct flight *flight) {
     return (is_unclaimed(flight) && !flight->follows) ||
            (flight->work.phase != SESSION_WHOLE && !flight->commit_sent);
 }
@@ -127,18 +126,26 @@ void flight_take_error(struct script *script, const PGresult *result, enum step 
         return;
     if (!sqlstate)
         sqlstate = "";
-    flight->lost = sqlstate_is_shutdown(sqlstate) && (is_unclaimed(flight) || is_uncommitted(flight));
+    flight->lost = sqlstate_is_shutdown(sqlstate) && (is_unclaimed(flight) || flight_is_uncommitted(flight));
     flight_fail(flight, sqlstate, message ? message : PQresultErrorMessage(result),
                 advice_for(flight, sqlstate, position, step));
     flight->partly |= step == STEP_WORK && !flight->work.transaction && !flight->simple &&
                       statement_may_commit(flight->work.sql);
     name_place(flight, step);
     flight->refused = step == STEP_CLAIM;
-    flight->detail = copy(PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL));
-    flight->hint = copy(PQresultErrorField(result, PG_DIAG_MESSAGE_HINT));
-    flight->context = copy(PQresultErrorField(result, PG_DIAG_CONTEXT));
+    flight->detail = answer_field(result, PG_DIAG_MESSAGE_DETAIL);
+    flight->hint = answer_field(result, PG_DIAG_MESSAGE_HINT);
+    flight->context = answer_field(result, PG_DIAG_CONTEXT);
     if (step == STEP_WORK || step == STEP_PREPARE)
         flight->line = line_of(script, flight, position);
+}
+
+/* The tag's number; more than all that a number holds is as good as that. */
+static void add_rows(struct flight *flight, const char *given) {
+    int64_t count = 0;
+    uint64_t left = INT64_MAX - flight->row_count;
+    if (answer_parse(given, 0, INT64_MAX, &count))
+        flight->row_count += (uint64_t)count < left ? (uint64_t)count : left;
 }
 
 void flight_take_tag(struct script *script, PGresult *result, enum step step) {
@@ -156,7 +163,7 @@ void flight_take_tag(struct script *script, PGresult *result, enum step step) {
         return;
     flight->partly |= script->simple && statement_tag_commits(tag);
     if (flight->work.phase == SESSION_WHOLE)
-        flight->row_count += strtoull(PQcmdTuples(result), NULL, 10);
+        add_rows(flight, PQcmdTuples(result));
     flight->leaked = !script->simple && statement_tag_is_transaction(tag);
     if (flight->leaked)
         flight_fail(flight, "", "the text is a transaction command, which would reach beyond its own run",
@@ -209,7 +216,7 @@ void flight_end(struct session *session, enum outcome outcome, const char *why) 
     else if (outcome == OUTCOME_UNKNOWN &&
              flight->failed) /* the server said no before it was lost: not done */
         outcome = OUTCOME_FAILED;
-    else if (outcome == OUTCOME_UNKNOWN && is_uncommitted(flight)) {
+    else if (outcome == OUTCOME_UNKNOWN && flight_is_uncommitted(flight)) {
         outcome = OUTCOME_FAILED;
         flight->lost = true;
         flight_fail(flight, "", why, "it was lost before its COMMIT was sent, so nothing of it is done");

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pool/answer.h"
 #include "pool/history_steps.h"
 #include "pool/session_parts.h"
 
@@ -57,36 +58,44 @@ bool history_send(struct session *session, const struct history_request *request
            ask(session, "COMMIT", NULL, 0);
 }
 
-/* Of the answers that are an array the last is passed on. */
-void history_take(struct session *session, const PGresult *result) {
-    struct script *script = &session->script;
-    const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+static void fail(struct script *script, const PGresult *result) {
     const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-    const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
-    if (message && !script->history_failed) {
-        free(script->history);
-        script->history = strdup(message);
-        script->history_failed = true;
-        script->history_detail = detail ? strdup(detail) : NULL;
-        snprintf(script->history_sqlstate, sizeof script->history_sqlstate, "%s", sqlstate ? sqlstate : "");
-        script->history_locked =
-            script->history_at == script->history_lock_at && strcmp(script->history_sqlstate, "55P03") == 0;
-    }
-    script->history_at++;
-    bool is_array = !message && PQntuples(result) == 1 && *PQgetvalue(result, 0, 0) == '[';
-    if (!is_array || script->history_failed)
+    free(script->history);
+    script->history = answer_field(result, PG_DIAG_MESSAGE_PRIMARY);
+    script->history_detail = answer_field(result, PG_DIAG_MESSAGE_DETAIL);
+    script->history_failed = true;
+    snprintf(script->history_sqlstate, sizeof script->history_sqlstate, "%s", sqlstate ? sqlstate : "");
+    script->history_locked =
+        script->history_at == script->history_lock_at && strcmp(script->history_sqlstate, "55P03") == 0;
+}
+
+/* Of the answers that are an array the last is passed on. */
+static void take_array(struct script *script, const PGresult *result) {
+    struct answer answer;
+    if (!answer_open(&answer, result, 1, 1, 1) || *answer_text(&answer, 0, 0) != '[')
         return;
     free(script->history);
-    script->history = strdup(PQgetvalue(result, 0, 0));
+    script->history = strdup(answer_text(&answer, 0, 0));
+}
+
+void history_take(struct session *session, const PGresult *result) {
+    struct script *script = &session->script;
+    if (PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) && !script->history_failed)
+        fail(script, result);
+    else if (!script->history_failed)
+        take_array(script, result);
+    script->history_at++;
 }
 
 void history_report(struct session *session) {
     struct script *script = &session->script;
-    struct failure failure = {.message = script->history, .detail = script->history_detail};
+    bool failed = script->history_failed || !script->history;
+    const char *message = script->history ? script->history : "the server's answer has no records";
+    struct failure failure = {.message = message, .detail = script->history_detail};
     memcpy(failure.sqlstate, script->history_sqlstate, SQLSTATE_BYTES);
     struct report report = {.kind = REPORT_HISTORY};
-    report.history.answer = script->history_failed ? NULL : script->history;
+    report.history.answer = failed ? NULL : script->history;
     report.history.locked = script->history_locked;
-    session_tell(session, report, script->history_failed ? &failure : NULL);
+    session_tell(session, report, failed ? &failure : NULL);
     begin(script);
 }

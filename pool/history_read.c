@@ -44,36 +44,52 @@ enum column {
     ATTEMPTS,
     ROWS,
     OCCURRENCES,
-    TOKENS
+    TOKENS,
+    COLUMNS
 };
 
-static int64_t number(const PGresult *result, int row, enum column column) {
-    return PQgetisnull(result, row, (int)column) ? HISTORY_NULL
-                                                 : strtoll(PQgetvalue(result, row, (int)column), NULL, 10);
+/* Instants and durations of 3000 years: what is beyond nobody meant. */
+#define US_MOST (INT64_C(100000) * 1000000 * 1000000)
+
+static int64_t number(struct answer *answer, int row, enum column column) {
+    bool is_us = column >= DUE && column <= OUTSIDE;
+    if (answer_is_null(answer, row, (int)column))
+        return HISTORY_NULL;
+    return answer_number(answer, row, (int)column, is_us ? -US_MOST : 0, is_us ? US_MOST : INT64_MAX);
+}
+
+static struct history_row read_row(struct answer *answer, int row) {
+    return (struct history_row){
+        .task = answer_text(answer, row, TASK),
+        .outcome = answer_text(answer, row, OUTCOME),
+        .reason = answer_text(answer, row, REASON),
+        .message = answer_text(answer, row, MESSAGE),
+        .daemon = answer_text(answer, row, DAEMON),
+        .due_us = number(answer, row, DUE),
+        .due_until_us = number(answer, row, DUE_UNTIL),
+        .started_us = number(answer, row, STARTED),
+        .finished_us = number(answer, row, FINISHED),
+        .lateness_us = number(answer, row, LATENESS),
+        .took_us = number(answer, row, TOOK),
+        .outside_us = number(answer, row, OUTSIDE),
+        .attempts = number(answer, row, ATTEMPTS),
+        .rows = number(answer, row, ROWS),
+        .occurrences = number(answer, row, OCCURRENCES),
+        .tokens = number(answer, row, TOKENS),
+    };
 }
 
 struct history_row history_get(const struct history *history, uint32_t index) {
-    const PGresult *result = history->result;
-    int row =
-        (int)index + history->is_cut; /* one more than was asked for: it says that there are older ones */
-    return (struct history_row){
-        .task = PQgetvalue(result, row, TASK),
-        .outcome = PQgetvalue(result, row, OUTCOME),
-        .reason = PQgetvalue(result, row, REASON),
-        .message = PQgetvalue(result, row, MESSAGE),
-        .daemon = PQgetvalue(result, row, DAEMON),
-        .due_us = number(result, row, DUE),
-        .due_until_us = number(result, row, DUE_UNTIL),
-        .started_us = number(result, row, STARTED),
-        .finished_us = number(result, row, FINISHED),
-        .lateness_us = number(result, row, LATENESS),
-        .took_us = number(result, row, TOOK),
-        .outside_us = number(result, row, OUTSIDE),
-        .attempts = number(result, row, ATTEMPTS),
-        .rows = number(result, row, ROWS),
-        .occurrences = number(result, row, OCCURRENCES),
-        .tokens = number(result, row, TOKENS),
-    };
+    struct answer answer = history->answer;
+    /* one more than was asked for: it says that there are older ones */
+    return read_row(&answer, (int)index + history->is_cut);
+}
+
+static bool is_right(struct answer *answer, const PGresult *result, uint32_t most) {
+    answer_open(answer, result, COLUMNS, 0, (int)most + 1);
+    for (int row = 0; row < answer_rows(answer); row++)
+        read_row(answer, row);
+    return !*answer->wrong;
 }
 
 void history_finish(struct history *history) {
@@ -84,12 +100,15 @@ void history_finish(struct history *history) {
 /* Nothing in the schema is called before it is known that it is ours. */
 static bool is_trusted(PGconn *conn, struct text *text) {
     PGresult *result = inquiry(conn, history_trust(), 0, NULL);
-    bool answered = PQresultStatus(result) == PGRES_TUPLES_OK;
-    bool trusted = answered && PQntuples(result) == 0;
-    if (!answered)
-        text_add_bytes(text, PQerrorMessage(conn), strcspn(PQerrorMessage(conn), "\n"));
+    char *said = text_taken(PQerrorMessage(conn));
+    struct answer answer;
+    bool right = answer_open(&answer, result, 2, 0, ANSWER_BACKENDS_MOST);
+    bool trusted = right && answer_rows(&answer) == 0;
+    if (!right)
+        text_add(text, "%.*s", (int)strcspn(*said ? said : answer.wrong, "\n"), *said ? said : answer.wrong);
     else if (!trusted)
-        text_add(text, "%s; type as a superuser: %s", PQgetvalue(result, 0, 0), PQgetvalue(result, 0, 1));
+        text_add(text, "%s; type as a superuser: %s", answer_text(&answer, 0, 0), answer_text(&answer, 0, 1));
+    free(said);
     PQclear(result);
     return trusted;
 }
@@ -118,6 +137,7 @@ static char *identifier(PGconn *conn, const char *name) {
 static void say_why_not(PGconn *conn, const PGresult *result, struct text *error) {
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     char *role = identifier(conn, PQuser(conn) ? PQuser(conn) : "");
+    char *said = text_taken(PQerrorMessage(conn));
     if (state && (strcmp(state, "42P01") == 0 || strcmp(state, "3F000") == 0))
         text_add(
             error,
@@ -131,8 +151,9 @@ static void say_why_not(PGconn *conn, const PGresult *result, struct text *error
             "SELECT ON headgate.history TO %s;",
             PQuser(conn), role, role);
     else
-        text_add_bytes(error, PQerrorMessage(conn), strcspn(PQerrorMessage(conn), "\n"));
+        text_add_bytes(error, said, strcspn(said, "\n"));
     free(role);
+    free(said);
 }
 
 bool history_read(const struct pool_settings *pool, const struct history_request *request,
@@ -143,14 +164,19 @@ bool history_read(const struct pool_settings *pool, const struct history_request
                               *pool->conninfo ? "dbname" : NULL, NULL};
     const char *values[] = {timeout.bytes, "headgate history", "UTF8", pool->conninfo, NULL};
     PGconn *conn = PQconnectdbParams(keywords, values, 1);
+    struct answer answer;
     bool connected = PQstatus(conn) == CONNECTION_OK;
     bool trusted = !connected || is_trusted(conn, error);
     PGresult *result = connected && trusted ? ask(conn, request) : NULL;
-    bool right = PQresultStatus(result) == PGRES_TUPLES_OK;
+    bool came = PQresultStatus(result) == PGRES_TUPLES_OK;
+    bool right = came && is_right(&answer, result, request->most);
     if (right) {
         uint32_t count = (uint32_t)PQntuples(result);
         bool is_cut = count > request->most;
-        *ret = (struct history){result, count - is_cut, is_cut};
+        *ret = (struct history){result, answer, count - is_cut, is_cut};
+    } else if (came) {
+        text_add(error, "this is no history of headgate's: %s", answer.wrong);
+        PQclear(result);
     } else {
         if (trusted)
             say_why_not(conn, result, error);
@@ -189,52 +215,68 @@ static const char check_sql[] =
     " FROM (SELECT to_regnamespace('headgate')::oid AS oid) n"
     " LEFT JOIN pg_class r ON r.relnamespace = n.oid AND r.relname = 'run'";
 
-enum check_column { ROLE, DATABASE, HAS_SCHEMA, HAS_TABLE, MISSING, IS_STANDBY, ROW_COUNT, SIZE };
+enum check_column {
+    ROLE,
+    DATABASE,
+    HAS_SCHEMA,
+    HAS_TABLE,
+    MISSING,
+    IS_STANDBY,
+    ROW_COUNT,
+    SIZE,
+    CHECK_COLUMNS
+};
 
 /* Only a role that may read it can tell. */
 static long step_made(PGconn *conn) {
     PGresult *result = inquiry(conn, "SELECT coalesce(max(version), 0) FROM headgate.version", 0, NULL);
-    long step = PQresultStatus(result) == PGRES_TUPLES_OK ? strtol(PQgetvalue(result, 0, 0), NULL, 10) : -1;
+    struct answer answer;
+    long step = -1;
+    if (answer_open(&answer, result, 1, 1, 1))
+        step = (long)answer_number(&answer, 0, 0, 0, INT32_MAX);
     PQclear(result);
-    return step;
+    return *answer.wrong ? -1 : step;
 }
 
-static bool say_check(PGconn *conn, const PGresult *result, struct text *text) {
-    const char *role = PQgetvalue(result, 0, ROLE), *missing = PQgetvalue(result, 0, MISSING);
-    bool has_table = *PQgetvalue(result, 0, HAS_TABLE) == 't';
-    if (*PQgetvalue(result, 0, IS_STANDBY) == 't') {
+static bool say_check(PGconn *conn, const struct answer *answer, struct text *text) {
+    const char *role = answer_text(answer, 0, ROLE), *missing = answer_text(answer, 0, MISSING);
+    bool has_table = answer_flag(answer, 0, HAS_TABLE);
+    if (answer_flag(answer, 0, IS_STANDBY)) {
         text_add(text, "  HISTORY      can't be kept: this server is a standby; write history = off, or "
                        "connect to its primary\n");
         return false;
     }
     if (*missing) {
-        text_add(text, "  HISTORY      can't be kept: %s may not %s; type as a superuser or its owner: %s\n",
-                 role, has_table ? "write it" : "make the schema headgate", missing);
+        text_add_line(text,
+                      "  HISTORY      can't be kept: %s may not %s; type as a superuser or its owner: %s",
+                      role, has_table ? "write it" : "make the schema headgate", missing);
         return false;
     }
     if (!has_table) {
-        text_add(text, "  history      is made at the first start, in the schema headgate of %s\n",
-                 PQgetvalue(result, 0, DATABASE));
+        text_add_line(text, "  history      is made at the first start, in the schema headgate of %s",
+                      answer_text(answer, 0, DATABASE));
         return true;
     }
-    text_add(text, "  history      step %ld of %d, about %s rows, %s\n", step_made(conn), HISTORY_VERSION,
-             PQgetvalue(result, 0, ROW_COUNT), PQgetvalue(result, 0, SIZE));
+    text_add_line(text, "  history      step %ld of %d, about %s rows, %s", step_made(conn), HISTORY_VERSION,
+                  answer_text(answer, 0, ROW_COUNT), answer_text(answer, 0, SIZE));
     return true;
 }
 
 bool history_check(PGconn *conn, struct text *text) {
     struct text why = {0};
     if (!is_trusted(conn, &why)) {
-        text_add(text, "  HISTORY      can't be kept: %s\n", why.bytes ? why.bytes : "");
+        text_add_line(text, "  HISTORY      can't be kept: %s", why.bytes ? why.bytes : "");
         text_finish(&why);
         return false;
     }
     PGresult *result = inquiry(conn, check_sql, 0, NULL);
-    bool right = PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1;
+    struct answer answer;
+    bool right = answer_open(&answer, result, CHECK_COLUMNS, 1, 1);
     if (right)
-        right = say_check(conn, result, text);
+        right = say_check(conn, &answer, text);
     else
-        text_add(text, "  HISTORY      %s", PQerrorMessage(conn));
+        answer_say_error(text, "  HISTORY      ",
+                         *PQerrorMessage(conn) ? PQerrorMessage(conn) : answer.wrong);
     PQclear(result);
     return right;
 }

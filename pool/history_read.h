@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "pool/answer.h"
 #include "tasks/task.h"
 #include "tasks/text.h"
 
@@ -31,6 +32,7 @@ struct history_request {
 
 struct history {
     PGresult *result;
+    struct answer answer;
     uint32_t count;
     bool is_cut; /* there are older ones */
 };

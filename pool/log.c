@@ -54,20 +54,17 @@ static int is_plain(const char *value) {
     return *value != '\0';
 }
 
-/* One line of valid UTF-8, whatever a server or a child said. */
+/* One line, whatever a server or a child said. */
 static void add_quoted(struct text *line, const char *value) {
     while (*value) {
-        size_t length = text_utf8_length(value);
-        if (*value == '\n')
+        if (*value == '"' || *value == '\\')
+            text_add_bytes(line, "\\", 1);
+        if (*value == '\n') {
             text_add_bytes(line, "\\n", 2);
-        else if (length == 0 || (unsigned char)*value < ' ' || *value == 0x7f)
-            text_add_bytes(line, length == 0 ? "?" : " ", 1);
-        else {
-            if (*value == '"' || *value == '\\')
-                text_add_bytes(line, "\\", 1);
-            text_add_bytes(line, value, length);
+            value++;
+        } else {
+            value += text_add_shown(line, value);
         }
-        value += length ? length : 1;
     }
 }
 
@@ -98,6 +95,8 @@ static void compose(struct text *line, enum log_level level, const char *event,
     }
     if (line->bytes_count > LINE_BYTES_MAX - 1) {
         line->bytes_count = LINE_BYTES_MAX - 5;
+        while (((unsigned char)line->bytes[line->bytes_count] & 0xC0) == 0x80) /* not within a character */
+            line->bytes_count--;
         text_add(line, "...");
     }
     text_add(line, "\n");

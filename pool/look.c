@@ -35,6 +35,7 @@ enum fact {
     STANDBY,
     LAG,
     CLOCK,
+    FACTS,
 };
 
 /*
@@ -74,75 +75,81 @@ enum backends {
     STARTED,
     STATE_AGE,
     TRANSACTION_AGE,
+    BACKEND_COLUMNS,
 };
 
 /* --- the answer --- */
 
-static int64_t number(const PGresult *result, int row, int column) {
-    return strtoll(PQgetvalue(result, row, column), NULL, 10); /* NULL reads as 0, below too */
-}
-
-static double seconds(const PGresult *result, int row, int column) {
-    return strtod(PQgetvalue(result, row, column), NULL);
-}
-
 /* What began after us is 0 old. */
-static int64_t age_us(const PGresult *result, int row, int column) {
-    double age = seconds(result, row, column);
+static int64_t age_us(struct answer *answer, int row, int column) {
+    double age = answer_seconds(answer, row, column);
     return age > 0 ? (int64_t)(age * 1e6) : 0;
 }
 
-static bool is_true(const PGresult *result, int row, int column) {
-    return *PQgetvalue(result, row, column) == 't';
+static int32_t slots(struct answer *answer, int row, int column, int32_t least) {
+    return (int32_t)answer_number(answer, row, column, least, ANSWER_BACKENDS_MOST);
 }
 
 /* --- what changes rarely --- */
 
 /* Superusers may take every slot; limits of a role or a database do not hold for them. */
-static int32_t usable_of(const PGresult *result, enum scope scope) {
-    bool superuser = is_true(result, 0, SUPERUSER);
-    int64_t limit = number(result, 0, scope == SCOPE_ROLE ? ROLE_LIMIT : DB_LIMIT);
+static int32_t usable_of(struct answer *answer, enum scope scope) {
+    bool superuser = answer_flag(answer, 0, SUPERUSER);
+    int64_t limit =
+        scope == SCOPE_SERVER
+            ? slots(answer, 0, MAX_CONNECTIONS, 1)
+            : answer_number(answer, 0, scope == SCOPE_ROLE ? ROLE_LIMIT : DB_LIMIT, INT32_MIN, INT32_MAX);
     if (scope != SCOPE_SERVER)
         return superuser || limit < 0 ? SLOTS_UNLIMITED : (int32_t)limit;
-    int64_t reserved = superuser ? 0 : number(result, 0, SUPERUSER_RESERVED);
-    if (!superuser && !is_true(result, 0, MAY_USE_RESERVED))
-        reserved += number(result, 0, RESERVED);
-    return (int32_t)(number(result, 0, MAX_CONNECTIONS) - reserved);
+    int32_t reserved = superuser ? 0 : slots(answer, 0, SUPERUSER_RESERVED, 0);
+    if (!superuser && !answer_flag(answer, 0, MAY_USE_RESERVED))
+        reserved += slots(answer, 0, RESERVED, 0);
+    if (reserved > limit)
+        answer_refuse(answer, "the server says that %d of its %d slots are reserved", reserved, (int)limit);
+    return (int32_t)limit - reserved;
 }
 
-static int64_t ahead_us(const PGresult *result) {
+static int64_t ahead_us(struct answer *answer) {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     double ours = (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-    return (int64_t)((seconds(result, 0, CLOCK) - ours) * 1e6);
+    if (answer_is_null(answer, 0, CLOCK))
+        answer_refuse(answer, "the server does not say what its clock is");
+    return (int64_t)((answer_seconds(answer, 0, CLOCK) - ours) * 1e6);
 }
 
-void look_read_facts(const PGresult *result, struct sample *facts) {
-    *facts = (struct sample){.known = PQntuples(result) == 1};
-    if (!facts->known)
+void look_read_facts(const PGresult *result, struct answer *answer, struct sample *facts) {
+    *facts = (struct sample){0};
+    if (!answer_open(answer, result, FACTS, 0, 1))
         return;
+    if (answer_rows(answer) == 0)
+        answer_refuse(answer, "the server's list of roles or databases does not have our own");
     for (enum scope scope = 0; scope < SCOPES; scope++)
-        facts->scopes[scope].usable = usable_of(result, scope);
-    facts->max_connections = (int32_t)number(result, 0, MAX_CONNECTIONS);
-    facts->replica_lag_us = age_us(result, 0, LAG);
-    facts->standby = is_true(result, 0, STANDBY);
-    facts->ahead_us = ahead_us(result);
+        facts->scopes[scope].usable = usable_of(answer, scope);
+    facts->max_connections = slots(answer, 0, MAX_CONNECTIONS, 1);
+    facts->replica_lag_us = age_us(answer, 0, LAG);
+    facts->standby = answer_flag(answer, 0, STANDBY);
+    facts->ahead_us = ahead_us(answer);
+    facts->known = !*answer->wrong;
 }
 
 /* --- who is there --- */
 
-bool look_find_answering(const PGresult *result, struct look_answering *ret) {
+bool look_find_answering(const PGresult *result, struct answer *answer, struct look_answering *ret) {
     int row = 0;
-    while (row < PQntuples(result) && PQgetisnull(result, row, ANSWERS))
-        row++;
-    if (row == PQntuples(result))
+    if (!answer_open(answer, result, BACKEND_COLUMNS, 0, ANSWER_BACKENDS_MOST))
         return false;
-    *ret = (struct look_answering){row, (int)number(result, row, ANSWERS), seconds(result, row, STARTED)};
-    return true;
+    while (row < answer_rows(answer) && answer_is_null(answer, row, ANSWERS))
+        row++;
+    if (row == answer_rows(answer))
+        return answer_refuse(answer, "the server's list of backends does not have our own");
+    *ret = (struct look_answering){row, (int)answer_number(answer, row, ANSWERS, 1, INT32_MAX),
+                                   answer_seconds(answer, row, STARTED)};
+    return !*answer->wrong;
 }
 
-static bool is_same(const PGresult *result, int row, int other, int column) {
-    return strcmp(PQgetvalue(result, row, column), PQgetvalue(result, other, column)) == 0;
+static bool is_same(const struct answer *answer, int row, int other, int column) {
+    return strcmp(answer_text(answer, row, column), answer_text(answer, other, column)) == 0;
 }
 
 /* Backends that are alike. */
@@ -152,15 +159,15 @@ struct group {
     bool of_role, of_database, listed, named, command, ours;
 };
 
-static struct group group_of(const PGresult *result, int row, int answers, const char *session_name) {
+static struct group group_of(struct answer *answer, int row, int answers, const char *session_name) {
     struct group group = {
         .row = row,
-        .count = (int32_t)number(result, row, COUNT),
-        .of_role = is_same(result, row, answers, ROLE),
-        .of_database = is_same(result, row, answers, DATABASE),
-        .listed = row == answers || is_true(result, row, LISTED),
-        .named = strcmp(PQgetvalue(result, row, NAME), session_name) == 0,
-        .command = is_true(result, row, COMMAND),
+        .count = slots(answer, row, COUNT, 1),
+        .of_role = is_same(answer, row, answers, ROLE),
+        .of_database = is_same(answer, row, answers, DATABASE),
+        .listed = row == answers || answer_flag(answer, row, LISTED),
+        .named = strcmp(answer_text(answer, row, NAME), session_name) == 0,
+        .command = answer_flag(answer, row, COMMAND),
     };
     group.ours = group.listed || (group.of_role && group.named) || group.command;
     return group;
@@ -171,70 +178,76 @@ static void count_scope(struct sample_scope *scope, const struct group *group) {
     scope->ours += group->ours ? group->count : 0;
 }
 
+/* Its own task's word for it, where its name says so: others may have any name. */
 static void count_command(struct sample *sample, const struct group *group, const char *name) {
+    const char *slash = strchr(name, '/');
     size_t end = strlen(sample->command_tasks);
     sample->command_count += group->count;
     for (int32_t i = 0; i < group->count && end < sizeof sample->command_tasks; i++)
         end += (size_t)snprintf(sample->command_tasks + end, sizeof sample->command_tasks - end, "%s%s",
-                                end ? "," : "", strchr(name, '/') + 1);
+                                end ? "," : "", slash ? slash + 1 : name);
 }
 
-static void count_ours(struct sample *sample, const struct group *group, const PGresult *result,
+static void count_ours(struct sample *sample, const struct group *group, struct answer *answer,
                        double since) {
-    if (PQgetisnull(result, group->row, STARTED))
+    if (answer_is_null(answer, group->row, STARTED))
         return;
-    bool before = seconds(result, group->row, STARTED) < since;
+    bool before = answer_seconds(answer, group->row, STARTED) < since;
     if (before && group->of_role && !group->listed)
         sample->leftover_count += group->count;
     if (group->command && !before)
-        count_command(sample, group, PQgetvalue(result, group->row, NAME));
+        count_command(sample, group, answer_text(answer, group->row, NAME));
 }
 
-static void note_idle(struct sample *sample, const struct group *group, const PGresult *result) {
-    int64_t idle_us = age_us(result, group->row, STATE_AGE);
+static void note_idle(struct sample *sample, const struct group *group, struct answer *answer) {
+    int64_t idle_us = age_us(answer, group->row, STATE_AGE);
     bool oldest = sample->idle_in_transaction_count == 0 || idle_us > sample->idle_in_transaction_us;
     sample->idle_in_transaction_count += group->count;
     if (!oldest)
         return;
     sample->idle_in_transaction_us = idle_us;
     snprintf(sample->idle_in_transaction_name, sizeof sample->idle_in_transaction_name, "%s",
-             PQgetvalue(result, group->row, NAME));
+             answer_text(answer, group->row, NAME));
 }
 
-static void count_foreground(struct sample *sample, const struct group *group, const PGresult *result) {
-    const char *state = PQgetvalue(result, group->row, STATE);
-    int64_t transaction_us = age_us(result, group->row, TRANSACTION_AGE);
+static void count_foreground(struct sample *sample, const struct group *group, struct answer *answer) {
+    const char *state = answer_text(answer, group->row, STATE);
+    int64_t transaction_us = age_us(answer, group->row, TRANSACTION_AGE);
     if (strcmp(state, "active") == 0)
         sample->active_count += group->count;
-    if (is_true(result, group->row, LOCKED))
+    if (answer_flag(answer, group->row, LOCKED))
         sample->lock_waiter_count += group->count;
     if (strncmp(state, "idle in transaction", strlen("idle in transaction")) == 0)
-        note_idle(sample, group, result);
+        note_idle(sample, group, answer);
     if (transaction_us > sample->oldest_transaction_us)
         sample->oldest_transaction_us = transaction_us;
 }
 
-static void count_group(struct sample *sample, const struct group *group, const PGresult *result,
+static void count_group(struct sample *sample, const struct group *group, struct answer *answer,
                         double since) {
     count_scope(&sample->scopes[SCOPE_SERVER], group);
     if (group->of_role)
         count_scope(&sample->scopes[SCOPE_ROLE], group);
     if (group->of_database)
         count_scope(&sample->scopes[SCOPE_DATABASE], group);
-    if (is_true(result, group->row, UNSEEN))
+    if (answer_flag(answer, group->row, UNSEEN))
         sample->invisible_count += group->count;
     if (group->ours)
-        count_ours(sample, group, result, since);
+        count_ours(sample, group, answer, since);
     else
-        count_foreground(sample, group, result);
+        count_foreground(sample, group, answer);
 }
 
-void look_read_backends(const PGresult *result, const struct look_answering *answering,
+void look_read_backends(struct answer *answer, const struct look_answering *answering,
                         const char *session_name, double since, struct sample *sample) {
-    for (int row = 0; row < PQntuples(result); row++) {
-        struct group group = group_of(result, row, answering->row, session_name);
-        count_group(sample, &group, result, since);
+    for (int row = 0; row < answer_rows(answer); row++) {
+        struct group group = group_of(answer, row, answering->row, session_name);
+        if (group.count > ANSWER_BACKENDS_MOST - sample->scopes[SCOPE_SERVER].used)
+            answer_refuse(answer, "the server lists more backends than a server can have");
+        else
+            count_group(sample, &group, answer, since);
     }
+    sample->known = !*answer->wrong;
 }
 
 /* --- the names of what is ours --- */

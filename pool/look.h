@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "pool/answer.h"
 #include "pool/sample.h"
 #include "tasks/taskset.h"
 
@@ -30,18 +31,19 @@ struct look_answering {
     double started; /* by the server's clock, seconds since 1970 */
 };
 
-/* Not known when the roles or databases that the server lists do not have our own. */
-void look_read_facts(const PGresult *result, struct sample *ret_facts);
+/* Not known when the answer is not what was asked for: answer->wrong says why. */
+void look_read_facts(const PGresult *result, struct answer *answer, struct sample *ret_facts);
 
-/* False when the backends that the server lists do not have our own. */
-bool look_find_answering(const PGresult *result, struct look_answering *ret)
+/* Opens the answer to look_backends_sql. False with answer->wrong. */
+bool look_find_answering(const PGresult *result, struct answer *answer, struct look_answering *ret)
     __attribute__((warn_unused_result));
 
 /*
  * Adds to `sample`, which holds the facts already, who is there. session_name: of our pool's sessions; since:
- * what began before, by the server's clock, is an earlier daemon's.
+ * what began before, by the server's clock, is an earlier daemon's. The sample is not known any more when
+ * the answer is not what was asked for.
  */
-void look_read_backends(const PGresult *result, const struct look_answering *answering,
+void look_read_backends(struct answer *answer, const struct look_answering *answering,
                         const char *session_name, double since, struct sample *sample);
 
 /* application_name of a pool's sessions; identity: what tells one daemon from another (from host and ini

@@ -7,7 +7,12 @@
 #include <string.h>
 
 #include "pool/address.h"
+#include "pool/answer.h"
 #include "pool/conninfo.h"
+#include "pool/receive.h"
+
+#define AT_ONCE_BYTES     ((size_t)16 * 1024)
+#define UNREAD_BYTES_MOST ((size_t)256 * 1024)
 
 enum pooler_state {
     POOLER_IDLE, /* with a connection or without */
@@ -30,6 +35,7 @@ struct pooler {
     uv_poll_t *poll;
     bool kept; /* the connection is from an earlier ask: it may have been lost since */
     struct pooler_load load;
+    size_t unread_bytes_count; /* came in since the last row */
     char error[256];
 };
 
@@ -86,15 +92,14 @@ static void fail(struct pooler *pooler, const char *message) {
 
 /* --- the answer --- */
 
-static int64_t number_at(const PGresult *row, const char *column) {
+/* 0 where this version has no such column, or more than a count can be. False: this is no count. */
+static bool read_count(const PGresult *row, const char *column, int32_t *ret) {
     int field = PQfnumber(row, column);
-    int64_t number = field >= 0 ? strtoll(PQgetvalue(row, 0, field), NULL, 10) : 0;
-    return number > 0 ? number : 0;
-}
-
-static int32_t count_at(const PGresult *row, const char *column) {
-    int64_t number = number_at(row, column);
-    return number < INT32_MAX ? (int32_t)number : INT32_MAX;
+    int64_t number = 0;
+    if (field >= 0 && !answer_parse(PQgetvalue(row, 0, field), 0, INT64_MAX, &number))
+        return false;
+    *ret = number < INT32_MAX ? (int32_t)number : INT32_MAX;
+    return true;
 }
 
 static void add(int32_t *sum, int32_t count) {
@@ -115,24 +120,36 @@ static void take_pool_mode(struct pooler_load *load, const PGresult *row) {
         load->pool_mode[0] = '\0';
 }
 
-/* Columns by name: their number and order differ between versions. maxwait_us is the part below a second. */
-static void take_row(struct pooler *pooler, const PGresult *row) {
-    static const char *const holding[] = {"sv_active", "sv_idle",  "sv_used",
-                                          "sv_tested", "sv_login", "sv_being_canceled"};
+static bool is_of_ours(const struct pooler *pooler, const PGresult *row) {
+    return is_text_at(row, "database", pooler->database) &&
+           (!*pooler->user || is_text_at(row, "user", pooler->user));
+}
+
+/* Columns by name: their number and order differ between versions. maxwait_us is the part below a second.
+ * False: one of them holds no count. */
+static bool take_row(struct pooler *pooler, const PGresult *row) {
+    enum { CL_WAITING, CL_ACTIVE, MAXWAIT, MAXWAIT_US, SV_ACTIVE };
+    static const char *const names[] = {"cl_waiting", "cl_active",        "maxwait", "maxwait_us",
+                                        "sv_active",  "sv_idle",          "sv_used", "sv_tested",
+                                        "sv_login",   "sv_being_canceled"};
     struct pooler_load *load = &pooler->load;
-    if (!is_text_at(row, "database", pooler->database) ||
-        (*pooler->user && !is_text_at(row, "user", pooler->user)))
-        return;
+    int32_t counts[sizeof names / sizeof *names];
+    if (!is_of_ours(pooler, row))
+        return true;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!read_count(row, names[i], &counts[i]))
+            return false;
     add(&load->pool_count, 1);
-    add(&load->waiting_count, count_at(row, "cl_waiting"));
-    add(&load->client_active_count, count_at(row, "cl_active"));
-    add(&load->server_active_count, count_at(row, "sv_active"));
-    for (size_t i = 0; i < sizeof holding / sizeof *holding; i++)
-        add(&load->server_count, count_at(row, holding[i]));
-    int64_t wait_us = count_at(row, "maxwait") * INT64_C(1000000) + count_at(row, "maxwait_us");
+    add(&load->waiting_count, counts[CL_WAITING]);
+    add(&load->client_active_count, counts[CL_ACTIVE]);
+    add(&load->server_active_count, counts[SV_ACTIVE]);
+    for (size_t i = SV_ACTIVE; i < sizeof names / sizeof *names; i++)
+        add(&load->server_count, counts[i]);
+    int64_t wait_us = counts[MAXWAIT] * INT64_C(1000000) + counts[MAXWAIT_US];
     if (wait_us > load->longest_wait_us)
         load->longest_wait_us = wait_us;
     take_pool_mode(load, row);
+    return true;
 }
 
 /* A row, or the end of them. NULL, or why this is no answer: borrowed of the result. */
@@ -142,9 +159,9 @@ static const char *take_result(struct pooler *pooler, const PGresult *result) {
         return *PQresultErrorMessage(result) ? PQresultErrorMessage(result) : "no table came";
     if (PQfnumber(result, "database") < 0 || PQfnumber(result, "cl_waiting") < 0)
         return "the answer to SHOW POOLS has no column cl_waiting; this is not PgBouncer's console";
+    if (status == PGRES_SINGLE_TUPLE && !take_row(pooler, result))
+        return "the answer to SHOW POOLS has no counts where they should be; this is not PgBouncer's console";
     pooler->load.known = true;
-    if (status == PGRES_SINGLE_TUPLE)
-        take_row(pooler, result);
     return NULL;
 }
 
@@ -185,6 +202,7 @@ static void watch(struct pooler *pooler, int events) {
 /* Row by row, so that the memory needed does not depend on what is at the other end. */
 static void question_start(struct pooler *pooler) {
     pooler->state = POOLER_ASKING;
+    pooler->unread_bytes_count = 0;
     pooler->load = (struct pooler_load){.known = false};
     snprintf(pooler->error, sizeof pooler->error, "the console answered nothing");
     if (PQsendQuery(pooler->conn, "SHOW POOLS") != 1 || PQsetSingleRowMode(pooler->conn) != 1)
@@ -195,11 +213,14 @@ static void question_start(struct pooler *pooler) {
 
 static void answer_more(struct pooler *pooler) {
     int unsent = PQflush(pooler->conn);
-    if (unsent < 0 || PQconsumeInput(pooler->conn) == 0) {
+    size_t bytes_count = 0;
+    if (unsent < 0 || !receive_some(pooler->conn, AT_ONCE_BYTES, &bytes_count)) {
         lost(pooler, PQerrorMessage(pooler->conn));
         return;
     }
+    pooler->unread_bytes_count += bytes_count;
     while (!PQisBusy(pooler->conn)) {
+        pooler->unread_bytes_count = 0;
         PGresult *result = PQgetResult(pooler->conn);
         if (!result) {
             pooler->kept = true;
@@ -213,7 +234,10 @@ static void answer_more(struct pooler *pooler) {
         if (wrong)
             return;
     }
-    watch(pooler, unsent ? UV_READABLE | UV_WRITABLE : UV_READABLE);
+    if (pooler->unread_bytes_count > UNREAD_BYTES_MOST)
+        fail(pooler, "the console sends without end what is no row; this is not PgBouncer's console");
+    else
+        watch(pooler, unsent ? UV_READABLE | UV_WRITABLE : UV_READABLE);
 }
 
 /* --- connecting --- */

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "pool/answer.h"
 #include "pool/look.h"
 #include "pool/session_parts.h"
 
@@ -72,7 +73,7 @@ static int32_t core_count_of(const struct session *session) {
 }
 
 /* What a pooler keeps open under our name is no earlier daemon's. */
-static void take_backends(struct session *session, const PGresult *result,
+static void take_backends(struct session *session, struct answer *answer,
                           const struct look_answering *answering) {
     struct session_pool *pool = session->pool;
     struct sample *sample = &session->script.sample;
@@ -80,7 +81,7 @@ static void take_backends(struct session *session, const PGresult *result,
     pool->pooled = answering->pid != session->backend_pid;
     if (pool->sampled_since == 0)
         pool->sampled_since = answering->started;
-    look_read_backends(result, answering, pool->application_name, pool->sampled_since, sample);
+    look_read_backends(answer, answering, pool->application_name, pool->sampled_since, sample);
     sample->pooled = pool->pooled;
     sample->leftover_count = sample->pooled ? 0 : sample->leftover_count;
     sample->core_count = core_count_of(session);
@@ -88,11 +89,14 @@ static void take_backends(struct session *session, const PGresult *result,
 
 static void fail(struct script *script, const char *message) {
     if (!script->sample_error) /* the first one is the cause */
-        script->sample_error = strdup(message ? message : "the sample failed");
+        script->sample_error = text_taken(message);
 }
 
 void sampling_take_facts(struct session *session, const PGresult *result) {
-    look_read_facts(result, &session->pool->facts);
+    struct answer answer;
+    look_read_facts(result, &answer, &session->pool->facts);
+    if (*answer.wrong)
+        fail(&session->script, answer.wrong);
 }
 
 void sampling_take_error(struct session *session, const PGresult *result) {
@@ -103,18 +107,19 @@ void sampling_take_error(struct session *session, const PGresult *result) {
 void sampling_take(struct session *session, const PGresult *result) {
     struct script *script = &session->script;
     struct look_answering answering;
-    if (!session->pool->facts.known)
-        fail(script, "the server's list of roles or databases does not have our own");
-    else if (!look_find_answering(result, &answering))
-        fail(script, "the server's list of backends does not have our own");
-    else
-        take_backends(session, result, &answering);
+    struct answer answer;
+    if (session->pool->facts.known && look_find_answering(result, &answer, &answering))
+        take_backends(session, &answer, &answering);
+    if (session->pool->facts.known && *answer.wrong)
+        fail(script, answer.wrong);
     script->sample.round_trip_us = (int64_t)((uv_hrtime() - script->sample_sent_ns) / 1000);
 }
 
 void sampling_report(struct session *session) {
     struct script *script = &session->script;
-    struct failure failure = {.message = script->sample_error,
+    const char *error =
+        script->sample_error ? script->sample_error : "the server's answer to it did not come";
+    struct failure failure = {.message = error,
                               .advice = "the database cannot be looked at; nothing is known of its load"};
     struct report report = {.kind = REPORT_SAMPLED, .sample = &script->sample};
     session_tell(session, report, script->sample.known ? NULL : &failure);

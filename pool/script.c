@@ -8,15 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pool/receive.h"
 #include "pool/session_parts.h"
 #include "pool/statement.h"
 
 /* Results taken in one turn of the loop, so that ten million rows leave room for other tasks. */
 #define RESULTS_PER_TURN 1000
 
-/* Received in one turn: what a socket holds. */
-#define RECEIVED_AT_ONCE_BYTES ((size_t)256 * 1024)
+/* libpq ends each query's results with a NULL, and a failure at a sync with one more. */
+#define ENDS_IN_A_ROW_MOST 2
 
 /* --- the ring --- */
 
@@ -250,7 +249,7 @@ static void take_error(struct session *session, const PGresult *result, enum ste
 
 static bool take_row(struct session *session, const PGresult *result) {
     struct flight *flight = flight_first(&session->script);
-    flight->row_count++;
+    flight->row_count += flight->row_count < INT64_MAX;
     return flight->work.phase != SESSION_READ || transfer_take_row(session, result);
 }
 
@@ -262,11 +261,30 @@ static bool is_of_server(const PGresult *result) {
     return sqlstate && !(fatal && sqlstate_is_connection(sqlstate));
 }
 
+/* A server may lie about what it answers: it is held against what was asked, before anything is believed. */
+static bool is_due(const struct script *script, bool sync) {
+    static const bool of_a_run[] = {
+        [STEP_WORK] = true,     [STEP_PREPARE] = true,    [STEP_LINE] = true,
+        [STEP_CLAIM] = true,    [STEP_PART_SYNC] = true,  [STEP_COMMIT] = true,
+        [STEP_RUN_SYNC] = true, [STEP_CLAIM_SYNC] = true, [STEP_CLEAN_SYNC] = false};
+    enum step step = script_head(script);
+    bool has_run = script->flight_at != script->flight_end;
+    return (!sync || is_sync(step)) && (has_run || !of_a_run[step]);
+}
+
+static bool refuse_answer(struct session *session) {
+    session_break(
+        session,
+        "the server answers what was not asked; it is no PostgreSQL, or something in between is broken");
+    return false;
+}
+
 static bool take_result(struct session *session, PGresult *result) {
     struct script *script = &session->script;
     enum step step = script_head(script);
     switch (PQresultStatus(result)) {
-    case PGRES_SINGLE_TUPLE: return take_row(session, result);
+    case PGRES_SINGLE_TUPLE:
+        return step == STEP_WORK || step == STEP_LINE ? take_row(session, result) : refuse_answer(session);
     case PGRES_TUPLES_OK: take_rows(session, result, step); return true;
     case PGRES_COMMAND_OK:
         if (step == STEP_CLEAN)
@@ -379,23 +397,17 @@ static bool query_ended(struct session *session) {
 }
 
 static bool take_next(struct session *session) {
+    struct script *script = &session->script;
     PGresult *result = PQgetResult(session->conn);
-    if (!result)
-        return query_ended(session);
-    bool sync = PQresultStatus(result) == PGRES_PIPELINE_SYNC;
-    bool usable = sync ? sync_arrived(session) : take_result(session, result);
+    bool sync = PQresultStatus(result) == PGRES_PIPELINE_SYNC, usable;
+    script->ends_in_a_row = result ? 0 : script->ends_in_a_row + 1;
+    if (script->ends_in_a_row > ENDS_IN_A_ROW_MOST || (result && !is_due(script, sync)))
+        usable = refuse_answer(session);
+    else if (!result)
+        usable = query_ended(session);
+    else
+        usable = sync ? sync_arrived(session) : take_result(session, result);
     PQclear(result);
-    return usable;
-}
-
-/* What TLS holds back does not show on the socket. */
-static bool consume(struct session *session) {
-    bool usable = true;
-    for (int i = 0; usable && (i == 0 || (i < 3 && PQsslInUse(session->conn))); i++) {
-        size_t bytes_count;
-        usable = receive_some(session->conn, RECEIVED_AT_ONCE_BYTES, &bytes_count);
-        session->script.unparsed_bytes += bytes_count;
-    }
     return usable;
 }
 
@@ -415,21 +427,22 @@ bool script_has_more(struct session *session) {
 /* The socket is read only when libpq has nothing complete left: read faster than it is used up, its buffer
  * would grow with the result, and be moved as a whole at every reading. */
 bool script_read(struct session *session) {
-    PGconn *conn = session->conn;
+    struct script *script = &session->script;
     bool usable = true, consumed = false;
-    for (int i = 0; i < RESULTS_PER_TURN && script_busy(&session->script); i++) {
+    for (int i = 0; i < RESULTS_PER_TURN && script_busy(script); i++) {
         bool busy = waits(session);
         if (busy && !consumed) {
             consumed = true;
-            usable = consume(session);
-            busy = PQisBusy(conn);
-            if (busy && !transfer_may_grow(session))
+            usable = intake_more(session);
+            if (session->broken)
                 return false;
+            busy = waits(session);
         }
         if (busy)
             break;
+        intake_answered(script);
         if (!take_next(session) || session->broken)
             return false;
     }
-    return usable && PQstatus(conn) == CONNECTION_OK;
+    return usable && PQstatus(session->conn) == CONNECTION_OK;
 }

@@ -142,19 +142,16 @@ static void on_more(uv_idle_t *idle) {
 
 /* Nothing is expected on an idle session but notices, parameter changes, and its end. */
 static void read_idle(struct session *session) {
-    if (PQconsumeInput(session->conn) == 0 || PQstatus(session->conn) == CONNECTION_BAD) {
-        session_break(session, PQerrorMessage(session->conn));
+    bool usable = intake_idle(session);
+    if (session->broken)
         return;
-    }
-    while (!PQisBusy(session->conn)) {
+    while (usable && !PQisBusy(session->conn)) {
         PGresult *result = PQgetResult(session->conn);
         if (!result)
             break;
         PQclear(result);
     }
-    for (PGnotify *notify = PQnotifies(session->conn); notify; notify = PQnotifies(session->conn))
-        PQfreemem(notify);
-    if (PQstatus(session->conn) == CONNECTION_BAD)
+    if (!usable || PQstatus(session->conn) == CONNECTION_BAD)
         session_break(session, PQerrorMessage(session->conn));
 }
 
@@ -184,6 +181,7 @@ static void on_socket(uv_poll_t *poll, int status, int events) {
 static void queued(struct session *session, bool usable) {
     struct session_pool *pool = session->pool;
     session->state = SESSION_WORKING;
+    session->idle_bytes_count = 0;
     if (!usable)
         session_break(session, PQerrorMessage(session->conn));
     if (session->unsent || session->broken)

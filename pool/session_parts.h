@@ -1,8 +1,8 @@
 /*
  * What the files of a session lend each other: session.c (its life), connect.c (until it is logged in),
- * script.c (what it sends and takes in, step by step), flight.c (the fate of each run), cleaning.c (what goes
- * between them), sampling.c and verify.c (what it asks for us) and linger.c (watching a closed one). Not for
- * anybody else.
+ * script.c (what it sends and takes in, step by step), intake.c (how much it takes in), flight.c (the fate of
+ * each run), cleaning.c (what goes between them), sampling.c and verify.c (what it asks for us) and linger.c
+ * (watching a closed one). Not for anybody else.
  */
 #ifndef POOL_SESSION_PARTS_H
 #define POOL_SESSION_PARTS_H
@@ -59,6 +59,12 @@ struct flight {
 /* More than SESSION_RUNS_MAX runs of 17 steps; a power of two, as the counters run on over the ring. */
 #define STEPS_MAX 1024
 
+/* What came in since the last result. */
+struct intake {
+    size_t bytes_count; /* since the last notice or notification, too: of a message that is not complete */
+    size_t notified_bytes_count;
+};
+
 enum cleaning { CLEANING_NONE, CLEANING_BUT_PLANS, CLEANING_ALL };
 
 /* What was sent and is not answered yet. */
@@ -88,8 +94,10 @@ struct script {
     char history_sqlstate[SQLSTATE_BYTES];
     char *breach;              /* owned; what session_verify() found; NULL: nothing */
     struct cargo_reader lines; /* of the write under way */
-    size_t unparsed_bytes;     /* of a read: came in since its last complete row */
-    struct text text;          /* what is to be sent is composed here */
+    bool named;                /* of a read: the names of its columns are known to differ */
+    struct intake intake;
+    int ends_in_a_row; /* of queries, without a result in between */
+    struct text text;  /* what is to be sent is composed here */
 };
 
 enum session_state { SESSION_ADDRESS, SESSION_CONNECTING, SESSION_IDLE, SESSION_WORKING, SESSION_LINGERING };
@@ -108,6 +116,7 @@ struct session {
     bool optioned;   /* our own startup options were sent */
     bool broken;     /* reported */
     int backend_pid;
+    size_t idle_bytes_count; /* came in since something was asked of it last */
     int lingering_fd;
     struct script script;
 };
@@ -143,6 +152,13 @@ bool script_busy(const struct script *script);
 bool script_has_more(struct session *session);
 void script_finish(struct script *script);
 
+/* intake.c: takes in a bounded piece of what the socket holds. False: the connection is of no more use, and
+ * the session is broken if that exceeds a bound. */
+bool intake_more(struct session *session);
+bool intake_idle(struct session *session);
+void intake_answered(struct script *script); /* a result was taken */
+void intake_notice(void *session, const PGresult *result);
+
 /* simple.c: begins the first flight, and goes on when a step of it is answered. */
 bool simple_begin(struct session *session);
 bool simple_go_on(struct session *session);
@@ -161,7 +177,7 @@ bool script_refuse(struct session *session, const char *message, const char *adv
 /* transfer.c: a read or a write, alone on its session. False: the connection is of no more use. */
 bool transfer_begin(struct session *session);
 bool transfer_take_row(struct session *session, const PGresult *result);
-/* More was received: whether a row that is not complete yet can still fit. */
+/* More was received of a read: whether a row that is not complete yet can still fit. */
 bool transfer_may_grow(struct session *session);
 /* A part of it is answered: the next lines, or its COMMIT or ROLLBACK. */
 bool transfer_go_on(struct session *session);
@@ -170,6 +186,7 @@ bool transfer_go_on(struct session *session);
 void flight_forget(struct flight *flight);          /* that it failed */
 struct flight *flight_first(struct script *script); /* NULL: none */
 struct flight *flight_add(struct script *script, const struct session_work *work);
+bool flight_is_uncommitted(const struct flight *flight); /* lost now, it leaves nothing done */
 uint32_t flight_count(const struct script *script);
 const char *flight_text(struct script *script, const struct session_work *work);
 /* The first failure is the cause; what follows it in the same transaction is its echo. */

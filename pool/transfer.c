@@ -36,7 +36,8 @@ static bool add_columns(struct session *session, const PGresult *result, struct 
             .value = PQgetisnull(result, 0, i) ? NULL : PQgetvalue(result, 0, i),
             .value_bytes = (size_t)PQgetlength(result, 0, i),
         };
-    const char *twice = json_row_twice(columns, (size_t)count);
+    const char *twice = script->named ? NULL : json_row_twice(columns, (size_t)count);
+    script->named = true;
     bool added = false;
     text_clear(&script->text);
     if (twice) {
@@ -76,7 +77,6 @@ static uint64_t bytes_of(const PGresult *result) {
 bool transfer_take_row(struct session *session, const PGresult *result) {
     struct script *script = &session->script;
     struct text error = {0};
-    script->unparsed_bytes = 0;
     if (exceeds(session, bytes_of(result)))
         return refuse_row(session);
     bool usable = add_columns(session, result, &error) || fail(session, &error);
@@ -88,9 +88,7 @@ bool transfer_take_row(struct session *session, const PGresult *result) {
 
 /* libpq takes in a row as a whole, however large it is. */
 bool transfer_may_grow(struct session *session) {
-    const struct flight *flight = flight_first(&session->script);
-    return !flight || flight->work.phase != SESSION_READ ||
-           !exceeds(session, session->script.unparsed_bytes) || refuse_row(session);
+    return !exceeds(session, session->script.intake.bytes_count) || refuse_row(session);
 }
 
 /* --- write --- */
@@ -145,7 +143,7 @@ bool transfer_begin(struct session *session) {
         return false;
     if (work->phase == SESSION_READ) {
         cargo_begin_rows(work->cargo);
-        script->unparsed_bytes = 0;
+        script->named = false;
         return script_send_query(session, STEP_WORK, flight_text(script, work)) &&
                script_send_sync(session, STEP_PART_SYNC);
     }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pool/answer.h"
 #include "pool/session_parts.h"
 
 /*
@@ -40,8 +41,10 @@ bool verify_send(struct session *session) {
 
 void verify_take(struct session *session, const PGresult *result) {
     char **breach = &session->script.breach;
-    if (PQntuples(result) != 1 || PQgetisnull(result, 0, 0))
+    struct answer answer;
+    bool right = answer_open(&answer, result, 1, 1, 1);
+    if (right && answer_is_null(&answer, 0, 0))
         return;
     free(*breach);
-    *breach = strdup(PQgetvalue(result, 0, 0));
+    *breach = text_taken(right ? answer_text(&answer, 0, 0) : answer.wrong);
 }

@@ -20,33 +20,10 @@
 
 /* --- a record as JSON --- */
 
-/* Of what JSON takes as it is: most of each string. */
-static size_t plain_length(const char *at) {
-    const char *end = at;
-    while (*end >= 0x20 && *end < 0x7F && *end != '"' && *end != '\\')
-        end++;
-    return (size_t)(end - at);
-}
-
 static void add_string(struct text *line, const char *name, const char *value) {
     text_add(line, "\"%s\":", name);
-    if (!value) {
-        text_add(line, "null,");
-        return;
-    }
-    text_add(line, "\"");
-    for (const char *at = value; *at;) {
-        size_t plain = plain_length(at), length = plain ? plain : text_utf8_length(at);
-        unsigned char c = (unsigned char)*at;
-        if (c == '"' || c == '\\')
-            text_add(line, "\\%c", c);
-        else if (c < 0x20)
-            text_add(line, "\\u%04x", c);
-        else
-            text_add_bytes(line, length ? at : "?", length ? length : 1);
-        at += length ? length : 1;
-    }
-    text_add(line, "\",");
+    text_add_json(line, value);
+    text_add_bytes(line, ",", 1);
 }
 
 static void add_number(struct text *line, const char *name, int64_t value) {
@@ -213,32 +190,60 @@ static void take_resolved(struct daemon *daemon, const json_t *row) {
                                                           : "it was not committed: nothing of it is done"));
 }
 
-static void take_restored(struct daemon *daemon, const json_t *row) {
-    const char *name = json_string_value(json_object_get(row, "task"));
-    json_t *until = json_object_get(row, "answered_us");
-    uint32_t task = name ? taskset_find_task(daemon->set, name) : TASKSET_NONE;
-    if (task == TASKSET_NONE || !json_is_integer(until))
-        return;
-    struct event event = {.kind = EVENT_RESTORED, .task = task};
-    event.restored.answered_until.us = json_integer_value(until);
-    event.restored.ok_count = json_integer_value(json_object_get(row, "ok_count"));
-    event.restored.failed_count = json_integer_value(json_object_get(row, "failed_count"));
-    event.restored.skipped_count = json_integer_value(json_object_get(row, "skipped_count"));
-    event.restored.took_us = json_integer_value(json_object_get(row, "took_us"));
-    daemon_feed(daemon, &event);
+/* The year 9999; and a run of a year: sums of many of these are still numbers. */
+#define INSTANT_MOST_US  (INT64_C(253402300799) * US_PER_S)
+#define DURATION_MOST_US (366 * US_PER_DAY)
+
+/* NULL is 0. False: the server says what no history of ours can hold. */
+static bool read_number(const json_t *row, const char *key, int64_t most, int64_t *ret) {
+    const json_t *value = json_object_get(row, key);
+    *ret = json_is_integer(value) ? json_integer_value(value) : 0;
+    return (json_is_integer(value) || !value || json_is_null(value)) && *ret >= 0 && *ret <= most;
 }
 
-static void take_rows(struct daemon *daemon, uint32_t pool, const char *answer) {
+static bool read_restored(const json_t *row, struct event *event) {
+    *event = (struct event){.kind = EVENT_RESTORED};
+    return json_is_string(json_object_get(row, "task")) &&
+           read_number(row, "answered_us", INSTANT_MOST_US, &event->restored.answered_until.us) &&
+           read_number(row, "ok_count", INT64_MAX, &event->restored.ok_count) &&
+           read_number(row, "failed_count", INT64_MAX, &event->restored.failed_count) &&
+           read_number(row, "skipped_count", INT64_MAX, &event->restored.skipped_count) &&
+           read_number(row, "took_us", DURATION_MOST_US, &event->restored.took_us);
+}
+
+static void take_restored(struct daemon *daemon, const json_t *row) {
+    struct event event;
+    if (!read_restored(row, &event) || !json_is_integer(json_object_get(row, "answered_us")))
+        return;
+    event.task = taskset_find_task(daemon->set, json_string_value(json_object_get(row, "task")));
+    if (event.task != TASKSET_NONE)
+        daemon_feed(daemon, &event);
+}
+
+/* All of it is read before any of it is believed. */
+static json_t *read_answer(const char *answer, bool restoring) {
     json_t *rows = json_loads(answer, 0, NULL);
+    bool right = json_is_array(rows);
+    struct event event;
     size_t i;
     json_t *row;
+    json_array_foreach(rows, i, row) right =
+        right && json_is_object(row) && (!restoring || read_restored(row, &event));
+    if (right)
+        return rows;
+    json_decref(rows);
+    return NULL;
+}
+
+static void take_rows(struct daemon *daemon, const json_t *rows, bool restoring) {
+    size_t i;
+    const json_t *row;
     json_array_foreach(rows, i, row) {
-        if (chronicle_of(daemon, pool)->restoring)
+        if (restoring)
             take_restored(daemon, row);
         else
             take_resolved(daemon, row);
     }
-    json_decref(rows);
 }
 
 static bool is_passing(const struct failure *failure) {
@@ -253,9 +258,9 @@ static bool is_of_the_records(const struct failure *failure) {
     return strncmp(failure->sqlstate, "22", 2) == 0 || strncmp(failure->sqlstate, "23", 2) == 0;
 }
 
-static void take_failure(struct daemon *daemon, uint32_t pool, struct event *event) {
+static void take_failure(struct daemon *daemon, uint32_t pool, const struct failure *failure,
+                         struct event *event) {
     struct chronicle *chronicle = chronicle_of(daemon, pool);
-    const struct failure *failure = daemon->failure;
     event->history.failed = true;
     event->history.failed_for_long |= !is_passing(failure);
     snprintf(chronicle->error, sizeof chronicle->error, "%s", failure->message);
@@ -272,17 +277,21 @@ static void take_failure(struct daemon *daemon, uint32_t pool, struct event *eve
 }
 
 void chronicle_take(struct daemon *daemon, uint32_t pool, struct event *event) {
+    static const struct failure untrue = {.message = "this is no history of headgate's: its answer is not as "
+                                                     "it should be"};
     struct chronicle *chronicle = chronicle_of(daemon, pool);
     if (!chronicle)
         return;
-    if (daemon->failure) {
-        take_failure(daemon, pool, event);
-    } else {
+    json_t *rows = daemon->answer ? read_answer(daemon->answer, chronicle->restoring) : NULL;
+    if (rows) {
         *chronicle->error = '\0';
         chronicle->written_count += ledger_written(chronicle->ledger);
-        take_rows(daemon, pool, daemon->answer ? daemon->answer : "[]");
+        take_rows(daemon, rows, chronicle->restoring);
         event->history.restored = chronicle->restoring;
+    } else {
+        take_failure(daemon, pool, daemon->failure ? daemon->failure : &untrue, event);
     }
+    json_decref(rows);
     event->history.left_count = ledger_count(chronicle->ledger);
 }
 

@@ -8,6 +8,7 @@
 
 #include "scheduler/control.h"
 #include "scheduler/load.h"
+#include "scheduler/terminal.h"
 
 const char pause_help[] =
     "Asks the daemon that runs FILE to skip what is due of the tasks, and what of them waits, until they "
@@ -34,7 +35,7 @@ struct hands {
 };
 
 static int wrong_usage(const char *verb, const struct hands *hands, const char *what) {
-    fprintf(stderr, "headgate %s: %s\nusage: %s\n", verb, what, hands->usage);
+    terminal_say(stderr, "headgate %s: %s\nusage: %s\n", verb, what, hands->usage);
     return 2;
 }
 
@@ -89,9 +90,9 @@ static int print_answer(const struct text *answer) {
         told = "the daemon does not know this request; is it of an earlier version?\n";
     char *copy = strdup(told), *rest = copy;
     for (const char *line; !fine && (line = strsep(&rest, "\n")) && *line;)
-        fprintf(stderr, "headgate: %s\n", line);
+        terminal_say(stderr, "headgate: %s\n", line);
     if (fine)
-        fputs(told, stdout);
+        terminal_say(stdout, "%s", told);
     free(copy);
     return fine ? 0 : 1;
 }
@@ -103,14 +104,14 @@ static int ask(const struct hands *hands) {
     int code = 1;
     if (!set) {
         faults_print(&faults, hands->file, &error);
-        fprintf(stderr, "headgate: %s", error.bytes);
+        terminal_say(stderr, "headgate: %s", error.bytes);
     } else {
         if (control_ask(set, hands->file, hands->request.bytes, &answer, &error))
             code = print_answer(&answer);
         else
-            fprintf(stderr,
-                    "headgate: %s\nheadgate: this is for a daemon that runs; start it: headgate run %s\n",
-                    error.bytes, hands->file);
+            terminal_say(
+                stderr, "headgate: %s\nheadgate: this is for a daemon that runs; start it: headgate run %s\n",
+                error.bytes, hands->file);
     }
     taskset_unref(set);
     faults_finish(&faults);
@@ -130,7 +131,7 @@ int pause_command(int argc, char **argv) {
     struct hands hands = {PAUSE_USAGE, pause_help};
     int code = command(&hands, argc, argv, argc);
     if (code == 0 && hands.first_task) {
-        fprintf(stdout, "what is due is skipped until: headgate resume %s", hands.file);
+        terminal_say(stdout, "what is due is skipped until: headgate resume %s", hands.file);
         for (int i = 2; i < argc; i++)
             fprintf(stdout, " %s", argv[i]);
         fprintf(stdout, "\n");

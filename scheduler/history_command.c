@@ -2,7 +2,6 @@
 
 #include <getopt.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 #include <unistd.h>
 
 #include "pool/history_read.h"
+#include "scheduler/json.h"
 #include "scheduler/load.h"
 #include "scheduler/terminal.h"
 #include "tasks/duration.h"
@@ -93,21 +93,6 @@ static void add_instant(struct text *text, int64_t us) {
     text_add(text, "%s", date);
 }
 
-/* What a server sent goes to a terminal: one line, and nothing that steers it. */
-static void add_words(struct text *text, const char *words) {
-    size_t length;
-    for (; *words; words += length ? length : 1) {
-        length = text_utf8_length(words);
-        if (length == 1 && ((unsigned char)*words < ' ' || *words == 127))
-            text_add(text, " ");
-        else if (length == 0 ||
-                 (length == 2 && (unsigned char)words[0] == 0xC2 && (unsigned char)words[1] < 0xA0))
-            text_add(text, "?");
-        else
-            text_add_bytes(text, words, length);
-    }
-}
-
 static const char *glance(int64_t us, char buffer[static DURATION_TEXT_BYTES]) {
     return us == HISTORY_NULL ? "" : duration_glance(us, buffer);
 }
@@ -116,12 +101,11 @@ static void add_note(struct text *text, const struct history_row *row) {
     const char *comma = "";
     char outside[DURATION_TEXT_BYTES];
     if (*row->reason) {
-        add_words(text, row->reason);
+        text_add(text, "%s", row->reason);
         comma = ", ";
     }
     if (*row->message && strcmp(row->message, row->reason) != 0) {
-        text_add(text, "%s", *comma ? ": " : "");
-        add_words(text, row->message);
+        text_add(text, "%s%s", *comma ? ": " : "", row->message);
         comma = ", ";
     }
     if (row->occurrences == 0) {
@@ -139,20 +123,6 @@ static void add_note(struct text *text, const struct history_row *row) {
     }
     if (row->outside_us > 0)
         text_add(text, "%soutside for %s", comma, duration_glance(row->outside_us, outside));
-}
-
-/* To the width, never within a character; every line ends with its newline. */
-static void cut_line(struct text *text, size_t start, uint32_t width) {
-    size_t columns = 0, at = start, length;
-    while (at < text->bytes_count && (width == 0 || columns < width)) {
-        length = text_utf8_length(text->bytes + at);
-        at += length ? length : 1;
-        columns++;
-    }
-    text->bytes_count = at < text->bytes_count ? at : text->bytes_count;
-    while (text->bytes_count > start && text->bytes[text->bytes_count - 1] == ' ')
-        text->bytes_count--;
-    text_add(text, "\n");
 }
 
 static int name_width(const struct history *history) {
@@ -179,13 +149,14 @@ static void print_rows(const struct history *history, struct text *text) {
         text_add(text, "  %-*s  %-7s  %6s  %6s  %6s  ", names, row.task, row.outcome,
                  glance(row.lateness_us, late), glance(row.took_us, took), rows);
         add_note(text, &row);
-        cut_line(text, start, width);
+        text_end_line(text, start, width);
     }
 }
 
 static void print_pool(const struct request *request, const struct pool_settings *pool,
                        const struct history *history, struct text *text) {
     char since[DURATION_TEXT_BYTES];
+    size_t start = text->bytes_count;
     text_add(text, "pool %s", pool->name);
     if (history->is_cut)
         text_add(text, ": the newest %u; %s", history->count,
@@ -197,7 +168,7 @@ static void print_pool(const struct request *request, const struct pool_settings
                  request->rows.since_us ? " in the last " : "");
     if (history->count == 0 && request->rows.since_us)
         text_add(text, "%s", duration_format(request->rows.since_us, since));
-    text_add(text, "\n");
+    text_end_line(text, start, 0);
     if (history->count)
         print_rows(history, text);
 }
@@ -208,19 +179,8 @@ static json_t *json_number(int64_t number) {
     return number == HISTORY_NULL ? json_null() : json_integer(number);
 }
 
-/* What is not UTF-8 (a database of SQL_ASCII) has a question mark for each byte. */
 static json_t *json_words(const char *words) {
-    if (!*words)
-        return json_null();
-    struct text text = {0};
-    size_t length;
-    for (; *words; words += length ? length : 1) {
-        length = text_utf8_length(words);
-        text_add_bytes(&text, length ? words : "?", length ? length : 1);
-    }
-    json_t *string = json_string(text.bytes);
-    text_finish(&text);
-    return string;
+    return *words ? json_of(words) : json_null();
 }
 
 static json_t *json_rows(const struct history *history) {
@@ -243,71 +203,72 @@ static json_t *json_rows(const struct history *history) {
 
 /* --- pool by pool --- */
 
-struct answer {
+struct reply {
     struct text text;
     json_t *pools;
     uint32_t kept_count, row_count;
     bool failed;
 };
 
-static void ask_pool(const struct request *request, const struct pool_settings *pool, struct answer *answer) {
+static void ask_pool(const struct request *request, const struct pool_settings *pool, struct reply *reply) {
     struct history history = {0};
     struct text error = {0};
     json_t *item = json_pack("{ss sb}", "name", pool->name, "history", pool->history);
     if (!pool->history) {
         if (!request->json)
-            fprintf(stderr, "pool %s: no history is kept; write history = on into [pool %s]\n", pool->name,
-                    pool->name);
+            terminal_say(stderr, "pool %s: no history is kept; write history = on into [pool %s]\n",
+                         pool->name, pool->name);
     } else if (history_read(pool, &request->rows, &history, &error)) {
-        answer->kept_count++;
-        answer->row_count += history.count;
+        reply->kept_count++;
+        reply->row_count += history.count;
         if (request->json)
             json_object_set_new(item, "rows", json_rows(&history));
         else
-            print_pool(request, pool, &history, &answer->text);
+            print_pool(request, pool, &history, &reply->text);
         json_object_set_new(item, "is_cut", json_boolean(history.is_cut));
     } else {
-        answer->failed = true;
+        reply->failed = true;
         json_object_set_new(item, "error", json_words(error.bytes));
-        fprintf(stderr, "pool %s: %s\n", pool->name, error.bytes);
+        terminal_say(stderr, "pool %s: %s\n", pool->name, error.bytes);
     }
-    json_array_append_new(answer->pools, item);
+    json_array_append_new(reply->pools, item);
     history_finish(&history);
     text_finish(&error);
 }
 
 static void print_json(json_t *pools) {
     json_t *all = json_pack("{si so}", "version", JSON_VERSION, "pools", pools);
-    char *dumped = json_dumps(all, JSON_INDENT(2));
-    fprintf(stdout, "%s\n", dumped ? dumped : "");
-    free(dumped);
-    json_decref(all);
+    struct text text = {0};
+    json_print(all, JSON_INDENT(2), &text);
+    fwrite(text.bytes, 1, text.bytes_count, stdout);
+    text_finish(&text);
 }
 
 /* A task that is in the file no more may be on record still. */
 static void say_unknown_task(const struct request *request, const struct taskset *set) {
     const char *near = taskset_nearest_task(set, request->task);
-    fprintf(stderr, "headgate history: %s has no [task %s], and nothing of it is on record%s%s%s\n",
-            request->file, request->task, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    terminal_say(stderr, "headgate history: %s has no [task %s], and nothing of it is on record%s%s%s\n",
+                 request->file, request->task, near ? "; did you mean '" : "", near ? near : "",
+                 near ? "'?" : "");
 }
 
 static int ask_all(struct request *request, const struct taskset *set) {
-    struct answer answer = {.pools = json_array()};
+    struct reply reply = {.pools = json_array()};
     uint32_t task = request->task ? taskset_find_task(set, request->task) : TASKSET_NONE;
     request->rows.task = request->task ? request->task : "";
     for (uint32_t i = 0; i < set->pool_count; i++)
         if (task == TASKSET_NONE || set->tasks[task].pool == i)
-            ask_pool(request, &set->pools[i], &answer);
+            ask_pool(request, &set->pools[i], &reply);
     if (request->json)
-        print_json(json_incref(answer.pools));
-    else if (answer.text.bytes)
-        fwrite(answer.text.bytes, 1, answer.text.bytes_count, stdout);
-    bool is_unknown = request->task && task == TASKSET_NONE && answer.row_count == 0;
+        print_json(json_incref(reply.pools));
+    else if (reply.text.bytes)
+        fwrite(reply.text.bytes, 1, reply.text.bytes_count, stdout);
+    bool is_unknown = request->task && task == TASKSET_NONE && reply.row_count == 0;
     if (is_unknown)
         say_unknown_task(request, set);
-    json_decref(answer.pools);
-    text_finish(&answer.text);
-    return answer.failed || is_unknown || answer.kept_count == 0;
+    json_decref(reply.pools);
+    text_finish(&reply.text);
+    return reply.failed || is_unknown || reply.kept_count == 0;
 }
 
 int history_command(int argc, char **argv) {
@@ -316,7 +277,7 @@ int history_command(int argc, char **argv) {
     struct taskset *set = NULL;
     int code = 1;
     if (!read_arguments(&request, argc, argv, &error)) {
-        fprintf(stderr, "headgate history: %s\nusage: %s\n", error.bytes, HISTORY_USAGE);
+        terminal_say(stderr, "headgate history: %s\nusage: %s\n", error.bytes, HISTORY_USAGE);
         code = 2;
     } else if (request.help) {
         fprintf(stdout, "usage: %s\n\n%s", HISTORY_USAGE, history_help);

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "scheduler/status.h"
+#include "scheduler/terminal.h"
 #include "tasks/duration.h"
 
 const char *journal_skip_reason(enum skip_cause cause) {
@@ -148,7 +149,7 @@ static void journal_once(struct daemon *daemon, const struct action *action) {
     daemon->once_done = true;
     daemon->once_outcome = record->outcome;
     if (or_null(failure->output))
-        printf("%s\n", failure->output);
+        terminal_say(stdout, "%s\n", failure->output);
     printf("%s: %s", task->name, outcome_name(record->outcome));
     if (record->outcome != OUTCOME_SKIPPED) {
         printf(" after %.1f ms", (double)record->took_us / 1000);

@@ -33,8 +33,9 @@ struct command_line {
 static const struct command_line commands[];
 
 static int wrong_usage(const struct command_line *command, const char *what) {
-    fprintf(stderr, "headgate%s%s: %s\nusage: %s\n", command ? " " : "", command ? command->name : "", what,
-            command ? command->usage : "headgate COMMAND FILE [OPTION...]; headgate --help says more");
+    terminal_say(stderr, "headgate%s%s: %s\nusage: %s\n", command ? " " : "", command ? command->name : "",
+                 what,
+                 command ? command->usage : "headgate COMMAND FILE [OPTION...]; headgate --help says more");
     return 2;
 }
 
@@ -90,10 +91,10 @@ static int run(int argc, char **argv) {
         return 1;
     if (values[1] && taskset_find_task(set, values[1]) == TASKSET_NONE) {
         const char *near = taskset_nearest_task(set, values[1]);
-        fprintf(stderr,
-                near ? "headgate: %s has no [task %s]; did you mean '%s'?\n"
-                     : "headgate: %s has no [task %s]\n",
-                file, values[1], near);
+        terminal_say(stderr,
+                     near ? "headgate: %s has no [task %s]; did you mean '%s'?\n"
+                          : "headgate: %s has no [task %s]\n",
+                     file, values[1], near);
         taskset_unref(set);
         return 1;
     }
@@ -108,8 +109,8 @@ static int run(int argc, char **argv) {
 /* --- check --- */
 
 static void print_summary(const struct taskset *set, const char *file) {
-    printf("%s: %u task%s in %u pool%s, nothing wrong\n", file, set->task_count,
-           set->task_count == 1 ? "" : "s", set->pool_count, set->pool_count == 1 ? "" : "s");
+    terminal_say(stdout, "%s: %u task%s in %u pool%s, nothing wrong\n", file, set->task_count,
+                 set->task_count == 1 ? "" : "s", set->pool_count, set->pool_count == 1 ? "" : "s");
     for (uint32_t p = 0; p < set->pool_count; p++) {
         uint32_t sql = 0, phased = 0, commands_count = 0, off = 0;
         double per_minute = 0;
@@ -148,7 +149,7 @@ static int check(int argc, char **argv) {
     for (uint32_t i = 0; values[1] && i < set->pool_count; i++) {
         struct text text = {0};
         fits &= budget_check(set, i, daemon_identity(file), &text);
-        fputs(text.bytes, stdout);
+        terminal_say(stdout, "%s", text.bytes);
         text_finish(&text);
     }
     taskset_unref(set);
@@ -182,9 +183,9 @@ static int status(int argc, char **argv) {
         code = control_ask(set, file, request.bytes, &answer, &error) ? 0 : 1;
     }
     if (answer.bytes)
-        fwrite(answer.bytes, 1, answer.bytes_count, stdout);
+        terminal_say(stdout, "%s", answer.bytes);
     if (error.bytes)
-        fprintf(stderr, "headgate: %s%s", error.bytes, set ? "\n" : "");
+        terminal_say(stderr, "headgate: %s", error.bytes);
     taskset_unref(set);
     faults_finish(&faults);
     text_finish(&request);

@@ -173,10 +173,11 @@ static void tell_waiting(const struct daemon *daemon, uint32_t task, const char 
     status_init(&status, core, &nothing);
     struct status_row row = status_row(&status, task);
     row.running = NULL; /* of interest is why this one waits */
+    size_t start = answer->bytes_count;
     text_add(answer, "run %" PRIu64 " of %s waits%s: ", core->runs[core->tasks[task].waiting_run].number,
              core->tasks[task].definition->name, already);
     status_note(&status, &row, answer);
-    text_add(answer, "\n");
+    text_end_line(answer, start, 0);
     status_finish(&status);
 }
 

@@ -335,7 +335,7 @@ static int forecast(const struct request *request, struct taskset *set, const st
 }
 
 static int wrong_usage(const struct text *error) {
-    fprintf(stderr, "headgate simulate: %s\nusage: %s\n", error->bytes, SIMULATE_USAGE);
+    terminal_say(stderr, "headgate simulate: %s\nusage: %s\n", error->bytes, SIMULATE_USAGE);
     return 2;
 }
 

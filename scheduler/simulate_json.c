@@ -1,7 +1,6 @@
 #include "scheduler/simulate_json.h"
 
-#include <jansson.h>
-#include <stdlib.h>
+#include "scheduler/json.h"
 
 static json_t *known_json(int64_t us) {
     return us < 0 ? json_null() : json_integer(us);
@@ -76,14 +75,10 @@ void simulate_json(const struct simulate_report *report, const char *const *sour
         json_array_append_new(servers, server_json(&facts->servers[i]));
     for (uint32_t i = 0; i < facts->task_count; i++)
         json_array_append_new(tasks, task_json(report, i, sources[i]));
-    json_t *all = json_pack("{si ss ss ss sI sI sI sb so so so}", "schema", SIMULATE_JSON_SCHEMA, "version",
-                            report->version, "file", report->path, "durations", report->durations, "start",
-                            (json_int_t)report->options->start.us, "for", (json_int_t)report->options->for_us,
-                            "steps", (json_int_t)facts->step_count, "stuck", facts->stuck, "pools", pools,
-                            "servers", servers, "tasks", tasks);
-    char *dumped = json_dumps(all, JSON_COMPACT | JSON_REAL_PRECISION(6));
-    if (dumped)
-        text_add(text, "%s\n", dumped);
-    free(dumped);
-    json_decref(all);
+    json_t *all = json_pack("{si ss so so sI sI sI sb so so so}", "schema", SIMULATE_JSON_SCHEMA, "version",
+                            report->version, "file", json_of(report->path), "durations",
+                            json_of(report->durations), "start", (json_int_t)report->options->start.us, "for",
+                            (json_int_t)report->options->for_us, "steps", (json_int_t)facts->step_count,
+                            "stuck", facts->stuck, "pools", pools, "servers", servers, "tasks", tasks);
+    json_print(all, JSON_COMPACT | JSON_REAL_PRECISION(6), text);
 }

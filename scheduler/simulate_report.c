@@ -28,9 +28,10 @@ static void print_foreground(const struct simulate_foreground *foreground, struc
 static void print_head(const struct simulate_report *report, struct text *text) {
     const struct simulate_options *options = report->options;
     char length[DURATION_TEXT_BYTES];
-    text_add(text, "headgate %s  forecast for %s: %s of the shipping scheduler on a model of the database\n",
-             report->version, report->path, duration_format(options->for_us, length));
-    text_add(text, "durations    %s\n", report->durations);
+    text_add_line(text,
+                  "headgate %s  forecast for %s: %s of the shipping scheduler on a model of the database",
+                  report->version, report->path, duration_format(options->for_us, length));
+    text_add_line(text, "durations    %s", report->durations);
     text_add(text, "             a run takes that more or less, one in twenty three times as long; "
                    "the forecast is as good as they are\n");
     for (uint32_t i = 0; i < options->foreground_count; i++)

@@ -209,10 +209,12 @@ void status_clock(const struct status *status, struct wall at, struct text *text
 
 static void print_head(const struct status *status, struct text *text) {
     char up[DURATION_TEXT_BYTES];
+    size_t start = text->bytes_count;
     text_add(text, "headgate %s  pid %" PRId64 "  up %s  %s loaded ", status->context->version,
              status->context->pid, duration_glance(status->context->up_us, up), status->context->path);
     status_clock(status, status->context->loaded, text);
-    text_add(text, "%s\n", status->core->draining ? "  STOPPING" : "");
+    text_add(text, "%s", status->core->draining ? "  STOPPING" : "");
+    text_end_line(text, start, 0);
 }
 
 static void ms_pair(int64_t p50_us, int64_t p99_us, char *buffer, size_t bytes) {
@@ -233,24 +235,6 @@ static void print_last(const struct task_stats *stats, char *buffer, size_t byte
         snprintf(buffer, bytes, "-");
 }
 
-static void cut_line(struct text *text, size_t start, uint32_t width) {
-    for (size_t i = start; i < text->bytes_count;) { /* one line of valid UTF-8 */
-        size_t length = text_utf8_length(text->bytes + i);
-        if (length == 0 || (unsigned char)text->bytes[i] < ' ' || text->bytes[i] == 0x7f)
-            text->bytes[i] = length == 0 ? '?' : ' ';
-        i += length ? length : 1;
-    }
-    if (width && text->bytes_count - start > width) {
-        size_t cut = start + width;
-        while (cut > start && ((unsigned char)text->bytes[cut] & 0xC0) == 0x80) /* not within a character */
-            cut--;
-        text->bytes_count = cut;
-    }
-    while (text->bytes_count > start && text->bytes[text->bytes_count - 1] == ' ')
-        text->bytes_count--;
-    text_add(text, "\n");
-}
-
 static void print_row(const struct status *status, const struct status_row *row, uint32_t width,
                       struct text *text) {
     size_t start = text->bytes_count;
@@ -266,7 +250,7 @@ static void print_row(const struct status *status, const struct status_row *row,
              row->task->definition->name, task_state_name(row->state), due.bytes ? due.bytes : "-", last,
              stats->ok_count, stats->failed_count, stats->skipped_count, stats->merged_count, late, took);
     status_note(status, row, text);
-    cut_line(text, start, width);
+    text_end_line(text, start, width);
     text_finish(&due);
 }
 

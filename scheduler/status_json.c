@@ -1,27 +1,8 @@
 #include "scheduler/status_json.h"
 
-#include <jansson.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "scheduler/gate.h"
+#include "scheduler/json.h"
 #include "scheduler/pause.h"
-
-/* Server messages may hold bytes that are not UTF-8; jansson refuses those. */
-static json_t *text_json(const char *text) {
-    if (!text)
-        return json_null();
-    json_t *json = json_string(text);
-    if (json)
-        return json;
-    char *copy = strdup(text);
-    for (char *at = copy; *at; at++)
-        if ((unsigned char)*at >= 0x80)
-            *at = '?';
-    json = json_string(copy);
-    free(copy);
-    return json;
-}
 
 static json_t *known_json(int64_t us) {
     return us < 0 ? json_null() : json_integer(us);
@@ -67,7 +48,7 @@ static json_t *history_json(const struct status *status, const struct core_pool 
     struct bookkeeping books =
         status->context->bookkeeping_of(status->context->context, (uint32_t)(pool - status->core->pools));
     return json_pack("{ss so sI sI sI}", "state", states[pool->past.state], "error",
-                     *books.error ? text_json(books.error) : json_null(), "waiting",
+                     *books.error ? json_of(books.error) : json_null(), "waiting",
                      (json_int_t)books.waiting_count, "on_disk", (json_int_t)books.disk_count, "lost",
                      (json_int_t)books.lost_count);
 }
@@ -84,10 +65,10 @@ static json_t *pool_json(const struct status *status, const struct core_pool *po
         json_pack("{ss so sI si si sb so sb so ss so si sI so}", "name", pool->settings->name, "tokens",
                   tokens_json(&pool->tokens), "opened", (json_int_t)pool->opened_count, "peak",
                   pool->held_peak, "waiting", queue_count(&pool->queue), "connect_failing", pool->failing,
-                  "connect_error", text_json(error), "removed", pool->retired, "gate",
-                  gate_json(status, pool), "limit_state", limit_state_name(pool->gate.limit.state),
-                  "limit_cause", text_json(cause), "pressure", gate_pressure_permille(status->core, pool),
-                  "samples", (json_int_t)pool->gate.sample_count, "history", history_json(status, pool));
+                  "connect_error", json_of(error), "removed", pool->retired, "gate", gate_json(status, pool),
+                  "limit_state", limit_state_name(pool->gate.limit.state), "limit_cause", json_of(cause),
+                  "pressure", gate_pressure_permille(status->core, pool), "samples",
+                  (json_int_t)pool->gate.sample_count, "history", history_json(status, pool));
     text_finish(&pressure);
     return json;
 }
@@ -105,7 +86,7 @@ static json_t *pause_json(const struct status *status, const struct status_row *
     const struct pause *pause = status_pause(status, row);
     if (!pause)
         return json_null();
-    return json_pack("{sI ss}", "since", (json_int_t)pause->since.us, "by", pause->by);
+    return json_pack("{sI so}", "since", (json_int_t)pause->since.us, "by", json_of(pause->by));
 }
 
 static json_t *task_json(const struct status *status, uint32_t index) {
@@ -123,7 +104,7 @@ static json_t *task_json(const struct status *status, uint32_t index) {
         (json_int_t)stats->merged_count, "late_p50", known_json(row.late_p50_us), "late_p99",
         known_json(row.late_p99_us), "took_p50", known_json(row.took_p50_us), "took_p99",
         known_json(row.took_p99_us), "running", row.task->running_count, "waiting", why_json(&row), "note",
-        text_json(note.bytes), "expected", (json_int_t)core_session_us(row.task), "expected_outside",
+        json_of(note.bytes), "expected", (json_int_t)core_session_us(row.task), "expected_outside",
         (json_int_t)row.task->expected_us[PHASE_WORK], "interval", (json_int_t)row.task->interval_us,
         "retried", (json_int_t)stats->retried_count, "session", (json_int_t)stats->session_us, "outside",
         (json_int_t)stats->outside_us, "paused", pause_json(status, &row));
@@ -138,14 +119,10 @@ void status_json(const struct status *status, struct text *text) {
         json_array_append_new(pools, pool_json(status, &core->pools[i]));
     for (uint32_t i = 0; i < core->task_count; i++)
         json_array_append_new(tasks, task_json(status, i));
-    json_t *all = json_pack("{si ss sI sI ss sI sb so so}", "schema", STATUS_JSON_SCHEMA, "version",
+    json_t *all = json_pack("{si ss sI sI so sI sb so so}", "schema", STATUS_JSON_SCHEMA, "version",
                             status->context->version, "pid", (json_int_t)status->context->pid, "up",
-                            (json_int_t)status->context->up_us, "file", status->context->path, "loaded",
-                            (json_int_t)status->context->loaded.us, "stopping", core->draining, "pools",
-                            pools, "tasks", tasks);
-    char *dumped = json_dumps(all, JSON_COMPACT);
-    if (dumped)
-        text_add(text, "%s\n", dumped);
-    free(dumped);
-    json_decref(all);
+                            (json_int_t)status->context->up_us, "file", json_of(status->context->path),
+                            "loaded", (json_int_t)status->context->loaded.us, "stopping", core->draining,
+                            "pools", pools, "tasks", tasks);
+    json_print(all, JSON_COMPACT, text);
 }

@@ -130,15 +130,16 @@ static void print_kept(const struct diagnosis *diagnosis, const struct core_pool
             duration_glance(core->tasks[diagnosis->kept->task].expected_us[diagnosis->kept->phase], usual),
             diagnosis->kept->number);
     if (diagnosis->foreground_keeps)
-        text_add(text,
-                 "  leak?       the application has %d session%s idle in transaction, the oldest (%s) for "
-                 "%s: they keep "
-                 "slots and locks\n",
-                 pool->gate.sample.idle_in_transaction_count,
-                 pool->gate.sample.idle_in_transaction_count == 1 ? "" : "s",
-                 *pool->gate.sample.idle_in_transaction_name ? pool->gate.sample.idle_in_transaction_name
-                                                             : "no name",
-                 duration_glance(pool->gate.sample.idle_in_transaction_us, held));
+        text_add_line(
+            text,
+            "  leak?       the application has %d session%s idle in transaction, the oldest (%s) for "
+            "%s: they keep "
+            "slots and locks",
+            pool->gate.sample.idle_in_transaction_count,
+            pool->gate.sample.idle_in_transaction_count == 1 ? "" : "s",
+            *pool->gate.sample.idle_in_transaction_name ? pool->gate.sample.idle_in_transaction_name
+                                                        : "no name",
+            duration_glance(pool->gate.sample.idle_in_transaction_us, held));
 }
 
 static struct bookkeeping bookkeeping_of(const struct status *status, uint32_t pool) {
@@ -152,13 +153,13 @@ static void print_history(const struct status *status, uint32_t index, struct te
     struct bookkeeping books = bookkeeping_of(status, index);
     char age[DURATION_TEXT_BYTES];
     if (past->state == PAST_BROKEN)
-        text_add(text, "  history     runs are not recorded for %s: %s; %u record%s wait%s\n",
-                 duration_glance(mono_since(status->core->now, past->broken_since), age), books.error,
-                 books.waiting_count, books.waiting_count == 1 ? "" : "s",
-                 books.waiting_count == 1 ? "s" : "");
+        text_add_line(text, "  history     runs are not recorded for %s: %s; %u record%s wait%s",
+                      duration_glance(mono_since(status->core->now, past->broken_since), age), books.error,
+                      books.waiting_count, books.waiting_count == 1 ? "" : "s",
+                      books.waiting_count == 1 ? "s" : "");
     else if (past->state == PAST_NEW)
-        text_add(text, "  history     not read yet: nothing starts before%s%s\n", *books.error ? ": " : "",
-                 books.error);
+        text_add_line(text, "  history     not read yet: nothing starts before%s%s", *books.error ? ": " : "",
+                      books.error);
     else if (books.disk_count)
         text_add(text, "  history     %u records wait, %u of them in a file\n", books.waiting_count,
                  books.disk_count);
@@ -197,9 +198,10 @@ void status_pool(const struct status *status, uint32_t index, struct text *text)
     print_clock(pool, text);
     print_history(status, index, text);
     print_diagnosis(status->core, index, text);
+    size_t start = text->bytes_count;
     if (pool->failing) {
         text_add(text, "  ");
         status_connect(status, pool, text);
-        text_add(text, "\n");
+        text_end_line(text, start, 0);
     }
 }

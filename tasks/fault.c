@@ -33,12 +33,12 @@ void fault_add(struct faults *faults, uint32_t line, const char *format, ...) {
 void faults_print(const struct faults *faults, const char *path, struct text *text) {
     for (size_t i = 0; i < faults->count; i++) {
         if (faults->items[i].line)
-            text_add(text, "%s:%u: %s\n", path, faults->items[i].line, faults->items[i].message);
+            text_add_line(text, "%s:%u: %s", path, faults->items[i].line, faults->items[i].message);
         else
-            text_add(text, "%s: %s\n", path, faults->items[i].message);
+            text_add_line(text, "%s: %s", path, faults->items[i].message);
     }
     if (faults->left_off_count)
-        text_add(text, "%s: and %zu more\n", path, faults->left_off_count);
+        text_add_line(text, "%s: and %zu more", path, faults->left_off_count);
 }
 
 void faults_finish(struct faults *faults) {

@@ -69,6 +69,136 @@ size_t text_utf8_length(const char *at) {
     return is_out ? 0 : length;
 }
 
+/* --- others' texts --- */
+
+/* Adds at most `most` bytes of it. Whether that was all. */
+static bool add_utf8(struct text *text, const char *from, size_t most) {
+    while (*from) {
+        size_t length = text_utf8_length(from);
+        size_t added = length ? length : 1;
+        if (added > most)
+            return false;
+        text_add_bytes(text, length ? from : "?", added);
+        most -= added;
+        from += added;
+    }
+    return true;
+}
+
+char *text_taken(const char *outside) {
+    static const char cut[] = "...";
+    struct text text = {0};
+    if (!outside)
+        return NULL;
+    text_add_bytes(&text, "", 0);
+    if (strnlen(outside, TEXT_OUTSIDE_BYTES + 1) <= TEXT_OUTSIDE_BYTES)
+        add_utf8(&text, outside, TEXT_OUTSIDE_BYTES);
+    else if (!add_utf8(&text, outside, TEXT_OUTSIDE_BYTES - strlen(cut)))
+        text_add_bytes(&text, cut, strlen(cut));
+    return text.bytes;
+}
+
+static unsigned long code_point(const char *at, size_t length) {
+    static const unsigned char leads[] = {0, 0x7F, 0x1F, 0x0F, 0x07};
+    unsigned long code = (unsigned char)*at & leads[length];
+    for (size_t i = 1; i < length; i++)
+        code = code << 6 | ((unsigned char)at[i] & 0x3F);
+    return code;
+}
+
+/* Unicode's general categories Cc, Zl and Zp, and its property Bidi_Control. */
+static bool steers(unsigned long code) {
+    return code < 0x20 || (code >= 0x7F && code <= 0x9F) || code == 0x061C || code == 0x200E ||
+           code == 0x200F || (code >= 0x2028 && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069);
+}
+
+size_t text_shown_length(const char *at) {
+    size_t length = text_utf8_length(at);
+    return length && !steers(code_point(at, length)) ? length : 0;
+}
+
+/* Nothing is longer than what it stands for, so a line is cleaned in its place. */
+static char stand_in(const char *at) {
+    return text_utf8_length(at) == 1 ? ' ' : '?';
+}
+
+static size_t step(const char *at) {
+    size_t length = text_utf8_length(at);
+    return length ? length : 1;
+}
+
+size_t text_add_shown(struct text *text, const char *at) {
+    char instead = stand_in(at);
+    size_t shown = text_shown_length(at);
+    text_add_bytes(text, shown ? at : &instead, shown ? shown : 1);
+    return step(at);
+}
+
+void text_end_line(struct text *text, size_t start, size_t width) {
+    size_t to = start, columns = 0;
+    for (size_t at = start; at < text->bytes_count && (width == 0 || columns < width); columns++) {
+        const char *from = text->bytes + at;
+        size_t shown = text_shown_length(from);
+        at += step(from);
+        if (shown)
+            memmove(text->bytes + to, from, shown);
+        else
+            text->bytes[to] = stand_in(from);
+        to += shown ? shown : 1;
+    }
+    while (to > start && text->bytes[to - 1] == ' ')
+        to--;
+    text->bytes_count = to;
+    text_add_bytes(text, "\n", 1);
+}
+
+void text_add_line(struct text *text, const char *format, ...) {
+    size_t start = text->bytes_count;
+    va_list arguments;
+    va_start(arguments, format);
+    text_addv(text, format, arguments);
+    va_end(arguments);
+    text_end_line(text, start, 0);
+}
+
+void text_add_lines(struct text *text, const char *lines) {
+    while (*lines) {
+        size_t start = text->bytes_count, length = strcspn(lines, "\n");
+        text_add_bytes(text, lines, length);
+        text_end_line(text, start, 0);
+        lines += length + (lines[length] == '\n');
+    }
+}
+
+void text_add_escape(struct text *text, const char *at) {
+    unsigned long code = code_point(at, text_utf8_length(at));
+    if (code == '"' || code == '\\')
+        text_add(text, "\\%c", (int)code);
+    else if (code == '\n')
+        text_add(text, "\\n");
+    else
+        text_add(text, "\\u%04lx", code);
+}
+
+void text_add_json(struct text *text, const char *value) {
+    if (!value) {
+        text_add(text, "null");
+        return;
+    }
+    text_add_bytes(text, "\"", 1);
+    while (*value) {
+        size_t length = text_utf8_length(value);
+        if (length == 0)
+            text_add_bytes(text, "?", 1);
+        else if (*value == '"' || *value == '\\' || text_shown_length(value) == 0)
+            text_add_escape(text, value);
+        else
+            text_add_bytes(text, value, length);
+        value += length ? length : 1;
+    }
+    text_add_bytes(text, "\"", 1);
+}
+
 void text_clear(struct text *text) {
     text->bytes_count = 0;
     if (text->bytes)

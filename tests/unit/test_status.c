@@ -1,5 +1,6 @@
 #include "fixture.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "scheduler/status.h"
@@ -64,7 +65,8 @@ static void status_waiting_says_why_and_place_in_line(void **state) {
 }
 
 static void status_heavy_command_says_what_it_needs(void **state) {
-    struct fixture *f = fixture_create_unarmed(POOL(2) SQL("a") "[task heavy]\nevery = 1h\ncommand = x\ntokens = 2\n");
+    struct fixture *f =
+        fixture_create_unarmed(POOL(2) SQL("a") "[task heavy]\nevery = 1h\ncommand = x\ntokens = 2\n");
     (void)state;
     fixture_first_run(f, "a");
     fixture_trigger(f, "heavy");
@@ -81,7 +83,8 @@ static void status_failing_pool_says_since_when_and_why(void **state) {
     fixture_session(f, EVENT_SESSION_GONE, session);
     assert_dump(f, 0,
                 (const char *const[]){"pool p", "\n  no connection for 0", ", next attempt in 1",
-                                      ": connection refused\n", "\na ", "waiting", "no connection for 0", NULL});
+                                      ": connection refused\n", "\na ", "waiting", "no connection for 0",
+                                      NULL});
     fixture_destroy(f);
 }
 
@@ -100,8 +103,10 @@ static void status_held_and_stopping_runs_are_told(void **state) {
     fixture_first_run(f, "a");
     fixture_trigger(f, "a");
     fixture_pass(f, 5 * S);
-    assert_dump(f, 0, (const char *const[]){"\na ", "waiting", "its own run comes first (overlap = queue); on session 1",
-                                            ", timed out\n", NULL});
+    assert_dump(f, 0,
+                (const char *const[]){"\na ", "waiting",
+                                      "its own run comes first (overlap = queue); on session 1",
+                                      ", timed out\n", NULL});
     fixture_drain(f);
     assert_dump(f, 0, (const char *const[]){"  STOPPING\n", "stopping", ", timed out\n", NULL});
     fixture_destroy(f);
@@ -151,6 +156,56 @@ static void status_tokens_name_every_part(void **state) {
     }
 }
 
+/* --- what others wrote into it --- */
+
+#define HOSTILE "a\x1b[31m\nforged\r\302\233\u202e\xff\x7f"
+
+static const char *hostile_text(const void *context_, const char *name) {
+    (void)context_;
+    (void)name;
+    return HOSTILE;
+}
+
+static struct bookkeeping hostile_books(const void *context_, uint32_t pool) {
+    (void)context_;
+    (void)pool;
+    return (struct bookkeeping){.error = HOSTILE, .waiting_count = 3};
+}
+
+static void assert_shown(const char *dump) {
+    for (const char *at = dump; *at; at += text_utf8_length(at))
+        if (*at != '\n' && !text_shown_length(at))
+            fail_msg("not to be shown, at %zu:\n%s", (size_t)(at - dump), dump);
+    assert_null(strstr(dump, "\nforged"));
+}
+
+static void status_of_hostile_texts_is_lines_that_can_be_shown(void **state) {
+    struct fixture *f = fixture_create_unarmed(POOL(2) SQL("idle") SQL("waits"));
+    struct core_pool *pool = &f->core->pools[0];
+    struct status_context hostile = context;
+    struct status status;
+    (void)state;
+    hostile.path = HOSTILE;
+    hostile.failure_of = hostile_text;
+    hostile.connect_error_of = hostile_text;
+    hostile.bookkeeping_of = hostile_books;
+    pool->failing = true;
+    pool->gate.sample.known = true;
+    pool->gate.sample.idle_in_transaction_count = 2;
+    pool->gate.sample.idle_in_transaction_us = 3600 * S;
+    snprintf(pool->gate.sample.idle_in_transaction_name, SAMPLE_NAME_BYTES, "%s", HOSTILE);
+    for (enum past_state past = PAST_NEW; past <= PAST_BROKEN; past++) {
+        struct text dump = {0};
+        pool->past.state = past;
+        status_init(&status, f->core, &hostile);
+        status_print(&status, 0, &dump);
+        status_finish(&status);
+        assert_shown(dump.bytes);
+        text_finish(&dump);
+    }
+    fixture_destroy(f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(status_waiting_says_why_and_place_in_line),
@@ -161,6 +216,7 @@ int main(void) {
         cmocka_unit_test(status_before_the_first_sample_says_so),
         cmocka_unit_test(status_rows_are_cut_to_the_width),
         cmocka_unit_test(status_tokens_name_every_part),
+        cmocka_unit_test(status_of_hostile_texts_is_lines_that_can_be_shown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@
 #include "helper.h"
 
 #include <stdalign.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tasks/text.h"
@@ -82,6 +83,97 @@ static void text_utf8_length_takes_what_rfc_3629_takes(void **state) {
             fail_msg("row %zu: %zu bytes", i, text_utf8_length(rows[i].text));
 }
 
+/* What of others' texts may reach a terminal, a log, a line of JSON. */
+static const struct hostile {
+    const char *name, *text, *line, *json;
+} hostile[] = {
+    {"nothing", "", "\n", "\"\""},
+    {"letters of all sizes", "a\u00e9\u20ac\U0001f600", "a\u00e9\u20ac\U0001f600\n",
+     "\"a\u00e9\u20ac\U0001f600\""},
+    {"escape", "a\x1b[31mb", "a [31mb\n", "\"a\\u001b[31mb\""},
+    {"newline, tab, return", "a\nb\tc\rd", "a b c d\n", "\"a\\nb\\u0009c\\u000dd\""},
+    {"DEL",
+     "a\x7f"
+     "b",
+     "a b\n", "\"a\\u007fb\""},
+    {"C1: CSI", "a\302\23331m", "a?31m\n", "\"a\\u009b31m\""},
+    {"C1: the first and the last", "\xc2\x80\xc2\x9f\u00a0", "??\u00a0\n", "\"\\u0080\\u009f\u00a0\""},
+    {"raw C1",
+     "a\x9b"
+     "b",
+     "a?b\n", "\"a?b\""},
+    {"overrides", "\u202a\u202e.", "??.\n", "\"\\u202a\\u202e.\""},
+    {"isolates", "\u2066\u2069.", "??.\n", "\"\\u2066\\u2069.\""},
+    {"marks", "\u200e\u200f\u061c.", "???.\n", "\"\\u200e\\u200f\\u061c.\""},
+    {"separators", "\u2028\u2029.", "??.\n", "\"\\u2028\\u2029.\""},
+    {"neighbours of these", "\u2027\u202f\u2065\u206a", "\u2027\u202f\u2065\u206a\n",
+     "\"\u2027\u202f\u2065\u206a\""},
+    {"no UTF-8", "a\xff\xc3.\xed\xa0\x80", "a??.???\n", "\"a??.???\""},
+    {"cut within a character", "a\xe2\x82", "a??\n", "\"a??\""},
+    {"quotes", "a\"b\\c", "a\"b\\c\n", "\"a\\\"b\\\\c\""},
+};
+
+static void text_of_others_steers_no_terminal(void **state) {
+    (void)state;
+    for (size_t i = 0; i < COUNT(hostile); i++) {
+        struct text line = {0}, json = {0}, shown = {0};
+        text_add_line(&line, "%s", hostile[i].text);
+        text_add_json(&json, hostile[i].text);
+        for (const char *at = hostile[i].text; *at;)
+            at += text_add_shown(&shown, at);
+        text_add_bytes(&shown, "\n", 1);
+        if (strcmp(line.bytes, hostile[i].line) != 0 || strcmp(shown.bytes, hostile[i].line) != 0)
+            fail_msg("%s: line %s", hostile[i].name, line.bytes);
+        if (strcmp(json.bytes, hostile[i].json) != 0)
+            fail_msg("%s: json %s", hostile[i].name, json.bytes);
+        text_finish(&line);
+        text_finish(&json);
+        text_finish(&shown);
+    }
+}
+
+static void text_end_line_cuts_to_the_width_in_characters(void **state) {
+    (void)state;
+    struct text text = {0};
+    text_add(&text, "kept\nna\u00efve\302\233 text   ");
+    text_end_line(&text, strlen("kept\n"), 7);
+    assert_string_equal(text.bytes, "kept\nna\u00efve?\n");
+    text_finish(&text);
+}
+
+static void text_add_lines_ends_each(void **state) {
+    (void)state;
+    struct text text = {0};
+    text_add_lines(&text, "one\r\ntwo\x1b  \n\nlast");
+    assert_string_equal(text.bytes, "one\ntwo\n\nlast\n");
+    text_finish(&text);
+}
+
+static void text_taken_is_cut_between_characters(void **state) {
+    (void)state;
+    static char given[3 * TEXT_OUTSIDE_BYTES];
+    assert_null(text_taken(NULL));
+    for (size_t before = 0; before < 8; before++) {
+        memset(given, 'x', before);
+        for (size_t at = before; at + 3 < sizeof given; at += 3)
+            memcpy(given + at, "\u20ac", 3);
+        char *taken = text_taken(given);
+        size_t length = strlen(taken);
+        assert_in_range(length, TEXT_OUTSIDE_BYTES - 3, TEXT_OUTSIDE_BYTES);
+        assert_string_equal(taken + length - 3, "...");
+        for (const char *at = taken; *at; at += text_utf8_length(at))
+            assert_int_not_equal(text_utf8_length(at), 0);
+        free(taken);
+    }
+    memset(given, 'y', TEXT_OUTSIDE_BYTES);
+    given[TEXT_OUTSIDE_BYTES] = '\0';
+    given[7] = '\xff';
+    char *whole = text_taken(given);
+    assert_int_equal(strlen(whole), TEXT_OUTSIDE_BYTES);
+    assert_memory_equal(whole, "yyyyyyy?yyy", 11);
+    free(whole);
+}
+
 static void arena_alloc_is_zeroed_and_aligned(void **state) {
     (void)state;
     struct arena arena = {0};
@@ -134,6 +226,10 @@ int main(void) {
         cmocka_unit_test(text_add_across_growth_keeps_all),
         cmocka_unit_test(text_clear_keeps_the_memory),
         cmocka_unit_test(text_utf8_length_takes_what_rfc_3629_takes),
+        cmocka_unit_test(text_of_others_steers_no_terminal),
+        cmocka_unit_test(text_end_line_cuts_to_the_width_in_characters),
+        cmocka_unit_test(text_add_lines_ends_each),
+        cmocka_unit_test(text_taken_is_cut_between_characters),
         cmocka_unit_test(arena_alloc_is_zeroed_and_aligned),
         cmocka_unit_test(arena_alloc_above_a_block_gets_its_own),
         cmocka_unit_test(arena_text_copies_what_it_is_told),
