@@ -1,5 +1,7 @@
 #include "foreground.h"
 
+#include "harness.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -28,7 +30,7 @@ static void *live(void *context) {
         if (held < wanted) {
             take_one(foreground, held);
         } else if (held > wanted) {
-            PQfinish(foreground->sessions[held - 1]);
+            depart(foreground->sessions[held - 1]);
             atomic_store(&foreground->held, held - 1);
         } else if (atomic_load(&foreground->stopping)) {
             return NULL;
@@ -47,12 +49,18 @@ void foreground_start(struct foreground *foreground, const char *conninfo, const
     if (pthread_create(&foreground->thread, NULL, live, foreground) != 0)
         abort();
     foreground->running = true;
-    while (foreground_held(foreground) < wanted && foreground_refused(foreground) == 0)
-        rest();
+    foreground_wait(foreground, wanted);
 }
 
 void foreground_want(struct foreground *foreground, int wanted) {
     atomic_store(&foreground->wanted, wanted < FOREGROUND_MOST ? wanted : FOREGROUND_MOST);
+}
+
+void foreground_wait(struct foreground *foreground, int wanted) {
+    foreground_want(foreground, wanted);
+    for (int64_t since_us = clock_us(); foreground_held(foreground) != wanted; rest())
+        if (deadline_passed(since_us))
+            fail_msg("the application has %d sessions and does not come to %d", foreground_held(foreground), wanted);
 }
 
 int foreground_held(struct foreground *foreground) {

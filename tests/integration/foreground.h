@@ -23,11 +23,13 @@ struct foreground {
     atomic_long refused;
 };
 
-/* With `wanted` sessions of the role; returns when it has them, or was refused one. */
+/* With `wanted` sessions of the role; returns when it has them. */
 void foreground_start(struct foreground *foreground, const char *conninfo, const char *role, int wanted);
 
 /* From here on it wants so many; it goes there by itself, as fast as logins go. */
 void foreground_want(struct foreground *foreground, int wanted);
+/* The same, and returns when it is there: what it closed is gone from the server. */
+void foreground_wait(struct foreground *foreground, int wanted);
 int foreground_held(struct foreground *foreground);
 
 /* How many of its logins were refused until now. */

@@ -48,7 +48,10 @@ void pgbouncer_start(struct pgbouncer *pgbouncer, const struct server *server, c
 void pgbouncer_restart(struct pgbouncer *pgbouncer);
 void pgbouncer_stop(struct pgbouncer *pgbouncer);
 
-/* One statement by a connection of its own; fails the test when it fails. */
+/* Closes it and returns when its backend is gone from the server: whoever counts sessions then does not count it. */
+void depart(PGconn *conn);
+
+/* One statement by a connection of its own, which departs; fails the test when it fails. */
 void query(const char *conninfo, const char *sql);
 long query_number(const char *conninfo, const char *sql);
 
@@ -67,6 +70,8 @@ void daemon_start(struct process *process);
 int daemon_end(struct process *process, int signal);
 /* With SIGKILL; it has not ended by itself before. */
 void daemon_kill(struct process *process);
+/* Told to stop twice, so that it waits for no run; it ends well. */
+void daemon_stop(struct process *process);
 long daemon_log_count(const struct process *process, const char *text);
 
 /* A teardown: what a test left running is killed, and the directories of ini_write() are removed, with what is in them. */
@@ -75,9 +80,21 @@ int tidy(void **state);
 /* Runs a shell command line, `headgate` being the built one; the exit code; output in a static buffer. */
 int shell(const char **ret_output, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* The lines of a task that is not due as long as a test takes: it runs when it is triggered. In a static buffer. */
+const char *never_due(void);
+/* `headgate trigger`, which must not be refused. */
+void trigger(const struct process *process, const char *task);
+
+/* The dump, in a static buffer; and whether the words are in it. */
+const char *dump_of(const struct process *process);
+bool dump_has(const struct process *process, const char *words);
+
 /* From status --json; -1 / "" when the daemon, task or pool is not there. */
 long task_number(const struct process *process, const char *task, const char *field);
 const char *task_text(const struct process *process, const char *task, const char *field);
+/* Of the tasks whose names begin so, by one answer: all together, and of the one that has least; -1 when there is none. */
+long tasks_sum(const struct process *process, const char *prefix, const char *field);
+long tasks_least(const struct process *process, const char *prefix, const char *field);
 long pool_tokens(const struct process *process, const char *pool, const char *field);
 long pool_number(const struct process *process, const char *pool, const char *field);
 /* Of its only pool. */
@@ -97,7 +114,11 @@ void breathe(void); /* between two polls */
         }                                                                                                              \
     } while (0)
 
-/* Prints the dump and the end of the log, and fails the test. */
+/* Prints the dump and the end of the log, and fails the test; what was waited for is its message. */
 void wait_failed(const struct process *process, const char *condition, const char *file, int line);
+
+/* Runs all tests of a program; what they left open when one of them failed is not looked for. */
+#define run_all(tests, start, stop) tests_failed(cmocka_run_group_tests(tests, start, stop))
+int tests_failed(int count);
 
 #endif

@@ -6,7 +6,6 @@
 #define TESTS_INTEGRATION_SAMPLER_H
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 
 /* Sessions and commands of all daemons that the server counts. */
@@ -15,14 +14,18 @@
 struct sampler {
     pthread_t thread;
     const char *conninfo, *sql; /* borrowed until sampler_stop() */
-    atomic_bool stopping;
-    atomic_long most, count, hits;
+    pthread_mutex_t lock;                       /* of all below */
+    bool stopping;
+    long most, count, hits, asked_anew;
 };
 
 /* A server that goes away is waited for; the sample is missing then. */
 void sampler_start(struct sampler *sampler, const char *conninfo, const char *sql);
 
-/* The largest number so far, and from here on the largest anew. */
+/* The largest number so far. */
+long sampler_seen(struct sampler *sampler);
+
+/* The same, and from the next sample on the largest anew: of what was asked for after this. */
 long sampler_most(struct sampler *sampler);
 
 /* How many samples were taken, in all. */

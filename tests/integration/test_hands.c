@@ -17,7 +17,7 @@ static char state_file[200];
 static int start(void **state) {
     (void)state;
     server_start(&server, "max_connections=20");
-    query(conninfo, "CREATE TABLE done (task text, at timestamptz DEFAULT clock_timestamp())");
+    query(conninfo, "CREATE TABLE done (task text, at timestamptz DEFAULT clock_timestamp()); CREATE TABLE nap (seconds float8)");
     return 0;
 }
 
@@ -54,6 +54,7 @@ static void assert_shown(const struct process *process, const char *text) {
 }
 
 #define TICK  "[task tick]\nevery = 200ms\nsql = INSERT INTO done VALUES ('tick')\n"
+#define NAP   "SELECT pg_sleep(seconds) FROM nap"
 #define OTHER "[task other]\nevery = 200ms\nsql = SELECT 1\n"
 
 static long done_count(void) {
@@ -148,7 +149,9 @@ static void hands_pause_waits_for_a_task_that_left_the_file(void **state) {
 static void hands_trigger_runs_a_paused_task_once(void **state) {
     struct process process;
     (void)state;
-    begin(&process, "[task rare]\nevery = 1d\nphase = 0\nsql = INSERT INTO done VALUES ('rare')\n");
+    char tasks[256];
+    snprintf(tasks, sizeof tasks, "[task rare]\n%ssql = INSERT INTO done VALUES ('rare')\n", never_due());
+    begin(&process, tasks);
     assert_int_equal(headgate(&process, "pause", "rare"), 0);
     assert_int_equal(headgate(&process, "trigger", "rare"), 0);
     assert_told("run 1 of rare ");
@@ -160,14 +163,19 @@ static void hands_trigger_runs_a_paused_task_once(void **state) {
     assert_int_equal(daemon_end(&process, SIGTERM), 0);
 }
 
+/* The runs under way stay so until the test lets them go. */
 static void hands_trigger_is_refused_or_waits_and_says_why(void **state) {
     struct process process;
+    char tasks[1024];
     (void)state;
-    begin(&process, "[task skips]\nevery = 1d\nsql = SELECT pg_sleep(3)\n[task queues]\nevery = 1d\noverlap = queue\nsql = SELECT pg_sleep(3)\n"
-                    "[task waits]\nevery = 1d\nsql = SELECT 1\n[task off]\nenabled = off\nevery = 1d\nsql = SELECT 1\n");
+    const char *rarely = never_due();
+    query(conninfo, "INSERT INTO nap VALUES (600)");
+    snprintf(tasks, sizeof tasks, "[task skips]\n%ssql = " NAP "\n[task queues]\n%soverlap = queue\nsql = " NAP "\n"
+             "[task waits]\n%ssql = SELECT 1\n[task off]\nenabled = off\n%ssql = SELECT 1\n", rarely, rarely, rarely, rarely);
+    begin(&process, tasks);
     assert_int_equal(headgate(&process, "trigger", "skips"), 0);
     assert_int_equal(headgate(&process, "trigger", "queues"), 0);
-    WAIT_UNTIL(&process, task_number(&process, "skips", "running") == 1 && task_number(&process, "queues", "running") == 1);
+    WAIT_UNTIL(&process, query_number(conninfo, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'") == 2);
     assert_int_equal(headgate(&process, "trigger", "skips"), 1);
     assert_told("run 1 of skips is under way, and overlap = skip");
     assert_int_equal(headgate(&process, "trigger", "queues"), 0);
@@ -178,7 +186,10 @@ static void hands_trigger_is_refused_or_waits_and_says_why(void **state) {
     assert_told("run 4 of waits waits: no token: 2 of 2 taken");
     assert_int_equal(headgate(&process, "trigger", "off"), 1);
     assert_told("off is disabled");
-    WAIT_UNTIL(&process, task_number(&process, "queues", "ok") == 2 && task_number(&process, "waits", "ok") == 1);
+    query(conninfo, "UPDATE nap SET seconds = 0");
+    query(conninfo, "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'");
+    WAIT_UNTIL(&process, task_number(&process, "queues", "ok") == 1 && task_number(&process, "waits", "ok") == 1);
+    assert_int_equal(task_number(&process, "skips", "failed") + task_number(&process, "queues", "failed"), 2);
     assert_int_equal(daemon_end(&process, SIGTERM), 0);
 }
 
@@ -255,5 +266,5 @@ int main(void) {
         cmocka_unit_test_teardown(hands_pause_that_cannot_be_kept_is_none, tidy),
         cmocka_unit_test_teardown(hands_garbage_in_the_state_file_is_told_and_kept, tidy),
     };
-    return cmocka_run_group_tests(tests, start, stop);
+    return run_all(tests, start, stop);
 }

@@ -1,7 +1,7 @@
 /*
- * The office with its intervals divided by ten, for half a minute, and what `headgate simulate` says of the same file by
- * the durations that the daemon has learned: both see the same peak of sessions, within one. What its model says
- * outside is written once, though it fails now and then.
+ * The office with its intervals divided by ten, and what `headgate simulate` says of the same file: it goes by the durations
+ * that the daemon has learned, and neither goes beyond the pool's size. What its model says outside is written once, though
+ * it fails now and then. How near the forecast comes is for tests/bench.
  */
 #include "harness.h"
 #include "sampler.h"
@@ -13,6 +13,10 @@
 
 static struct server server;
 static struct sampler sampler; /* static: its thread outlives a test that fails */
+static bool sampling;
+
+#define SIZE 8
+#define MODEL_LEAST_US 200000 /* for one row */
 
 /* `phase` goes: it says when within the interval, as it was. */
 static const char faster[] =
@@ -44,6 +48,14 @@ static int stop(void **state) {
     return 0;
 }
 
+/* A teardown: neither thread nor daemon goes on. */
+static int leave(void **state) {
+    if (sampling)
+        sampler_stop(&sampler);
+    sampling = false;
+    return tidy(state);
+}
+
 static json_int_t simulated(const json_t *all, const char *task, const char *key) {
     size_t i;
     const json_t *one;
@@ -59,50 +71,59 @@ static const char office[] = "dbname=office_db user=office";
 
 /* Of every answer its sender has one notification, and of every meeting that ended the feed has one line. */
 static void assert_written_once(void) {
-    assert_true(query_number(office, "SELECT count(reply) FROM office.messages") > 0);
-    assert_true(query_number(office, "SELECT count(comment) FROM office.reviews") > 0);
-    assert_true(query_number(office, "SELECT count(key) FROM office.messages") > 0);
     assert_int_equal(query_number(office, "SELECT count(reply) - (SELECT count(*) FROM office.notifications"
                                           " WHERE body LIKE '% answered your message') FROM office.messages"), 0);
     assert_int_equal(query_number(office, "SELECT count(minutes) - (SELECT count(*) FROM office.activity"
                                           " WHERE kind = 'meeting') FROM office.meetings"), 0);
 }
 
-static void office_peak_is_what_simulate_says(void **state) {
+/* Of tasks that are paused, so that nothing is learned between the two answers. */
+static void assert_forecast_goes_by_what_was_learned(const struct process *process) {
+    const char *output;
+    assert_int_equal(shell(NULL, "headgate pause %s tick messages", process->ini), 0);
+    WAIT_UNTIL(process, task_number(process, "tick", "running") + task_number(process, "messages", "running") == 0);
+    assert_int_equal(shell(&output, "headgate simulate %s --for 30s --json", process->ini), 0);
+    json_t *all = json_loads(output, 0, NULL), *pool = json_array_get(json_object_get(all, "pools"), 0);
+    print_message("simulate says %ld sessions at peak (%s)\n", (long)json_integer_value(json_object_get(pool, "sessions_peak")),
+                  json_string_value(json_object_get(all, "durations")));
+    assert_in_range(json_integer_value(json_object_get(pool, "sessions_peak")), 1, SIZE);
+    assert_int_equal(simulated(all, "tick", "took"), task_number(process, "tick", "expected"));
+    assert_int_equal(simulated(all, "tick", "outside"), 0);
+    assert_int_equal(simulated(all, "messages", "took_outside"), task_number(process, "messages", "expected_outside"));
+    assert_true(simulated(all, "messages", "took_outside") >= MODEL_LEAST_US);
+    assert_true(simulated(all, "messages", "outside") > 0);
+    json_decref(all);
+}
+
+static void office_works_within_its_size_as_simulate_says(void **state) {
     (void)state;
     struct process process;
     const char *output;
     ini_write(&process, "%s", "");
     assert_int_equal(shell(&output, "cp -R \"$HEADGATE_SOURCE_ROOT/etc/office\" $(dirname %s)/office && %s \"$HEADGATE_SOURCE_ROOT/etc/office.ini\" > %s",
                            process.ini, faster, process.ini), 0);
-    daemon_start(&process);
     sampler_start(&sampler, server.conninfo, COUNT_OURS);
-    WAIT_UNTIL(&process, task_number(&process, "tick", "ok") >= 12); /* learned */
-    sampler_most(&sampler);
-    long ok = task_number(&process, "tick", "ok");
-    WAIT_UNTIL(&process, task_number(&process, "tick", "ok") >= ok + 36); /* half a minute */
-    long peak = sampler_stop(&sampler);
-    assert_int_equal(shell(&output, "headgate simulate %s --for 30s --json", process.ini), 0);
-    json_t *all = json_loads(output, 0, NULL), *pool = json_array_get(json_object_get(all, "pools"), 0);
-    long forecast = (long)json_integer_value(json_object_get(pool, "sessions_peak"));
-    print_message("peak: %ld sessions, simulate says %ld (%s)\n", peak, forecast, json_string_value(json_object_get(all, "durations")));
-    assert_true(simulated(all, "messages", "outside") > 2 * simulated(all, "messages", "session"));
-    assert_int_equal(simulated(all, "tick", "outside"), 0);
-    json_decref(all);
-    shell(&output, "headgate status %s", process.ini);
-    fputs(output, stdout);
+    sampling = true;
+    daemon_start(&process);
+    WAIT_UNTIL(&process, task_number(&process, "tick", "ok") >= 24);
+    WAIT_UNTIL(&process, query_number(office, "SELECT count(reply) FROM office.messages") > 0);
+    WAIT_UNTIL(&process, query_number(office, "SELECT count(key) FROM office.messages") > 0);
+    WAIT_UNTIL(&process, query_number(office, "SELECT count(comment) FROM office.reviews") > 0);
+    WAIT_UNTIL(&process, task_number(&process, "messages", "ok") > 0 && sampler_seen(&sampler) > 0);
+    assert_forecast_goes_by_what_was_learned(&process);
+    sampling = false;
+    assert_in_range(sampler_stop(&sampler), 1, SIZE);
+    assert_in_range(pool_number(&process, "office", "peak"), 1, SIZE);
+    fputs(dump_of(&process), stdout); /* a message of cmocka is cut at 1 KB */
     fflush(stdout);
-    assert_in_range(peak, forecast > 1 ? forecast - 1 : 1, forecast + 1);
     assert_int_equal(task_number(&process, "tick", "failed"), 0);
-    assert_true(task_number(&process, "messages", "ok") > 0);
     assert_written_once();
-    kill(process.pid, SIGINT);
-    assert_int_equal(daemon_end(&process, SIGTERM), 0);
+    daemon_stop(&process);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(office_peak_is_what_simulate_says, tidy),
+        cmocka_unit_test_teardown(office_works_within_its_size_as_simulate_says, leave),
     };
-    return cmocka_run_group_tests(tests, start, stop);
+    return run_all(tests, start, stop);
 }
