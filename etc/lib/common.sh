@@ -59,8 +59,11 @@ birth() {
 }
 
 # In /tmp whatever TMPDIR says: the path of a PostgreSQL socket has to be short. 711: the user postgres passes through.
+# A script that another one has started makes it in the other one's, and it goes with that.
 scratch_make() {
-    scratch=$(mktemp -d "/tmp/$1.XXXXXX")
+    place=/tmp
+    case ${TMPDIR:-} in /tmp/headgate-*) [ ! -f "$TMPDIR/owner" ] || place=$TMPDIR ;; esac
+    scratch=$(mktemp -d "$place/$1.XXXXXX")
     echo "$$ $(birth $$)" >"$scratch/owner"
     chmod 711 "$scratch"
 }

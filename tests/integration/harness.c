@@ -306,12 +306,12 @@ int daemon_end(struct process *process, int signal) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
 }
 
-/* What a daemon that was killed leaves: commands at work in its file's folder, and its socket. */
+/* With what a daemon leaves: commands at work there when it was killed, its socket, what was paused. */
 static void remove_folder(const char *path) {
     shell(NULL,
           "find /proc/[0-9]*/cwd -maxdepth 0 -lname '%s*' 2>/dev/null | cut -d / -f 3 | xargs -r kill -KILL\n"
           "socket=$(headgate status %s/t.ini 2>&1 | sed -n 's/.*(\\(\\/[^:]*\\): .*/\\1/p')\n"
-          "[ -z \"$socket\" ] || rm -f \"$socket\" \"$socket.lock\"\n"
+          "[ -z \"$socket\" ] || rm -f \"$socket\" \"$socket\".*\n"
           "awk '$2 ~ \"^%s\" {print $2}' /proc/mounts | xargs -r umount -l\n"
           "rm -r %s", path, path, path, path);
 }
