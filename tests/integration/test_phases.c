@@ -35,11 +35,6 @@ static int stop(void **state) {
     return 0;
 }
 
-/* For a phase: in about so many seconds, and not again for an hour. */
-static long in_seconds(int seconds) {
-    return (query_number(conninfo, "SELECT extract(epoch FROM now())::bigint") + seconds) % 3600;
-}
-
 static long written_count(const char *task) {
     char sql[160];
     snprintf(sql, sizeof sql, "SELECT count(*) FROM written WHERE task = '%s'", task);
@@ -56,39 +51,43 @@ static void make_file(const struct process *process, const char *name) {
 
 /* --- no session is held during the work --- */
 
-#define SLOW_WORK "sh -c 'while read -r row; do sleep 0.1; echo \"$row\"; done'\n"
+#define AT_GO "while [ ! -e go ]; do sleep 0.05; done; "
+/* Of the task; headgate itself looks at the database meanwhile. */
 #define BUSY                                                                                                                                         \
-    "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'headgate/%' AND state <> 'idle'"
+    "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'headgate/%' AND state <> 'idle' AND query LIKE '%task=t%'"
 
-static void forty_rows_hold_no_session(const char *work) {
+static void forty_rows_hold_no_session(const char *parallel) {
     struct process process;
     struct sampler sampler;
     query(conninfo, "TRUNCATE item; INSERT INTO item SELECT generate_series(1, 40)");
     ini_write(&process,
-                "[pool p]\nconninfo = %s\n[task t]\nevery = 1h\nphase = %lds\nread = SELECT id FROM item ORDER BY id\n"
-                "work = %swrite =\n    UPDATE item SET done = done + 1\n     WHERE id = ($1::jsonb->>'id')::int\n",
-                conninfo, in_seconds(2), work);
+                "[pool p]\nconninfo = %s\n[task t]\n%sread = SELECT id FROM item ORDER BY id\nwork = sh -c '" AT_GO "cat'\n%s"
+                "write =\n    UPDATE item SET done = done + 1\n     WHERE id = ($1::jsonb->>'id')::int\n",
+                conninfo, never_due(), parallel);
     daemon_start(&process);
-    sampler_start(&sampler, conninfo, BUSY);
+    trigger(&process, "t");
     WAIT_UNTIL(&process, strstr(task_text(&process, "t", "note"), "outside for"));
+    int64_t since_us = clock_us();
     assert_int_equal(pool_tokens(&process, "p", "taken"), 0);
+    sampler_start(&sampler, conninfo, BUSY);
+    WAIT_UNTIL(&process, sampler_count(&sampler) >= 50);
+    assert_int_equal(sampler_stop(&sampler), 0);
+    int64_t held_us = clock_us() - since_us;
+    make_file(&process, "go");
     WAIT_UNTIL(&process, task_number(&process, "t", "ok") == 1);
-    sampler_stop(&sampler);
-    assert_true(task_number(&process, "t", "outside") >= 4000000);
-    assert_true(sampler_count(&sampler) > 300);
-    assert_in_range(sampler_hits(&sampler), 0, sampler_count(&sampler) / 20);
+    assert_true(task_number(&process, "t", "outside") >= held_us);
     assert_int_equal(query_number(conninfo, "SELECT count(*) FROM item WHERE done = 1"), 40);
     assert_int_equal(daemon_end(&process, SIGTERM), 0);
 }
 
 static void phases_forty_rows_of_one_child_hold_no_session(void **state) {
     (void)state;
-    forty_rows_hold_no_session(SLOW_WORK);
+    forty_rows_hold_no_session("");
 }
 
 static void phases_forty_rows_of_a_child_each_hold_no_session(void **state) {
     (void)state;
-    forty_rows_hold_no_session("sh -c 'sleep 0.1; cat'\nwork_parallel = 1\n");
+    forty_rows_hold_no_session("work_parallel = 1\n");
 }
 
 /* --- one run of one task, as a person would try it --- */
@@ -171,17 +170,18 @@ static void phases_work_that_ignores_its_end_is_ended(void **state) {
     struct process process;
     query(conninfo, "TRUNCATE written");
     ini_write(&process,
-              "[pool p]\nconninfo = %s\n[task stubborn]\nevery = 1h\nphase = %lds\nwork_timeout = 300ms\nwork_parallel = 3\n"
+              "[pool p]\nconninfo = %s\n[task stubborn]\n%swork_timeout = 3s\nwork_parallel = 3\n"
               "read = SELECT i AS id FROM generate_series(1, 9) i\n"
-              "work = sh -c 'trap \"\" TERM; cat; [ $HEADGATE_ROW != 3 ] || while :; do sleep 0.1; done'\n" WRITE("stubborn"),
-              conninfo, in_seconds(2));
+              "work = sh -c 'trap \"\" TERM; cat; [ $HEADGATE_ROW != 1 ] || while :; do sleep 0.1; done'\n" WRITE("stubborn"),
+              conninfo, never_due());
     daemon_start(&process);
+    trigger(&process, "stubborn");
     WAIT_UNTIL(&process, task_number(&process, "stubborn", "failed") == 1);
     assert_string_equal(task_text(&process, "stubborn", "last"), "timeout");
     assert_true(task_number(&process, "stubborn", "last_took") > 5000000); /* TERM, 5 s, KILL */
     assert_non_null(strstr(task_text(&process, "stubborn", "note"), "rows failed"));
-    assert_in_range(written_count("stubborn"), 2, 8);
-    assert_int_equal(query_number(conninfo, "SELECT count(*) FROM written WHERE line->>'id' = '3'"), 0);
+    assert_in_range(written_count("stubborn"), 0, 8); /* those that were done in time */
+    assert_int_equal(query_number(conninfo, "SELECT count(*) FROM written WHERE line->>'id' = '1'"), 0);
     assert_int_equal(daemon_end(&process, SIGTERM), 0);
 }
 
@@ -193,27 +193,31 @@ static long memory_peak_kib(const struct process *process) {
     return strtol(output, NULL, 10);
 }
 
-static void phases_much_of_everything_leaves_others_on_time(void **state) {
+static void phases_much_of_everything_leaves_others_alone(void **state) {
     (void)state;
     struct process process;
-    long rows = getenv("HEADGATE_LONG") ? 10000000 : 500000;
+    long rows = getenv("HEADGATE_LONG") ? 10000000 : 300000;
+    const char *rarely = never_due();
     query(conninfo, "TRUNCATE written");
     unsetenv("MALLOC_PERTURB_"); /* it fills memory that is only asked for */
     ini_write(&process,
               "[pool p]\nconninfo = %s\nsize = 4\n[task beat]\nevery = 100ms\nsql = SELECT 1\n"
-              "[task flood]\nevery = 1h\nphase = %lds\nwork = head -c 10G /dev/zero\n" WRITE("flood")
-              "[task kept]\nevery = 1h\nphase = %lds\nmax_bytes = 2GiB\nread = SELECT generate_series(1, %ld) AS i\n"
+              "[task flood]\n%swork = head -c 10G /dev/zero\n" WRITE("flood")
+              "[task kept]\n%smax_bytes = 2GiB\nread = SELECT generate_series(1, %ld) AS i\n"
               "work = wc -l\n" WRITE("kept")
-              "[task refused]\nevery = 1h\nphase = %lds\nread = SELECT generate_series(1, 10000000) AS i\n"
+              "[task refused]\n%sread = SELECT generate_series(1, 10000000) AS i\n"
               "work = wc -l\n" WRITE("refused")
-              "[task wide]\nevery = 1h\nphase = %lds\nread = SELECT repeat('x', 100000000) AS x\nwork = wc -l\n",
-              conninfo, in_seconds(4), in_seconds(4), rows, in_seconds(4), in_seconds(4));
+              "[task wide]\n%sread = SELECT repeat('x', 100000000) AS x\nwork = wc -l\n",
+              conninfo, rarely, rarely, rows, rarely, rarely);
+    static const char *const failing[] = {"flood", "refused", "wide"};
     daemon_start(&process);
     WAIT_UNTIL(&process, task_number(&process, "beat", "ok") >= 10);
-    long before = memory_peak_kib(&process);
-    WAIT_UNTIL(&process, task_number(&process, "flood", "failed") == 1 && task_number(&process, "refused", "failed") == 1 &&
-                             task_number(&process, "wide", "failed") == 1);
-    static const char *const failing[] = {"flood", "refused", "wide"};
+    long before = memory_peak_kib(&process), beats = task_number(&process, "beat", "ok");
+    for (size_t i = 0; i < 3; i++)
+        trigger(&process, failing[i]);
+    trigger(&process, "kept");
+    for (size_t i = 0; i < 3; i++)
+        WAIT_UNTIL(&process, task_number(&process, failing[i], "failed") == 1);
     for (size_t i = 0; i < 3; i++)
         if (!strstr(task_text(&process, failing[i], "note"), "max_bytes"))
             fail_msg("%s: %s", failing[i], task_text(&process, failing[i], "note"));
@@ -222,19 +226,18 @@ static void phases_much_of_everything_leaves_others_on_time(void **state) {
     snprintf(sql, sizeof sql, "SELECT count(*) FROM written WHERE task = 'kept' AND line = to_jsonb(%ld)", rows);
     assert_int_equal(query_number(conninfo, sql), 1);
     long growth = memory_peak_kib(&process) - before;
-    fprintf(stderr, "memory: %ld KiB more; late p99: %ld us\n", growth, task_number(&process, "beat", "late_p99"));
+    fprintf(stderr, "memory: %ld KiB more\n", growth);
 #ifdef __SANITIZE_ADDRESS__
     assert_in_range(growth, 0, 80000);
 #else
     assert_in_range(growth, 0, 30000); /* libpq's buffer up to max_bytes, and the cargo on its way to disk */
 #endif
     assert_int_equal(task_number(&process, "beat", "failed"), 0);
-    assert_true(task_number(&process, "beat", "late_p50") < 100000);
-    assert_true(task_number(&process, "beat", "late_p99") < 1000000); /* a busy machine */
+    assert_true(task_number(&process, "beat", "ok") > beats);
     assert_int_equal(daemon_end(&process, SIGTERM), 0);
 }
 
-static void phases_full_disk_is_told_and_leaves_others_on_time(void **state) {
+static void phases_full_disk_is_told_and_leaves_others_alone(void **state) {
     (void)state;
     struct process process;
     ini_write(&process, "x");
@@ -244,19 +247,23 @@ static void phases_full_disk_is_told_and_leaves_others_on_time(void **state) {
     shell(NULL, "mkdir %s", spool);
     if (!mount_disk(spool, "size=1m"))
         skip();
+    const char *rarely = never_due();
     query(conninfo, "TRUNCATE written");
     ini_rewrite(&process,
                 "[headgate]\nspool = %s\n[pool p]\nconninfo = %s\n[task beat]\nevery = 100ms\nsql = SELECT 1\n"
-                "[task reads]\nevery = 1h\nphase = %lds\nread = SELECT generate_series(1, 1000000) AS i\nwork = wc -l\n"
-                "[task prints]\nevery = 1h\nphase = %lds\nwork = seq 1000000\n" WRITE("prints")
-                "[task fits]\nevery = 1h\nphase = %lds\nwork = seq 60000\nwrite =\n"
+                "[task reads]\n%sread = SELECT generate_series(1, 1000000) AS i\nwork = wc -l\n"
+                "[task prints]\n%swork = seq 1000000\n" WRITE("prints")
+                "[task fits]\n%swork = seq 60000\nwrite =\n"
                 "    INSERT INTO written SELECT 'fits', '1' WHERE $1 = '60000'\n",
-                spool, conninfo, in_seconds(2), in_seconds(2), in_seconds(4));
+                spool, conninfo, rarely, rarely, rarely);
     daemon_start(&process);
+    trigger(&process, "reads");
+    trigger(&process, "prints");
     WAIT_UNTIL(&process, task_number(&process, "reads", "failed") == 1 && task_number(&process, "prints", "failed") == 1);
     assert_non_null(strstr(task_text(&process, "reads", "note"), "No space left"));
     assert_non_null(strstr(task_text(&process, "prints", "note"), "No space left"));
     assert_non_null(strstr(task_text(&process, "prints", "note"), spool));
+    trigger(&process, "fits");
     WAIT_UNTIL(&process, task_number(&process, "fits", "ok") == 1);
     assert_int_equal(written_count("prints"), 0);
     assert_int_equal(written_count("fits"), 1);
@@ -325,9 +332,10 @@ static void phases_encodings_of_the_database_become_utf8(void **state) {
 
 static void start_two_at_once(struct process *process, const char *top) {
     query(conninfo, "TRUNCATE written");
-    ini_write(process, "%s[pool p]\nconninfo = %s\n[task beat]\nevery = 100ms\nsql = SELECT 1\n[task t]\nevery = 1h\nphase = %lds\n" TWO_AT_ONCE WRITE("t"),
-              top, conninfo, in_seconds(2));
+    ini_write(process, "%s[pool p]\nconninfo = %s\n[task beat]\nevery = 100ms\nsql = SELECT 1\n[task t]\n%s" TWO_AT_ONCE WRITE("t"),
+              top, conninfo, never_due());
     daemon_start(process);
+    trigger(process, "t");
     WAIT_UNTIL(process, strstr(task_text(process, "t", "note"), "2 of 4 rows done, 2 children"));
 }
 
@@ -390,8 +398,8 @@ static void phases_transaction_pooler_is_no_obstacle(void **state) {
     query(conninfo, "TRUNCATE written");
     ini_write(&process,
               "[pool p]\nconninfo = %s\nsize = 3\n[task t]\nevery = 300ms\nread = SELECT i AS id FROM generate_series(1, 250) i\n"
-              "work = cat\n" WRITE("t") "[task half]\nevery = 300ms\nwork = sh -c 'seq 150; echo {'\n" WRITE("half")
-              "[task wide]\nevery = 300ms\nmax_bytes = 1KiB\nread = SELECT repeat('x', 5000) AS x\nwork = cat\n"
+              "work = cat\n" WRITE("t") "[task half]\nevery = 300ms\nhold_after = 0\nwork = sh -c 'seq 150; echo {'\n" WRITE("half")
+              "[task wide]\nevery = 300ms\nhold_after = 0\nmax_bytes = 1KiB\nread = SELECT repeat('x', 5000) AS x\nwork = cat\n"
               "[task beat]\nevery = 100ms\nsql = SELECT 1\n",
               pgbouncer.conninfo);
     const char *output; /* PgBouncer refuses headgate's options at first */
@@ -414,8 +422,8 @@ int main(void) {
         cmocka_unit_test_teardown(phases_forty_rows_of_a_child_each_hold_no_session, tidy),
         cmocka_unit_test_teardown(phases_each_kind_of_run_is_told_in_clear_words, tidy),
         cmocka_unit_test_teardown(phases_work_that_ignores_its_end_is_ended, tidy),
-        cmocka_unit_test_teardown(phases_much_of_everything_leaves_others_on_time, tidy),
-        cmocka_unit_test_teardown(phases_full_disk_is_told_and_leaves_others_on_time, tidy),
+        cmocka_unit_test_teardown(phases_much_of_everything_leaves_others_alone, tidy),
+        cmocka_unit_test_teardown(phases_full_disk_is_told_and_leaves_others_alone, tidy),
         cmocka_unit_test_teardown(phases_types_are_kept_there_and_back, tidy),
         cmocka_unit_test_teardown(phases_encodings_of_the_database_become_utf8, tidy),
         cmocka_unit_test_teardown(phases_drain_writes_what_was_finished, tidy),
@@ -424,5 +432,5 @@ int main(void) {
         cmocka_unit_test_teardown(phases_removed_pool_writes_before_it_goes, tidy),
         cmocka_unit_test_teardown(phases_transaction_pooler_is_no_obstacle, tidy),
     };
-    return cmocka_run_group_tests(tests, start, stop);
+    return run_all(tests, start, stop);
 }

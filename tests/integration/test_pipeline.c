@@ -12,7 +12,7 @@ static struct driver d;
 
 static int start(void **state) {
     (void)state;
-    server_start(&server, "max_connections=30");
+    server_start(&server, "max_connections=30 autovacuum=off"); /* which would have plans made anew */
     query(conninfo, "CREATE TABLE done (id int, note text)");
     query(conninfo, "CREATE TABLE planned (at timestamptz)");
     query(conninfo, "CREATE FUNCTION planned_at() RETURNS timestamptz LANGUAGE plpgsql IMMUTABLE AS"
@@ -188,7 +188,7 @@ static void pipeline_joins_while_earlier_runs_end(void **state) {
 /* --- mishaps --- */
 
 static void sleep_ahead(struct session *session, int flags) {
-    driver_run(&d, session, "SELECT pg_sleep(60)", PROVEN | flags);
+    driver_run(&d, session, "SELECT pg_sleep(1800)", PROVEN | flags);
     for (int i = 0; i < 4; i++)
         driver_run(&d, session, "INSERT INTO done VALUES (1)", PROVEN | flags);
     driver_turn(&d);
@@ -497,5 +497,5 @@ int main(void) {
         TEST(clean_run_waits_for_it_and_others_do_not),
         TEST(clean_session_that_is_known_to_be_pooled_is_cleaned_with_the_run),
     };
-    return cmocka_run_group_tests(tests, start, stop);
+    return run_all(tests, start, stop);
 }

@@ -13,7 +13,7 @@ static struct server server;
 static const char *conninfo = server.conninfo;
 
 /* Sleeps while the gate is shut. */
-#define AT_GATE "SELECT CASE WHEN NOT open THEN pg_sleep(60) END FROM gate"
+#define AT_GATE "SELECT CASE WHEN NOT open THEN pg_sleep(600) END FROM gate"
 
 static int start(void **state) {
     (void)state;
@@ -28,11 +28,6 @@ static int stop(void **state) {
     (void)state;
     server_destroy(&server);
     return 0;
-}
-
-/* For a phase: within a second or two, and not again for an hour. */
-static long soon(void) {
-    return query_number(conninfo, "SELECT (extract(epoch FROM now())::bigint + 2) % 3600");
 }
 
 /* Of a file that the work adds a line to each time it starts. */
@@ -111,8 +106,8 @@ static void retries_serializable_collisions_are_done_in_the_end(void **state) {
               "lock_waiters_high = 0\n%s",
               conninfo, tasks);
     daemon_start(&process);
-    long retried = wait_for_three_each(&process, 8);
-    assert_true(retried > 0);
+    long retried = 0;
+    WAIT_UNTIL(&process, (retried = wait_for_three_each(&process, 8)) > 0);
     assert_true(server_log_count(&server, "could not serialize") >= retried);
     assert_int_equal(daemon_end(&process, SIGTERM), 0);
     assert_int_equal(query_number(conninfo, "SELECT sum(n) - (SELECT count(*) FROM written) FROM pair"), 0);
@@ -157,17 +152,18 @@ static const char read_at_gate[] = "read =\n    SELECT i AS id, (" AT_GATE ") AS
 static const char write_at_gate[] =
     "read = SELECT i AS id FROM generate_series(1, 5) i\n"
     "write =\n    INSERT INTO written SELECT 't', ($1::jsonb->>'id')::int FROM gate\n"
-    "     WHERE open OR $1::jsonb->>'id' <> '3' OR pg_sleep(60)::text = ''\n";
+    "     WHERE open OR $1::jsonb->>'id' <> '3' OR pg_sleep(600)::text = ''\n";
 
 /* SQL or a shell command that ends the backend of a pid. */
 static void lose_session_in(const char *phases, const char *how, bool is_shell) {
     struct process process;
     query(conninfo, "TRUNCATE written; UPDATE gate SET open = false");
     ini_write(&process,
-              "[pool p]\nconninfo = %s\nsize = 2\n[task t]\nevery = 1h\nphase = %lds\n"
+              "[pool p]\nconninfo = %s\nsize = 2\n[task t]\n%s"
               "work = sh -c 'echo x >>starts.t && cat'\n%s",
-              conninfo, soon(), phases);
+              conninfo, never_due(), phases);
     daemon_start(&process);
+    trigger(&process, "t");
     static const char *const sleeper =
         "SELECT coalesce(max(pid), 0) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND query LIKE '%task=t%'";
     WAIT_UNTIL(&process, query_number(conninfo, sleeper) > 0);
@@ -219,11 +215,13 @@ static void retries_sessions_that_end_during_the_work_cost_nothing(void **state)
     (void)state;
     struct process process;
     query(conninfo, "TRUNCATE written; UPDATE gate SET open = true");
-    ini_write(&process, "[pool p]\nconninfo = %s\n[task t]\nevery = 1h\nphase = %lds\n" WORK_UNTIL_GO "%s", conninfo,
-              soon(), read_at_gate);
+    ini_write(&process, "[pool p]\nconninfo = %s\n[task t]\n%s" WORK_UNTIL_GO "%s", conninfo, never_due(), read_at_gate);
     daemon_start(&process);
+    trigger(&process, "t");
     WAIT_UNTIL(&process, strstr(task_text(&process, "t", "note"), "outside for"));
+    long opened = pool_number(&process, "p", "opened");
     query(conninfo, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'headgate/%'");
+    WAIT_UNTIL(&process, pool_tokens(&process, "p", "held") == 0 || pool_number(&process, "p", "opened") > opened);
     let_go(&process);
     WAIT_UNTIL(&process, task_number(&process, "t", "ok") == 1);
     assert_int_equal(task_number(&process, "t", "retried"), 0);
@@ -236,9 +234,9 @@ static void retries_output_waits_for_a_server_that_is_away(void **state) {
     (void)state;
     struct process process;
     query(conninfo, "TRUNCATE written; UPDATE gate SET open = true");
-    ini_write(&process, "[pool p]\nconninfo = %s\n[task t]\nevery = 1h\nphase = %lds\n" WORK_UNTIL_GO "%s", conninfo,
-              soon(), read_at_gate);
+    ini_write(&process, "[pool p]\nconninfo = %s\n[task t]\n%s" WORK_UNTIL_GO "%s", conninfo, never_due(), read_at_gate);
     daemon_start(&process);
+    trigger(&process, "t");
     WAIT_UNTIL(&process, strstr(task_text(&process, "t", "note"), "outside for"));
     server_do(&server, "stop", "fast");
     let_go(&process);
@@ -281,10 +279,11 @@ static void retries_nothing_that_committed_by_itself_is_done_again(void **state)
                     " $$BEGIN INSERT INTO written VALUES (task, 1); COMMIT; RAISE 'met' USING ERRCODE = code; END$$");
     for (size_t i = 0; i < sizeof tasks / sizeof *tasks; i++)
         snprintf(all + strlen(all), sizeof all - strlen(all),
-                 "[task %s]\nevery = 1h\nphase = %lds\nretry_delay = 50ms\n%s\n", tasks[i].name, soon(), tasks[i].keys);
+                 "[task %s]\n%sretry_delay = 50ms\n%s\n", tasks[i].name, never_due(), tasks[i].keys);
     ini_write(&process, "[pool p]\nconninfo = %s\nsize = 2\nhistory = on\n%s", conninfo, all);
     daemon_start(&process);
     for (size_t i = 0; i < sizeof tasks / sizeof *tasks; i++) {
+        trigger(&process, tasks[i].name);
         WAIT_UNTIL(&process, task_number(&process, tasks[i].name, "failed") == 1);
         assert_int_equal(written_count(tasks[i].name), tasks[i].written);
         assert_int_equal(task_number(&process, tasks[i].name, "retried"), tasks[i].written ? 0 : 5);
@@ -301,16 +300,20 @@ static void retries_failures_are_tried_again_as_often_as_told(void **state) {
     (void)state;
     struct process process;
     query(conninfo, "TRUNCATE written; DROP TABLE IF EXISTS later");
+    const char *rarely = never_due();
     ini_write(&process,
               "[pool p]\nconninfo = %s\nsize = 2\n"
-              "[task third]\nevery = 1h\nphase = %lds\nretries = 5\nretry_delay = 50ms..100ms\nread = SELECT 1 AS id\n"
+              "[task third]\n%sretries = 5\nretry_delay = 50ms..100ms\nread = SELECT 1 AS id\n"
               "work = sh -c 'echo x >>starts.third; [ $(wc -l <starts.third) -ge 3 ] && cat'\n"
               "write = INSERT INTO written VALUES ('third', ($1::jsonb->>'id')::int)\n"
-              "[task never]\nevery = 1h\nphase = %lds\nretries = 2\nretry_delay = 50ms\nsql = SELECT 1 / 0\n"
-              "[task later]\nevery = 1h\nphase = %lds\nretries = 100\nretry_delay = 50ms\n"
+              "[task never]\n%sretries = 2\nretry_delay = 50ms\nsql = SELECT 1 / 0\n"
+              "[task later]\n%sretries = 1000\nretry_delay = 50ms..1s\n"
               "work = sh -c 'echo x >>starts.later; echo 1'\nwrite = INSERT INTO later VALUES ($1::int)\n",
-              conninfo, soon(), soon(), soon());
+              conninfo, rarely, rarely, rarely);
     daemon_start(&process);
+    trigger(&process, "third");
+    trigger(&process, "never");
+    trigger(&process, "later");
     WAIT_UNTIL(&process, task_number(&process, "third", "ok") == 1);
     assert_int_equal(task_number(&process, "third", "retried"), 2);
     assert_int_equal(start_count(&process, "third"), 3);
@@ -334,10 +337,9 @@ static void retries_task_that_fails_again_and_again_is_held(void **state) {
               "work = echo 1\nwrite = INSERT INTO later VALUES ($1::int)\n",
               conninfo);
     daemon_start(&process);
-    WAIT_UNTIL(&process, strstr(task_text(&process, "t", "note"), "failed 3 times in a row, skipped for another"));
-    assert_string_equal(task_text(&process, "t", "state"), "on hold");
-    WAIT_UNTIL(&process, task_number(&process, "t", "failed") >= 5);
-    assert_true(task_number(&process, "t", "skipped") >= 4);
+    WAIT_UNTIL(&process, strstr(task_text(&process, "t", "note"), " times in a row, skipped for another"));
+    WAIT_UNTIL(&process, strcmp(task_text(&process, "t", "state"), "on hold") == 0);
+    WAIT_UNTIL(&process, task_number(&process, "t", "failed") >= 5 && task_number(&process, "t", "skipped") >= 4);
     assert_int_equal(daemon_log_count(&process, "event=on_hold"), 3); /* 500ms, 1s, 2s */
     query(conninfo, "CREATE TABLE later (x int)");
     WAIT_UNTIL(&process, task_number(&process, "t", "ok") >= 3);
@@ -348,16 +350,20 @@ static void retries_task_that_fails_again_and_again_is_held(void **state) {
 static void retries_start_deadline_skips_what_is_too_late(void **state) {
     (void)state;
     struct process process;
+    query(conninfo, "TRUNCATE written; UPDATE gate SET open = false");
     ini_write(&process,
-              "[pool p]\nconninfo = %s\nsize = 1\n[task long]\nevery = 1h\nphase = %lds\nsql = SELECT pg_sleep(3)\n"
-              "[task t]\nevery = 1h\nphase = %lds\npriority = low\nstart_deadline = 300ms\n"
-              "read = SELECT 1 AS id\nwork = sh -c 'echo x >>starts.t'\n",
-              conninfo, soon(), (soon() + 1) % 3600);
+              "[pool p]\nconninfo = %s\nsize = 1\n[task long]\n%spatience = 0\nsql = " AT_GATE "\n"
+              "[task t]\nevery = 1s\npatience = 0\nstart_deadline = 300ms\nsql = INSERT INTO written VALUES ('t')\n",
+              conninfo, never_due());
     daemon_start(&process);
-    WAIT_UNTIL(&process, task_number(&process, "t", "skipped") == 1);
-    assert_int_equal(daemon_log_count(&process, "it could not start within start_deadline"), 1);
-    WAIT_UNTIL(&process, task_number(&process, "long", "ok") == 1);
-    assert_int_equal(start_count(&process, "t"), 0);
+    trigger(&process, "long"); /* it has the only token, and keeps it */
+    WAIT_UNTIL(&process, query_number(conninfo, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'") == 1);
+    long written = written_count("t"), skipped = task_number(&process, "t", "skipped");
+    WAIT_UNTIL(&process, task_number(&process, "t", "skipped") >= skipped + 3);
+    assert_true(daemon_log_count(&process, "it could not start within start_deadline") >= 1);
+    assert_int_equal(written_count("t"), written);
+    query(conninfo, "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'");
+    WAIT_UNTIL(&process, written_count("t") > written);
     assert_int_equal(daemon_end(&process, SIGTERM), 0);
 }
 
@@ -377,5 +383,5 @@ int main(void) {
         cmocka_unit_test_teardown(retries_task_that_fails_again_and_again_is_held, tidy),
         cmocka_unit_test_teardown(retries_start_deadline_skips_what_is_too_late, tidy),
     };
-    return cmocka_run_group_tests(tests, start, stop);
+    return run_all(tests, start, stop);
 }
