@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "pool/program.h"
 #include "tasks/size.h"
 
 /* A pipe may be made larger by a child; what is in it when the leader has ended is read up to this. */
@@ -272,6 +273,8 @@ static int spawn_with(struct command *command, const struct command_work *work, 
 }
 
 static int spawn(struct command *command, const struct command_work *work) {
+    if (program_needs_shell(work->argv[0], work->directory))
+        return -ENOEXEC;
     int output = open_pipe(&command->output);
     if (output < 0)
         return output;
@@ -330,7 +333,11 @@ struct command *command_try(uv_loop_t *loop, const struct command_work *work, re
 }
 
 void command_add_refusal(struct text *text, const struct command_work *work, int error) {
-    text_add(text, "could not be started: %s: %s", work->argv[0], uv_strerror(error));
+    bool is_text = error == -ENOEXEC;
+    text_add(text, "could not be started: %s: %s", work->argv[0],
+             is_text
+                 ? "it is a text without a #! line, and no shell is called for it; write #!/bin/sh at its top"
+                 : uv_strerror(error));
 }
 
 void command_signal(struct command *command, int signal) {

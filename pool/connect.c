@@ -26,7 +26,7 @@ static void connect_failed(struct session *session, const char *message) {
     struct failure failure = {.message = text};
     read_connect_error(message, failure.sqlstate, text, sizeof text);
     struct report report = {.kind = REPORT_SESSION_FAILED};
-    report.connect_failure = connect_failure_of(failure.sqlstate);
+    report.connect_failure = connect_failure_of(failure.sqlstate, text);
     if (report.connect_failure == CONNECT_OPTIONS && !session->optioned)
         report.connect_failure = CONNECT_NEEDS_PERSON;
     else if (report.connect_failure == CONNECT_OPTIONS)

@@ -24,14 +24,39 @@ static char *one_line(const char *message) {
     return copy;
 }
 
+/* libpq may quote a piece of the text, and that piece may be the password: so its complaint is told in our
+ * words. */
+static const char *complaint(const char *error) {
+    static const struct {
+        const char *theirs, *ours;
+    } table[] = {
+        {"missing \"=\"", "is not key=value pairs or a postgresql:// URI"},
+        {"unterminated quoted string", "has a quote that is not closed"},
+        {"invalid connection option", "has a keyword that libpq does not know"},
+        {"invalid URI query parameter", "has a parameter behind its ? that libpq does not know"},
+        {"invalid percent-encoded token",
+         "has a % without two hexadecimal digits behind it; in a URI write %25 for a %, as in a password"},
+        {"forbidden value %00", "has a %00, which is no character"},
+        {"missing key/value separator", "has a parameter behind its ? that is not key=value"},
+        {"extra key/value separator", "has a second = in a parameter behind its ?; write %3D for it"},
+        {"end of string reached", "has an IPv6 address without a ] behind it"},
+        {"IPv6 host address", "has an IPv6 address that is empty"},
+        {"unexpected character",
+         "has a character that is not expected behind its host; in a user or password "
+         "write %40 for a @, %3A for a :, %2F for a /"},
+        {"unexpected spaces found", "has spaces in it; in a URI write %20 for a space"},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (strncmp(error, table[i].theirs, strlen(table[i].theirs)) == 0)
+            return table[i].ours;
+    return "cannot be read by libpq";
+}
+
 static bool is_readable(const char *text, char **ret_error) {
     char *error = NULL;
     PQconninfoOption *parsed = PQconninfoParse(text, &error);
     if (!parsed) {
-        /* libpq may quote a piece of the text, and that piece may be the password */
-        *ret_error =
-            strdup(error && strstr(error, "missing \"=\"") ? "is not key=value pairs or a postgresql:// URI"
-                                                           : "has an unknown keyword or a stray quote");
+        *ret_error = strdup(complaint(error ? error : ""));
         PQfreemem(error);
         return false;
     }
@@ -40,13 +65,26 @@ static bool is_readable(const char *text, char **ret_error) {
 }
 
 /* What libpq has in force when it comes to refuse the probed keyword; all but that keyword's own value. */
-static PGconn *probe(const char *text, const char *keyword) {
-    const char *keywords[] = {"dbname", keyword, NULL};
-    const char *values[] = {text, "headgate: not a real connection", NULL};
-    PGconn *conn = PQconnectStartParams(*text ? keywords : keywords + 1, *text ? values : values + 1, 1);
+static PGconn *probe_at(const char *text, const char *keyword, const struct conninfo_host *host) {
+    const char *keywords[8], *values[8];
+    int count = 0;
+    const char *const given[][2] = {{"dbname", *text ? text : NULL},
+                                    {"host", host ? host->name : NULL},
+                                    {"hostaddr", host ? host->address : NULL},
+                                    {"port", host ? host->port : NULL},
+                                    {keyword, "headgate: not a real connection"}};
+    for (size_t i = 0; i < sizeof given / sizeof *given; i++)
+        if (given[i][1])
+            keywords[count] = given[i][0], values[count++] = given[i][1];
+    keywords[count] = values[count] = NULL;
+    PGconn *conn = PQconnectStartParams(keywords, values, 1);
     if (!conn)
         abort();
     return conn;
+}
+
+static PGconn *probe(const char *text, const char *keyword) {
+    return probe_at(text, keyword, NULL);
 }
 
 static PQconninfoOption *find(PQconninfoOption *options, const char *keyword) {
@@ -96,6 +134,102 @@ void conninfo_finish(struct conninfo *conninfo) {
 const char *conninfo_get(const struct conninfo *conninfo, const char *keyword) {
     const PQconninfoOption *option = find(conninfo->options, keyword);
     return option && option->val ? option->val : "";
+}
+
+/* --- hosts --- */
+
+static uint32_t split(char *list, const char **items) {
+    uint32_t count = 0;
+    for (char *at = list; at && count < CONNINFO_HOSTS_MAX; count++) {
+        items[count] = at;
+        at = strchr(at, ',');
+        if (at)
+            *at++ = '\0';
+    }
+    return count;
+}
+
+static char *copy(const char *text) {
+    char *copied = strdup(text);
+    if (!copied)
+        abort();
+    return copied;
+}
+
+void conninfo_hosts(const struct conninfo *conninfo, struct conninfo_hosts *ret) {
+    const char *names[CONNINFO_HOSTS_MAX], *addresses[CONNINFO_HOSTS_MAX], *ports[CONNINFO_HOSTS_MAX];
+    ret->lists[0] = copy(conninfo_get(conninfo, "host"));
+    ret->lists[1] = copy(conninfo_get(conninfo, "hostaddr"));
+    ret->lists[2] = copy(conninfo_get(conninfo, "port"));
+    uint32_t name_count = split(ret->lists[0], names);
+    bool has_addresses = *ret->lists[1] != '\0';
+    uint32_t address_count = split(ret->lists[1], addresses), port_count = split(ret->lists[2], ports);
+    ret->count = has_addresses ? address_count : name_count;
+    for (uint32_t i = 0; i < ret->count; i++)
+        ret->items[i] = (struct conninfo_host){
+            .name = i < name_count ? names[i] : "",
+            .address = has_addresses ? addresses[i] : "",
+            .port = port_count == 1  ? ports[0]
+                    : i < port_count ? ports[i]
+                                     : "",
+        };
+}
+
+void conninfo_hosts_finish(struct conninfo_hosts *hosts) {
+    for (int i = 0; i < 3; i++)
+        free(hosts->lists[i]);
+    *hosts = (struct conninfo_hosts){0};
+}
+
+bool conninfo_host_is_socket(const struct conninfo_host *host) {
+    return !*host->address && (!*host->name || *host->name == '/' || *host->name == '@');
+}
+
+static bool is_elsewhere(const struct conninfo_host *host) {
+    const char *where = *host->address ? host->address : host->name;
+    return !conninfo_host_is_socket(host) && strcmp(where, "localhost") != 0 && strcmp(where, "::1") != 0 &&
+           strncmp(where, "127.", 4) != 0;
+}
+
+static bool has_password(const char *text, const struct conninfo_host *host) {
+    PGconn *conn = probe_at(text, "channel_binding", host);
+    const char *password = PQpass(conn);
+    bool found = password && *password;
+    PQfinish(conn);
+    return found;
+}
+
+/* --- secrets --- */
+
+static bool is_encrypted(const struct conninfo *conninfo) {
+    static const char *const modes[] = {"require", "verify-ca", "verify-full"};
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
+        if (strcmp(conninfo_get(conninfo, "sslmode"), modes[i]) == 0)
+            return true;
+    return strcmp(conninfo_get(conninfo, "gssencmode"), "require") == 0;
+}
+
+void conninfo_warn(const char *text, struct text *ret) {
+    struct conninfo conninfo = {0};
+    struct conninfo_hosts hosts = {0};
+    char *error = NULL;
+    if (conninfo_resolve(text, &conninfo, &error) && !is_encrypted(&conninfo)) {
+        conninfo_hosts(&conninfo, &hosts);
+        for (uint32_t i = 0; i < hosts.count && !ret->bytes_count; i++)
+            if (is_elsewhere(&hosts.items[i]) && has_password(text, &hosts.items[i]))
+                text_add(ret,
+                         "whoever answers as %s is given the password in clear, if it asks so: sslmode is "
+                         "%s; write "
+                         "sslmode=verify-full%s",
+                         *hosts.items[i].name ? hosts.items[i].name : hosts.items[i].address,
+                         conninfo_get(&conninfo, "sslmode"),
+                         find(conninfo.options, "require_auth")
+                             ? ", and require_auth=scram-sha-256 so that it is never given in clear"
+                             : "");
+    }
+    free(error);
+    conninfo_hosts_finish(&hosts);
+    conninfo_finish(&conninfo);
 }
 
 bool conninfo_holds_secret(const char *text) {

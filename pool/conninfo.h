@@ -7,6 +7,7 @@
 
 #include <libpq-fe.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "tasks/text.h"
 
@@ -22,11 +23,35 @@ void conninfo_finish(struct conninfo *conninfo);
 /* The value of a keyword, "" when it has none. Borrowed. */
 const char *conninfo_get(const struct conninfo *conninfo, const char *keyword);
 
+/* One of its hosts, as libpq pairs them; "": none given. */
+struct conninfo_host {
+    const char *name, *address, *port;
+};
+
+#define CONNINFO_HOSTS_MAX 32 /* what is beyond is not tried */
+
+/* In their order, at least one. Finish it. */
+struct conninfo_hosts {
+    uint32_t count;
+    struct conninfo_host items[CONNINFO_HOSTS_MAX];
+    char *lists[3]; /* owned: what the items point into */
+};
+
+void conninfo_hosts(const struct conninfo *conninfo, struct conninfo_hosts *ret);
+void conninfo_hosts_finish(struct conninfo_hosts *hosts);
+bool conninfo_host_is_socket(const struct conninfo_host *host);
+
 /* Whether the text itself holds a password (not a password file, not the environment). */
 bool conninfo_holds_secret(const char *text);
 
 /* "office_db on /run/postgresql as app", for messages. */
 void conninfo_describe(const struct conninfo *conninfo, struct text *text);
+
+/*
+ * A sentence where a password that libpq has for it, from wherever, would be given in clear to whoever
+ * answers at a host that is not this one; else nothing.
+ */
+void conninfo_warn(const char *text, struct text *ret);
 
 /*
  * NAME=VALUE for each setting that libpq would take from the environment and that is not its built-in

@@ -117,6 +117,18 @@ bool flight_is_uncommitted(const struct flight *flight) {
            (flight->work.phase != SESSION_WHOLE && !flight->commit_sent);
 }
 
+bool flight_is_fatal(const PGresult *result) {
+    const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+    if (!severity)
+        severity = PQresultErrorField(result, PG_DIAG_SEVERITY);
+    return severity && severity_is_last_word(severity);
+}
+
+bool flight_is_last_word(const PGresult *result) {
+    const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    return flight_is_fatal(result) && sqlstate && !sqlstate_is_connection(sqlstate);
+}
+
 void flight_take_error(struct script *script, const PGresult *result, enum step step) {
     struct flight *flight = flight_first(script);
     const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
@@ -126,7 +138,9 @@ void flight_take_error(struct script *script, const PGresult *result, enum step 
         return;
     if (!sqlstate)
         sqlstate = "";
-    flight->lost = sqlstate_is_shutdown(sqlstate) && (is_unclaimed(flight) || flight_is_uncommitted(flight));
+    flight->lost = flight_is_last_word(result) &&
+                   (is_unclaimed(flight) || flight_is_uncommitted(flight) ||
+                    (flight->work.phase != SESSION_WHOLE && sqlstate_is_idle_end(sqlstate)));
     flight_fail(flight, sqlstate, message ? message : PQresultErrorMessage(result),
                 advice_for(flight, sqlstate, position, step));
     flight->partly |= step == STEP_WORK && !flight->work.transaction && !flight->simple &&
@@ -184,6 +198,12 @@ void flight_retry(struct flight *flight) {
 
 /* --- its end --- */
 
+bool flight_has_not_begun(struct script *script, const PGresult *last_word) {
+    const struct flight *flight = flight_first(script);
+    return flight->work.phase == SESSION_WHOLE && !flight->claimed && !flight->failed &&
+           strcmp(PQresultErrorField(last_word, PG_DIAG_SQLSTATE), "57P05") == 0;
+}
+
 static void report_end(struct session *session, const struct flight *flight, enum outcome outcome) {
     struct failure failure = {.message = flight->message,
                               .detail = flight->detail,
@@ -225,6 +245,13 @@ void flight_end(struct session *session, enum outcome outcome, const char *why) 
                     outcome == OUTCOME_UNKNOWN ? "it was sent and its answer was lost; it may have been done"
                                                : NULL);
     report_end(session, flight, outcome);
+    flight_forget(flight);
+    session->script.flight_at++;
+}
+
+void flight_unsent(struct session *session) {
+    struct flight *flight = flight_first(&session->script);
+    session_tell(session, (struct report){.kind = REPORT_RUN_UNSENT, .run = flight->work.run}, NULL);
     flight_forget(flight);
     session->script.flight_at++;
 }

@@ -100,10 +100,14 @@ void intake_answered(struct script *script) {
     script->intake = (struct intake){0};
 }
 
+/* The end of an idle session comes as a notice, and the end of the stream behind it. */
 void intake_notice(void *context, const PGresult *result) {
     struct session *session = context;
-    (void)result;
     session->script.intake.bytes_count = 0;
+    const char *said = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    if (flight_is_last_word(result))
+        session_first_line(said ? said : "the server ended it", session->last_words,
+                           sizeof session->last_words);
 }
 
 bool intake_idle(struct session *session) {

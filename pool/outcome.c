@@ -24,30 +24,75 @@ const char *outcome_name(enum outcome outcome) {
     return "?";
 }
 
-enum connect_failure connect_failure_of(const char *sqlstate) {
+static bool holds_one_of(const char *message, const char *const *phrases) {
+    for (; *phrases; phrases++)
+        if (strstr(message, *phrases))
+            return true;
+    return false;
+}
+
+/*
+ * libpq refuses by itself what the other end said or showed, and will tomorrow. Its own words have no
+ * SQLSTATE, and are English, as the program sets no locale.
+ */
+static bool is_refused_by_libpq(const char *message) {
+    static const char *const phrases[] = {
+        "certificate",                     /* theirs does not match or is not trusted; ours is not readable */
+        "private key",                     /* ours */
+        "SSL error:",                      /* no version or cipher in common, an alert */
+        "SSL was required",                /* and the other end does not have it */
+        "invalid response to",             /* no PostgreSQL: the negotiation */
+        "expected authentication request", /* likewise */
+        "authentication method", /* one that this libpq does not know, or require_auth does not want */
+        "no password supplied",
+        "channel binding",
+        "SCRAM",
+        "GSSAPI",
+        NULL,
+    };
+    return holds_one_of(message, phrases) && !strstr(message, "unexpected eof");
+}
+
+/* Of PgBouncer, which says it for nearly everything, and whose texts nobody translates. */
+static enum connect_failure failure_of_protocol(const char *message) {
+    if (strstr(message, "startup parameter") || strstr(message, "startup packet"))
+        return CONNECT_OPTIONS;
+    return strstr(message, "no more connections allowed") ? CONNECT_FULL : CONNECT_UNREACHABLE;
+}
+
+enum connect_failure connect_failure_of(const char *sqlstate, const char *message) {
     if (is(sqlstate, "53300"))
         return CONNECT_FULL;
-    if (*sqlstate == '\0' || in_class(sqlstate, "57") || in_class(sqlstate, "08"))
-        return is(sqlstate, "57P03")   ? CONNECT_STARTING
-               : is(sqlstate, "08P01") ? CONNECT_OPTIONS
-                                       : CONNECT_UNREACHABLE;
+    if (is(sqlstate, "57P03"))
+        return CONNECT_STARTING;
+    if (is(sqlstate, "08P01"))
+        return failure_of_protocol(message);
     if (is(sqlstate, "42704") || is(sqlstate, "22023"))
         return CONNECT_OPTIONS;
     if (in_class(sqlstate, "28") || in_class(sqlstate, "3D") || in_class(sqlstate, "42") ||
-        in_class(sqlstate, "0A"))
+        in_class(sqlstate, "0A") || (*sqlstate == '\0' && is_refused_by_libpq(message)))
         return CONNECT_NEEDS_PERSON;
     return CONNECT_UNREACHABLE;
 }
 
 const char *connect_failure_advice(enum connect_failure failure, const char *sqlstate) {
+    bool of_pooler = is(sqlstate, "08P01");
     switch (failure) {
     case CONNECT_FULL:
-        return "the server has no free connection slot for this role; runs wait until there is one";
+        return of_pooler
+                   ? "the connection pooler takes no more clients (max_client_conn); runs wait until it does"
+                   : "the server has no free connection slot for this role; runs wait until there is one";
     case CONNECT_STARTING: return "the server is starting up or shutting down; runs wait until it is ready";
-    case CONNECT_UNREACHABLE: return "runs wait until the server answers";
+    case CONNECT_UNREACHABLE:
+        return of_pooler ? "the connection pooler refuses the login, its message says why; runs wait until "
+                           "it does not"
+                         : "runs wait until the server answers";
     case CONNECT_OPTIONS: return "the server refuses a startup option; trying without headgate's own";
     case CONNECT_NEEDS_PERSON:
-        return in_class(sqlstate, "28")
+        return *sqlstate == '\0'
+                   ? "correct what conninfo says of TLS and authentication, or the server's; waiting "
+                     "alone will not cure it"
+               : in_class(sqlstate, "28")
                    ? "correct user and password in conninfo, or pg_hba.conf on the server"
                : in_class(sqlstate, "3D") ? "correct dbname in conninfo, or create the database"
                                           : "correct conninfo, or GRANT CONNECT on the database to the role";
@@ -79,6 +124,14 @@ bool sqlstate_is_protocol(const char *sqlstate) {
 
 bool sqlstate_is_shutdown(const char *sqlstate) {
     return is(sqlstate, "57P01") || is(sqlstate, "57P02");
+}
+
+bool severity_is_last_word(const char *severity) {
+    return is(severity, "FATAL") || is(severity, "PANIC");
+}
+
+bool sqlstate_is_idle_end(const char *sqlstate) {
+    return is(sqlstate, "57P05") || is(sqlstate, "25P03");
 }
 
 bool sqlstate_is_connection(const char *sqlstate) {

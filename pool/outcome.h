@@ -58,12 +58,14 @@ enum connect_failure {
     CONNECT_FULL,         /* 53300: no slot for us */
     CONNECT_STARTING,     /* 57P03: starting up or shutting down */
     CONNECT_UNREACHABLE,  /* no answer, refused, no such host, our deadline */
-    CONNECT_NEEDS_PERSON, /* wrong password, no such database: waiting alone will not cure it */
+    CONNECT_NEEDS_PERSON, /* wrong password or certificate, no such database: waiting alone will not cure it
+                           */
     CONNECT_OPTIONS,      /* the server or a pooler refuses our startup options; once without them */
 };
 
-/* sqlstate: "" when the server said none. */
-enum connect_failure connect_failure_of(const char *sqlstate);
+/* sqlstate: "" when the server said none; then, or where it is a pooler's, its message tells what it means.
+ */
+enum connect_failure connect_failure_of(const char *sqlstate, const char *message);
 
 /* What a person does about it, or "". */
 const char *connect_failure_advice(enum connect_failure failure, const char *sqlstate);
@@ -79,6 +81,13 @@ bool sqlstate_is_protocol(const char *sqlstate);
 
 /* The session's last words: a person ends it (pg_terminate_backend), a shutdown of the server, or a crash. */
 bool sqlstate_is_shutdown(const char *sqlstate);
+
+/* PostgreSQL's severity, not translated, with which it ends the session. */
+bool severity_is_last_word(const char *severity);
+
+/* The server ended a session that was idle, in a transaction or not: nothing of what was sent there since has
+ * begun. */
+bool sqlstate_is_idle_end(const char *sqlstate);
 
 /* Ending a session, a pooler's last words: what became of the statement it does not know. */
 bool sqlstate_is_connection(const char *sqlstate);

@@ -256,9 +256,19 @@ static bool take_row(struct session *session, const PGresult *result) {
 /* Libpq's own word has no SQLSTATE; a pooler's, as it ends the session, tells no outcome, either. */
 static bool is_of_server(const PGresult *result) {
     const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-    const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY);
-    bool fatal = severity && strcmp(severity, "FATAL") == 0;
-    return sqlstate && !(fatal && sqlstate_is_connection(sqlstate));
+    return sqlstate && (flight_is_last_word(result) || !flight_is_fatal(result));
+}
+
+/* False: the session is at its end. */
+static bool take_refusal(struct session *session, const PGresult *result, enum step step) {
+    struct script *script = &session->script;
+    if (!is_of_server(result))
+        return false;
+    script->over = flight_is_last_word(result);
+    script->over_unbegun = script->over && flight_first(script) && flight_has_not_begun(script, result);
+    if (!script->over_unbegun)
+        take_error(session, result, step);
+    return !script->over;
 }
 
 /* A server may lie about what it answers: it is held against what was asked, before anything is believed. */
@@ -298,11 +308,7 @@ static bool take_result(struct session *session, PGresult *result) {
     case PGRES_COPY_OUT:
     case PGRES_COPY_BOTH: return refuse_copy(session);
     case PGRES_BAD_RESPONSE:
-    case PGRES_FATAL_ERROR:
-        if (!is_of_server(result))
-            return false;
-        take_error(session, result, step);
-        return true;
+    case PGRES_FATAL_ERROR: return take_refusal(session, result, step);
     case PGRES_PIPELINE_ABORTED: take_skipped(script, step); return true;
     default: return true; /* an empty query */
     }

@@ -27,10 +27,17 @@ void session_first_line(const char *message, char *line, size_t bytes) {
     line[strcspn(line, "\n")] = '\0';
 }
 
-/* In their order. Which of them the server finished is for none of them to know. */
+/* In their order. Unless the server has said that it ends, which of them it finished is for none to know. */
 static void end_flights(struct session *session, const char *why) {
-    while (flight_first(&session->script))
+    const struct script *script = &session->script;
+    const struct flight *flight = flight_first(&session->script);
+    if (flight && !script->over_unbegun)
         flight_end(session, OUTCOME_UNKNOWN, why);
+    while (flight_first(&session->script))
+        if (script->over)
+            flight_unsent(session);
+        else
+            flight_end(session, OUTCOME_UNKNOWN, why);
 }
 
 void session_break(struct session *session, const char *why) {
@@ -140,19 +147,25 @@ static void on_more(uv_idle_t *idle) {
     read_and_flush(idle->data);
 }
 
-/* Nothing is expected on an idle session but notices, parameter changes, and its end. */
-static void read_idle(struct session *session) {
+/* Nothing is expected now but notices, parameter changes, and its end. */
+bool session_has_ended(struct session *session) {
     bool usable = intake_idle(session);
     if (session->broken)
-        return;
+        return true;
     while (usable && !PQisBusy(session->conn)) {
         PGresult *result = PQgetResult(session->conn);
         if (!result)
             break;
         PQclear(result);
     }
-    if (!usable || PQstatus(session->conn) == CONNECTION_BAD)
-        session_break(session, PQerrorMessage(session->conn));
+    if (usable)
+        (void)PQisBusy(session->conn); /* takes in what came behind the last sync */
+    return !usable || *session->last_words || PQstatus(session->conn) == CONNECTION_BAD;
+}
+
+static void read_idle(struct session *session) {
+    if (session_has_ended(session))
+        session_break(session, *session->last_words ? session->last_words : PQerrorMessage(session->conn));
 }
 
 static void on_socket(uv_poll_t *poll, int status, int events) {
@@ -200,7 +213,9 @@ static void assert_open(const struct session *session) {
 }
 
 void session_run(struct session *session, const struct session_work *work) {
-    if (session->broken) { /* its end was noticed in the same turn of the loop */
+    if (session->state == SESSION_IDLE && !session->broken) /* its end may wait there unread */
+        read_idle(session);
+    if (session->broken) { /* or was noticed in the same turn of the loop */
         session_tell(session, (struct report){.kind = REPORT_RUN_UNSENT, .run = work->run}, NULL);
         return;
     }

@@ -79,7 +79,9 @@ struct script {
     bool rows_due;   /* the step is new: single-row mode is to be asked for, before its first result */
     bool asking;     /* a check, a sample, a cleaning or the history is unanswered: no run may join */
     bool sampling, recording;
-    bool unclean;            /* what was sent ends without a cleaning */
+    bool over;         /* the server has said its last word: what is behind the first flight has not begun */
+    bool over_unbegun; /* likewise, nor has the first */
+    bool unclean;      /* what was sent ends without a cleaning */
     enum cleaning clean_due; /* nothing is sent of it yet: the next run's segment or the flush will have it */
     bool clean_failed;       /* the last cleaning that was answered */
     char clean_sqlstate[SQLSTATE_BYTES];
@@ -118,6 +120,7 @@ struct session {
     int backend_pid;
     size_t idle_bytes_count; /* came in since something was asked of it last */
     int lingering_fd;
+    char last_words[512]; /* the server's, said while nothing was asked of it */
     struct script script;
 };
 
@@ -130,6 +133,8 @@ void session_unwatch(struct session *session);
 bool session_flush(struct session *session);
 /* libpq explains on further lines, indented, what a person at a terminal could do. */
 void session_first_line(const char *message, char *line, size_t bytes);
+/* All that was sent is answered; whether the server's end of it, said or not, is there to be read. */
+bool session_has_ended(struct session *session);
 /* Of no more use; its undecided runs are unknown. why: NULL when that was said already. */
 void session_break(struct session *session, const char *why);
 
@@ -198,6 +203,14 @@ void flight_retry(struct flight *flight);                /* from the start, over
 /* Reports the end of the first one, which is none from then on. */
 void flight_end(struct session *session, enum outcome outcome, const char *why);
 void flight_decide(struct session *session);
+/* Likewise, of one that has not begun. */
+void flight_unsent(struct session *session);
+/* Whether it ends the session; and whether it is the server's, as a pooler does not know what became of a
+ * run. */
+bool flight_is_fatal(const PGresult *result);
+/* The session was outside of a transaction until the server's last word. */
+bool flight_has_not_begun(struct script *script, const PGresult *last_word);
+bool flight_is_last_word(const PGresult *result);
 
 /* cleaning.c: the last one that is wanted is due, until it is sent. */
 void cleaning_want(struct session *session, enum cleaning cleaning);

@@ -176,6 +176,8 @@ bool transfer_go_on(struct session *session) {
         return script_send_sync(session, STEP_PART_SYNC);
     if (flight->failed)
         return end(session, STEP_ROLLBACK, "ROLLBACK");
+    if (session_has_ended(session)) /* from here on its loss would leave it unknown */
+        return false;
     flight->commit_sent = true;
     return end(session, STEP_COMMIT, "COMMIT");
 }

@@ -66,12 +66,16 @@ static const char *read_sql_file(void *context, const char *path, uint32_t line,
     int fd = open_trusted(full.bytes, line, &stat, faults);
     char *content = fd >= 0 ? read_all(fd, SQL_BYTES_MAX, &bytes, full.bytes, line, faults) : NULL;
     const char *kept = NULL;
-    if (content && memchr(content, '\0', bytes))
+    static const char mark[] = "\xEF\xBB\xBF"; /* an editor's, of UTF-8; psql passes over it, too */
+    bool marked = bytes >= 3 && content && memcmp(content, mark, 3) == 0;
+    const char *sql = marked ? content + 3 : content;
+    bytes -= marked ? 3 : 0;
+    if (content && memchr(sql, '\0', bytes))
         fault_add(faults, line, "%s holds a NUL byte; this is not a text file", full.bytes);
-    else if (content && strspn(content, " \t\r\n") == bytes)
+    else if (content && strspn(sql, " \t\r\n") == bytes)
         fault_add(faults, line, "%s is empty", full.bytes);
     else if (content)
-        kept = arena_text(arena, content, bytes);
+        kept = arena_text(arena, sql, bytes);
     if (fd >= 0)
         close(fd);
     free(content);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "pool/budget.h"
+#include "pool/conninfo.h"
 #include "scheduler/control.h"
 #include "scheduler/daemon.h"
 #include "scheduler/hands_command.h"
@@ -134,6 +135,22 @@ static void print_summary(const struct taskset *set, const char *file) {
     }
 }
 
+static void print_warning(const char *pool, const char *key, const char *conninfo) {
+    struct text text = {0};
+    conninfo_warn(conninfo, &text);
+    if (text.bytes)
+        printf("pool %s: WARNING, %s: %s\n", pool, key, text.bytes);
+    text_finish(&text);
+}
+
+static void print_warnings(const struct taskset *set) {
+    for (uint32_t i = 0; i < set->pool_count; i++) {
+        print_warning(set->pools[i].name, "conninfo", set->pools[i].conninfo);
+        if (*set->pools[i].pooler_conninfo)
+            print_warning(set->pools[i].name, "pooler_conninfo", set->pools[i].pooler_conninfo);
+    }
+}
+
 static int check(int argc, char **argv) {
     static const struct option options[] = {
         {"connect", no_argument, NULL, 1}, {"help", no_argument, NULL, 'h'}, {0}};
@@ -145,6 +162,7 @@ static int check(int argc, char **argv) {
     if (!set)
         return 1;
     print_summary(set, file);
+    print_warnings(set);
     bool fits = true;
     for (uint32_t i = 0; values[1] && i < set->pool_count; i++) {
         struct text text = {0};

@@ -98,7 +98,13 @@ static void note_reason(const struct status *status, const struct run *run, cons
         text_add(text, "opening %" PRId64 " session%s", why->number, why->number == 1 ? "" : "s");
         break;
     case REASON_CHECKING: text_add(text, "asking an idle session whether it still lives"); break;
-    case REASON_CLOSING: text_add(text, "closing idle sessions for their tokens"); break;
+    case REASON_CLOSING:
+        if (why->number)
+            text_add(text, "until the server has let go of %" PRId64 " closed session%s, for the token",
+                     why->number, why->number == 1 ? "" : "s");
+        else
+            text_add(text, "closing idle sessions for their tokens");
+        break;
     case REASON_CONNECT: status_connect(status, pool, text); break;
     case REASON_HISTORY: text_add(text, "reading the history first"); break;
     case REASON_SAMPLE: text_add(text, "looking at the database first"); break;

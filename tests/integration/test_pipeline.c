@@ -3,6 +3,7 @@
  */
 #include "driver.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -276,13 +277,12 @@ static void pipeline_terminated_backend_ends_all_in_order(void **state) {
     sleep_ahead(session, 0);
     query(conninfo, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'");
     driver_wait(&d, REPORT_SESSION_BROKEN);
-    assert_ended_in_order();
     assert_int_equal(d.notes[d.note_count - 1].kind, REPORT_SESSION_BROKEN);
     assert_int_equal(driver_run_note(&d, 1)->outcome, OUTCOME_OK);
     assert_int_equal(driver_run_note(&d, 2)->outcome, OUTCOME_FAILED); /* the server said so with its last words */
     assert_string_equal(driver_run_note(&d, 2)->sqlstate, "57P01");
-    for (uint32_t run = 3; run <= d.run_count; run++)
-        assert_int_equal(driver_run_note(&d, run)->outcome, OUTCOME_UNKNOWN);
+    for (uint32_t run = 3; run <= d.run_count; run++) /* and began nothing behind them */
+        assert_int_equal(driver_run_note(&d, run)->kind, REPORT_RUN_UNSENT);
     uint32_t late = driver_run(&d, session, "SELECT 1", PROVEN);
     assert_int_equal(driver_run_note(&d, late)->kind, REPORT_RUN_UNSENT);
     driver_finish(&d, session, NULL);
@@ -298,6 +298,60 @@ static void pipeline_closed_session_ends_all_in_order(void **state) {
         assert_int_equal(driver_run_note(&d, run)->outcome, OUTCOME_UNKNOWN);
     driver_wait(&d, REPORT_SESSION_GONE);
     driver_finish(&d, session, NULL);
+}
+
+static void wait_until_gone(const char *which) {
+    char sql[256];
+    snprintf(sql, sizeof sql, "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'headgate/%%' AND %s",
+             which);
+    for (int64_t since_us = clock_us(); query_number(conninfo, sql);) {
+        assert_false(deadline_passed(since_us));
+        breathe();
+    }
+}
+
+/* The loop does not turn between the session's end and the run. */
+static void pipeline_run_for_a_session_whose_end_is_unread_is_unsent(void **state) {
+    (void)state;
+    char as_impatient[600];
+    struct session *session = driver_open(&d);
+    query(conninfo, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'headgate/%'");
+    wait_until_gone("true");
+    uint32_t run = driver_run(&d, session, "INSERT INTO done VALUES (1)", 0);
+    assert_int_equal(driver_run_note(&d, run)->kind, REPORT_RUN_UNSENT);
+    assert_non_null(strstr(d.notes[d.note_count - 2].message, "administrator command"));
+    driver_finish(&d, session, NULL);
+    snprintf(as_impatient, sizeof as_impatient, "%s options='-c idle_session_timeout=300ms'", conninfo);
+    driver_start(&d, as_impatient);
+    session = driver_open(&d);
+    wait_until_gone("true");
+    run = driver_run(&d, session, "INSERT INTO done VALUES (1)", PROVEN | TRANSACTION);
+    assert_int_equal(driver_run_note(&d, run)->kind, REPORT_RUN_UNSENT);
+    driver_finish(&d, session, NULL);
+    assert_int_equal(query_number(conninfo, "SELECT count(*) FROM done"), 0);
+}
+
+/* They are on their way to a backend that is stopped, until its patience with an idle client is over. */
+static void pipeline_run_that_meets_the_end_of_an_idle_session_is_unsent(void **state) {
+    (void)state;
+    char as_impatient[600];
+    driver_finish(&d, NULL);
+    snprintf(as_impatient, sizeof as_impatient, "%s options='-c idle_session_timeout=1s'", conninfo);
+    driver_start(&d, as_impatient);
+    struct session *session = driver_open(&d);
+    kill(session_backend_pid(session), SIGSTOP);
+    int64_t stopped_us = clock_us();
+    for (int i = 0; i < 2; i++)
+        driver_run(&d, session, "INSERT INTO done VALUES (1)", PROVEN | TRANSACTION);
+    driver_turn(&d);
+    while (clock_us() - stopped_us < 1500000)
+        breathe();
+    kill(session_backend_pid(session), SIGCONT);
+    driver_wait(&d, REPORT_SESSION_BROKEN);
+    for (uint32_t run = 1; run <= 2; run++)
+        assert_int_equal(driver_run_note(&d, run)->kind, REPORT_RUN_UNSENT);
+    driver_finish(&d, session, NULL);
+    assert_int_equal(query_number(conninfo, "SELECT count(*) FROM done"), 0);
 }
 
 /* --- cleaning --- */
@@ -487,6 +541,8 @@ int main(void) {
         TEST(pipeline_cancelled_cleaning_keeps_the_next_run_from_a_dirty_session),
         TEST(pipeline_terminated_backend_ends_all_in_order),
         TEST(pipeline_closed_session_ends_all_in_order),
+        TEST(pipeline_run_for_a_session_whose_end_is_unread_is_unsent),
+        TEST(pipeline_run_that_meets_the_end_of_an_idle_session_is_unsent),
         TEST(clean_finds_what_was_left_behind),
         TEST(clean_without_a_look_cleans_all_the_same),
         TEST(clean_keeps_plans_where_asked),

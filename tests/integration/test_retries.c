@@ -204,6 +204,39 @@ static void retries_killed_write_is_written_again(void **state) {
     lose_session_in(write_at_gate, "kill -9 %ld", true);
 }
 
+/* It ends the session between the write's line and its COMMIT, which the stopped daemon could not send. */
+static void retries_write_ended_by_any_last_word_is_written_again(void **state) {
+    (void)state;
+    struct process process;
+    query(conninfo, "TRUNCATE written");
+    PGconn *holder = PQconnectdb(conninfo);
+    PQclear(PQexec(holder, "SELECT pg_advisory_lock(5)"));
+    ini_write(&process,
+              "[pool p]\nconninfo = %s options='-c idle_in_transaction_session_timeout=1s'\nsize = 1\n"
+              "[task t]\n%sread = SELECT 1 AS id\nwork = sh -c 'echo x >>starts.t && cat'\n"
+              "write = INSERT INTO written SELECT 't', ($1::jsonb->>'id')::int FROM (SELECT pg_advisory_xact_lock_shared(5)) l\n",
+              conninfo, never_due());
+    daemon_start(&process);
+    trigger(&process, "t");
+    static const char waiting[] = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'headgate/%'"
+                                  " AND wait_event = 'advisory'";
+    WAIT_UNTIL(&process, query_number(conninfo, waiting) == 1);
+    kill(process.pid, SIGSTOP);
+    PQfinish(holder);
+    for (int64_t since_us = clock_us();
+         query_number(conninfo, "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'headgate/%'");) {
+        assert_false(deadline_passed(since_us));
+        breathe();
+    }
+    kill(process.pid, SIGCONT);
+    WAIT_UNTIL(&process, task_number(&process, "t", "ok") + task_number(&process, "t", "failed") == 1);
+    assert_string_equal(task_text(&process, "t", "last"), "ok");
+    assert_true(task_number(&process, "t", "retried") >= 1);
+    assert_int_equal(start_count(&process, "t"), 1);
+    assert_int_equal(query_number(conninfo, "SELECT count(*) FROM written"), 1);
+    assert_int_equal(daemon_end(&process, SIGTERM), 0);
+}
+
 /* A child waits for the file "go" in its folder. */
 #define WORK_UNTIL_GO "work = sh -c 'echo x >>starts.t; while [ ! -e go ]; do sleep 0.05; done; cat'\n"
 
@@ -376,6 +409,7 @@ int main(void) {
         cmocka_unit_test_teardown(retries_terminated_write_is_written_again, tidy),
         cmocka_unit_test_teardown(retries_killed_read_is_read_again, tidy),
         cmocka_unit_test_teardown(retries_killed_write_is_written_again, tidy),
+        cmocka_unit_test_teardown(retries_write_ended_by_any_last_word_is_written_again, tidy),
         cmocka_unit_test_teardown(retries_sessions_that_end_during_the_work_cost_nothing, tidy),
         cmocka_unit_test_teardown(retries_output_waits_for_a_server_that_is_away, tidy),
         cmocka_unit_test_teardown(retries_nothing_that_committed_by_itself_is_done_again, tidy),

@@ -17,26 +17,40 @@ static void connect_failure_of_a_sqlstate_is_known(void **state) {
         const char *sqlstate;
         enum connect_failure failure;
         const char *advice; /* a piece of it */
+        const char *message;
     } cases[] = {
-        {"", CONNECT_UNREACHABLE, "until the server answers"},
-        {"53300", CONNECT_FULL, "slot"},
-        {"57P03", CONNECT_STARTING, "starting up"},
-        {"57P01", CONNECT_UNREACHABLE, "until"},
-        {"08006", CONNECT_UNREACHABLE, "until"},
-        {"08P01", CONNECT_OPTIONS, "startup option"},
-        {"42704", CONNECT_OPTIONS, "startup option"},
-        {"22023", CONNECT_OPTIONS, "startup option"},
-        {"28P01", CONNECT_NEEDS_PERSON, "password"},
-        {"28000", CONNECT_NEEDS_PERSON, "pg_hba.conf"},
-        {"3D000", CONNECT_NEEDS_PERSON, "dbname"},
-        {"42501", CONNECT_NEEDS_PERSON, "GRANT CONNECT"},
-        {"0A000", CONNECT_NEEDS_PERSON, "conninfo"},
-        {"XX000", CONNECT_UNREACHABLE, "until"},
+        {"", CONNECT_UNREACHABLE, "until the server answers", "Connection refused"},
+        {"", CONNECT_UNREACHABLE, "until the server answers", "server closed the connection unexpectedly"},
+        {"", CONNECT_UNREACHABLE, "until the server answers", "SSL SYSCALL error: EOF detected"},
+        {"", CONNECT_UNREACHABLE, "until the server answers", "SSL error: unexpected eof while reading"},
+        {"", CONNECT_UNREACHABLE, "until the server answers", "session is read-only"},
+        {"", CONNECT_NEEDS_PERSON, "TLS", "server certificate for \"a\" does not match host name \"b\""},
+        {"", CONNECT_NEEDS_PERSON, "TLS", "SSL error: certificate verify failed"},
+        {"", CONNECT_NEEDS_PERSON, "TLS", "root certificate file \"/x\" does not exist"},
+        {"", CONNECT_NEEDS_PERSON, "TLS", "server does not support SSL, but SSL was required"},
+        {"", CONNECT_NEEDS_PERSON, "authentication", "fe_sendauth: no password supplied"},
+        {"", CONNECT_NEEDS_PERSON, "authentication", "received invalid response to SSL negotiation: H"},
+        {"53300", CONNECT_FULL, "slot", "sorry, too many clients already"},
+        {"57P03", CONNECT_STARTING, "starting up", ""},
+        {"57P01", CONNECT_UNREACHABLE, "until", ""},
+        {"08006", CONNECT_UNREACHABLE, "until", "invalid response to a certificate"},
+        {"08P01", CONNECT_OPTIONS, "startup option", "unsupported startup parameter: options"},
+        {"08P01", CONNECT_OPTIONS, "startup option", "unsupported startup parameter in options: jit"},
+        {"08P01", CONNECT_FULL, "max_client_conn", "no more connections allowed (max_client_conn)"},
+        {"08P01", CONNECT_UNREACHABLE, "pooler refuses", "pgbouncer cannot connect to server"},
+        {"42704", CONNECT_OPTIONS, "startup option", ""},
+        {"22023", CONNECT_OPTIONS, "startup option", ""},
+        {"28P01", CONNECT_NEEDS_PERSON, "password", ""},
+        {"28000", CONNECT_NEEDS_PERSON, "pg_hba.conf", ""},
+        {"3D000", CONNECT_NEEDS_PERSON, "dbname", ""},
+        {"42501", CONNECT_NEEDS_PERSON, "GRANT CONNECT", ""},
+        {"0A000", CONNECT_NEEDS_PERSON, "conninfo", ""},
+        {"XX000", CONNECT_UNREACHABLE, "until", ""},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
-        enum connect_failure failure = connect_failure_of(cases[i].sqlstate);
+        enum connect_failure failure = connect_failure_of(cases[i].sqlstate, cases[i].message);
         if (failure != cases[i].failure)
-            fail_msg("'%s' gave %d", cases[i].sqlstate, (int)failure);
+            fail_msg("'%s' %s gave %d", cases[i].sqlstate, cases[i].message, (int)failure);
         assert_non_null(strstr(connect_failure_advice(failure, cases[i].sqlstate), cases[i].advice));
     }
 }
