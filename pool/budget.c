@@ -192,16 +192,6 @@ static bool check_budget(PGconn *conn, const struct taskset *set, uint32_t index
     return fits;
 }
 
-static PGconn *log_in(const struct pool_settings *pool) {
-    struct text timeout = {0};
-    text_add(&timeout, "%" PRId64, (pool->connect_timeout_us + 999999) / 1000000);
-    const char *keywords[] = {"connect_timeout", "application_name", *pool->conninfo ? "dbname" : NULL, NULL};
-    const char *values[] = {timeout.bytes, "headgate check", pool->conninfo, NULL};
-    PGconn *conn = PQconnectdbParams(keywords, values, 1);
-    text_finish(&timeout);
-    return conn;
-}
-
 static void say_where(const struct pool_settings *pool, struct text *text) {
     struct text where = {0};
     struct conninfo conninfo = {0};
@@ -216,11 +206,13 @@ static void say_where(const struct pool_settings *pool, struct text *text) {
 
 bool budget_check(const struct taskset *set, uint32_t index, uint32_t identity, struct text *text) {
     const struct pool_settings *pool = &set->pools[index];
-    PGconn *conn = log_in(pool);
-    bool connected = PQstatus(conn) == CONNECTION_OK;
+    struct text error = {0};
+    PGconn *conn = inquiry_log_in(pool, "headgate check", &error);
+    bool connected = conn != NULL;
     say_where(pool, text);
     if (!connected)
-        answer_say_error(text, "  ", PQerrorMessage(conn));
+        answer_say_error(text, "  ", error.bytes);
+    text_finish(&error);
     bool fits = connected && check_budget(conn, set, index, identity, text);
     if (connected && pool->history)
         fits &= history_check(conn, text);

@@ -1,49 +1,34 @@
 /*
- * A session's way from a name to a login that is usable for pipelines: the address looked up off the loop,
- * our options, and what a server or a pooler says when it refuses.
+ * A session's login: our options, and what a server or a pooler says when it refuses.
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "pool/login.h"
 #include "pool/session_parts.h"
 
-/* libpq's verbose message has the SQLSTATE as "FATAL:  53300: text" and the place in the server's source. */
-static void read_connect_error(const char *message, char sqlstate[static SQLSTATE_BYTES], char *text,
-                               size_t bytes) {
-    *sqlstate = '\0';
-    for (const char *at = message; (at = strstr(at, ":  ")) && !*sqlstate; at += 3) {
-        const char *code = at + 3;
-        if (strspn(code, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 5 && code[5] == ':')
-            memcpy(sqlstate, code, 5), sqlstate[5] = '\0';
-    }
-    session_first_line(message, text, bytes);
-}
-
-static void connect_failed(struct session *session, const char *message) {
-    char text[1024];
-    struct failure failure = {.message = text};
-    read_connect_error(message, failure.sqlstate, text, sizeof text);
-    struct report report = {.kind = REPORT_SESSION_FAILED};
-    report.connect_failure = connect_failure_of(failure.sqlstate, text);
+static void connect_failed(struct session *session, const struct login_failure *refusal) {
+    struct failure failure = {.message = refusal->message};
+    struct report report = {.kind = REPORT_SESSION_FAILED, .connect_failure = refusal->kind};
+    memcpy(failure.sqlstate, refusal->sqlstate, SQLSTATE_BYTES);
     if (report.connect_failure == CONNECT_OPTIONS && !session->optioned)
         report.connect_failure = CONNECT_NEEDS_PERSON;
     else if (report.connect_failure == CONNECT_OPTIONS)
         session->pool->plain_options = true;
     failure.advice = connect_failure_advice(report.connect_failure, failure.sqlstate);
     session->broken = true;
-    session_watch(session, 0);
     session_tell(session, report, &failure);
 }
 
 static void connected(struct session *session) {
-    session_unwatch(session);
     session->backend_pid = PQbackendPID(session->conn);
     PQsetErrorVerbosity(session->conn, PQERRORS_DEFAULT);
     PQsetNoticeReceiver(session->conn, intake_notice, session);
     if (PQsetnonblocking(session->conn, 1) != 0 || PQenterPipelineMode(session->conn) != 1) {
-        connect_failed(session, PQerrorMessage(session->conn));
+        connect_failed(session,
+                       &(struct login_failure){CONNECT_UNREACHABLE, "", PQerrorMessage(session->conn)});
         return;
     }
     session->state = SESSION_IDLE;
@@ -51,14 +36,15 @@ static void connected(struct session *session) {
     session_report(session, REPORT_SESSION_OPENED, NULL);
 }
 
-void connect_more(struct session *session) {
-    session_unwatch(session);
-    switch (PQconnectPoll(session->conn)) {
-    case PGRES_POLLING_READING: session_watch(session, UV_READABLE); break;
-    case PGRES_POLLING_WRITING: session_watch(session, UV_WRITABLE); break;
-    case PGRES_POLLING_OK: connected(session); break;
-    default: connect_failed(session, PQerrorMessage(session->conn)); break;
-    }
+static void on_login(void *context, PGconn *conn, const struct login_failure *failure, int fd) {
+    struct session *session = context;
+    session->login = NULL;
+    session->conn = conn;
+    session->left_fd = fd;
+    if (conn)
+        connected(session);
+    else
+        connect_failed(session, failure);
 }
 
 /* A line that says nothing any more: the server lets go of the locks of a host that is gone within seconds,
@@ -72,48 +58,24 @@ static void compose_options(const struct session_pool *pool, struct text *text) 
         text_add(text, " -c statement_timeout=%" PRId64, (pool->statement_timeout_us + 999) / 1000);
 }
 
-static void begin_connect(struct session *session, const struct address_list *list) {
+void connect_start(struct session *session) {
+    static const char *const before[][2] = {{"keepalives_idle", "5"},
+                                            {"keepalives_interval", "2"},
+                                            {"keepalives_count", "3"},
+                                            {"tcp_user_timeout", "10000"},
+                                            {NULL, NULL}};
     const struct session_pool *pool = session->pool;
     struct text options = {0};
-    const char *keywords[12], *values[12];
-    int count = 0;
-    const char *const given[][2] = {
-        {"keepalives_idle", "5"}, /* before dbname, which may say otherwise */
-        {"keepalives_interval", "2"},  {"keepalives_count", "3"},
-        {"tcp_user_timeout", "10000"}, {"dbname", *pool->conninfo_text ? pool->conninfo_text : NULL},
-        {"host", list->host},          {"hostaddr", list->hostaddr},
-        {"port", list->port},          {"application_name", pool->application_name}};
-    for (size_t i = 0; i < sizeof given / sizeof *given; i++)
-        if (given[i][1])
-            keywords[count] = given[i][0], values[count++] = given[i][1];
     session->optioned = !pool->plain_options;
-    if (session->optioned) {
+    if (session->optioned)
         compose_options(pool, &options);
-        keywords[count] = "options", values[count++] = options.bytes;
-    }
-    keywords[count] = values[count] = NULL;
-    session->conn = PQconnectStartParams(keywords, values, 1);
+    const char *const behind[][2] = {
+        {"application_name", pool->application_name}, {"options", options.bytes}, {NULL, NULL}};
+    struct login_request request = {.conninfo = &pool->conninfo,
+                                    .text = pool->conninfo_text,
+                                    .before = before,
+                                    .behind = behind,
+                                    .timeout_us = pool->connect_timeout_us};
+    session->login = login_start(pool->loop, pool->logins, &request, on_login, session);
     text_finish(&options);
-    if (!session->conn)
-        abort();
-    PQsetErrorVerbosity(session->conn, PQERRORS_VERBOSE);
-}
-
-static void on_address(void *context, const struct address_list *list, const char *error) {
-    struct session *session = context;
-    session->lookup = NULL;
-    session->state = SESSION_CONNECTING;
-    if (error) {
-        connect_failed(session, error);
-        return;
-    }
-    begin_connect(session, list);
-    if (PQstatus(session->conn) == CONNECTION_BAD)
-        connect_failed(session, PQerrorMessage(session->conn));
-    else
-        session_watch(session, UV_WRITABLE);
-}
-
-void connect_start(struct session *session) {
-    session->lookup = address_lookup(session->pool->loop, &session->pool->conninfo, on_address, session);
 }

@@ -158,14 +158,9 @@ static void say_why_not(PGconn *conn, const PGresult *result, struct text *error
 
 bool history_read(const struct pool_settings *pool, const struct history_request *request,
                   struct history *ret, struct text *error) {
-    struct text timeout = {0};
-    text_add(&timeout, "%" PRId64, (pool->connect_timeout_us + 999999) / 1000000);
-    const char *keywords[] = {"connect_timeout", "application_name", "client_encoding",
-                              *pool->conninfo ? "dbname" : NULL, NULL};
-    const char *values[] = {timeout.bytes, "headgate history", "UTF8", pool->conninfo, NULL};
-    PGconn *conn = PQconnectdbParams(keywords, values, 1);
+    PGconn *conn = inquiry_log_in(pool, "headgate history", error);
     struct answer answer;
-    bool connected = PQstatus(conn) == CONNECTION_OK;
+    bool connected = conn != NULL;
     bool trusted = !connected || is_trusted(conn, error);
     PGresult *result = connected && trusted ? ask(conn, request) : NULL;
     bool came = PQresultStatus(result) == PGRES_TUPLES_OK;
@@ -178,12 +173,11 @@ bool history_read(const struct pool_settings *pool, const struct history_request
         text_add(error, "this is no history of headgate's: %s", answer.wrong);
         PQclear(result);
     } else {
-        if (trusted)
+        if (connected && trusted)
             say_why_not(conn, result, error);
         PQclear(result);
     }
     PQfinish(conn);
-    text_finish(&timeout);
     return right;
 }
 

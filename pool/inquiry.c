@@ -1,8 +1,11 @@
 #include "pool/inquiry.h"
 
 #include <poll.h>
+#include <stdlib.h>
 
+#include "pool/login.h"
 #include "pool/receive.h"
+#include "tasks/taskset.h"
 
 /* Without a byte; and all of an answer: a hundred thousand rows of the history with a message each. */
 #define SILENCE_MOST_MS   30000
@@ -59,4 +62,24 @@ PGresult *inquiry(PGconn *conn, const char *sql, int count, const char *const *v
         return begun;
     PQclear(begun);
     return wait_for_answer(conn, PQsendQueryParams(conn, sql, count, NULL, values, NULL, NULL, 0));
+}
+
+PGconn *inquiry_log_in(const struct pool_settings *pool, const char *application_name, struct text *error) {
+    const char *const behind[][2] = {
+        {"application_name", application_name}, {"client_encoding", "UTF8"}, {NULL, NULL}};
+    struct conninfo conninfo = {0};
+    char *why = NULL;
+    PGconn *conn = NULL;
+    if (conninfo_resolve(pool->conninfo, &conninfo, &why)) {
+        struct login_request request = {.conninfo = &conninfo,
+                                        .text = pool->conninfo,
+                                        .behind = behind,
+                                        .timeout_us = pool->connect_timeout_us};
+        conn = login_now(&request, error);
+    } else {
+        text_add(error, "%s", why);
+    }
+    free(why);
+    conninfo_finish(&conninfo);
+    return conn;
 }

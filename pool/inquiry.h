@@ -6,6 +6,10 @@
 
 #include <libpq-fe.h>
 
+#include "tasks/text.h"
+
+struct pool_settings;
+
 /*
  * One statement that changes nothing, in whose text each name means what it means in pg_catalog, whatever the
  * role's search_path is. Its transaction stays open until the next one, or the end of the connection; it is
@@ -13,5 +17,9 @@
  * not come, or does not come to an end: one that lies is not waited for.
  */
 PGresult *inquiry(PGconn *conn, const char *sql, int count, const char *const *values);
+
+/* Logs in as the pool does, and waits for it; NULL with each host's reason. What the server notes is dropped.
+ */
+PGconn *inquiry_log_in(const struct pool_settings *pool, const char *application_name, struct text *error);
 
 #endif

@@ -5,18 +5,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "pool/address.h"
 #include "pool/answer.h"
 #include "pool/conninfo.h"
+#include "pool/login.h"
 #include "pool/receive.h"
+#include "tasks/instant.h"
 
 #define AT_ONCE_BYTES     ((size_t)16 * 1024)
 #define UNREAD_BYTES_MOST ((size_t)256 * 1024)
 
+#define LOGIN_THREADS_MAX 2 /* of which one may hang */
+
 enum pooler_state {
     POOLER_IDLE, /* with a connection or without */
-    POOLER_ADDRESS,
     POOLER_CONNECTING,
     POOLER_ASKING,
     POOLER_FAILED, /* reported in the next turn of the loop */
@@ -30,7 +33,8 @@ struct pooler {
     pooler_callback *callback;
     void *context;
     uv_timer_t timer; /* runs while an ask is under way */
-    struct address_lookup *lookup;
+    struct aside *logins;
+    struct login *login; /* under way */
     PGconn *conn;
     uv_poll_t *poll;
     bool kept; /* the connection is from an earlier ask: it may have been lost since */
@@ -52,9 +56,10 @@ static void unwatch(struct pooler *pooler) {
 }
 
 static void disconnect(struct pooler *pooler) {
-    if (pooler->lookup)
-        address_cancel(pooler->lookup);
-    pooler->lookup = NULL;
+    int fd = pooler->login ? login_leave(pooler->login) : -1;
+    if (fd >= 0) /* the console has no backend */
+        close(fd);
+    pooler->login = NULL;
     unwatch(pooler);
     PQfinish(pooler->conn);
     pooler->conn = NULL;
@@ -181,7 +186,6 @@ static void lost(struct pooler *pooler, const char *message) {
 
 static void on_socket(uv_poll_t *poll, int status, int events);
 
-/* The socket may be another one after each PQconnectPoll, so the handle is made anew while connecting. */
 static void watch(struct pooler *pooler, int events) {
     if (!pooler->poll) {
         pooler->poll = malloc(sizeof *pooler->poll);
@@ -247,32 +251,28 @@ static void drop_notice(void *context, const PGresult *result) {
     (void)result;
 }
 
-static void connected(struct pooler *pooler) {
-    PQsetNoticeReceiver(pooler->conn, drop_notice, NULL);
-    if (PQsetnonblocking(pooler->conn, 1) != 0)
-        fail(pooler, PQerrorMessage(pooler->conn));
+static void on_login(void *context, PGconn *conn, const struct login_failure *failure, int fd) {
+    struct pooler *pooler = context;
+    pooler->login = NULL;
+    pooler->conn = conn;
+    if (fd >= 0)
+        close(fd);
+    if (!conn) {
+        fail(pooler, failure->message);
+        return;
+    }
+    PQsetErrorVerbosity(conn, PQERRORS_DEFAULT);
+    PQsetNoticeReceiver(conn, drop_notice, NULL);
+    if (PQsetnonblocking(conn, 1) != 0)
+        fail(pooler, PQerrorMessage(conn));
     else
         question_start(pooler);
 }
 
-static void connect_more(struct pooler *pooler) {
-    unwatch(pooler);
-    switch (PQconnectPoll(pooler->conn)) {
-    case PGRES_POLLING_READING: watch(pooler, UV_READABLE); break;
-    case PGRES_POLLING_WRITING: watch(pooler, UV_WRITABLE); break;
-    case PGRES_POLLING_OK: connected(pooler); break;
-    default: fail(pooler, PQerrorMessage(pooler->conn)); break;
-    }
-}
-
 static void on_socket(uv_poll_t *poll, int status, int events) {
-    struct pooler *pooler = poll->data;
     (void)status; /* what is wrong, libpq tells better */
     (void)events;
-    if (pooler->state == POOLER_CONNECTING)
-        connect_more(pooler);
-    else
-        answer_more(pooler);
+    answer_more(poll->data);
 }
 
 /* The user's own word; libpq would else fill in PGDATABASE, or the user's name. */
@@ -289,47 +289,26 @@ static bool names_database(const char *text) {
 /*
  * Of two entries for one keyword libpq takes the later. The console can't be asked whether it is a standby.
  */
-static void begin_connect(struct pooler *pooler, const struct address_list *list) {
-    const char *keywords[8], *values[8];
-    int count = 0;
-    const char *const given[][2] = {{"dbname", pooler->conninfo_text},
-                                    {"dbname", names_database(pooler->conninfo_text) ? NULL : "pgbouncer"},
-                                    {"host", list->host},
-                                    {"hostaddr", list->hostaddr},
-                                    {"port", list->port},
-                                    {"target_session_attrs", "any"},
-                                    {"fallback_application_name", "headgate"}};
-    for (size_t i = 0; i < sizeof given / sizeof *given; i++)
-        if (given[i][1])
-            keywords[count] = given[i][0], values[count++] = given[i][1];
-    keywords[count] = values[count] = NULL;
-    pooler->conn = PQconnectStartParams(keywords, values, 1);
-    if (!pooler->conn)
-        abort();
-}
-
-static void on_address(void *context, const struct address_list *list, const char *error) {
-    struct pooler *pooler = context;
-    pooler->lookup = NULL;
-    pooler->state = POOLER_CONNECTING;
-    if (error) {
-        fail(pooler, error);
-        return;
-    }
-    begin_connect(pooler, list);
-    if (PQstatus(pooler->conn) == CONNECTION_BAD)
-        fail(pooler, PQerrorMessage(pooler->conn));
-    else
-        watch(pooler, UV_WRITABLE);
+static void begin_login(struct pooler *pooler, const struct conninfo *conninfo) {
+    const char *const before[][2] = {{"fallback_application_name", "headgate"}, {NULL, NULL}};
+    const char *const behind[][2] = {{"dbname", names_database(pooler->conninfo_text) ? NULL : "pgbouncer"},
+                                     {"target_session_attrs", "any"},
+                                     {NULL, NULL}};
+    struct login_request request = {.conninfo = conninfo,
+                                    .text = pooler->conninfo_text,
+                                    .before = before,
+                                    .behind = behind,
+                                    .timeout_us = POOLER_DEADLINE_MS * US_PER_MS};
+    pooler->login = login_start(pooler->loop, pooler->logins, &request, on_login, pooler);
 }
 
 static void connect_start(struct pooler *pooler) {
     struct conninfo conninfo = {0};
     char *error = NULL;
     pooler->kept = false;
-    pooler->state = POOLER_ADDRESS;
+    pooler->state = POOLER_CONNECTING;
     if (conninfo_resolve(pooler->conninfo_text, &conninfo, &error))
-        pooler->lookup = address_lookup(pooler->loop, &conninfo, on_address, pooler);
+        begin_login(pooler, &conninfo);
     else
         fail(pooler, error);
     free(error);
@@ -368,6 +347,7 @@ struct pooler *pooler_open(uv_loop_t *loop, const char *conninfo, const char *da
     pooler->user = copy(user);
     pooler->callback = callback;
     pooler->context = context;
+    pooler->logins = aside_open(loop, LOGIN_THREADS_MAX);
     uv_timer_init(loop, &pooler->timer);
     pooler->timer.data = pooler;
     return pooler;
@@ -388,5 +368,6 @@ void pooler_close(struct pooler *pooler) {
     assert(pooler->state != POOLER_CLOSED);
     pooler->state = POOLER_CLOSED;
     disconnect(pooler);
+    aside_close(pooler->logins);
     uv_close((uv_handle_t *)&pooler->timer, on_closed);
 }

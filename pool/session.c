@@ -68,9 +68,8 @@ void session_unwatch(struct session *session) {
 
 static void on_socket(uv_poll_t *poll, int status, int events);
 
-/* The socket may be another one after each PQconnectPoll, so the handle is made anew while connecting. */
 void session_watch(struct session *session, int events) {
-    if (events == 0 || session->state == SESSION_CONNECTING)
+    if (events == 0)
         session_unwatch(session);
     if (events == 0 || session->poll_events == events)
         return;
@@ -97,7 +96,7 @@ struct session *session_open(struct session_pool *pool, struct handle handle) {
         abort();
     session->pool = pool;
     session->handle = handle;
-    session->lingering_fd = -1;
+    session->lingering_fd = session->left_fd = -1;
     session_pool_enter(pool, session);
     connect_start(session);
     return session;
@@ -176,14 +175,13 @@ static void on_socket(uv_poll_t *poll, int status, int events) {
     if (stopped)
         session->poll_events = 0;
     switch (session->state) {
-    case SESSION_CONNECTING: connect_more(session); break;
     case SESSION_IDLE:
         read_idle(session);
         if (stopped && !session->broken)
             session_watch(session, UV_READABLE);
         break;
     case SESSION_WORKING: read_and_flush(session); break;
-    case SESSION_ADDRESS:
+    case SESSION_CONNECTING:
     case SESSION_LINGERING: assert(!"a socket without a connection was watched"); break;
     }
 }
@@ -268,44 +266,18 @@ int session_backend_pid(const struct session *session) {
     return session->backend_pid;
 }
 
-/* --- cancelling: PQcancel blocks, so it has a thread --- */
-
-struct cancel {
-    uv_work_t request;
-    PGcancel *cancel;
-    char error[256];
-};
-
-static void cancel_work(uv_work_t *request) {
-    struct cancel *cancel = request->data;
-    PQcancel(cancel->cancel, cancel->error, sizeof cancel->error);
-}
-
-static void cancel_done(uv_work_t *request, int status) {
-    struct cancel *cancel = request->data;
-    (void)status;
-    PQfreeCancel(cancel->cancel);
-    free(cancel);
-}
-
-void session_cancel(struct session *session) {
-    struct cancel *cancel = calloc(1, sizeof *cancel);
-    if (!cancel)
-        abort();
-    cancel->cancel = session->conn ? PQgetCancel(session->conn) : NULL;
-    cancel->request.data = cancel;
-    if (!cancel->cancel ||
-        uv_queue_work(session->pool->loop, &cancel->request, cancel_work, cancel_done) != 0)
-        cancel_done(&cancel->request, 0);
-}
-
 /* --- closing --- */
 
 /* A copy of the socket that outlives PQfinish; -1 when there is no backend at its other end. */
-static int keep_socket(const struct session *session) {
+static int keep_socket(struct session *session) {
     struct sockaddr_storage peer;
     socklen_t bytes = sizeof peer;
-    int fd = session->conn ? PQsocket(session->conn) : -1;
+    int fd = session->login ? login_leave(session->login) : session->left_fd;
+    session->login = NULL;
+    session->left_fd = -1;
+    if (!session->conn)
+        return fd;
+    fd = PQsocket(session->conn);
     if (fd < 0 || getpeername(fd, (struct sockaddr *)&peer, &bytes) != 0)
         return -1;
     return fcntl(fd, F_DUPFD_CLOEXEC, 3);
@@ -315,12 +287,10 @@ void session_close(struct session *session, const char *why) {
     if (session->state == SESSION_LINGERING)
         return;
     session->broken = true;
-    if (session->lookup)
-        address_cancel(session->lookup);
-    session->lookup = NULL;
     end_flights(session, why);
     want_more(session, false);
     session_unwatch(session);
+    cancel_leave(session);
     int fd = keep_socket(session);
     PQfinish(session->conn);
     session->conn = NULL;

@@ -7,8 +7,8 @@
 #ifndef POOL_SESSION_PARTS_H
 #define POOL_SESSION_PARTS_H
 
-#include "pool/address.h"
 #include "pool/cargo.h"
+#include "pool/login.h"
 #include "pool/sample.h"
 #include "pool/session.h"
 #include "pool/session_pool.h"
@@ -102,7 +102,7 @@ struct script {
     struct text text;  /* what is to be sent is composed here */
 };
 
-enum session_state { SESSION_ADDRESS, SESSION_CONNECTING, SESSION_IDLE, SESSION_WORKING, SESSION_LINGERING };
+enum session_state { SESSION_CONNECTING, SESSION_IDLE, SESSION_WORKING, SESSION_LINGERING };
 
 struct session {
     enum session_state state;
@@ -110,7 +110,7 @@ struct session {
     TAILQ_ENTRY(session) in_pool, in_unsent;
     bool unsent; /* is in the pool's list of that name */
     struct handle handle;
-    struct address_lookup *lookup;
+    struct login *login; /* under way */
     PGconn *conn;
     uv_poll_t *poll;
     int poll_events;
@@ -119,6 +119,8 @@ struct session {
     bool broken;     /* reported */
     int backend_pid;
     size_t idle_bytes_count; /* came in since something was asked of it last */
+    struct cancelling *cancelling; /* under way; NULL */
+    int left_fd;                   /* of a login that failed: a backend may be at its other end; -1 */
     int lingering_fd;
     char last_words[512]; /* the server's, said while nothing was asked of it */
     struct script script;
@@ -140,7 +142,9 @@ void session_break(struct session *session, const char *why);
 
 /* connect.c */
 void connect_start(struct session *session);
-void connect_more(struct session *session);
+
+/* cancel.c */
+void cancel_leave(struct session *session); /* it may go on, beside a session that is closed */
 
 /* script.c: these queue; false: the connection is of no more use. */
 bool script_add_run(struct session *session, const struct session_work *work);

@@ -4,6 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A login takes milliseconds, so few at once are enough; and one that hangs is one of few. */
+#define LOGIN_THREADS_MAX  8
+#define CANCEL_THREADS_MAX 4
+
 struct session_pool *session_pool_create(uv_loop_t *loop, const struct taskset *set, uint32_t index,
                                          uint32_t identity, report_callback *report, void *context,
                                          char **ret_error) {
@@ -19,6 +23,9 @@ struct session_pool *session_pool_create(uv_loop_t *loop, const struct taskset *
     pool->conninfo = conninfo;
     pool->conninfo_text = strdup(settings->conninfo);
     pool->statement_timeout_us = settings->statement_timeout_us;
+    pool->connect_timeout_us = settings->connect_timeout_us;
+    pool->logins = aside_open(loop, LOGIN_THREADS_MAX);
+    pool->cancels = aside_open(loop, CANCEL_THREADS_MAX);
     pool->command_names = look_name_commands(set, index);
     TAILQ_INIT(&pool->sessions);
     TAILQ_INIT(&pool->unsent);
@@ -31,6 +38,7 @@ struct session_pool *session_pool_create(uv_loop_t *loop, const struct taskset *
 void session_pool_follow(struct session_pool *pool, const struct taskset *set, uint32_t index) {
     free(pool->command_names);
     pool->command_names = look_name_commands(set, index);
+    pool->connect_timeout_us = set->pools[index].connect_timeout_us;
 }
 
 void session_pool_inherit(struct session_pool *pool, const struct session_pool *before) {
@@ -48,6 +56,8 @@ bool session_pool_fits(const struct session_pool *pool, const struct pool_settin
 static void free_when_unused(struct session_pool *pool) {
     if (!pool->released || pool->kept_count || !TAILQ_EMPTY(&pool->sessions))
         return;
+    aside_close(pool->logins);
+    aside_close(pool->cancels);
     conninfo_finish(&pool->conninfo);
     free(pool->command_names);
     free(pool->name);

@@ -7,6 +7,7 @@
 
 #include <sys/queue.h>
 
+#include "pool/aside.h"
 #include "pool/look.h"
 #include "pool/sample.h"
 #include "pool/session.h"
@@ -22,9 +23,10 @@ struct session_pool {
     char application_name[LOOK_NAME_BYTES]; /* how the server shows them, and how leftovers are recognised */
     char *command_names;     /* application names of this pool's commands, as an array's text */
     const char *daemon_name; /* borrowed: in the history */
-    int64_t statement_timeout_us;
-    bool plain_options;  /* the server refused our startup options: go without */
-    bool discards_plans; /* the server refused a cleaning that keeps them */
+    int64_t statement_timeout_us, connect_timeout_us;
+    struct aside *logins, *cancels; /* what may hang at its server, hangs at none else */
+    bool plain_options;             /* the server refused our startup options: go without */
+    bool discards_plans;            /* the server refused a cleaning that keeps them */
     bool pooled; /* a connection pooler is in between: the state of a session is not ours to rely on */
     double sampled_since; /* the first login that sampled, by the server, seconds since 1970; 0 before */
     struct sample facts;  /* what the last look told of what changes rarely, and nothing else */

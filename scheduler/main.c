@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "pool/aside.h"
 #include "pool/budget.h"
 #include "pool/conninfo.h"
 #include "scheduler/control.h"
@@ -100,10 +101,12 @@ static int run(int argc, char **argv) {
         return 1;
     }
     keep_descriptors_from_children();
-    setenv("UV_THREADPOOL_SIZE", "16", 0); /* name lookups and cancels may each hold a thread for long */
     struct daemon_request request = {file, set, values[1]};
     code = daemon_run(&request);
     taskset_unref(set);
+    fflush(NULL);
+    if (aside_threads_left()) /* in the resolver or in libpq, which must not be tidied up under them */
+        _exit(code);
     return code;
 }
 

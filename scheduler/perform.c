@@ -45,13 +45,8 @@ static const char *close_reason(enum close_cause cause) {
 
 static void perform_close(struct daemon *daemon, const struct action *action) {
     struct session *session = perform_session(daemon, action->session);
-    struct session_pool *pool = daemon->pools[action->pool];
     LOG(&daemon->log, LOG_DEBUG, "session_closed", log_number("session", action->session.slot + 1),
         log_text("reason", close_reason(action->close_cause)));
-    if (action->close_cause == CLOSE_TIMEOUT && session_backend_pid(session) == 0)
-        journal_connect(daemon, pool,
-                        &(struct failure){.message = "no answer within connect_timeout",
-                                          .advice = "runs wait until the server answers"});
     session_close(session, close_reason(action->close_cause));
 }
 

@@ -94,7 +94,8 @@ static int64_t deadline_of(const struct core *core, uint32_t index) {
     switch (slot->state) {
     case SLOT_FREE: return INSTANT_MAX;
     case SLOT_BUSY: return in_the_way_at(core, slot);
-    case SLOT_OPENING: return us_add(core->now.us, pool->connect_timeout_us);
+    case SLOT_OPENING:
+        return INSTANT_MAX; /* each host has its own time, and the shell tells when all is over */
     case SLOT_WARM:
         idle = us_add(slot->unused_since.us, pool->idle_us);
         recycle = recycle_at(core, slot, index);
@@ -440,12 +441,9 @@ static void warm_deadline(struct core *core, uint32_t index, struct actions *act
 static void slot_deadline(struct core *core, uint32_t index, struct actions *actions) {
     struct slot *slot = &core->slots[index];
     switch (slot->state) {
-    case SLOT_FREE: assert(!"a slot without a deadline had one"); break;
+    case SLOT_FREE:
+    case SLOT_OPENING: assert(!"a slot without a deadline had one"); break;
     case SLOT_BUSY: make_way(core, index, actions); break;
-    case SLOT_OPENING:
-        pool_connect_failed(core, slot->pool, CONNECT_UNREACHABLE);
-        slot_close(core, index, CLOSE_TIMEOUT, actions);
-        break;
     case SLOT_WARM: warm_deadline(core, index, actions); break;
     case SLOT_CHECKING:
     case SLOT_CLEANING:

@@ -32,7 +32,7 @@ static void record(void *context, const struct report *report, const struct fail
 
 void driver_start(struct driver *driver, const char *conninfo) {
     static struct task command = {.name = "c", .work = WORK_COMMAND, .pool = 0};
-    struct pool_settings settings = {.name = "p", .conninfo = conninfo};
+    struct pool_settings settings = {.name = "p", .conninfo = conninfo, .connect_timeout_us = 10000000};
     struct taskset set = {.pools = &settings, .pool_count = 1, .tasks = &command, .task_count = 1};
     char *error = NULL;
     memset(driver, 0, sizeof *driver);

@@ -3,10 +3,15 @@
  */
 #include "harness.h"
 
+#include <arpa/inet.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static struct server server;
 static const char *conninfo = server.conninfo;
@@ -130,12 +135,190 @@ static void login_program_without_an_interpreter_is_not_given_to_a_shell(void **
     assert_int_equal(daemon_end(&process, SIGTERM), 0);
 }
 
+/* --- servers that are away, silent or frozen --- */
+
+/* A port of 127.0.0.1 behind which the kernel says yes and nobody anything. */
+static int silent_port(void) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t bytes = sizeof address;
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(listen(listener, 64), 0);
+    getsockname(listener, (struct sockaddr *)&address, &bytes);
+    return ntohs(address.sin_port);
+}
+
+static const char *value_of(const char *text, const char *keyword, char *value, size_t bytes) {
+    PQconninfoOption *options = PQconninfoParse(text, NULL);
+    for (PQconninfoOption *option = options; option && option->keyword; option++)
+        if (strcmp(option->keyword, keyword) == 0)
+            snprintf(value, bytes, "%s", option->val ? option->val : "5432");
+    PQconninfoFree(options);
+    return value;
+}
+
+static void login_silent_first_host_leaves_the_second_its_share(void **state) {
+    (void)state;
+    struct process process;
+    char host[256], port[16];
+    value_of(conninfo, "host", host, sizeof host);
+    value_of(conninfo, "port", port, sizeof port);
+    ini_write(&process,
+              "[pool p]\nconninfo = %s host=127.0.0.1,%s port=%d,%s\nsize = 2\nconnect_timeout = 1s\n"
+              "[task t]\nevery = 200ms\nsql = SELECT 1\n",
+              conninfo, host, silent_port(), port);
+    daemon_start(&process);
+    WAIT_UNTIL(&process, task_number(&process, "t", "ok") >= 2);
+    assert_int_equal(daemon_log_count(&process, "connect_failed"), 0);
+    assert_int_equal(daemon_end(&process, SIGTERM), 0);
+}
+
+static void login_failure_names_each_hosts_reason_and_frees_its_token(void **state) {
+    (void)state;
+    struct process process;
+    ini_write(&process,
+              "[pool p]\nconninfo = host=127.0.0.1,127.0.0.1,nowhere.invalid port=%d,1,5 dbname=x\nsize = 1\n"
+              "connect_timeout = 1s\nlinger = 1h\n[task t]\nevery = 200ms\nsql = SELECT 1\n",
+              silent_port());
+    daemon_start(&process);
+    WAIT_UNTIL(&process, daemon_log_count(&process, "no answer within connect_timeout") >= 1 &&
+                             daemon_log_count(&process, "Connection refused") >= 1 &&
+                             daemon_log_count(&process, "nowhere.invalid") >= 1);
+    WAIT_UNTIL(&process, daemon_log_count(&process, "in_a_row=2") + daemon_log_count(&process, "in_a_row=10") >= 1 ||
+                             pool_number(&process, "p", "connect_failures") >= 2 ||
+                             strstr(task_text(&process, "t", "note"), "attempt"));
+    assert_int_equal(pool_tokens(&process, "p", "closing"), 0);
+    assert_int_equal(daemon_end(&process, SIGTERM), 0);
+}
+
+#define SLEEPERS 20
+
+/* Its postmaster and all that it has begun are stopped: what is sent to it is taken by the kernel, and not answered. */
+static void signal_server(const struct server *which, const char *name) {
+    shell(NULL, "p=$(head -1 %s/data/postmaster.pid); kill -%s $p $(pgrep -P $p)", which->directory, name);
+}
+
+static void login_frozen_server_keeps_neither_another_pool_nor_the_stop(void **state) {
+    (void)state;
+    struct process process;
+    struct server frozen;
+    char tasks[4096] = "";
+    server_start(&frozen, "max_connections=40");
+    for (int i = 0; i < SLEEPERS; i++)
+        snprintf(tasks + strlen(tasks), sizeof tasks - strlen(tasks),
+                 "[task s%d]\npool = sick\nevery = 1s\ntimeout = 3s\nhold_after = 0\nsql = SELECT pg_sleep(60)\n", i);
+    ini_write(&process,
+              "[headgate]\ndrain_timeout = 1s\n[pool sick]\nconninfo = %s\nsize = %d\n[pool well]\nconninfo = %s\n"
+              "[task beat]\npool = well\nevery = 200ms\nsql = SELECT 1\n%s",
+              frozen.conninfo, SLEEPERS, conninfo, tasks);
+    daemon_start(&process);
+    WAIT_UNTIL(&process, query_number(frozen.conninfo, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = "
+                                                       "'PgSleep'") >= 8);
+    signal_server(&frozen, "STOP");
+    WAIT_UNTIL(&process, daemon_log_count(&process, "event=cancelling") >= 8);
+    long before = task_number(&process, "beat", "ok"), opened = pool_number(&process, "well", "opened");
+    query(conninfo, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'headgate/%'");
+    WAIT_UNTIL(&process, task_number(&process, "beat", "ok") >= before + 10);
+    assert_true(pool_number(&process, "well", "opened") > opened); /* it could log in beside the hung cancels */
+    assert_int_equal(daemon_end(&process, SIGTERM), 0);
+    signal_server(&frozen, "CONT");
+    server_destroy(&frozen);
+}
+
+/* --- a server that lies --- */
+
+static void send_message(int fd, char type, const char *body, size_t bytes) {
+    char message[1024];
+    uint32_t length = htonl((uint32_t)bytes + 4);
+    message[0] = type;
+    memcpy(message + 1, &length, 4);
+    memcpy(message + 5, body, bytes);
+    send(fd, message, bytes + 5, MSG_NOSIGNAL);
+}
+
+/* A NOTICE and no more, or SCRAM with a count of rounds that takes half an hour. */
+static void lie(int fd, bool with_notice) {
+    static const char notice[] = "SNOTICE\0VNOTICE\0C00000\0Mforged\nlevel=error event=forged\0\0";
+    char bytes[1024], first[512];
+    ssize_t got;
+    while ((got = recv(fd, bytes, sizeof bytes, 0)) == 8) /* it asks for TLS */
+        send(fd, "N", 1, MSG_NOSIGNAL);
+    if (got <= 0)
+        return;
+    if (with_notice) {
+        send_message(fd, 'R', "\0\0\0\0", 4);
+        send_message(fd, 'N', notice, sizeof notice - 1);
+        recv(fd, bytes, sizeof bytes, 0);
+        return;
+    }
+    send_message(fd, 'R', "\0\0\0\12SCRAM-SHA-256\0", 19);
+    got = recv(fd, bytes, sizeof bytes - 1, 0);
+    if (got <= 0)
+        return;
+    const char *nonce = memmem(bytes, (size_t)got, "r=", 2);
+    if (!nonce)
+        return;
+    int count = snprintf(first, sizeof first, "%c%c%c%c%.*sxyz,s=c2FsdHNhbHQ=,i=2000000000", 0, 0, 0, 11,
+                         (int)(bytes + got - nonce), nonce);
+    send_message(fd, 'R', first, (size_t)count);
+    recv(fd, bytes, sizeof bytes, 0);
+}
+
+static void login_liar_has_no_way_to_the_log_nor_to_the_loop(void **state) {
+    (void)state;
+    struct process process;
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t bytes = sizeof address;
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof address), 0);
+    listen(listener, 64);
+    getsockname(listener, (struct sockaddr *)&address, &bytes);
+    pid_t liar = fork();
+    if (liar == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        signal(SIGCHLD, SIG_IGN);
+        for (bool with_notice = true;; with_notice = !with_notice) {
+            int fd = accept(listener, NULL, NULL);
+            if (fork() == 0) {
+                prctl(PR_SET_PDEATHSIG, SIGKILL);
+                lie(fd, with_notice);
+                _exit(0);
+            }
+            close(fd);
+        }
+    }
+    ini_write(&process,
+              "[pool liar]\nconninfo = host=127.0.0.1 port=%d user=a dbname=a password=x gssencmode=disable\n"
+              "connect_timeout = 1s\nlinger = 1s\n[pool well]\nconninfo = %s\n"
+              "[task lied]\npool = liar\nevery = 200ms\nsql = SELECT 1\n"
+              "[task beat]\npool = well\nevery = 200ms\nsql = SELECT 1\n",
+              ntohs(address.sin_port), conninfo);
+    shell(NULL, "chmod 600 %s", process.ini);
+    daemon_start(&process);
+    WAIT_UNTIL(&process, daemon_log_count(&process, "failed: no answer within connect_timeout") >= 1 &&
+                             daemon_log_count(&process, "in libpq or behind earlier attempts") >= 1);
+    long before = task_number(&process, "beat", "ok");
+    WAIT_UNTIL(&process, task_number(&process, "beat", "ok") >= before + 10);
+    assert_int_equal(daemon_log_count(&process, "forged"), 0);
+    assert_int_equal(daemon_end(&process, SIGTERM), 0);
+    const char *output;
+    shell(&output, "timeout -s KILL 1 headgate check %s --connect 2>&1", process.ini);
+    assert_null(strstr(output, "forged"));
+    kill(liar, SIGKILL);
+    waitpid(liar, NULL, 0);
+    close(listener);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(login_conninfo_that_libpq_refuses_is_told_with_its_cause, tidy),
         cmocka_unit_test_teardown(login_password_that_a_liar_would_get_in_clear_is_warned_of, tidy),
         cmocka_unit_test_teardown(login_sql_file_with_a_byte_order_mark_runs, tidy),
         cmocka_unit_test_teardown(login_program_without_an_interpreter_is_not_given_to_a_shell, tidy),
+        cmocka_unit_test_teardown(login_silent_first_host_leaves_the_second_its_share, tidy),
+        cmocka_unit_test_teardown(login_failure_names_each_hosts_reason_and_frees_its_token, tidy),
+        cmocka_unit_test_teardown(login_frozen_server_keeps_neither_another_pool_nor_the_stop, tidy),
+        cmocka_unit_test_teardown(login_liar_has_no_way_to_the_log_nor_to_the_loop, tidy),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }

@@ -102,8 +102,10 @@ static void open_session(struct world *world, const struct action *action) {
     *session = (struct model_session){.generation = handle.generation, .pool = action->pool};
     struct event failed = {.kind = EVENT_SESSION_FAILED, .session = handle};
     failed.failed.failure = CONNECT_UNREACHABLE;
-    if (happens(world, world->faults.connect_hangs))
+    if (happens(world, world->faults.connect_hangs)) {
+        happen_in(world, world->core->pools[action->pool].settings->connect_timeout_us, failed);
         return;
+    }
     if (world->server_used[action->pool] + world->foreground[action->pool] >= world->server_slots)
         failed.failed.failure = CONNECT_FULL;
     else if (!world->down && !happens(world, world->faults.connect_fails)) {
