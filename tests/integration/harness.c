@@ -209,6 +209,8 @@ void depart(PGconn *conn) {
 
 static PGresult *ask(const char *conninfo, const char *sql, PGconn **ret_conn) {
     PGconn *conn = PQconnectdb(conninfo);
+    if (PQstatus(conn) != CONNECTION_OK)
+        fail_msg("%s: %s", sql, PQerrorMessage(conn));
     PGresult *result = PQexec(conn, sql);
     ExecStatusType status = PQresultStatus(result);
     if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK)

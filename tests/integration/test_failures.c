@@ -16,6 +16,7 @@ static struct server server;
 static const char *conninfo = server.conninfo;
 static struct sampler sampler; /* static: its thread outlives a test that fails */
 static bool sampling;
+static PGconn *others[10]; /* all that are left to the role app */
 
 static int start(void **state) {
     (void)state;
@@ -51,11 +52,20 @@ static void signal_leftovers(const char *signal) {
                 " AND application_name LIKE 'headgate/%%'\")", signal, conninfo);
 }
 
-/* A teardown: neither thread nor daemon goes on into the next test, and the server is there for it. */
+static void close_others(void) {
+    for (int i = 0; i < 10; i++) {
+        if (others[i])
+            depart(others[i]);
+        others[i] = NULL;
+    }
+}
+
+/* A teardown: neither thread, session nor daemon goes on into the next test, and the server is there for it. */
 static int leave(void **state) {
     if (sampling)
         sampler_stop(&sampler);
     sampling = false;
+    close_others();
     if (PQping(conninfo) != PQPING_OK)
         server_do(&server, "restart", "fast");
     signal_leftovers("CONT");
@@ -148,7 +158,6 @@ static void assert_waited(const char *text, int count, const long *least_ms) {
 static void failures_full_server_is_waited_for_a_second_each_time(void **state) {
     (void)state;
     struct process process;
-    PGconn *others[10];
     char app[640];
     static const long a_second_ms[] = {1000, 1000, 1000};
     static const char refused[] = "FATAL:  remaining connection slots";
@@ -165,8 +174,7 @@ static void failures_full_server_is_waited_for_a_second_each_time(void **state) 
     WAIT_UNTIL(&process, strstr(task_text(&process, "beat", "note"), "no connection for"));
     assert_int_equal(task_number(&process, "beat", "failed") + task_number(&process, "beat", "ok"), 0);
     assert_int_equal(task_number(&process, "beat", "skipped"), 0);
-    for (int i = 0; i < 10; i++)
-        PQfinish(others[i]);
+    close_others();
     WAIT_UNTIL(&process, task_number(&process, "beat", "ok") >= 5);
     assert_int_equal(task_number(&process, "beat", "failed"), 0);
     assert_int_equal(daemon_end(&process, SIGTERM), 0);
