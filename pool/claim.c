@@ -114,6 +114,17 @@ void claim_take(struct script *script, const PGresult *result) {
     }
 }
 
+/* A bound of what an instant can be: what a server says is no more than that. */
+#define INSTANT_MOST_US (INT64_C(253402300800) * US_PER_S) /* the year 10000 */
+
+void claim_take_refusal(struct flight *flight, const char *detail) {
+    char *end;
+    long long until_us = detail ? strtoll(detail, &end, 10) : 0;
+    bool whole = detail && end != detail && !*end;
+    if (strcmp(flight->sqlstate, "HG001") == 0 && whole && until_us > 0 && until_us < INSTANT_MOST_US)
+        flight->answered_until.us = until_us;
+}
+
 static bool send_finish(struct session *session, const struct session_work *work) {
     struct parameters to = {0};
     add_text(&to, work->label);

@@ -251,6 +251,12 @@ void conninfo_describe(const struct conninfo *conninfo, struct text *text) {
     text_add(text, " port %s as %s", conninfo_get(conninfo, "port"), user);
 }
 
+void conninfo_place(const struct conninfo *conninfo, struct text *text) {
+    const char *dbname = conninfo_get(conninfo, "dbname");
+    text_add(text, "%s %s %s %s", conninfo_get(conninfo, "host"), conninfo_get(conninfo, "hostaddr"),
+             conninfo_get(conninfo, "port"), *dbname ? dbname : conninfo_get(conninfo, "user"));
+}
+
 void conninfo_environment(const struct conninfo *conninfo,
                           void (*add)(void *context, const char *name, const char *value), void *context) {
     for (const PQconninfoOption *option = conninfo->options; option && option->keyword; option++) {

@@ -47,6 +47,10 @@ bool conninfo_holds_secret(const char *text);
 /* "office_db on /run/postgresql as app", for messages. */
 void conninfo_describe(const struct conninfo *conninfo, struct text *text);
 
+/* Which server and database, in one text: where these are the same, so is that. Who logs in and how is not in
+ * it. */
+void conninfo_place(const struct conninfo *conninfo, struct text *text);
+
 /*
  * A sentence where a password that libpq has for it, from wherever, would be given in clear to whoever
  * answers at a host that is not this one; else nothing.

@@ -147,6 +147,8 @@ void flight_take_error(struct script *script, const PGresult *result, enum step 
                       statement_may_commit(flight->work.sql);
     name_place(flight, step);
     flight->refused = step == STEP_CLAIM;
+    if (flight->refused)
+        claim_take_refusal(flight, PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL));
     flight->detail = answer_field(result, PG_DIAG_MESSAGE_DETAIL);
     flight->hint = answer_field(result, PG_DIAG_MESSAGE_HINT);
     flight->context = answer_field(result, PG_DIAG_CONTEXT);
@@ -218,6 +220,7 @@ static void report_end(struct session *session, const struct flight *flight, enu
     report.ended.simple = flight->simple;
     report.ended.claimed = flight->claimed;
     report.ended.claimed_from = flight->claimed_from;
+    report.ended.answered_until = flight->answered_until;
     report.ended.failure = flight->lost ? FAILURE_LOST
                            : flight->refused
                                ? claim_failure_kind_of(flight->sqlstate, claim_is_key(&flight->work.claimed))

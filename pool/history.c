@@ -18,11 +18,13 @@ static const char path_sql[] = "SET LOCAL search_path = pg_catalog, pg_temp";
 
 static const char restore_sql[] =
     "SELECT coalesce(json_agg(r), '[]') FROM"
-    " (SELECT *, (extract(epoch FROM answered_until) * 1000000)::bigint AS answered_us"
-    " FROM headgate.restore($1, $2::jsonb)) r";
+    " (SELECT *, (extract(epoch FROM answered_until) * 1000000)::bigint AS answered_us,"
+    " (extract(epoch FROM ahead_until) * 1000000)::bigint AS ahead_us"
+    " FROM headgate.restore($1, $2::jsonb, $3)) r";
 static const char record_sql[] =
     "SELECT coalesce(json_agg(r), '[]') FROM"
-    " (SELECT task, to_char(due AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') AS due, outcome"
+    " (SELECT task, to_char(due AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') AS due,"
+    " (extract(epoch FROM due) * 1000000)::bigint AS due_us, outcome"
     " FROM headgate.record($1::jsonb)) r";
 static const char prune_sql[] = "SELECT headgate.prune($1::interval, $2::bigint, $3::int)";
 
@@ -45,7 +47,7 @@ static void begin(struct script *script) {
 
 /* COMMIT has a segment of its own: where one before it failed, it ends the transaction all the same. */
 bool history_send(struct session *session, const struct history_request *request) {
-    const char *restore[] = {request->daemon, request->tasks},
+    const char *restore[] = {request->daemon, request->tasks, request->life},
                *prune[] = {request->keep, request->rows, request->count};
     begin(&session->script);
     session->script.history_lock_at =
@@ -53,7 +55,7 @@ bool history_send(struct session *session, const struct history_request *request
     return ask(session, "BEGIN", NULL, 0) && ask(session, path_sql, NULL, 0) &&
            (!request->tasks || ask(session, history_migration(), NULL, 0)) &&
            send_records(session, request->records) &&
-           (!request->tasks || ask(session, restore_sql, restore, 2)) &&
+           (!request->tasks || ask(session, restore_sql, restore, 3)) &&
            (!request->keep || ask(session, prune_sql, prune, 3)) && script_send_sync(session, STEP_SYNC) &&
            ask(session, "COMMIT", NULL, 0);
 }

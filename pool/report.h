@@ -32,9 +32,10 @@ struct report {
             uint64_t row_count;  /* rows the server returned or changed; bytes of output for a command */
             uint64_t done_count; /* of outside work: children that ended well */
             enum outcome outcome;
-            bool simple;              /* its text needed the simple protocol */
-            bool claimed;             /* its claim is committed, whatever became of it */
-            struct wall claimed_from; /* then: its first occurrence that no other run had answered */
+            bool simple;                /* its text needed the simple protocol */
+            bool claimed;               /* its claim is committed, whatever became of it */
+            struct wall claimed_from;   /* then: its first occurrence that no other run had answered */
+            struct wall answered_until; /* its claim was refused: up to there all is answered; or 0 */
             enum failure_kind failure;
         } ended;
         struct {

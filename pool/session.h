@@ -99,8 +99,9 @@ void session_sample(struct session *session);
  * deleted, at most count of it. Texts are copied.
  */
 struct history_request {
-    const char *records; /* JSON, as is tasks */
-    const char *daemon, *tasks;
+    const char *records;             /* JSON, as is tasks */
+    const char *daemon, *tasks;      /* tasks: or NULL; then the two names matter */
+    const char *life;                /* the daemon's name, and which of its lives this is */
     const char *keep, *rows, *count; /* an interval and two numbers; or NULL */
 };
 void session_history(struct session *session, const struct history_request *request);

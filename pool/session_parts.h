@@ -45,9 +45,10 @@ struct flight {
     bool claimed;     /* its claim is committed */
     bool follows;     /* its text was sent behind its claim, before that was answered */
     struct wall claimed_from;
-    bool refused; /* its claim failed */
-    bool leaked;  /* a transaction command, whose effect outlives the run */
-    bool partly;  /* its text may have committed a part of its work by itself: it is never begun again */
+    struct wall answered_until; /* it was refused, as all up to there is answered; 0: not told */
+    bool refused;               /* its claim failed */
+    bool leaked;                /* a transaction command, whose effect outlives the run */
+    bool partly; /* its text may have committed a part of its work by itself: it is never begun again */
     char sqlstate[SQLSTATE_BYTES];
     int line;
     uint64_t row_count;
@@ -242,6 +243,7 @@ void verify_take(struct session *session, const PGresult *result);
  * it. */
 bool claim_is_key(const struct claim_values *values);
 bool claim_send(struct session *session, const struct session_work *work, enum claim claim);
+void claim_take_refusal(struct flight *flight, const char *detail);
 void claim_take(struct script *script, const PGresult *result);
 
 /* history.c */

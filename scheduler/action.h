@@ -30,6 +30,7 @@ enum action_kind {
     ACTION_RECORD,  /* a run ended, or occurrences were skipped: for log and statistics */
     ACTION_HELD,    /* a run has held its token longer than leak_warning */
     ACTION_AHEAD,   /* a task's record ends so far ahead of our clock that it does not wait for that */
+    ACTION_KEPT,    /* it waits for what the record has ahead of our clock */
     ACTION_STEPPED, /* the wall clock was set, or the machine slept */
     ACTION_STOPPED, /* drained: nothing runs and every token is free */
 };
@@ -61,13 +62,18 @@ enum skip_cause {
 /* One line of the account: every occurrence is in exactly one record. */
 struct record {
     uint32_t task;
+    uint32_t pool;       /* where it ran, or would have */
     uint64_t run_number; /* 0: it never became a run */
     enum outcome outcome;
     enum skip_cause skip;
     struct wall due_first, due_last;
-    int64_t occurrence_count; /* 0 for a triggered run that answers none */
-    int64_t lateness_us;      /* start minus the first due instant */
-    int64_t took_us;          /* from the start of its first phase */
+    int64_t occurrence_count;        /* 0 for a triggered run that answers none */
+    struct wall key_first, key_last; /* in the history: by the schedule that it was started under */
+    int64_t every_us;                /* of that schedule */
+    uint32_t tokens;
+    bool has_rows;       /* of a command, what is counted is the bytes of its output */
+    int64_t lateness_us; /* start minus the first due instant */
+    int64_t took_us;     /* from the start of its first phase */
     int64_t session_us, outside_us;
     uint32_t attempt_count; /* 1: no retry */
     struct wall started;    /* its first phase */
@@ -83,7 +89,7 @@ struct action {
     struct handle session;
     struct handle run;
     uint32_t pool; /* OPEN */
-    uint32_t task; /* START, CANCEL, ABORT, HELD, AHEAD */
+    uint32_t task; /* START, CANCEL, ABORT, HELD, AHEAD, KEPT */
     union {
         enum close_cause close_cause;
         struct record record;

@@ -28,7 +28,7 @@ static uint32_t run_to_extend(const struct core *core, const struct core_task *t
     if (task->waiting_run == SLOT_NONE || task->waiting_count > 1)
         return SLOT_NONE;
     const struct run *run = &core->runs[task->waiting_run];
-    if (run->yielded || run->attempts.failed_count)
+    if (run->yielded || run->attempts.failed_count || run->claimed)
         return SLOT_NONE;
     bool none = task->answered_until.us < task->answered_from.us;
     bool all = run->occurrence_count > 0 && run->due_first.us == task->answered_from.us;
@@ -182,18 +182,21 @@ static void wait_for_record(struct core *core, uint32_t index, struct wall answe
         action->ahead_us = answered_until.us - core->wall.us;
         return;
     }
-    clock_wait_beyond(core, index, answered_until);
+    clock_wait_beyond(core, index, answered_until, actions);
 }
 
-void catchup_restore(struct core *core, uint32_t index, struct wall answered_until, struct actions *actions) {
+void catchup_restore(struct core *core, uint32_t index, struct wall answered_until, struct wall ahead_until,
+                     struct actions *actions) {
     struct core_task *task = &core->tasks[index];
     const struct schedule *schedule = &task->definition->schedule;
     if (!due_has(&core->due, index))
         return;
     struct wall first = schedule_next_after(schedule, answered_until);
     struct occurrences missed = between(core, schedule, first, task->answered_from);
-    if (first.us > task->due.us)
-        wait_for_record(core, index, answered_until, actions);
+    if (answered_until.us > ahead_until.us)
+        ahead_until = answered_until;
+    if (schedule_next_after(schedule, ahead_until).us > task->due.us)
+        wait_for_record(core, index, ahead_until, actions);
     if (missed.count < 1)
         return;
     if (task->paused) {

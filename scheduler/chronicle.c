@@ -60,43 +60,32 @@ static const char *reason_of(const struct record *record) {
     }
 }
 
-/* Of a command, what is counted is the bytes of its output. */
-static void add_rows(struct text *line, const struct record *record, const struct task *task) {
-    if (task->work != WORK_COMMAND)
-        add_number(line, "rows", (int64_t)record->row_count);
-}
-
-static void add_run(struct text *line, const struct record *record, const struct task *task) {
+static void add_run(struct text *line, const struct record *record) {
     add_instant(line, "started", record->started);
     add_instant(line, "finished", (struct wall){record->started.us + record->took_us});
     add_number(line, "lateness_us", record->lateness_us);
     add_number(line, "attempts", record->attempt_count);
-    add_rows(line, record, task);
-    add_number(line, "tokens", task->tokens);
+    if (record->has_rows)
+        add_number(line, "rows", (int64_t)record->row_count);
+    add_number(line, "tokens", record->tokens);
     add_number(line, "session_us", record->session_us);
     add_number(line, "outside_us", record->outside_us);
 }
 
-/* What was triggered by hand answers no occurrence: its instant is its own. */
-struct wall chronicle_key(const struct task *task, struct wall due, int64_t occurrence_count) {
-    return occurrence_count ? schedule_key(&task->schedule, due) : due;
-}
-
 static void add_record(const struct daemon *daemon, const struct record *record, struct text *line) {
-    const struct task *task = daemon->core->tasks[record->task].definition;
     const char *message = daemon->failure ? daemon->failure->message : NULL;
     text_add(line, "{");
-    add_string(line, "task", task->name);
-    add_instant(line, "due", chronicle_key(task, record->due_first, record->occurrence_count));
-    add_instant(line, "due_until", chronicle_key(task, record->due_last, record->occurrence_count));
-    add_number(line, "every_us", task->schedule.every_us);
+    add_string(line, "task", daemon->core->tasks[record->task].definition->name);
+    add_instant(line, "due", record->key_first);
+    add_instant(line, "due_until", record->key_last);
+    add_number(line, "every_us", record->every_us);
     add_number(line, "occurrences", record->occurrence_count);
     add_string(line, "outcome", outcome_of(record));
     add_string(line, "reason", reason_of(record));
     add_string(line, "message", message && *message ? message : NULL);
-    add_string(line, "daemon", daemon->name);
+    add_string(line, "daemon", daemon->life);
     if (record->outcome != OUTCOME_SKIPPED)
-        add_run(line, record, task);
+        add_run(line, record);
     text_add(line, "\"transactional\":%s,\"claiming\":%s}", record->within ? "true" : "false",
              record->claiming ? "true" : "false");
 }
@@ -107,7 +96,7 @@ static struct chronicle *chronicle_of(struct daemon *daemon, uint32_t pool) {
 
 void chronicle_record(struct daemon *daemon, const struct action *action) {
     const struct record *record = &action->record;
-    uint32_t pool = daemon->core->tasks[record->task].pool;
+    uint32_t pool = record->pool;
     struct chronicle *chronicle = chronicle_of(daemon, pool);
     struct text error = {0};
     if (!chronicle || !record->kept)
@@ -124,16 +113,23 @@ void chronicle_record(struct daemon *daemon, const struct action *action) {
 
 /* --- asking --- */
 
+/* answers_us: of one that is disabled there is none. */
+static json_t *task_of(const struct core_task *task) {
+    const struct schedule *schedule = &task->definition->schedule;
+    json_t *json = json_pack("{s:s,s:I,s:I,s:I}", "task", task->definition->name, "every_us",
+                             (json_int_t)schedule->every_us, "phase_us", (json_int_t)schedule->phase_us,
+                             "most_us", (json_int_t)schedule_gap_most_us(schedule));
+    if (task->definition->enabled && task->answered_from.us)
+        json_object_set_new(json, "answers_us", json_integer(schedule_key(schedule, task->answered_from).us));
+    return json;
+}
+
 static json_t *tasks_of(const struct daemon *daemon, uint32_t pool) {
     json_t *tasks = json_array();
     for (uint32_t i = 0; i < daemon->core->task_count; i++) {
         const struct core_task *task = &daemon->core->tasks[i];
-        const struct schedule *schedule = &task->definition->schedule;
         if (task->pool == pool && !task->retired)
-            json_array_append_new(tasks, json_pack("{s:s,s:I,s:I,s:I}", "task", task->definition->name,
-                                                   "every_us", (json_int_t)schedule->every_us, "phase_us",
-                                                   (json_int_t)schedule->phase_us, "most_us",
-                                                   (json_int_t)schedule_gap_most_us(schedule)));
+            json_array_append_new(tasks, task_of(task));
     }
     return tasks;
 }
@@ -158,14 +154,12 @@ void chronicle_ask(struct daemon *daemon, const struct action *action) {
     struct chronicle *chronicle = chronicle_of(daemon, action->pool);
     struct text batch = {0};
     char prune_texts[3][PRUNE_TEXT_BYTES];
-    struct history_request request = {.daemon = daemon->name};
+    struct history_request request = {.daemon = daemon->name, .life = daemon->life};
     char *tasks = NULL;
     ledger_batch(chronicle->ledger, &batch);
     request.records = batch.bytes;
     chronicle->restoring = !daemon->core->pools[action->pool].past.restored;
     if (chronicle->restoring) {
-        if (past_has_claims(daemon->core, action->pool))
-            request.daemon = ""; /* after a reload: of ours none is to be found lost */
         json_t *json = tasks_of(daemon, action->pool);
         request.tasks = tasks = json_dumps(json, JSON_COMPACT);
         json_decref(json);
@@ -179,15 +173,21 @@ void chronicle_ask(struct daemon *daemon, const struct action *action) {
 
 /* --- what is answered --- */
 
+/* Where it was the last word on its task, the dump has another one now. */
 static void take_resolved(struct daemon *daemon, const json_t *row) {
-    const char *task = json_string_value(json_object_get(row, "task"));
+    const char *name = json_string_value(json_object_get(row, "task"));
     const char *due = json_string_value(json_object_get(row, "due"));
     const char *outcome = json_string_value(json_object_get(row, "outcome"));
-    if (task && due && outcome)
-        LOG(&daemon->log, LOG_INFO, "resolved", log_text("task", task), log_text("due", due),
-            log_text("outcome", outcome),
-            log_text("reason", strcmp(outcome, "ok") == 0 ? "it was committed"
-                                                          : "it was not committed: nothing of it is done"));
+    const json_t *due_us = json_object_get(row, "due_us");
+    uint32_t task = name ? taskset_find_task(daemon->set, name) : TASKSET_NONE;
+    struct event event = {.kind = EVENT_RESOLVED, .task = task};
+    if (!name || !due || !outcome || !json_is_integer(due_us))
+        return;
+    event.resolved.due.us = json_integer_value(due_us);
+    event.resolved.ok = strcmp(outcome, "ok") == 0;
+    journal_resolved(daemon, name, due, &event);
+    if (task != TASKSET_NONE)
+        daemon_feed(daemon, &event);
 }
 
 /* The year 9999; and a run of a year: sums of many of these are still numbers. */
@@ -205,6 +205,7 @@ static bool read_restored(const json_t *row, struct event *event) {
     *event = (struct event){.kind = EVENT_RESTORED};
     return json_is_string(json_object_get(row, "task")) &&
            read_number(row, "answered_us", INSTANT_MOST_US, &event->restored.answered_until.us) &&
+           read_number(row, "ahead_us", INSTANT_MOST_US, &event->restored.ahead_until.us) &&
            read_number(row, "ok_count", INT64_MAX, &event->restored.ok_count) &&
            read_number(row, "failed_count", INT64_MAX, &event->restored.failed_count) &&
            read_number(row, "skipped_count", INT64_MAX, &event->restored.skipped_count) &&
@@ -277,7 +278,8 @@ static void take_failure(struct daemon *daemon, uint32_t pool, const struct fail
 }
 
 void chronicle_take(struct daemon *daemon, uint32_t pool, struct event *event) {
-    static const struct failure untrue = {.message = "this is no history of headgate's: its answer is not as "
+    static const struct failure untrue = {.sqlstate = "HG000",
+                                          .message = "this is no history of headgate's: its answer is not as "
                                                      "it should be"};
     struct chronicle *chronicle = chronicle_of(daemon, pool);
     if (!chronicle)
@@ -289,7 +291,8 @@ void chronicle_take(struct daemon *daemon, uint32_t pool, struct event *event) {
         take_rows(daemon, rows, chronicle->restoring);
         event->history.restored = chronicle->restoring;
     } else {
-        take_failure(daemon, pool, daemon->failure ? daemon->failure : &untrue, event);
+        daemon->failure = daemon->failure ? daemon->failure : &untrue;
+        take_failure(daemon, pool, daemon->failure, event);
     }
     json_decref(rows);
     event->history.left_count = ledger_count(chronicle->ledger);
@@ -303,15 +306,24 @@ static const char *advice_on(const struct failure *failure) {
     return "GRANT CREATE ON DATABASE to its role, or more: headgate check FILE --connect says what to type";
 }
 
+/* Of no answer there is no failure, of a lost session one without SQLSTATE. */
+static void note_why(const struct failure *failure, char *error, size_t bytes) {
+    if (!failure)
+        snprintf(error, bytes, "the server did not answer in time");
+    else if (!*failure->sqlstate)
+        snprintf(error, bytes, "the connection is lost each time that it is asked: %s",
+                 failure->message && *failure->message ? failure->message : "the server says nothing");
+    else if (failure->message)
+        snprintf(error, bytes, "%s", failure->message);
+}
+
 void chronicle_tell(struct daemon *daemon, uint32_t pool) {
     struct chronicle *chronicle = chronicle_of(daemon, pool);
     bool broken = daemon->core->pools[pool].past.state == PAST_BROKEN;
     if (!chronicle)
         return;
-    if (broken && !daemon->failure)
-        snprintf(chronicle->error, sizeof chronicle->error, "the server did not answer in time");
-    if (broken && daemon->failure && daemon->failure->message)
-        snprintf(chronicle->error, sizeof chronicle->error, "%s", daemon->failure->message);
+    if (broken)
+        note_why(daemon->failure, chronicle->error, sizeof chronicle->error);
     LOG(&daemon->log, broken ? LOG_WARNING : LOG_INFO, broken ? "history_broken" : "history_back",
         log_text("pool", daemon->pools[pool]->name), log_text("message", broken ? chronicle->error : NULL),
         log_number("records_waiting", ledger_count(chronicle->ledger)),
@@ -329,70 +341,12 @@ struct bookkeeping chronicle_books(const struct daemon *daemon, uint32_t pool) {
                                 .lost_count = ledger_lost_count(chronicle->ledger)};
 }
 
-/* --- following a reload --- */
+/* --- who we are in it --- */
 
-static void path_of(const struct daemon *daemon, const char *pool, struct text *path) {
-    text_add(path, "%s/headgate-%08" PRIx32 "-%s.history", daemon->spools.directory, daemon->identity, pool);
-}
-
-static void close_one(struct daemon *daemon, struct chronicle *chronicle) {
-    struct text error = {0};
-    uint32_t count = chronicle ? ledger_count(chronicle->ledger) : 0;
-    if (!chronicle)
-        return;
-    if (!ledger_destroy(chronicle->ledger, &error))
-        LOG(&daemon->log, LOG_ERROR, "history_lost", log_text("pool", chronicle->pool),
-            log_number("records", count), log_text("message", error.bytes));
-    text_finish(&error);
-    free(chronicle->pool);
-    free(chronicle);
-}
-
-static struct chronicle *open_one(struct daemon *daemon, const char *pool) {
-    struct text path = {0}, error = {0};
-    struct chronicle *chronicle = calloc(1, sizeof *chronicle);
-    if (!chronicle || !(chronicle->pool = strdup(pool)))
-        abort();
-    path_of(daemon, pool, &path);
-    chronicle->ledger = ledger_create(path.bytes, &error);
-    if (error.bytes_count)
-        LOG(&daemon->log, LOG_ERROR, "history_spool_unusable", log_text("pool", pool),
-            log_text("message", error.bytes));
-    text_finish(&path);
-    text_finish(&error);
-    return chronicle;
-}
-
-static struct chronicle *take_over(struct daemon *daemon, const char *pool) {
-    for (uint32_t i = 0; i < daemon->chronicle_count; i++) {
-        struct chronicle *chronicle = daemon->chronicles[i];
-        if (!chronicle || strcmp(chronicle->pool, pool) != 0)
-            continue;
-        daemon->chronicles[i] = NULL;
-        return chronicle;
-    }
-    return open_one(daemon, pool);
-}
-
-void chronicle_follow(struct daemon *daemon) {
-    const struct core *core = daemon->core;
-    struct chronicle **chronicles = calloc(core->pool_count + 1, sizeof *chronicles);
-    if (!chronicles)
-        abort();
-    for (uint32_t i = 0; i < core->pool_count; i++)
-        if (core->pools[i].settings->history)
-            chronicles[i] = take_over(daemon, core->pools[i].settings->name);
-    chronicle_close(daemon);
-    daemon->chronicles = chronicles;
-    daemon->chronicle_count = core->pool_count;
-}
-
-void chronicle_close(struct daemon *daemon) {
-    for (uint32_t i = 0; i < daemon->chronicle_count; i++)
-        close_one(daemon, daemon->chronicles[i]);
-    free(daemon->chronicles);
-    daemon->chronicles = NULL;
-    daemon->chronicle_count = 0;
+char *chronicle_life(const char *name, struct wall now) {
+    struct text life = {0};
+    text_add(&life, "%s (%" PRId64 "-%d)", name, now.us, (int)getpid());
+    return life.bytes;
 }
 
 char *chronicle_name(const char *path) {

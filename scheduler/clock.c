@@ -70,7 +70,35 @@ void clock_arm(struct core *core, uint32_t task) {
     wait_for(core, task, unanswered(core, task, due), interval_of(core, task));
 }
 
-void clock_wait_beyond(struct core *core, uint32_t task, struct wall answered) {
+/* Two daemons whose clocks agree are never so far apart. */
+#define AHEAD_LEAST_US (5 * US_PER_S)
+
+bool core_is_kept(const struct core *core, uint32_t task) {
+    return core->tasks[task].kept_until.us - core->wall.us > AHEAD_LEAST_US;
+}
+
+/* Told once, until it runs again. */
+static void keep_until(struct core *core, uint32_t index, struct wall answered, struct actions *actions) {
+    struct core_task *task = &core->tasks[index];
+    bool told = task->kept_until.us != 0;
+    if (answered.us - core->wall.us <= AHEAD_LEAST_US)
+        return;
+    if (answered.us > task->kept_until.us)
+        task->kept_until = answered;
+    if (told || !actions)
+        return;
+    struct action *action = actions_add(actions, ACTION_KEPT);
+    action->task = index;
+    action->ahead_us = answered.us - core->wall.us;
+}
+
+void clock_note_elsewhere(struct core *core, uint32_t task, struct wall answered, struct actions *actions) {
+    core->tasks[task].elsewhere_count++;
+    keep_until(core, task, answered, actions);
+}
+
+void clock_wait_beyond(struct core *core, uint32_t task, struct wall answered, struct actions *actions) {
+    keep_until(core, task, answered, actions);
     wait_for(core, task, schedule_next_after(&core->tasks[task].definition->schedule, answered),
              interval_of(core, task));
 }
@@ -82,9 +110,11 @@ void clock_wait_beyond(struct core *core, uint32_t task, struct wall answered) {
  */
 static void rearm(struct core *core, uint32_t task) {
     const struct schedule *schedule = &core->tasks[task].definition->schedule;
-    struct wall due = core->tasks[task].due;
+    struct wall due = core->tasks[task].due, next = schedule_next_after(schedule, core->wall);
     if (due.us - core->wall.us > 2 * schedule->every_most_us)
-        due = unanswered(core, task, schedule_next_after(schedule, core->wall));
+        due = unanswered(core, task, next);
+    if (due.us > next.us && core->tasks[task].answered_until.us > core->wall.us)
+        keep_until(core, task, core->tasks[task].answered_until, NULL); /* of all the step is told */
     wait_for(core, task, due, interval_of(core, task));
 }
 
@@ -129,7 +159,16 @@ static bool may_join(const struct core *core, const struct core_task *task) {
     if (task->waiting_run == SLOT_NONE)
         return false;
     const struct run *run = &core->runs[task->waiting_run];
+    if (run->claimed && (run->occurrence_count == 0 ||
+                         !schedule_is_same(&run->definition->schedule, &task->definition->schedule)))
+        return false; /* its row cannot answer another one */
     return run->occurrence_count == 0 || run->due_last.us == task->last_due.us;
+}
+
+/* What it waits for is not its own work, but a place for it: then the next one waits behind it. */
+static bool is_only_claimed(const struct core *core, const struct core_task *task) {
+    return task->running_count == 0 && task->waiting_count == 1 && task->waiting_run != SLOT_NONE &&
+           core->runs[task->waiting_run].claimed;
 }
 
 static void answer(struct core *core, uint32_t index, const struct occurrences *due,
@@ -161,7 +200,8 @@ static void answer(struct core *core, uint32_t index, const struct occurrences *
                (task->definition->overlap == OVERLAP_ALLOW &&
                 task->waiting_count + task->between_count < 2)) {
         clock_run_for(core, index, due, RUN_WAITING, actions);
-    } else if (task->definition->overlap == OVERLAP_QUEUE && task->waiting_count < 2) {
+    } else if ((task->definition->overlap == OVERLAP_QUEUE && task->waiting_count < 2) ||
+               is_only_claimed(core, task)) {
         clock_run_for(core, index, due, RUN_HELD, actions);
     } else {
         record_skip(core, index, due->first, due->last, due->count, SKIP_OVERLAP, actions);

@@ -57,8 +57,9 @@ static void on_session_ready(struct core *core, uint32_t index, const struct eve
     slot_fall_idle(core, index, actions);
 }
 
-static void on_session_broken(struct core *core, uint32_t index) {
+static void on_session_broken(struct core *core, uint32_t index, struct actions *actions) {
     struct slot *slot = &core->slots[index];
+    past_cut_off(core, index, actions);
     if (slot->state == SLOT_BUSY) /* the token stays taken until the run's event has come */
         slot->broken = true;
     if (slot->state == SLOT_CLOSING || slot->state == SLOT_BUSY)
@@ -161,7 +162,7 @@ static void on_restored(struct core *core, const struct event *event, struct act
     go_on_from(&task->stats.skipped_count, event->restored.skipped_count);
     if (event->restored.took_us > 0 && task->definition->work != WORK_PHASES)
         task->expected_us[PHASE_WHOLE] = event->restored.took_us;
-    catchup_restore(core, event->task, event->restored.answered_until, actions);
+    catchup_restore(core, event->task, event->restored.answered_until, event->restored.ahead_until, actions);
 }
 
 static void on_drain(struct core *core) {
@@ -186,8 +187,9 @@ static void take_session_event(struct core *core, const struct event *event, str
     case EVENT_SESSION_OPENED: on_session_opened(core, index, actions); break;
     case EVENT_SESSION_FAILED: on_session_failed(core, index, event, actions); break;
     case EVENT_SESSION_READY: on_session_ready(core, index, event, actions); break;
-    case EVENT_SESSION_BROKEN: on_session_broken(core, index); break;
+    case EVENT_SESSION_BROKEN: on_session_broken(core, index, actions); break;
     case EVENT_SESSION_GONE:
+        past_cut_off(core, index, actions);
         if (core->slots[index].state != SLOT_CLOSING)
             slot_move(core, index, SLOT_CLOSING);
         slot_move(core, index, SLOT_FREE);
@@ -219,6 +221,7 @@ static void take_event(struct core *core, const struct event *event, struct acti
         core->pools[event->pool].gate.pooler_waiting_count = event->pooler.waiting_count;
         break;
     case EVENT_RESTORED: on_restored(core, event, actions); break;
+    case EVENT_RESOLVED: record_resolved(core, event->task, event->resolved.due, event->resolved.ok); break;
     case EVENT_TRIGGER: hands_trigger(core, event->task); break;
     case EVENT_PAUSE: hands_pause(core, event->task, event->pause.paused, actions); break;
     case EVENT_DRAIN: on_drain(core); break;

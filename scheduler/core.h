@@ -62,7 +62,9 @@ struct run {
     bool held_told;
     enum claim claim; /* sent with it */
     bool claimed;     /* its claim is committed: it is never claimed again */
-    bool reclaims;    /* it was sent a claim before, which may be committed */
+    bool reclaims;    /* its key alone does not tell: it was sent a claim before, which may be committed; or
+                       * others answer its task, and how far? */
+    uint32_t lost_claim_count; /* whose session was lost before it answered */
     bool yielded; /* it was in others' way: from now on it shares no session, and leaves a token to others */
     uint64_t number; /* unique in the life of the daemon; 1 is the first */
     struct handle session;
@@ -139,6 +141,7 @@ struct task_stats {
     uint64_t merged_count;  /* occurrences answered by another one's run */
     uint64_t retried_count; /* attempts that were followed by another one */
     int64_t last_took_us;
+    struct wall last_key;           /* what its last run answered first, as the history names it */
     int64_t session_us, outside_us; /* of all runs: with tokens, and without */
     enum outcome last_outcome;
     bool any;
@@ -162,8 +165,10 @@ struct core_task {
     bool breached;  /* it did: cleaned after every run */
     bool paused;    /* by a person */
     struct passed_over passed_over;
-    bool restored;   /* what is on record of it is known */
-    struct wall due; /* the next due instant; meaningful while the task is armed */
+    bool restored;            /* what is on record of it is known */
+    struct wall kept_until;   /* the record has it answered up to there, which is ahead of our clock; or 0 */
+    uint32_t elsewhere_count; /* runs in a row that were answered by another daemon */
+    struct wall due;          /* the next due instant; meaningful while the task is armed */
     struct wall answered_from,
         answered_until;          /* accounted for by this daemon, all of it: not to be answered
                                   * again when the clock is set back; until < from: nothing yet */
@@ -296,10 +301,19 @@ static inline int64_t core_session_us(const struct core_task *task) {
     return task->expected_us[PHASE_WHOLE] + task->expected_us[PHASE_READ] + task->expected_us[PHASE_WRITE];
 }
 
+/* The instant that names an occurrence in the history. What was triggered by hand answers none: its instant
+ * is its own. */
+static inline struct wall run_key(const struct task *task, struct wall due, int64_t occurrence_count) {
+    return occurrence_count ? schedule_key(&task->schedule, due) : due;
+}
+
 /* A run that starts at this instant: after the first occurrence that it answers, found late or not. */
 static inline int64_t run_lateness_us(const struct run *run, struct mono at) {
     return mono_since(at, run->due) + run->overdue_us;
 }
+
+/* Whether what is due of the task now is answered already, by a clock that is or was ahead of ours. */
+bool core_is_kept(const struct core *core, uint32_t task);
 
 /* NULL when the handle names nothing any more. */
 struct run *core_run(const struct core *core, struct handle handle);

@@ -28,14 +28,18 @@ struct occurrences {
 uint32_t clock_run_for(
     struct core *core, uint32_t task, const struct occurrences *due, enum run_state state,
     struct actions *actions); /* SLOT_NONE: none was free, and they are on record as skipped */
-void clock_wait_beyond(struct core *core, uint32_t task, struct wall answered); /* due only after that */
+void clock_wait_beyond(struct core *core, uint32_t task, struct wall answered,
+                       struct actions *actions); /* due only after that */
+/* A run of it was refused, as it is answered up to there (0: not told). */
+void clock_note_elsewhere(struct core *core, uint32_t task, struct wall answered, struct actions *actions);
 void clock_arm(struct core *core, uint32_t task);              /* from the file: the next instant after now */
 void clock_follow(struct core *core, struct actions *actions); /* notices a step of the wall clock */
 bool clock_collect_due(struct core *core,
                        struct actions *actions); /* due tasks become runs; true: more to do */
 
 /* catchup.c */
-void catchup_restore(struct core *core, uint32_t task, struct wall answered_until, struct actions *actions);
+void catchup_restore(struct core *core, uint32_t task, struct wall answered_until, struct wall ahead_until,
+                     struct actions *actions);
 void catchup_go_on(struct core *core, uint32_t task, struct actions *actions); /* a run of it has ended */
 
 /* Missed occurrences have their runs, one after another; what becomes due meanwhile waits behind them. */
@@ -67,7 +71,10 @@ bool run_expire(struct core *core, struct actions *actions);
 
 /* run_end.c */
 void run_end(struct core *core, uint32_t run, const struct event *event, struct actions *actions);
-void run_be_elsewhere(struct core *core, uint32_t run, struct actions *actions); /* another daemon has it */
+void run_be_elsewhere(struct core *core, uint32_t run, struct wall answered_until,
+                      struct actions *actions); /* another daemon has it */
+/* A run of the task that was unknown was committed, or not: it counts as that. */
+void record_resolved(struct core *core, uint32_t task, struct wall key, bool ok);
 void run_give_up(struct core *core, uint32_t run,
                  struct actions *actions); /* half done, at the end of a drain */
 void run_skip(struct core *core, uint32_t run, enum skip_cause cause, struct actions *actions);
@@ -75,6 +82,9 @@ enum skip_cause run_skip_cause(const struct core *core,
                                const struct run *run); /* of one that may not begin */
 void record_skip(struct core *core, uint32_t task, struct wall first, struct wall last, int64_t count,
                  enum skip_cause cause, struct actions *actions);
+/* A record of these occurrences, and what names them in the history. */
+struct record record_of(const struct task *task, uint32_t index, uint32_t pool, struct wall first,
+                        struct wall last, int64_t count);
 /* The same for occurrences that are counted already. */
 void record_counted_skip(struct core *core, uint32_t task, struct wall first, struct wall last, int64_t count,
                          enum skip_cause cause, struct actions *actions);

@@ -82,6 +82,7 @@ static struct event event_of(const struct report *report) {
         event.ended.failure = report->ended.failure;
         event.ended.claimed = report->ended.claimed;
         event.ended.claimed_from = report->ended.claimed_from;
+        event.ended.answered_until = report->ended.answered_until;
         event.ended.row_count = report->ended.row_count;
         event.ended.done_count = report->ended.done_count;
     }
@@ -423,6 +424,7 @@ static int finish(struct daemon *daemon, int code) {
     operate_close(daemon);
     free(daemon->directory);
     free(daemon->name);
+    free(daemon->life);
     text_finish(&daemon->line);
     log_finish(&daemon->log);
     return code;
@@ -438,6 +440,7 @@ int daemon_run(const struct daemon_request *request) {
         .once_task = request->once_task,
     };
     struct text error = {0};
+    daemon.life = chronicle_life(daemon.name, wall_now());
     log_init(&daemon.log, request->set->daemon.log_level, STDERR_FILENO);
     uv_loop_init(&daemon.loop);
     int code = 1;

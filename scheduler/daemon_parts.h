@@ -32,7 +32,8 @@ struct pooler_context {
 
 /* The history of a pool. */
 struct chronicle {
-    char *pool; /* owned */
+    char *pool;  /* owned, as is: */
+    char *place; /* the pool's */
     struct ledger *ledger;
     bool restoring; /* what is asked now */
     struct mono prune_at;
@@ -57,6 +58,7 @@ struct daemon {
     struct core *core;
     uint32_t identity;
     char *name; /* in the history: host and ini file */
+    char *life; /* that, and which of its lives this is: what an earlier one left running is lost */
     struct wall loaded;
     struct mono begun;
 
@@ -152,8 +154,6 @@ void lookout_close(struct daemon *daemon);
 void lookout_sampled(struct daemon *daemon, uint32_t pool, const struct sample *sample);
 
 /* chronicle.c */
-/* The instant that names an occurrence in the history. */
-struct wall chronicle_key(const struct task *task, struct wall due, int64_t occurrence_count);
 void chronicle_record(struct daemon *daemon, const struct action *action);
 void chronicle_ask(struct daemon *daemon, const struct action *action);
 void chronicle_take(struct daemon *daemon, uint32_t pool, struct event *event);
@@ -161,7 +161,8 @@ void chronicle_tell(struct daemon *daemon, uint32_t pool); /* its state has chan
 struct bookkeeping chronicle_books(const struct daemon *daemon, uint32_t pool);
 void chronicle_follow(struct daemon *daemon);
 void chronicle_close(struct daemon *daemon);
-char *chronicle_name(const char *path); /* to free() */
+char *chronicle_name(const char *path);                  /* to free() */
+char *chronicle_life(const char *name, struct wall now); /* to free() */
 
 /* journal.c */
 const char *journal_skip_reason(enum skip_cause cause);
@@ -172,6 +173,8 @@ void journal_blind(struct daemon *daemon, const struct session_pool *pool); /* a
 /* When the clocks of the server and of ours come apart, and when they agree again. */
 void journal_clocks(struct daemon *daemon, const struct sample *sample, uint32_t pool);
 void journal_pooler(struct daemon *daemon, uint32_t pool, const char *error);
+void journal_resolved(struct daemon *daemon, const char *task, const char *due, const struct event *event);
+void journal_kept(struct daemon *daemon, const struct action *action);
 void journal_retry(struct daemon *daemon, const struct action *action);
 void journal_ahead(struct daemon *daemon, const struct action *action);
 void journal_hold(struct daemon *daemon, const struct action *action);

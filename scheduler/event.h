@@ -26,6 +26,7 @@ enum event_kind {
     EVENT_TRIGGER,  /* one run of a task now */
     EVENT_PAUSE,    /* what becomes due of a task is skipped from now on, or no longer */
     EVENT_RESTORED, /* what is on record of a task, once after the start, before its pool grants anything */
+    EVENT_RESOLVED, /* what became of a run that was unknown */
     EVENT_DRAIN,    /* stop: no new runs; a second one cancels at once */
 };
 
@@ -35,7 +36,7 @@ struct event {
     struct wall wall;
     struct handle session; /* SESSION_*, SAMPLED */
     struct handle run;     /* RUN_*, COMMAND_SEEN */
-    uint32_t task;         /* TRIGGER, PAUSE, RESTORED */
+    uint32_t task;         /* TRIGGER, PAUSE, RESTORED, RESOLVED */
     uint32_t pool;         /* POOLER */
     union {
         struct {
@@ -52,10 +53,16 @@ struct event {
             uint32_t left_count;  /* records that are not written yet */
         } history;
         struct {
-            struct wall answered_until;                    /* the last occurrence that any daemon answered */
+            struct wall answered_until; /* the last occurrence that any daemon answered, or up to when it was
+                                         * not known */
+            struct wall ahead_until;    /* the same of those from our first one on; 0: none */
             int64_t ok_count, failed_count, skipped_count; /* of the last day */
             int64_t took_us;                               /* at the median; 0: not known */
         } restored;
+        struct {
+            struct wall due; /* the key of a run that was unknown */
+            bool ok;         /* else nothing of it is done */
+        } resolved;
         struct {
             uint32_t waiting_count; /* clients */
         } pooler;
@@ -67,13 +74,14 @@ struct event {
         } pause;
         struct {
             enum outcome outcome;
-            bool simple;               /* SQL: it needed the simple protocol */
-            bool claimed;              /* its claim is committed */
-            struct wall claimed_from;  /* then: its first occurrence that no other run had answered */
-            enum failure_kind failure; /* SQL */
-            uint64_t row_count;        /* rows the server returned or changed; bytes of output for a command;
-                                        * lines of output of outside work */
-            uint64_t done_count;       /* of outside work: pieces that ended well */
+            bool simple;                /* SQL: it needed the simple protocol */
+            bool claimed;               /* its claim is committed */
+            struct wall claimed_from;   /* then: its first occurrence that no other run had answered */
+            struct wall answered_until; /* its claim was refused: up to there all is answered; or 0 */
+            enum failure_kind failure;  /* SQL */
+            uint64_t row_count;         /* rows the server returned or changed; bytes of output for a command;
+                                         * lines of output of outside work */
+            uint64_t done_count;        /* of outside work: pieces that ended well */
         } ended;
     };
 };

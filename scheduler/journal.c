@@ -181,6 +181,36 @@ void journal_record(struct daemon *daemon, const struct action *action) {
         journal_once(daemon, action);
 }
 
+/* Before the core knows. */
+void journal_resolved(struct daemon *daemon, const char *task, const char *due, const struct event *event) {
+    bool ok = event->resolved.ok;
+    const struct task_stats *stats =
+        event->task == TASKSET_NONE ? NULL : &daemon->core->tasks[event->task].stats;
+    struct trouble *trouble = trouble_find(&daemon->troubles, task);
+    LOG(&daemon->log, LOG_INFO, "resolved", log_text("task", task), log_text("due", due),
+        log_text("outcome", ok ? "ok" : "failed"),
+        log_text("reason", ok ? "it was committed" : "it was not committed: nothing of it is done"));
+    if (!trouble || !stats || stats->last_outcome != OUTCOME_UNKNOWN ||
+        stats->last_key.us != event->resolved.due.us)
+        return;
+    if (ok)
+        trouble_clear(&daemon->troubles, task);
+    else
+        trouble_resolve(trouble, "failed: its connection was lost before it was committed: nothing of it is "
+                                 "done");
+}
+
+void journal_kept(struct daemon *daemon, const struct action *action) {
+    char until[40], by[DURATION_TEXT_BYTES];
+    const struct core_task *task = &daemon->core->tasks[action->task];
+    LOG(&daemon->log, LOG_INFO, "kept_waiting", log_text("task", task->definition->name),
+        log_text("until", instant_text(task->kept_until, until)),
+        log_text("ahead", duration_glance(action->ahead_us, by)),
+        log_text("reason", "up to there its occurrences are answered already: our clock, or that of another "
+                           "daemon, is or was ahead"),
+        log_text("advice", "compare the clocks of the hosts that run headgate"));
+}
+
 void journal_retry(struct daemon *daemon, const struct action *action) {
     static const struct failure unsaid;
     const struct failure *failure = daemon->failure ? daemon->failure : &unsaid;

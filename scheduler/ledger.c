@@ -244,6 +244,64 @@ bool ledger_add(struct ledger *ledger, const char *line, struct text *error) {
     return kept;
 }
 
+static void empty_into(struct ledger *to, struct ledger *from, struct text *error) {
+    for (; ledger_count(from) > 0; refill(from))
+        while (!TAILQ_EMPTY(&from->lines)) {
+            ledger_add(to, TAILQ_FIRST(&from->lines)->bytes, error);
+            forget_first(from);
+        }
+    to->lost_count += from->lost_count;
+    drop_file(from);
+}
+
+void ledger_take_in(struct ledger *to, struct ledger *from, struct text *error) {
+    empty_into(to, from, error);
+    free(from->path);
+    free(from);
+}
+
+/* The file holds all now: what is in memory, and behind that what is to be read. */
+static void go_on_in_saved(struct ledger *ledger, struct text *error) {
+    struct line *line;
+    ledger->file = open_file(ledger->path, O_RDWR, error);
+    ledger->read_at = 0;
+    TAILQ_FOREACH(line, &ledger->lines, in_memory) {
+        line->in_file = ledger->file != NULL;
+        ledger->read_at += (long)line->bytes_count + 1;
+    }
+    ledger->in_file_count = ledger->file ? ledger->memory_count : 0;
+    ledger->disk_bytes = 0;
+    if (ledger->file && fseek(ledger->file, 0, SEEK_END) == 0)
+        ledger->disk_bytes = (uint64_t)ftell(ledger->file);
+    if (ledger->file)
+        return;
+    ledger->lost_count += ledger->disk_count;
+    ledger->disk_count = 0;
+}
+
+void ledger_move(struct ledger *ledger, const char *path, struct text *error) {
+    char *before = ledger->path, *after = strdup(path);
+    if (!after)
+        abort();
+    ledger_take_in(ledger, ledger_create(path, error), error);
+    ledger->path = after;
+    if (ledger->file && !save(ledger, error)) {
+        ledger->path = before;
+        free(after);
+        return;
+    }
+    if (ledger->file) {
+        fclose(ledger->file);
+        unlink(before);
+        go_on_in_saved(ledger, error);
+    }
+    free(before);
+}
+
+const char *ledger_path(const struct ledger *ledger) {
+    return ledger->path;
+}
+
 uint32_t ledger_count(const struct ledger *ledger) {
     return ledger->memory_count + ledger->disk_count;
 }

@@ -22,6 +22,14 @@ struct ledger *ledger_create(const char *path, struct text *error);
 /* Keeps in its file what was not written. Accepts NULL. False with *error: so many records are lost. */
 bool ledger_destroy(struct ledger *ledger, struct text *error);
 
+/* All that waits in `from` waits in `to` from now on, behind what is there; `from` is destroyed, and its file
+ * removed. */
+void ledger_take_in(struct ledger *to, struct ledger *from, struct text *error);
+const char *ledger_path(const struct ledger *ledger);
+/* Its file is another one from now on, with what the old one had, and what was there behind that. *error says
+ * why not. */
+void ledger_move(struct ledger *ledger, const char *path, struct text *error);
+
 /* One line, without its end. False: it is lost, and counted; *error says why when that is new. */
 bool ledger_add(struct ledger *ledger, const char *line, struct text *error);
 

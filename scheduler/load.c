@@ -96,10 +96,12 @@ struct ini {
 };
 
 static void check_conninfo(const struct ini *ini, const char *pool, const char *key, const char *text,
-                           uint32_t line) {
+                           uint32_t line, struct text *ret_place) {
     struct conninfo conninfo = {0};
     char *error = NULL;
-    if (!conninfo_resolve(text, &conninfo, &error))
+    if (conninfo_resolve(text, &conninfo, &error))
+        conninfo_place(&conninfo, ret_place);
+    else
         fault_add(ini->faults, line, "%s of [pool %s]: %s", key, pool, error);
     free(error);
     conninfo_finish(&conninfo);
@@ -109,10 +111,16 @@ static void check_conninfo(const struct ini *ini, const char *pool, const char *
                   ini->path);
 }
 
-static void check_pool(const struct ini *ini, const struct pool_settings *pool) {
-    check_conninfo(ini, pool->name, "conninfo", pool->conninfo, pool->conninfo_line);
+static void check_pool(const struct ini *ini, struct taskset *set, struct pool_settings *pool) {
+    struct text place = {0}, of_pooler = {0};
+    check_conninfo(ini, pool->name, "conninfo", pool->conninfo, pool->conninfo_line, &place);
     if (*pool->pooler_conninfo)
-        check_conninfo(ini, pool->name, "pooler_conninfo", pool->pooler_conninfo, pool->pooler_conninfo_line);
+        check_conninfo(ini, pool->name, "pooler_conninfo", pool->pooler_conninfo, pool->pooler_conninfo_line,
+                       &of_pooler);
+    if (place.bytes_count)
+        pool->place = arena_text(&set->arena, place.bytes, place.bytes_count);
+    text_finish(&place);
+    text_finish(&of_pooler);
 }
 
 struct taskset *load_file(const char *path, struct faults *faults) {
@@ -129,7 +137,7 @@ struct taskset *load_file(const char *path, struct faults *faults) {
     struct taskset *set = config_read(text, bytes, read_sql_file, &loading, faults);
     struct ini ini = {path, others_can_read(&stat), faults};
     for (uint32_t i = 0; i < set->pool_count; i++)
-        check_pool(&ini, &set->pools[i]);
+        check_pool(&ini, set, &set->pools[i]);
     explicit_bzero(text, bytes);
     free(text);
     free(copy);

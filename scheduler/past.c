@@ -14,6 +14,9 @@
 /* What is refused for a passing reason, and never known so far, keeps runs waiting no longer. */
 #define REFUSED_MOST_US (10 * US_PER_S)
 
+/* Once is a server that was restarted; so often in a row, what is asked is what ends the session. */
+#define LOST_MOST 3
+
 /* A claim waited for another daemon's run; then it is tried again. */
 #define CLAIM_AGAIN_US US_PER_S
 
@@ -106,25 +109,30 @@ static bool keeps_runs_waiting(const struct core *core, const struct past *past)
     return past->state == PAST_NEW && mono_since(core->now, past->refused_since) >= REFUSED_MOST_US;
 }
 
+/* For good, as it seems; or an old transaction still has what a record waits for. */
+static void refuse(struct core *core, struct core_pool *pool, bool for_long, struct actions *actions) {
+    struct past *past = &pool->past;
+    if (past->refused_count++ == 0)
+        past->refused_since = core->now;
+    if (for_long || keeps_runs_waiting(core, past))
+        fail(core, pool, actions);
+    else
+        past->next_try = mono_add(core->now, CLAIM_AGAIN_US);
+}
+
 void past_answered(struct core *core, struct core_pool *pool, const struct event *event,
                    struct actions *actions) {
     struct past *past = &pool->past;
-    bool refused = event->history.failed;
     past->asked = HANDLE_NONE;
+    past->lost_count = 0;
     past->pending_count = event->history.left_count;
     if (past->pending_count < PAST_BATCH_COUNT)
         past->pending_since = core->now; /* what came meanwhile waits for others as well */
     core->sweep_slot = 0;                /* a drain may have waited for it */
     if (past->state == PAST_OFF)
         return;
-    if (refused && past->refused_count++ == 0)
-        past->refused_since = core->now;
-    if (refused && (event->history.failed_for_long || keeps_runs_waiting(core, past))) {
-        fail(core, pool, actions);
-        return;
-    }
-    if (refused) { /* an old transaction still has what a record waits for */
-        past->next_try = mono_add(core->now, CLAIM_AGAIN_US);
+    if (event->history.failed) {
+        refuse(core, pool, event->history.failed_for_long, actions);
         return;
     }
     past->refused_count = 0;
@@ -138,7 +146,7 @@ static struct core_pool *asked_on(const struct core *core, uint32_t slot) {
     return handle_is(pool->past.asked, core_slot_handle(core, slot)) ? pool : NULL;
 }
 
-/* Not again at once: a server may end each session that asks. */
+/* We have closed it, or a reload has left its server. */
 void past_lost(struct core *core, uint32_t slot) {
     struct core_pool *pool = asked_on(core, slot);
     if (!pool)
@@ -147,21 +155,21 @@ void past_lost(struct core *core, uint32_t slot) {
     pool->past.next_try = mono_add(core->now, CLAIM_AGAIN_US);
 }
 
+void past_cut_off(struct core *core, uint32_t slot, struct actions *actions) {
+    struct core_pool *pool = asked_on(core, slot);
+    if (!pool || core->slots[slot].state != SLOT_CHECKING)
+        return;
+    pool->past.asked = HANDLE_NONE;
+    pool->past.lost_count++;
+    refuse(core, pool, pool->past.lost_count >= LOST_MOST && !core->draining, actions);
+}
+
 void past_unanswered(struct core *core, uint32_t slot, struct actions *actions) {
     struct core_pool *pool = asked_on(core, slot);
     if (!pool)
         return;
     pool->past.asked = HANDLE_NONE;
     fail(core, pool, actions);
-}
-
-bool past_has_claims(const struct core *core, uint32_t pool) {
-    for (uint32_t i = 0; i < core->run_used; i++) {
-        const struct run *run = &core->runs[i];
-        if (run->state != RUN_FREE && run->begun && run->pool == pool && (run->claimed || run->claim))
-            return true;
-    }
-    return false;
 }
 
 void past_add(struct core *core, struct core_pool *pool) {
@@ -235,7 +243,7 @@ bool past_refused(struct core *core, uint32_t slot, const struct event *event, s
     struct run *run = &core->runs[slot];
     struct core_pool *pool = &core->pools[run->pool];
     switch (event->ended.failure) {
-    case FAILURE_TAKEN: run_be_elsewhere(core, slot, actions); return true;
+    case FAILURE_TAKEN: run_be_elsewhere(core, slot, event->ended.answered_until, actions); return true;
     case FAILURE_CLAIM:
         fail(core, pool, actions);
         go_without(core, slot, actions);
@@ -251,7 +259,12 @@ bool past_refused(struct core *core, uint32_t slot, const struct event *event, s
     case FAILURE_LOST: /* before its claim was answered: nothing of it is done */
         if (run->claim != CLAIM_BEFORE || event->ended.claimed || run->stop != STOP_NONE)
             return false;
-        claim_again(core, slot, actions);
+        if (++run->lost_claim_count >= LOST_MOST) {
+            fail(core, pool, actions);
+            go_without(core, slot, actions);
+        } else {
+            claim_again(core, slot, actions);
+        }
         return true;
     default: return false;
     }

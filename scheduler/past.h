@@ -30,6 +30,7 @@ struct past {
     struct mono pending_since;
     uint32_t refused_count;    /* in a row, each as if it would pass */
     struct mono refused_since; /* the first of them */
+    uint32_t lost_count;       /* sessions in a row that were lost while they were asked */
     bool doubted;              /* a claim waited for too long: is it the table? */
     struct mono broken_since;
     struct mono next_try; /* not before: it failed, or a reload has nothing to say */
@@ -56,8 +57,7 @@ void past_answered(struct core *core, struct core_pool *pool, const struct event
                    struct actions *actions);
 void past_lost(struct core *core, uint32_t slot); /* it leaves; it may be the one that was asked */
 void past_unanswered(struct core *core, uint32_t slot, struct actions *actions); /* in time */
-/* A run of the pool is on record as running, or about to be: it is not to be found lost. */
-bool past_has_claims(const struct core *core, uint32_t pool);
+void past_cut_off(struct core *core, uint32_t slot, struct actions *actions);    /* its session was lost */
 /* A record was handed out. */
 void past_add(struct core *core, struct core_pool *pool);
 /* Nothing is left, nor will come of what is under way, that only a session could write down. */

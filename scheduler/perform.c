@@ -59,7 +59,7 @@ struct command_work perform_command_work(const struct daemon *daemon, struct han
         .directory = daemon->directory,
         .conninfo = &daemon->pools[run->pool]->conninfo,
         .run_number = run->number,
-        .due = chronicle_key(run->definition, run->due_first, run->occurrence_count),
+        .due = run_key(run->definition, run->due_first, run->occurrence_count),
         .input = -1,
     };
 }
@@ -74,16 +74,15 @@ static void start_command(struct daemon *daemon, const struct action *action, co
 
 struct session_work perform_session_work(const struct daemon *daemon, struct handle handle,
                                          const struct run *run) {
-    const struct core_task *task = &daemon->core->tasks[run->task];
     return (struct session_work){
         .run = handle,
         .label = run->definition->name,
         .claim = run->claim,
         .keeps_plans = run->expected_us >= PLANS_KEPT_FROM_US,
-        .claimed = {.due_first = chronicle_key(run->definition, run->due_first, run->occurrence_count),
-                    .due_last = chronicle_key(run->definition, run->due_last, run->occurrence_count),
+        .claimed = {.due_first = run_key(run->definition, run->due_first, run->occurrence_count),
+                    .due_last = run_key(run->definition, run->due_last, run->occurrence_count),
                     .started = daemon->core->wall,
-                    .every_us = task->definition->schedule.every_us,
+                    .every_us = run->definition->schedule.every_us,
                     .occurrence_count = run->occurrence_count,
                     .lateness_us = run_lateness_us(run, daemon->core->now),
                     .attempt_count = run->attempts.failed_count + 1,
@@ -185,6 +184,7 @@ static void perform_one(struct daemon *daemon, const struct action *action) {
     case ACTION_RECORD: perform_record(daemon, action); break;
     case ACTION_HELD: perform_held(daemon, action); break;
     case ACTION_AHEAD: journal_ahead(daemon, action); break;
+    case ACTION_KEPT: journal_kept(daemon, action); break;
     case ACTION_STEPPED:
         LOG(&daemon->log, LOG_WARNING, "clock_stepped",
             log_text("by", duration_glance(action->stepped_us, by)),
@@ -333,7 +333,7 @@ void perform_follow(struct daemon *daemon, struct session_pool **fresh) {
     daemon->command_capacity = core->run_capacity;
     daemon->spools.directory = spool_directory(core->set);
     for (uint32_t i = 0; i < daemon->pool_count; i++)
-        daemon->pools[i]->daemon_name = daemon->name;
+        daemon->pools[i]->daemon_name = daemon->life;
     chronicle_follow(daemon);
 }
 

@@ -46,6 +46,11 @@ static bool is_same_connection(const struct pool_settings *a, const struct pool_
     return strcmp(a->conninfo, b->conninfo) == 0 && a->statement_timeout_us == b->statement_timeout_us;
 }
 
+/* Who logs in, and how, may change under what runs; the database may not. */
+static bool is_same_place(const struct pool_settings *a, const struct pool_settings *b) {
+    return !a->place || !b->place || strcmp(a->place, b->place) == 0;
+}
+
 static void pool_take_over(struct core_pool *pool, struct taskset *set, uint32_t index) {
     const struct pool_settings *settings = &set->pools[index];
     if (pool->settings && !is_same_connection(pool->settings, settings)) {
@@ -95,6 +100,8 @@ static void reload_pools(struct core *core, struct taskset *set, struct moved *m
         pools[i].warm_newest = pools[i].warm_oldest = SLOT_NONE;
     for (uint32_t i = 0; i < core->pool_count; i++) {
         uint32_t to = taskset_find_pool(set, core->pools[i].settings->name);
+        if (to != TASKSET_NONE && !is_same_place(core->pools[i].settings, &set->pools[to]))
+            to = TASKSET_NONE; /* what it has begun ends where it began */
         moved->pools[i] = to;
         if (to == TASKSET_NONE && pool_is_used(core, i))
             moved->pools[i] = to = count++;
@@ -139,11 +146,6 @@ static uint32_t find_retired(const struct core *core, const struct moved *moved,
     return SLOT_NONE;
 }
 
-static bool same_schedule(const struct task *a, const struct task *b) {
-    return a->schedule.every_us == b->schedule.every_us && a->schedule.phase_us == b->schedule.phase_us &&
-           a->schedule.every_most_us == b->schedule.every_most_us;
-}
-
 /* What was learned of another text says nothing of this one. */
 static void forget_work(struct core_task *task, const struct task *definition) {
     task->simple = task->proven = task->suspected = task->breached = false;
@@ -165,7 +167,7 @@ static void task_take_over(struct core *core, struct taskset *set, struct new_ta
     if (from == SLOT_NONE || !task_same_work(task->definition, definition))
         forget_work(task, definition);
     if (from != SLOT_NONE && definition->enabled && due_has(&core->due, from) &&
-        same_schedule(core->tasks[from].definition, definition))
+        schedule_is_same(&core->tasks[from].definition->schedule, &definition->schedule))
         due_set(&new->due, index, core->due.entries[core->due.positions[from] - 1].at);
     task->pool = definition->pool;
     task->definition = definition;

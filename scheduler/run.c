@@ -38,6 +38,7 @@ uint32_t run_create(struct core *core, uint32_t task) {
         .set = taskset_ref(core->tasks[task].set),
         .definition = core->tasks[task].definition,
         .phase = past_first_phase(core, &core->tasks[task]),
+        .reclaims = core->tasks[task].elsewhere_count > 0,
         .child_count = 1,
         .behind = SLOT_NONE,
     };
@@ -88,6 +89,8 @@ static void arm_deadline(struct core *core, uint32_t slot, int64_t deadline) {
 void run_redefine(struct core *core, uint32_t slot) {
     struct run *run = &core->runs[slot];
     const struct core_task *task = &core->tasks[run->task];
+    if (run->claimed) /* it is on record under the file that it was claimed under, in that database */
+        return;
     if (run->state == RUN_WAITING)
         queue_leave(core, &core->pools[run->pool], slot);
     taskset_unref(run->set);
@@ -191,8 +194,7 @@ static void count_as(struct core *core, uint32_t slot, enum run_state to) {
     struct run *run = &core->runs[slot];
     if (run_is_on_session(to) && !run->begun)
         begin(core, run);
-    else if (to == RUN_FREE ||
-             (run_is_waiting(to) && !run->claimed && run->phase <= phase_first(run->definition)))
+    else if (to == RUN_FREE || (run_is_waiting(to) && run->phase <= phase_first(run->definition)))
         be_over(core, run);
     if (run_is_waiting(to) && run->begun)
         core->tasks[run->task].between_count++;

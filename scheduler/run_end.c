@@ -4,20 +4,42 @@
 #include "scheduler/core_parts.h"
 #include "tasks/hash.h"
 
-void record_counted_skip(struct core *core, uint32_t task, struct wall first, struct wall last, int64_t count,
-                         enum skip_cause cause, struct actions *actions) {
-    bool kept = cause != SKIP_DRAIN; /* who comes next answers those */
-    if (kept)
-        past_add(core, &core->pools[core->tasks[task].pool]);
-    actions_add(actions, ACTION_RECORD)->record = (struct record){
-        .kept = kept,
-        .task = task,
-        .outcome = OUTCOME_SKIPPED,
-        .skip = cause,
+struct record record_of(const struct task *task, uint32_t index, uint32_t pool, struct wall first,
+                        struct wall last, int64_t count) {
+    return (struct record){
+        .task = index,
+        .pool = pool,
         .due_first = first,
         .due_last = last,
         .occurrence_count = count,
+        .key_first = run_key(task, first, count),
+        .key_last = run_key(task, last, count),
+        .every_us = task->schedule.every_us,
+        .tokens = task->tokens,
+        .has_rows = task->work != WORK_COMMAND,
     };
+}
+
+static struct record record_of_run(const struct run *run) {
+    return record_of(run->definition, run->task, run->pool, run->due_first, run->due_last,
+                     run->occurrence_count);
+}
+
+/* What it is told of goes into the history of its pool. */
+static void keep(struct core *core, struct record *record) {
+    record->kept = true;
+    past_add(core, &core->pools[record->pool]);
+}
+
+void record_counted_skip(struct core *core, uint32_t task, struct wall first, struct wall last, int64_t count,
+                         enum skip_cause cause, struct actions *actions) {
+    const struct core_task *own = &core->tasks[task];
+    struct record record = record_of(own->definition, task, own->pool, first, last, count);
+    record.outcome = OUTCOME_SKIPPED;
+    record.skip = cause;
+    if (cause != SKIP_DRAIN) /* who comes next answers those */
+        keep(core, &record);
+    actions_add(actions, ACTION_RECORD)->record = record;
 }
 
 void record_skip(struct core *core, uint32_t task, struct wall first, struct wall last, int64_t count,
@@ -62,14 +84,15 @@ static void release_held(struct core *core, uint32_t index) {
 
 void run_skip(struct core *core, uint32_t slot, enum skip_cause cause, struct actions *actions) {
     const struct run *run = &core->runs[slot];
-    record_skip(core, run->task, run->due_first, run->due_last, run->occurrence_count, cause, actions);
-    actions->items[actions->count - 1].run = core_run_handle(core, slot);
-    actions->items[actions->count - 1].record.run_number = run->number;
-    if (cause == SKIP_DRAIN && run->claimed) { /* its claim is given back */
-        actions->items[actions->count - 1].record.kept = true;
-        past_add(core, &core->pools[run->pool]);
-    }
-    actions->items[actions->count - 1].record.triggered = run->triggered;
+    struct record *record = &run_action(core, slot, ACTION_RECORD, actions)->record;
+    *record = record_of_run(run);
+    record->outcome = OUTCOME_SKIPPED;
+    record->skip = cause;
+    record->run_number = run->number;
+    record->triggered = run->triggered;
+    if (cause != SKIP_DRAIN || run->claimed) /* who comes next answers it; its claim is given back */
+        keep(core, record);
+    core->tasks[run->task].stats.skipped_count += (uint32_t)run->occurrence_count;
     uint32_t task = run->task;
     run_move(core, slot, RUN_FREE);
     release_held(core, task);
@@ -111,10 +134,13 @@ static void learn(struct core_task *task, const struct run *run, enum outcome ou
 
 static void count_end(struct core *core, const struct run *run, const struct record *record) {
     struct task_stats *stats = &core->tasks[run->task].stats;
+    core->tasks[run->task].elsewhere_count = 0;
+    core->tasks[run->task].kept_until.us = 0;
     bool fine = record->outcome == OUTCOME_OK || record->outcome == OUTCOME_NOTHING;
     stats->any = true;
     stats->last_outcome = record->outcome;
     stats->last_took_us = record->took_us;
+    stats->last_key = record->key_first;
     stats->session_us += record->session_us;
     stats->outside_us += record->outside_us;
     stats->ok_count += fine;
@@ -156,28 +182,22 @@ static void count_in_row(struct core *core, const struct run *run, enum outcome 
 static void finish(struct core *core, uint32_t slot, enum outcome outcome, uint64_t row_count, bool simple,
                    struct actions *actions) {
     const struct run *run = &core->runs[slot];
-    struct action *action = run_action(core, slot, ACTION_RECORD, actions);
-    action->record = (struct record){
-        .task = run->task,
-        .run_number = run->number,
-        .outcome = outcome,
-        .due_first = run->due_first,
-        .due_last = run->due_last,
-        .occurrence_count = run->occurrence_count,
-        .lateness_us = run_lateness_us(run, run->began), /* SENT: it never came first */
-        .took_us = mono_since(core->now, run->began),
-        .session_us = run->session_us,
-        .outside_us = run->outside_us,
-        .attempt_count = run->attempts.failed_count + 1,
-        .row_count = row_count,
-        .kept = true,
-        .started = run->began_at,
-        .within = (run->claim == CLAIM_WITHIN && !simple) || run->claim == CLAIM_DONE,
-        .claiming = run->claim == CLAIM_BEFORE && !run->claimed,
-        .triggered = run->triggered,
-    };
-    past_add(core, &core->pools[core->tasks[run->task].pool]);
-    count_end(core, run, &action->record);
+    struct record *record = &run_action(core, slot, ACTION_RECORD, actions)->record;
+    *record = record_of_run(run);
+    record->run_number = run->number;
+    record->outcome = outcome;
+    record->lateness_us = run_lateness_us(run, run->began); /* SENT: it never came first */
+    record->took_us = mono_since(core->now, run->began);
+    record->session_us = run->session_us;
+    record->outside_us = run->outside_us;
+    record->attempt_count = run->attempts.failed_count + 1;
+    record->row_count = row_count;
+    record->started = run->began_at;
+    record->within = (run->claim == CLAIM_WITHIN && !simple) || run->claim == CLAIM_DONE;
+    record->claiming = run->claim == CLAIM_BEFORE && !run->claimed;
+    record->triggered = run->triggered;
+    keep(core, record);
+    count_end(core, run, record);
     count_in_row(core, run, outcome, actions);
     uint32_t task = run->task;
     run_move(core, slot, RUN_FREE);
@@ -185,19 +205,32 @@ static void finish(struct core *core, uint32_t slot, enum outcome outcome, uint6
     catchup_go_on(core, task, actions);
 }
 
-void run_be_elsewhere(struct core *core, uint32_t slot, struct actions *actions) {
+void run_be_elsewhere(struct core *core, uint32_t slot, struct wall answered_until, struct actions *actions) {
     const struct run *run = &core->runs[slot];
-    run_action(core, slot, ACTION_RECORD, actions)->record = (struct record){
-        .task = run->task,
-        .run_number = run->number,
-        .outcome = OUTCOME_ELSEWHERE,
-        .due_first = run->due_first,
-        .due_last = run->due_last,
-        .occurrence_count = run->occurrence_count,
-    };
+    struct record *record = &run_action(core, slot, ACTION_RECORD, actions)->record;
+    *record = record_of_run(run);
+    record->run_number = run->number;
+    record->outcome = OUTCOME_ELSEWHERE;
+    clock_note_elsewhere(core, run->task, answered_until, actions);
     uint32_t task = run->task;
     run_move(core, slot, RUN_FREE);
     release_held(core, task);
+}
+
+void record_resolved(struct core *core, uint32_t index, struct wall key, bool ok) {
+    struct core_task *task = &core->tasks[index];
+    struct task_stats *stats = &task->stats;
+    bool is_last = stats->any && stats->last_outcome == OUTCOME_UNKNOWN && stats->last_key.us == key.us;
+    if (is_last)
+        stats->last_outcome = ok ? OUTCOME_OK : OUTCOME_FAILED;
+    if (!ok)
+        return;
+    stats->ok_count++;
+    stats->failed_count -= stats->failed_count > 0;
+    if (is_last) {
+        task->failed_in_row = 0;
+        task->held_until = (struct mono){0};
+    }
 }
 
 void run_give_up(struct core *core, uint32_t slot, struct actions *actions) {

@@ -197,6 +197,7 @@ static void carry_out(struct simulate_world *world, const struct action *action)
     case ACTION_HISTORY_STATE:
     case ACTION_HELD:
     case ACTION_AHEAD:
+    case ACTION_KEPT:
     case ACTION_STEPPED:
     case ACTION_STOPPED: break;
     }

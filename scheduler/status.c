@@ -151,6 +151,8 @@ static enum task_state state_of(const struct status *status, uint32_t index) {
         return state_of_running(&status->core->runs[running]);
     if (task->paused && task->definition->enabled && !task->retired)
         return TASK_PAUSED;
+    if (due_has(&status->core->due, index) && core_is_kept(status->core, index))
+        return TASK_WAITING;
     if (status->core->now.us < task->held_until.us)
         return TASK_ON_HOLD;
     return task->definition->enabled && !task->retired ? TASK_IDLE : TASK_DISABLED;
@@ -283,9 +285,9 @@ void status_print(const struct status *status, uint32_t width, struct text *text
              "state", "due", "last", "ok", "fail", "skip", "merged", "late p50/p99 ms", "took p50/p99 ms",
              "note");
     print_waiting(status, width, text);
-    for (enum task_state state = TASK_RUNNING; state <= TASK_DISABLED; state++) {
+    for (enum task_state state = TASK_WAITING; state <= TASK_DISABLED; state++) {
         for (uint32_t i = 0; i < status->core->task_count; i++) {
-            if (state_of(status, i) != state)
+            if (state_of(status, i) != state || waiting_of(status, i) != SLOT_NONE)
                 continue;
             struct status_row row = status_row(status, i);
             print_row(status, &row, width, text);

@@ -205,6 +205,20 @@ static void note_running(const struct status *status, const struct status_row *r
                                                  : ", told to stop");
 }
 
+/* Nothing of it waits, and it is not to run before. */
+static void note_kept(const struct status *status, const struct status_row *row, struct text *text) {
+    char ahead[DURATION_TEXT_BYTES];
+    if (row->state != TASK_WAITING || row->waiting)
+        return;
+    text_add(text, "what is due up to ");
+    status_clock(status, row->task->kept_until, text);
+    text_add(
+        text,
+        " is answered already: the clock of another daemon is %s ahead, or ours was; compare the clocks, "
+        "or wait",
+        duration_glance(row->task->kept_until.us - status->core->wall.us, ahead));
+}
+
 /* An elastic interval, once it is not at its shortest; and what a command's weight does not say. */
 static void note_task(const struct status_row *row, struct text *text) {
     const struct schedule *schedule = &row->task->definition->schedule;
@@ -256,9 +270,13 @@ void status_note(const struct status *status, const struct status_row *given, st
         text_add(text, "; ");
     if (row->running)
         note_running(status, row, text);
+    note_kept(status, row, text);
     note_pause(status, row, text);
     note_task(row, text);
     note_hold(status, row, text);
+    if (!row->waiting && !row->running && row->state == TASK_IDLE && row->task->elsewhere_count > 1)
+        text_add(text, "%sthe last %u runs were another daemon's",
+                 text->bytes_count != row->note_start ? "; " : "", row->task->elsewhere_count);
     if (row->waiting || row->running || !status->context->failure_of)
         return;
     const char *failure = status->context->failure_of(status->context->context, row->task->definition->name);

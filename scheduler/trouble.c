@@ -75,6 +75,12 @@ bool trouble_add(struct trouble *trouble, const char *outcome, const struct fail
     return is_new;
 }
 
+void trouble_resolve(struct trouble *trouble, const char *summary) {
+    free(trouble->summary);
+    if (!(trouble->summary = strdup(summary)))
+        abort();
+}
+
 void trouble_clear(struct troubles *troubles, const char *task) {
     struct trouble *trouble = trouble_find(troubles, task);
     if (!trouble)

@@ -34,6 +34,9 @@ struct trouble *trouble_get(struct troubles *troubles, const char *task);
 bool trouble_add(struct trouble *trouble, const char *outcome, const struct failure *failure,
                  const char *advice);
 
+/* The last failure is known to have been another one. */
+void trouble_resolve(struct trouble *trouble, const char *summary);
+
 void trouble_clear(struct troubles *troubles, const char *task);
 void troubles_finish(struct troubles *troubles);
 

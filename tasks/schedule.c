@@ -35,3 +35,7 @@ int64_t schedule_default_phase(const char *name, int64_t every_us) {
     int64_t phase_us = (int64_t)hash_below(hash, (uint64_t)every_us);
     return every_us > US_PER_S ? phase_us / US_PER_MS * US_PER_MS : phase_us; /* whole ms read better */
 }
+
+bool schedule_is_same(const struct schedule *a, const struct schedule *b) {
+    return a->every_us == b->every_us && a->phase_us == b->phase_us && a->every_most_us == b->every_most_us;
+}

@@ -7,6 +7,8 @@
 #ifndef TASKS_SCHEDULE_H
 #define TASKS_SCHEDULE_H
 
+#include <stdbool.h>
+
 #include "tasks/instant.h"
 
 struct schedule {
@@ -16,6 +18,8 @@ struct schedule {
 };
 
 #define SCHEDULE_EVERY_MAX_US (3653 * US_PER_DAY) /* ten years */
+
+bool schedule_is_same(const struct schedule *a, const struct schedule *b);
 
 /* The first due instant strictly after. */
 struct wall schedule_next_after(const struct schedule *schedule, struct wall after);

@@ -81,7 +81,8 @@ struct pool_settings {
     const char *name;
     uint32_t line;
     uint32_t conninfo_line, pooler_conninfo_line;
-    const char *conninfo;        /* libpq's: key=value or URI; "" means libpq's environment and defaults */
+    const char *conninfo; /* libpq's: key=value or URI; "" means libpq's environment and defaults */
+    const char *place;    /* which server and database that is, however it is written; NULL: not known */
     const char *pooler_conninfo; /* of PgBouncer's admin console, when one is in between; "": none */
     uint32_t size;               /* tokens */
     int64_t connect_timeout_us;

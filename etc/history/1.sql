@@ -30,7 +30,8 @@ CREATE TABLE headgate.task (
     every_us int8 NOT NULL,
     phase_us int8 NOT NULL,
     since timestamptz NOT NULL,
-    checked timestamptz NOT NULL -- no hole is left before this instant
+    checked timestamptz NOT NULL, -- no hole is left before this instant
+    known timestamptz NOT NULL DEFAULT 'infinity' -- from then on it is to be answered, by the daemon's clock; infinity: it is disabled
 );
 COMMENT ON TABLE headgate.task IS 'the tasks whose runs are kept here, and since when they have this interval and phase';
 
@@ -76,7 +77,7 @@ COMMENT ON COLUMN headgate.run.outcome IS
     ' | within (no more than a key)';
 COMMENT ON COLUMN headgate.run.session_us IS 'microseconds on a session of the database';
 COMMENT ON COLUMN headgate.run.outside_us IS 'microseconds of work outside the database';
-COMMENT ON COLUMN headgate.run.daemon IS 'which daemon ran it';
+COMMENT ON COLUMN headgate.run.daemon IS 'which daemon ran it, and in which of its lives';
 
 CREATE VIEW headgate.history AS
 SELECT task, due, due_until, started, finished, outcome, reason,
@@ -88,7 +89,7 @@ SELECT task, due, due_until, started, finished, outcome, reason,
  WHERE occurrences IS NOT NULL;
 COMMENT ON VIEW headgate.history IS 'what ran, what did not, and why';
 
--- Whoever calls a function, its names mean what they meant here: each has a search_path of its own. Without one are the two whose
+-- Whoever calls a function, its names mean what they meant here: each has a search_path of its own. Without one are the three whose
 -- text is to be put into that of their callers, which has every name in full, and those of a single run's start (below), which
 -- are called once a run and look up no name at all.
 
@@ -97,6 +98,12 @@ CREATE FUNCTION headgate.steps(since timestamptz, until timestamptz, every_us in
 LANGUAGE sql IMMUTABLE AS $$
     SELECT pg_catalog.floor(extract(epoch FROM until OPERATOR(pg_catalog.-) since) OPERATOR(pg_catalog.*) 1000000
                             OPERATOR(pg_catalog./) greatest(every_us, 1))::int
+$$;
+
+-- Of unix time.
+CREATE FUNCTION headgate.instant(unix_us int8) RETURNS timestamptz
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT pg_catalog.timestamptz 'epoch' OPERATOR(pg_catalog.+) (unix_us OPERATOR(pg_catalog.*) interval '1 microsecond')
 $$;
 
 -- A row that reaches further is of a clock that was far ahead once, and does not count.
@@ -163,7 +170,7 @@ END
 $$;
 
 -- All else looks first. What the front of its range shares with a row that is there is cut off, in steps of every_us; returns the
--- first occurrence that is left. Nothing left: HG001.
+-- first occurrence that is left. Nothing left: HG001, and DETAIL is up to when all is answered, in microseconds of unix time.
 CREATE FUNCTION headgate.start(task text, due timestamptz, due_until timestamptz, every_us int8, occurrences int,
                                started timestamptz, lateness_us int8, attempts int, tokens int, outcome text,
                                daemon text) RETURNS timestamptz
@@ -202,7 +209,11 @@ BEGIN
                 IF FOUND THEN
                     RETURN taken;
                 END IF;
-                RAISE EXCEPTION USING ERRCODE = 'HG001', MESSAGE = format('%s is answered up to %s', task, answered);
+                RAISE EXCEPTION USING ERRCODE = 'HG001', MESSAGE = format('%s is answered up to %s', task, answered),
+                    DETAIL = (SELECT (extract(epoch FROM o.due_until) * 1000000)::int8::text FROM headgate.run o
+                               WHERE o.task = r.task AND o.occurrences > 0
+                                 AND o.due_until <= headgate.horizon(r.due_until, every_us)
+                               ORDER BY o.due DESC LIMIT 1);
             END IF;
             r.occurrences := greatest(r.occurrences - cut, 1);
         END IF;
@@ -443,11 +454,15 @@ END
 $$;
 
 -- What a daemon asks when it starts, after it has written what it had spooled: tasks is an array of objects with task, every_us,
--- phase_us. What it left running is lost. A hole between two rows that is longer than the interval (or than most_us, of an
--- elastic one) becomes a row that says so, unless a run of this task is under way elsewhere. Returns of each task up to
--- when it is answered, how the runs of the last day ended, and the median of the last 20 that were ok.
-CREATE FUNCTION headgate.restore(daemon text, tasks jsonb)
-RETURNS TABLE (task text, answered_until timestamptz, ok_count int8, failed_count int8, skipped_count int8, took_us int8)
+-- phase_us, and answers_us: the first instant from which on it answers for the task itself, in microseconds of unix time; none:
+-- the task is disabled. What earlier lives of it (`life` is its own) left running is lost. Before answers_us, a hole between
+-- two rows that is longer than the interval (or than most_us, of an elastic one) becomes a row that says so, unless a run of
+-- this task is under way elsewhere. Returns of each task up to when it is answered, or from when on it is known; how the runs
+-- of the last day ended; the median of the last 20 that were ok; and up to when rows from answers_us on say that it is answered,
+-- which a clock that was ahead has left, or a daemon whose clock is.
+CREATE FUNCTION headgate.restore(daemon text, tasks jsonb, life text DEFAULT NULL)
+RETURNS TABLE (task text, answered_until timestamptz, ok_count int8, failed_count int8, skipped_count int8, took_us int8,
+               ahead_until timestamptz)
 LANGUAGE plpgsql SET lock_timeout = '1s' SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -458,28 +473,40 @@ BEGIN
        SET outcome = 'lost', reason = 'the daemon was killed while it ran', attempts = coalesce(r.attempts, 1),
            tokens = coalesce(r.tokens, 1),
            lateness_us = coalesce(r.lateness_us, (extract(epoch FROM r.started - r.due) * 1000000)::int8)
-     WHERE r.outcome = 'running' AND r.daemon = restore.daemon;
+     WHERE r.outcome = 'running' AND (r.daemon = restore.daemon OR starts_with(r.daemon, restore.daemon || ' ('))
+       AND r.daemon IS DISTINCT FROM restore.life;
 
-    INSERT INTO headgate.task AS t (name, every_us, phase_us, since, checked)
-    SELECT g.task, g.every_us, g.phase_us, now(), now()
+    INSERT INTO headgate.task AS t (name, every_us, phase_us, since, checked, known)
+    SELECT g.task, g.every_us, g.phase_us, now(), now(), 'infinity'
       FROM jsonb_to_recordset(tasks) AS g (task text, every_us int8, phase_us int8)
      ORDER BY g.task
         ON CONFLICT (name) DO UPDATE
        SET every_us = excluded.every_us, phase_us = excluded.phase_us, since = excluded.since, checked = excluded.checked
      WHERE (t.every_us, t.phase_us) <> (excluded.every_us, excluded.phase_us);
 
+    -- a clock that was ahead then may have said later
+    UPDATE headgate.task t
+       SET known = g.known
+      FROM (SELECT o.name, CASE WHEN e.answers_us IS NULL THEN 'infinity'
+                                ELSE least(o.known, headgate.instant(e.answers_us - 1)) END AS known
+              FROM jsonb_to_recordset(tasks) AS e (task text, answers_us int8) JOIN headgate.task o ON o.name = e.task
+             ORDER BY o.name) g
+     WHERE t.name = g.name AND t.known <> g.known;
+
     PERFORM set_config('lock_timeout', '50ms', true); -- until here ends
     FOR hole IN
-        SELECT t.name, t.every_us, coalesce(g.most_us, t.every_us) AS most_us, t.checked
-          FROM jsonb_to_recordset(tasks) AS g (task text, most_us int8) JOIN headgate.task t ON t.name = g.task
-         WHERE EXISTS (SELECT FROM headgate.holes(t.name, t.every_us, coalesce(g.most_us, t.every_us), t.checked))
+        SELECT t.name, t.every_us, coalesce(g.most_us, t.every_us) AS most_us, t.checked,
+               coalesce(headgate.instant(g.answers_us), now()) AS until
+          FROM jsonb_to_recordset(tasks) AS g (task text, most_us int8, answers_us int8) JOIN headgate.task t ON t.name = g.task
+         WHERE EXISTS (SELECT FROM headgate.holes(t.name, t.every_us, coalesce(g.most_us, t.every_us), t.checked,
+                                                  coalesce(headgate.instant(g.answers_us), now())))
          ORDER BY t.name
     LOOP
         BEGIN
             PERFORM headgate.insert_row(jsonb_populate_record(NULL::headgate.run, jsonb_build_object(
                         'task', hole.name, 'due', h.due, 'due_until', h.due_until, 'occurrences', h.occurrences,
                         'outcome', 'lost', 'reason', 'no record of it was kept', 'daemon', restore.daemon)), hole.every_us)
-               FROM headgate.holes(hole.name, hole.every_us, hole.most_us, hole.checked) h;
+               FROM headgate.holes(hole.name, hole.every_us, hole.most_us, hole.checked, hole.until) h;
         EXCEPTION WHEN lock_not_available OR unique_violation THEN
             busy := busy || hole.name;
         END;
@@ -490,17 +517,26 @@ BEGIN
        SET checked = greatest(t.checked, (
            SELECT coalesce(min(r.due) FILTER (WHERE r.outcome = 'running'), max(r.due))
              FROM headgate.run r
-            WHERE r.task = t.name AND r.due BETWEEN t.checked AND now() + interval '1 day' AND r.occurrences > 0))
-     WHERE t.name IN (SELECT g.task FROM jsonb_to_recordset(tasks) AS g (task text)) AND t.name <> ALL (busy);
+            WHERE r.task = t.name AND r.due >= t.checked AND r.due < coalesce(headgate.instant(g.answers_us), now())
+              AND r.occurrences > 0))
+      FROM jsonb_to_recordset(tasks) AS g (task text, answers_us int8)
+     WHERE t.name = g.task AND t.name <> ALL (busy);
 
     RETURN QUERY
-    SELECT g.task, a.due_until, coalesce(d.ok, 0), coalesce(d.failed, 0), coalesce(d.skipped, 0), m.took_us
-      FROM jsonb_to_recordset(tasks) AS g (task text)
+    SELECT g.task, greatest(a.due_until, nullif(t.known, 'infinity')), coalesce(d.ok, 0), coalesce(d.failed, 0),
+           coalesce(d.skipped, 0), m.took_us, f.due_until
+      FROM jsonb_to_recordset(tasks) AS g (task text, answers_us int8)
+      JOIN headgate.task t ON t.name = g.task
+      LEFT JOIN LATERAL (
+           SELECT r.due_until FROM headgate.run r
+            WHERE r.task = g.task AND r.occurrences > 0 AND r.due < coalesce(headgate.instant(g.answers_us), now())
+            ORDER BY r.due DESC LIMIT 1) a ON true
       LEFT JOIN LATERAL (
            -- not what a clock that was years ahead left
            SELECT r.due_until FROM headgate.run r
-            WHERE r.task = g.task AND r.occurrences > 0 AND r.due <= now() + interval '1 day'
-            ORDER BY r.due DESC LIMIT 1) a ON true
+            WHERE r.task = g.task AND r.occurrences > 0 AND r.due >= headgate.instant(g.answers_us)
+              AND r.due <= now() + interval '1 day'
+            ORDER BY r.due DESC LIMIT 1) f ON true
      CROSS JOIN LATERAL (
            SELECT count(*) FILTER (WHERE r.outcome = 'ok') AS ok,
                   count(*) FILTER (WHERE r.outcome IN ('failed', 'lost', 'unknown')) AS failed,
@@ -518,8 +554,8 @@ BEGIN
 END
 $$;
 
--- The holes between a task's rows since an instant. Behind a run that is under way is none yet: it may still grow.
-CREATE FUNCTION headgate.holes(task text, every_us int8, most_us int8, checked timestamptz)
+-- The holes between a task's rows from an instant on up to another. Behind a run that is under way is none yet: it may still grow.
+CREATE FUNCTION headgate.holes(task text, every_us int8, most_us int8, checked timestamptz, until timestamptz)
 RETURNS TABLE (due timestamptz, due_until timestamptz, occurrences int)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT h.last + every_us * interval '1 microsecond',
@@ -528,7 +564,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
       FROM (SELECT p.last, ceil(extract(epoch FROM p.due - p.last) * 1000000 / every_us)::int - 1 AS missing
               FROM (SELECT r.due, lag(r.due_until) OVER w AS last, lag(r.outcome) OVER w AS outcome
                       FROM headgate.run r
-                     WHERE r.task = holes.task AND r.due >= holes.checked AND r.occurrences > 0
+                     WHERE r.task = holes.task AND r.due >= holes.checked AND r.due < holes.until AND r.occurrences > 0
                     WINDOW w AS (ORDER BY r.due)) p
              WHERE p.outcome <> 'running' AND p.due - p.last > most_us * interval '1 microsecond') h
      WHERE h.missing > 0

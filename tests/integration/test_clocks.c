@@ -195,6 +195,66 @@ static void clocks_set_ten_years_forward_and_back_stop_nothing(void **state) {
     assert_timeouts_held(1);
 }
 
+/* What a daemon whose clock was an hour ahead has left says nothing of the time before: its tasks go on, and no row is made up. */
+static void clocks_an_hour_ahead_for_one_life_stop_nothing(void **state) {
+    (void)state;
+    struct process process;
+    *database_host.offset_us = 0;
+    *daemon_host.offset_us = H;
+    query(server.conninfo, "SET client_min_messages = warning; DROP SCHEMA IF EXISTS headgate CASCADE");
+    ini_write(&process, "[pool p]\nconninfo = %s\nhistory = on\n[task tick]\nevery = 2s\nsql = SELECT 1\n"
+                        "[task hourly]\nevery = 1h\nsql = SELECT 1\n", server.conninfo);
+    enter(&daemon_host);
+    daemon_start(&process);
+    leave();
+    WAIT_UNTIL(&process, history_is_on(&process) && runs("task = 'tick' AND outcome = 'ok'") >= 2);
+    query(server.conninfo, "INSERT INTO headgate.run (task, due, due_until, started, finished, occurrences, outcome, daemon)"
+                           " SELECT name, d, d, d, d, 1, 'ok', 'of an hour ahead' FROM headgate.task,"
+                           " LATERAL (SELECT date_trunc('hour', now()) + phase_us * interval '1 microsecond' + interval '1 hour' AS d) t"
+                           " WHERE name = 'hourly'");
+    daemon_kill(&process);
+    *daemon_host.offset_us = 0;
+    enter(&daemon_host);
+    daemon_start(&process);
+    leave();
+    WAIT_UNTIL(&process, runs("task = 'tick' AND outcome = 'ok' AND due < now() + interval '10 min'") >= 3);
+    assert_int_equal(runs("reason = 'no record of it was kept'"), 0);
+    assert_true(daemon_log_count(&process, "event=record_ahead task=tick") >= 1);
+    /* the hourly one waits for what is on record, and says so */
+    WAIT_UNTIL(&process, strcmp(task_text(&process, "hourly", "state"), "waiting") == 0);
+    assert_non_null(strstr(task_text(&process, "hourly", "note"), "is answered already"));
+    assert_int_equal(daemon_log_count(&process, "event=kept_waiting task=hourly"), 1);
+    assert_int_equal(daemon_end(&process, SIGTERM), 0);
+    assert_int_equal(runs("occurrences > 100"), 0);
+}
+
+/* Two daemons, one ten minutes ahead: it has all, and the dump of the other says why it has nothing. */
+static void clocks_of_two_daemons_ten_minutes_apart_are_told(void **state) {
+    (void)state;
+    struct process ahead, right;
+    *database_host.offset_us = 0;
+    *daemon_host.offset_us = 600 * S;
+    query(server.conninfo, "SET client_min_messages = warning; DROP SCHEMA IF EXISTS headgate CASCADE");
+#define TICK "[pool p]\nconninfo = %s\nhistory = on\n[task tick]\nevery = 1s\nphase = 0\nsql = SELECT 1\n"
+    ini_write(&ahead, TICK, server.conninfo);
+    ini_write(&right, TICK, server.conninfo);
+    enter(&daemon_host);
+    daemon_start(&ahead);
+    leave();
+    WAIT_UNTIL(&ahead, history_is_on(&ahead));
+    /* as if it had been there for ten minutes */
+    query(server.conninfo, "INSERT INTO headgate.run (task, due, due_until, started, occurrences, outcome, daemon)"
+                           " SELECT 'tick', d, d, d, 1, 'ok', 'ahead' FROM (SELECT min(due) AS first FROM headgate.run) r,"
+                           " generate_series(date_trunc('second', now()) - interval '1 min', coalesce(first, now() + interval '10 min')"
+                           " - interval '1 s', '1 s') d ON CONFLICT DO NOTHING");
+    daemon_start(&right);
+    WAIT_UNTIL(&right, strcmp(task_text(&right, "tick", "state"), "waiting") == 0);
+    assert_non_null(strstr(task_text(&right, "tick", "note"), "is answered already"));
+    assert_int_equal(daemon_log_count(&right, "event=kept_waiting task=tick"), 1);
+    assert_int_equal(daemon_end(&right, SIGTERM), 0);
+    assert_int_equal(daemon_end(&ahead, SIGTERM), 0);
+}
+
 /* --- the database's host --- */
 
 static void clocks_of_the_database_an_hour_off_change_nothing(void **state) {
@@ -250,6 +310,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test_teardown(clocks_set_forward_and_back_account_each_occurrence_once, tidy),
         cmocka_unit_test_teardown(clocks_set_back_an_hour_go_by_the_new_time, tidy),
         cmocka_unit_test_teardown(clocks_set_ten_years_forward_and_back_stop_nothing, tidy),
+        cmocka_unit_test_teardown(clocks_an_hour_ahead_for_one_life_stop_nothing, tidy),
+        cmocka_unit_test_teardown(clocks_of_two_daemons_ten_minutes_apart_are_told, tidy),
         cmocka_unit_test_teardown(clocks_of_the_database_an_hour_off_change_nothing, tidy),
         cmocka_unit_test_teardown(clocks_of_a_machine_that_slept_eight_hours, tidy),
     };

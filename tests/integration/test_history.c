@@ -79,6 +79,11 @@ static void begin_with(struct process *process, int size, const char *tasks) {
     WAIT_UNTIL(process, history_is_on(process));
 }
 
+/* Of files with several pools, or none that is made yet: there is a table to look at. */
+static bool has_table(void) {
+    return query_number(conninfo, "SELECT count(*) FROM pg_tables WHERE schemaname = 'headgate' AND tablename = 'run'") == 1;
+}
+
 static void begin(struct process *process, const char *tasks) {
     begin_with(process, 4, tasks);
 }
@@ -116,7 +121,7 @@ static void history_has_every_kind_of_run(void **state) {
     assert_no_runs("outcome NOT IN ('ok', 'skipped')");
     query(conninfo, "DELETE FROM headgate.run WHERE outcome = 'skipped'"); /* by overlap, on a slow machine */
     assert_no_runs("reason IS NOT NULL OR message IS NOT NULL OR attempts <> 1 OR tokens <> 1");
-    assert_no_runs("daemon NOT LIKE '%/t.ini'");
+    assert_no_runs("daemon NOT LIKE '%/t.ini (%)'");
     assert_no_runs("(lateness_us >= 0 AND started - due BETWEEN '0' AND '1h') IS NOT TRUE");
     assert_no_runs("(finished - started BETWEEN '0' AND '1h') IS NOT TRUE");
     assert_no_runs("rows IS DISTINCT FROM CASE task WHEN 'command' THEN NULL WHEN 'off' THEN 2 ELSE 1 END AND task <> 'several'");
@@ -270,6 +275,160 @@ static void history_says_what_was_missed(void **state) {
     assert_no_runs("outcome NOT IN ('ok', 'missed', 'skipped') OR (outcome = 'missed' AND task <> 'none')");
 }
 
+/* A machine that is off whenever a task is due: from when the task was first known on, it is caught up. */
+static void history_catches_up_what_was_due_before_the_first_run(void **state) {
+    (void)state;
+    struct process process;
+    begin(&process, "[task nightly]\nevery = 365d\nphase = 0\nsql = INSERT INTO done VALUES ('nightly')\n");
+    assert_int_equal(daemon_end(&process, SIGTERM), 0);
+    assert_int_equal(runs("true"), 0);
+    query(conninfo, "UPDATE headgate.task SET known = known - interval '2 years'");
+    daemon_start(&process);
+    WAIT_UNTIL(&process, runs("outcome = 'ok' AND occurrences = 2 AND finished IS NOT NULL") == 1);
+    end_and_check(&process);
+    assert_int_equal(done("nightly"), 1);
+    assert_no_runs("NOT lateness_us BETWEEN (extract(epoch FROM started - due) - 1) * 1000000"
+                   " AND (extract(epoch FROM started - due) + 1) * 1000000");
+    daemon_start(&process);
+    WAIT_UNTIL(&process, history_is_on(&process));
+    end_and_check(&process);
+    assert_int_equal(done("nightly"), 1);
+}
+
+/* Two pools on one database: as one of them reads its history again, a run of the other is no lost one. */
+static void history_of_two_pools_under_a_reload(void **state) {
+    (void)state;
+    struct process process;
+    char go[200];
+    query(conninfo, "SET client_min_messages = warning; DROP SCHEMA IF EXISTS headgate CASCADE");
+    query(conninfo, "TRUNCATE done");
+    ini_write(&process, "x");
+    snprintf(go, sizeof go, "%s.go", process.ini);
+    ini_rewrite(&process, "[pool p]\nconninfo = %s\nhistory = on\n[pool q]\nconninfo = %s\nhistory = on\n"
+                "[task phased]\nevery = 365d\npool = p\nread = SELECT 1 AS id\nwork = sh -c 'until [ -e %s ]; do sleep 0.1; done; cat'\n"
+                "write = INSERT INTO done SELECT 'phased' WHERE $1::jsonb ? 'id'\n"
+                "[task other]\nevery = 300ms\npool = q\nsql = SELECT 1\n", conninfo, conninfo, go);
+    daemon_start(&process);
+    WAIT_UNTIL(&process, has_table());
+    WAIT_UNTIL(&process, runs("task = 'other' AND outcome = 'ok'") >= 2);
+    assert_int_equal(shell(NULL, "headgate trigger %s phased", process.ini), 0);
+    WAIT_UNTIL(&process, runs("task = 'phased' AND outcome = 'running'") == 1 && strcmp(task_text(&process, "phased", "state"), "working") == 0);
+    kill(process.pid, SIGHUP);
+    WAIT_UNTIL(&process, daemon_log_count(&process, "event=reloaded") == 1);
+    long ok = runs("task = 'other' AND outcome = 'ok'");
+    WAIT_UNTIL(&process, runs("task = 'other' AND outcome = 'ok'") >= ok + 5);
+    assert_int_equal(runs("task = 'phased' AND outcome = 'running'"), 1);
+    shell(NULL, "touch %s", go);
+    WAIT_UNTIL(&process, runs("task = 'phased' AND outcome = 'ok' AND finished IS NOT NULL") == 1);
+    assert_int_equal(daemon_end(&process, SIGTERM), 0);
+    assert_int_equal(done("phased"), 1);
+    assert_no_runs("outcome NOT IN ('ok', 'skipped')");
+}
+
+/* Another phase under a run: it has one row, that which it was started with. */
+static void history_of_a_run_whose_phase_a_reload_changes(void **state) {
+    (void)state;
+    struct process process;
+    char go[200];
+    query(conninfo, "SET client_min_messages = warning; DROP SCHEMA IF EXISTS headgate CASCADE");
+    ini_write(&process, "x");
+    snprintf(go, sizeof go, "%s.go", process.ini);
+#define WAITS_FOR_GO "[pool p]\nconninfo = %s\nhistory = on\n[task waits]\nevery = 2s\nphase = %dms\n" \
+                     "command = sh -c 'until [ -e %s ]; do sleep 0.1; done'\n"
+    ini_rewrite(&process, WAITS_FOR_GO, conninfo, 0, go);
+    daemon_start(&process);
+    WAIT_UNTIL(&process, has_table());
+    WAIT_UNTIL(&process, runs("outcome = 'running'") == 1);
+    ini_rewrite(&process, WAITS_FOR_GO, conninfo, 1000, go);
+    kill(process.pid, SIGHUP);
+    WAIT_UNTIL(&process, daemon_log_count(&process, "event=reloaded") == 1);
+    shell(NULL, "touch %s", go);
+    WAIT_UNTIL(&process, runs("outcome = 'ok' AND finished IS NOT NULL") >= 3);
+    assert_int_equal(daemon_end(&process, SIGTERM), 0);
+    assert_no_runs("outcome NOT IN ('ok', 'skipped')");
+    assert_int_equal(runs("outcome = 'ok' AND extract(epoch FROM due)::bigint %% 2 = 0"), 1);
+}
+
+/* Another database under a phased run: what it read in the first one is written there, and on record there. */
+static void history_of_a_run_whose_database_a_reload_changes(void **state) {
+    (void)state;
+    struct process process;
+    char go[200], other[700];
+    query(conninfo, "SET client_min_messages = warning; DROP SCHEMA IF EXISTS headgate CASCADE");
+    query(conninfo, "TRUNCATE done");
+    query(conninfo, "CREATE DATABASE other");
+    snprintf(other, sizeof other, "%s dbname=other", conninfo);
+    query(other, "CREATE TABLE done (task text, at timestamptz DEFAULT clock_timestamp())");
+    ini_write(&process, "x");
+    snprintf(go, sizeof go, "%s.go", process.ini);
+#define READS_AND_WRITES "[pool p]\nconninfo = %s\nhistory = on\n" \
+    "[task phased]\nevery = 365d\nread = SELECT 1 AS id\nwork = sh -c 'until [ -e %s ]; do sleep 0.1; done; cat'\n" \
+    "write = INSERT INTO done SELECT 'phased' WHERE $1::jsonb ? 'id'\n" \
+    "[task tick]\nevery = 300ms\nsql = INSERT INTO done VALUES ('tick')\n"
+    ini_rewrite(&process, READS_AND_WRITES, conninfo, go);
+    daemon_start(&process);
+    WAIT_UNTIL(&process, has_table());
+    WAIT_UNTIL(&process, runs("task = 'tick' AND outcome = 'ok'") >= 2);
+    assert_int_equal(shell(NULL, "headgate trigger %s phased", process.ini), 0);
+    WAIT_UNTIL(&process, runs("task = 'phased' AND outcome = 'running'") == 1 && strcmp(task_text(&process, "phased", "state"), "working") == 0);
+    ini_rewrite(&process, READS_AND_WRITES, other, go);
+    kill(process.pid, SIGHUP);
+    WAIT_UNTIL(&process, query_number(other, "SELECT count(*) FROM done WHERE task = 'tick'") >= 2);
+    shell(NULL, "touch %s", go);
+    WAIT_UNTIL(&process, runs("task = 'phased' AND outcome = 'ok' AND finished IS NOT NULL") == 1);
+    assert_int_equal(daemon_end(&process, SIGTERM), 0);
+    assert_int_equal(done("phased"), 1);
+    assert_int_equal(query_number(other, "SELECT count(*) FROM done WHERE task = 'phased'"), 0);
+    assert_int_equal(query_number(other, "SELECT count(*) FROM headgate.run WHERE task = 'phased'"), 0);
+    assert_int_equal(query_number(other, "SELECT count(*) FROM headgate.run WHERE outcome NOT IN ('ok', 'skipped', 'within')"), 0);
+    query(conninfo, "DROP DATABASE other");
+}
+
+/* The pool has another name, then `spool` another place: what waited in a file is found, and nothing is done again. */
+static void history_finds_what_was_left_in_files(void **state) {
+    (void)state;
+    struct process process;
+    char spool[2][220];
+    query(conninfo, "SET client_min_messages = warning; DROP SCHEMA IF EXISTS headgate CASCADE");
+    query(conninfo, "TRUNCATE done");
+    ini_write(&process, "x");
+    for (int i = 0; i < 2; i++) {
+        snprintf(spool[i], sizeof spool[i], "%s.spool%d", process.ini, i);
+        assert_int_equal(shell(NULL, "mkdir %s", spool[i]), 0);
+    }
+#define SPOOLED "[headgate]\nspool = %s\n[pool %s]\nconninfo = %s\nhistory = on\n[task transactional]\nevery = 1s\n" \
+                "sql = INSERT INTO done VALUES ('transactional')\n"
+    ini_rewrite(&process, SPOOLED, spool[0], "first", conninfo);
+    daemon_start(&process);
+    WAIT_UNTIL(&process, has_table());
+    WAIT_UNTIL(&process, runs("outcome = 'ok'") >= 2);
+    /* nothing more is recorded */
+    query(conninfo, "ALTER TABLE headgate.run RENAME TO away");
+    long before = done("transactional");
+    WAIT_UNTIL(&process, done("transactional") >= before + 2);
+    assert_int_equal(daemon_end(&process, SIGTERM), 0);
+    assert_int_equal(shell(NULL, "ls %s/*.history", spool[0]), 0);
+    assert_true(daemon_log_count(&process, "event=history_spooled") >= 1);
+    ini_rewrite(&process, SPOOLED, spool[0], "second", conninfo);
+    daemon_start(&process);
+    assert_int_equal(daemon_log_count(&process, "event=history_found"), 1);
+    before = done("transactional");
+    WAIT_UNTIL(&process, done("transactional") >= before + 2);
+    ini_rewrite(&process, SPOOLED, spool[1], "second", conninfo);
+    kill(process.pid, SIGHUP);
+    WAIT_UNTIL(&process, daemon_log_count(&process, "event=reloaded") == 1);
+    assert_int_equal(daemon_end(&process, SIGTERM), 0);
+    assert_int_equal(shell(NULL, "ls %s/*.history", spool[0]) != 0, 1);
+    assert_int_equal(shell(NULL, "ls %s/*.history", spool[1]), 0);
+    query(conninfo, "ALTER TABLE headgate.away RENAME TO run");
+    daemon_start(&process);
+    WAIT_UNTIL(&process, history_is_on(&process));
+    WAIT_UNTIL(&process, runs("outcome = 'ok'") >= before + 4);
+    end_and_check(&process);
+    assert_int_equal(done("transactional"), runs("outcome = 'ok'"));
+    assert_int_equal(shell(NULL, "ls %s/*.history", spool[1]) != 0, 1);
+}
+
 static void history_ends_what_a_killed_daemon_left(void **state) {
     (void)state;
     struct process process;
@@ -279,7 +438,7 @@ static void history_ends_what_a_killed_daemon_left(void **state) {
     assert_int_equal(daemon_end(&process, SIGKILL), 1000 + SIGKILL);
     daemon_start(&process);
     WAIT_UNTIL(&process, runs("outcome = 'lost' AND reason = 'the daemon was killed while it ran'") == 2);
-    WAIT_UNTIL(&process, runs("outcome = 'running'") == 2);
+    WAIT_UNTIL(&process, runs("outcome = 'running'") == 2 && strcmp(task_text(&process, "command", "state"), "running") == 0);
     kill(process.pid, SIGINT);
     assert_int_equal(daemon_end(&process, SIGTERM), 0); /* in a hurry: what it cancels goes to the file */
     ini_rewrite(&process, "[pool p]\nconninfo = %s\nhistory = on\n[task other]\nevery = 365d\nsql = SELECT 1\n", conninfo);
@@ -362,6 +521,7 @@ static void history_resolves_a_commit_whose_answer_was_lost(void **state) {
     kill_server(&process, "SyncRep");
     WAIT_UNTIL(&process, daemon_log_count(&process, "event=unknown") == 1 && daemon_log_count(&process, "event=resolved") == 1);
     assert_int_equal(daemon_log_count(&process, "outcome=ok"), 1);
+    WAIT_UNTIL(&process, task_number(&process, "commits", "failed") == 0); /* the dump goes by what became of it */
     WAIT_UNTIL(&process, runs("outcome = 'ok' AND started > pg_postmaster_start_time()") >= 2);
     end_and_check(&process);
     assert_int_equal(done("commits"), runs("outcome = 'ok'"));
@@ -400,6 +560,11 @@ int main(void) {
         cmocka_unit_test_teardown(history_turned_on_by_a_reload, tidy),
         cmocka_unit_test_teardown(history_clean_restarts_lose_and_repeat_nothing, tidy),
         cmocka_unit_test_teardown(history_says_what_was_missed, tidy),
+        cmocka_unit_test_teardown(history_catches_up_what_was_due_before_the_first_run, tidy),
+        cmocka_unit_test_teardown(history_of_two_pools_under_a_reload, tidy),
+        cmocka_unit_test_teardown(history_of_a_run_whose_phase_a_reload_changes, tidy),
+        cmocka_unit_test_teardown(history_of_a_run_whose_database_a_reload_changes, tidy),
+        cmocka_unit_test_teardown(history_finds_what_was_left_in_files, tidy),
         cmocka_unit_test_teardown(history_ends_what_a_killed_daemon_left, tidy),
         cmocka_unit_test_teardown(history_has_what_ended_last_before_a_stop, tidy),
         cmocka_unit_test_teardown(history_gives_back_what_was_learned, tidy),

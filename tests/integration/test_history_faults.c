@@ -163,6 +163,36 @@ static void history_read_only_table_is_told(void **state) {
     live_through("REVOKE INSERT, UPDATE, DELETE ON headgate.run FROM app", "GRANT INSERT, UPDATE, DELETE ON headgate.run TO app");
 }
 
+#define ENDS_ITS_SESSION                                                                                               \
+    "CREATE OR REPLACE FUNCTION ends_its_session() RETURNS trigger LANGUAGE plpgsql AS"                                \
+    " $$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NEW; END $$; "
+
+/* A session that each record ends is as good as a refusal. */
+static void history_whose_records_end_the_session_is_told(void **state) {
+    (void)state;
+    live_through(ENDS_ITS_SESSION "CREATE TRIGGER ends BEFORE UPDATE ON headgate.run FOR EACH ROW"
+                                  " WHEN (NEW.finished IS NOT NULL) EXECUTE FUNCTION ends_its_session()",
+                 "DROP TRIGGER ends ON headgate.run");
+}
+
+/* The same while it is read, before anything may start. */
+static void history_whose_reading_ends_the_session_is_told(void **state) {
+    (void)state;
+    struct process process;
+    struct certainty trial;
+    start_recorded(&trial, &process);
+    assert_int_equal(daemon_end(&process, SIGTERM), 0);
+    query(conninfo, ENDS_ITS_SESSION "CREATE TRIGGER ends BEFORE INSERT ON headgate.task FOR EACH ROW"
+                                     " EXECUTE FUNCTION ends_its_session()");
+    daemon_start(&process);
+    wait_until_tasks_go_on(&process);
+    assert_true(dump_says(&process, NOT_RECORDED));
+    assert_true(dump_says(&process, "the connection is lost each time that it is asked"));
+    query(conninfo, "DROP TRIGGER ends ON headgate.task");
+    wait_until_recorded_again(&process);
+    end_right(&trial, &process);
+}
+
 static void history_of_another_owner_is_told(void **state) {
     (void)state;
     live_through("DO $$ DECLARE r record; BEGIN ALTER SCHEMA headgate OWNER TO other;"
@@ -231,6 +261,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test_teardown(history_dropped_schema_is_made_again, tidy),
         cmocka_unit_test_teardown(history_dropped_table_is_told, tidy),
         cmocka_unit_test_teardown(history_read_only_table_is_told, tidy),
+        cmocka_unit_test_teardown(history_whose_records_end_the_session_is_told, tidy),
+        cmocka_unit_test_teardown(history_whose_reading_ends_the_session_is_told, tidy),
         cmocka_unit_test_teardown(history_of_another_owner_is_told, tidy),
         cmocka_unit_test_teardown(history_of_a_role_that_may_not_names_the_grants, tidy),
         cmocka_unit_test_teardown(history_full_disk_under_the_spool_is_told, tidy_lock),

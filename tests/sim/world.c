@@ -247,6 +247,7 @@ static void carry_out(struct world *world, const struct action *action) {
     case ACTION_HISTORY_STATE:
     case ACTION_HELD:
     case ACTION_AHEAD:
+    case ACTION_KEPT:
     case ACTION_STEPPED: break;
     }
 }

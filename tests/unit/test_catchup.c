@@ -431,21 +431,64 @@ static void restored_elastic_task_counts_slots(void **state) {
 static void restored_ahead_of_our_clock_waits_for_two_intervals_at_most(void **state) {
     static const struct {
         int64_t answered_s;
-        bool told;
+        bool told, kept;
         int64_t next_wake_s;
     } table[] = {
-        {9, false, 10}, {10, false, 20}, {15, false, 20}, {19, false, 20}, {20, true, 10}, {3600, true, 10}, {YEARS_10 / S, true, 10},
+        {9, false, false, 10},
+        {10, false, true, 20},
+        {15, false, true, 20},
+        {19, false, true, 20},
+        {20, true, false, 10},
+        {3600, true, false, 10},
+        {YEARS_10 / S, true, false, 10},
     };
     (void)state;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         struct fixture *f = fixture_create(COMMAND);
         restore(f, table[i].answered_s);
-        assert_int_equal(f->count, table[i].told);
+        assert_int_equal(f->count, table[i].told + table[i].kept);
+        assert_int_equal(core_is_kept(f->core, 0), table[i].kept);
+        if (table[i].kept)
+            assert_int_equal(fixture_need(f, ACTION_KEPT)->ahead_us, table[i].answered_s * S);
         if (table[i].told)
             assert_int_equal(fixture_need(f, ACTION_AHEAD)->ahead_us, table[i].answered_s * S);
         assert_int_equal(core_next_wake(f->core).us, table[i].next_wake_s * S);
         fixture_destroy(f);
     }
+}
+
+/* What a clock that was an hour ahead has left: no reason not to catch up what was missed before our time. */
+static void restored_rows_of_the_future_hide_nothing_that_was_missed(void **state) {
+    struct fixture *f = fixture_create(COMMAND);
+    struct event event = {.kind = EVENT_RESTORED, .task = 0};
+    (void)state;
+    event.restored.answered_until.us = WALL_START_US - 40 * S;
+    event.restored.ahead_until.us = WALL_START_US + 3600 * S;
+    fixture_step(f, event);
+    assert_int_equal(fixture_need(f, ACTION_AHEAD)->ahead_us, 3600 * S);
+    fixture_end(f, fixture_started(f, "a"), OUTCOME_OK);
+    assert_range(&fixture_need(f, ACTION_RECORD)->record, -30, 0, 4);
+    assert_int_equal(core_next_wake(f->core).us, 10 * S);
+    fixture_destroy(f);
+}
+
+/* Within two intervals it waits for them, and is kept; then it is due again. */
+static void restored_row_a_little_ahead_keeps_the_task_until_then(void **state) {
+    struct fixture *f = fixture_create(COMMAND);
+    struct event event = {.kind = EVENT_RESTORED, .task = 0};
+    (void)state;
+    event.restored.answered_until.us = WALL_START_US;
+    event.restored.ahead_until.us = WALL_START_US + 10 * S;
+    fixture_step(f, event);
+    fixture_need(f, ACTION_KEPT);
+    assert_true(core_is_kept(f->core, 0));
+    fixture_pass(f, 10 * S);
+    assert_int_equal(f->count, 0);
+    assert_false(core_is_kept(f->core, 0));
+    fixture_pass(f, 10 * S);
+    fixture_end(f, fixture_started(f, "a"), OUTCOME_OK);
+    assert_range(&fixture_need(f, ACTION_RECORD)->record, 20, 20, 1);
+    fixture_destroy(f);
 }
 
 /* --- steps of the clock --- */
@@ -592,6 +635,8 @@ int main(void) {
         cmocka_unit_test(all_another_schedule_goes_on_by_it),
         cmocka_unit_test(restored_elastic_task_counts_slots),
         cmocka_unit_test(restored_ahead_of_our_clock_waits_for_two_intervals_at_most),
+        cmocka_unit_test(restored_rows_of_the_future_hide_nothing_that_was_missed),
+        cmocka_unit_test(restored_row_a_little_ahead_keeps_the_task_until_then),
         cmocka_unit_test(clock_any_step_answers_each_occurrence_once),
         cmocka_unit_test(clock_set_back_passes_over_what_was_answered),
         cmocka_unit_test(clock_set_back_while_catching_up_repeats_nothing),

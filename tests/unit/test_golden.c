@@ -101,6 +101,7 @@ static void print_action(struct trace *trace, const struct action *action) {
     case ACTION_HISTORY_STATE: text_add(text, "history changed"); break;
     case ACTION_HELD: print_run(trace, "held", action); break;
     case ACTION_AHEAD: text_add(text, "ahead by %d ms", (int)(action->ahead_us / US_PER_MS)); break;
+    case ACTION_KEPT: text_add(text, "kept, ahead by %d ms", (int)(action->ahead_us / US_PER_MS)); break;
     case ACTION_STEPPED: text_add(text, "stepped %d ms", (int)(action->stepped_us / US_PER_MS)); break;
     case ACTION_STOPPED: text_add(text, "stopped"); break;
     }

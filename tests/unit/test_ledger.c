@@ -460,6 +460,59 @@ static void expect_overflow_is_lost(void) {
     text_finish(&error);
 }
 
+/* --- another file --- */
+
+/* `spool` was changed: what was sent, what is in memory and what is in the file, then what lay there. */
+static void ledger_moved_keeps_the_order_and_leaves_nothing(void **state) {
+    char elsewhere[300], old[250];
+    struct text error = {0}, batch = {0};
+    (void)state;
+    snprintf(elsewhere, sizeof elsewhere, "%s.moved", path);
+    snprintf(old, sizeof old, "%s", path);
+    snprintf(path, sizeof path, "%s", elsewhere);
+    struct ledger *ledger = open_ledger();
+    add(ledger, 9000, 10, 100);
+    close_ledger(ledger);
+    snprintf(path, sizeof path, "%s", old);
+    ledger = open_ledger();
+    add(ledger, 0, 9000, KIB);
+    assert_true(ledger_on_disk_count(ledger) > 0);
+    uint32_t sent_count = ledger_batch(ledger, &batch);
+    ledger_move(ledger, elsewhere, &error);
+    assert_int_equal(error.bytes_count, 0);
+    assert_int_equal(access(old, F_OK), -1);
+    assert_int_equal(ledger_count(ledger), 9010);
+    assert_int_equal(ledger_written(ledger), sent_count);
+    expect_all(ledger, sent_count, 9010 - sent_count);
+    assert_int_equal(ledger_lost_count(ledger), 0);
+    snprintf(path, sizeof path, "%s", elsewhere);
+    close_ledger(ledger);
+    assert_int_equal(access(elsewhere, F_OK), -1);
+    snprintf(path, sizeof path, "%s", old);
+    text_finish(&batch);
+}
+
+static void ledger_takes_in_what_another_one_has(void **state) {
+    char other[300], old[250];
+    struct text error = {0};
+    (void)state;
+    snprintf(other, sizeof other, "%s.other", path);
+    snprintf(old, sizeof old, "%s", path);
+    snprintf(path, sizeof path, "%s", other);
+    struct ledger *left = open_ledger();
+    add(left, 5, 9000, KIB);
+    close_ledger(left);
+    left = open_ledger();
+    snprintf(path, sizeof path, "%s", old);
+    struct ledger *ledger = open_ledger();
+    add(ledger, 0, 5, 100);
+    ledger_take_in(ledger, left, &error);
+    assert_int_equal(error.bytes_count, 0);
+    assert_int_equal(access(other, F_OK), -1);
+    expect_all(ledger, 0, 9005);
+    close_ledger(ledger);
+}
+
 static void ledger_follows_no_symbolic_link(void **state) {
     char target[250];
     (void)state;
@@ -610,6 +663,8 @@ int main(void) {
         IN_DIRECTORY(ledger_after_a_crash_has_the_whole_lines),
         IN_DIRECTORY(ledger_after_a_crash_appends_whole_lines),
         IN_DIRECTORY(ledger_whose_file_was_cut_counts_what_is_gone),
+        IN_DIRECTORY(ledger_moved_keeps_the_order_and_leaves_nothing),
+        IN_DIRECTORY(ledger_takes_in_what_another_one_has),
         IN_DIRECTORY(ledger_follows_no_symbolic_link),
         IN_DIRECTORY(ledger_at_a_directory_says_so),
         IN_DIRECTORY(ledger_of_somebody_else_is_left_alone),

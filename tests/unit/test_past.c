@@ -5,6 +5,7 @@
 #include "fixture.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define S  US_PER_S
 #define MS US_PER_MS
@@ -209,6 +210,50 @@ static void start_told_to_wait_for_too_long_goes_on_without(void **state) {
     fixture_destroy(f);
 }
 
+/* A trigger that ends the session, a proxy that cuts it off: the third in a row is no accident. */
+static void start_whose_session_is_lost_each_time_goes_on_without(void **state) {
+    struct fixture *f = fixture_create_unarmed(POOL(4) SQL("a"));
+    (void)state;
+    struct handle session = open_one(f);
+    for (int i = 0; i < 2; i++) {
+        lose(f, session);
+        assert_int_equal(state_of(f), PAST_NEW);
+        assert_null(fixture_find(f, ACTION_OPEN));
+        fixture_pass(f, 1 * S);
+        session = open_one(f);
+        asked(f);
+    }
+    lose(f, session);
+    assert_int_equal(state_of(f), PAST_BROKEN);
+    fixture_trigger(f, "a");
+    session = fixture_need(f, ACTION_OPEN)->session;
+    fixture_session(f, EVENT_SESSION_OPENED, session);
+    assert_int_equal(core_run(f->core, fixture_started(f, "a"))->claim, CLAIM_NONE);
+    end(f, fixture_started(f, "a"), OUTCOME_OK);
+    fixture_pass(f, 10 * S);
+    say(f, asked(f), RESTORED, 0);
+    assert_int_equal(state_of(f), PAST_ON);
+    fixture_destroy(f);
+}
+
+/* What was answered in between was no loss; what we close ourselves is none. */
+static void session_lost_now_and_then_breaks_no_history(void **state) {
+    struct fixture *f = known(POOL(1) SQL("a"), false);
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        leave_record(f, "a");
+        fixture_pass(f, 200 * MS);
+        for (int lost = 0; lost < 2; lost++) {
+            lose(f, asked(f));
+            fixture_pass(f, 1 * S);
+            open_one(f);
+        }
+        say(f, asked(f), WRITTEN, 0);
+        assert_int_equal(state_of(f), PAST_ON);
+    }
+    fixture_destroy(f);
+}
+
 static void start_told_to_wait_asks_again_in_a_second(void **state) {
     struct fixture *f = fixture_create_unarmed(POOL(4) SQL("a"));
     (void)state;
@@ -368,24 +413,77 @@ static struct handle claimed_and_waiting(struct fixture *f, struct handle *ret_o
     return run;
 }
 
-static void claimed_run_is_under_way_and_joined_by_none(void **state) {
-    static const struct {
-        const char *overlap;
-        uint32_t skipped_count;
-    } table[] = {{"skip", 1}, {"queue", 0}, {"allow", 0}};
+/* Nothing of it has begun: what comes due meanwhile is answered by it, as without a history. */
+static void claimed_run_that_waits_is_joined(void **state) {
+    static const char *const overlaps[] = {"skip", "queue", "allow"};
     (void)state;
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+    for (size_t i = 0; i < sizeof overlaps / sizeof *overlaps; i++) {
         char ini[1000];
         struct handle other;
-        snprintf(ini, sizeof ini, "%soverlap = %s\n", POOL(2) LONG("b") COMMAND("a") "tokens = 2\n",
-                 table[i].overlap);
+        snprintf(ini, sizeof ini, "%soverlap = %s\n", POOL(2) LONG("b") COMMAND("a") "tokens = 2\n", overlaps[i]);
         struct fixture *f = known(ini, true);
         struct handle run = claimed_and_waiting(f, &other);
-        assert_int_equal(fixture_core_task(f, "a")->running_count, 1);
-        assert_int_equal(fixture_core_task(f, "a")->waiting_count, 0);
+        assert_int_equal(fixture_core_task(f, "a")->running_count, 0);
+        assert_int_equal(fixture_core_task(f, "a")->waiting_count, 1);
+        fixture_pass(f, 20 * S);
+        assert_int_equal(core_run(f->core, run)->occurrence_count, 3);
+        assert_int_equal(fixture_core_task(f, "a")->stats.skipped_count, 0);
+        assert_int_equal(fixture_core_task(f, "a")->stats.merged_count, 2);
+        end(f, other, OUTCOME_OK);
+        for (uint32_t slot = 0; slot < f->core->slot_used; slot++)
+            if (f->core->slots[slot].state == SLOT_CLOSING)
+                fixture_session(f, EVENT_SESSION_GONE, core_slot_handle(f->core, slot));
+        expect(f, run, PHASE_WHOLE, RUN_RUNNING);
+        end(f, run, OUTCOME_OK);
+        const struct record *record = &fixture_need(f, ACTION_RECORD)->record;
+        assert_int_equal(record->key_first.us, WALL_START_US + 10 * S); /* as it was claimed */
+        assert_int_equal(record->key_last.us, WALL_START_US + 30 * S);
+        fixture_destroy(f);
+    }
+}
+
+/* A triggered run's row answers no occurrence, and can't be made to: the first one waits behind it. */
+static void claimed_triggered_run_is_waited_for(void **state) {
+    struct fixture *f = known(POOL(2) LONG("b") COMMAND("a") "tokens = 2\n", true);
+    (void)state;
+    fixture_trigger(f, "b");
+    fixture_started(f, "b");
+    fixture_trigger(f, "a");
+    fixture_session(f, EVENT_SESSION_OPENED, fixture_need(f, ACTION_OPEN)->session);
+    struct handle run = fixture_started(f, "a");
+    accept_claim(f, run);
+    expect(f, run, PHASE_WHOLE, RUN_WAITING);
+    fixture_pass(f, 20 * S);
+    assert_int_equal(core_run(f->core, run)->occurrence_count, 0);
+    assert_int_equal(fixture_core_task(f, "a")->stats.skipped_count, 0);
+    assert_int_equal(fixture_core_task(f, "a")->waiting_count, 2);
+    assert_int_equal(f->core->runs[fixture_core_task(f, "a")->waiting_run].occurrence_count, 2);
+    fixture_destroy(f);
+}
+
+/* Under another phase it has other keys; the row that it is to complete has not. */
+static void record_has_the_keys_that_its_run_was_started_with(void **state) {
+    static const char *const before[] = {APART("a"), PHASED("a"), COMMAND("a") "tokens = 0\n", SQL("a")};
+    (void)state;
+    for (size_t i = 0; i < sizeof before / sizeof *before; i++) {
+        char ini[1000], after[1000];
+        snprintf(ini, sizeof ini, "%s%s", POOL(2), before[i]);
+        struct fixture *f = known(ini, true);
         fixture_pass(f, 10 * S);
-        assert_int_equal(core_run(f->core, run)->occurrence_count, 1);
-        assert_int_equal(fixture_core_task(f, "a")->stats.skipped_count, table[i].skipped_count);
+        struct handle run = fixture_started(f, "a");
+        if (core_run(f->core, run)->phase == PHASE_CLAIM)
+            accept_claim(f, run);
+        snprintf(after, sizeof after, "%s", ini);
+        char *phase = strstr(strstr(after, "[task"), "phase = 0");
+        memcpy(phase, "phase =4s", 9);
+        fixture_reload(f, after);
+        struct event event = {0};
+        event.ended.outcome = OUTCOME_FAILED;
+        end_event(f, run, event);
+        const struct record *record = &fixture_need(f, ACTION_RECORD)->record;
+        assert_int_equal(record->key_first.us, WALL_START_US + 10 * S);
+        assert_int_equal(record->key_last.us, WALL_START_US + 10 * S);
+        assert_int_equal(record->every_us, 10 * S);
         fixture_destroy(f);
     }
 }
@@ -470,6 +568,58 @@ static void claim_taken_is_answered_elsewhere_and_counts_nothing(void **state) {
         assert_int_equal(state_of(f), PAST_ON);
         fixture_destroy(f);
     }
+}
+
+/* Another daemon, whose clock is ten minutes ahead, has all that comes due here: the dump says waiting. */
+static void claim_taken_ten_minutes_ahead_keeps_the_task_waiting(void **state) {
+    struct fixture *f = known(POOL(1) SQL("a"), true);
+    struct event event = {0};
+    (void)state;
+    event.ended.outcome = OUTCOME_FAILED;
+    event.ended.failure = FAILURE_TAKEN;
+    for (int i = 1; i <= 3; i++) {
+        fixture_pass(f, 10 * S);
+        if (fixture_find(f, ACTION_HISTORY))
+            say(f, asked(f), WRITTEN, 0);
+        struct handle run = fixture_started(f, "a");
+        assert_int_equal(core_run(f->core, run)->reclaims, i > 1); /* the second asks how far */
+        event.ended.answered_until.us = i > 1 ? f->wall.us + 600 * S : 0;
+        end_event(f, run, event);
+        assert_int_equal(fixture_count(f, ACTION_KEPT), i == 2); /* told once */
+        assert_int_equal(core_is_kept(f->core, 0), i > 1);
+    }
+    assert_int_equal(fixture_core_task(f, "a")->elsewhere_count, 3);
+    fixture_pass(f, 10 * S); /* the other one is gone */
+    end(f, fixture_started(f, "a"), OUTCOME_OK);
+    assert_false(core_is_kept(f->core, 0));
+    assert_int_equal(fixture_core_task(f, "a")->elsewhere_count, 0);
+    fixture_destroy(f);
+}
+
+/* What was unknown counts as what it was; the last word on its task is that of its last run. */
+static void resolved_run_counts_as_what_it_was(void **state) {
+    (void)state;
+    for (int ok = 0; ok < 2; ok++)
+        for (int later = 0; later < 2; later++) {
+            struct fixture *f = known(POOL(1) SQL("a"), true);
+            struct event event = {.kind = EVENT_RESOLVED, .task = 0};
+            fixture_pass(f, 10 * S);
+            end(f, fixture_started(f, "a"), OUTCOME_UNKNOWN);
+            event.resolved.due.us = fixture_need(f, ACTION_RECORD)->record.key_first.us;
+            event.resolved.ok = ok;
+            if (later) {
+                fixture_pass(f, 10 * S);
+                if (fixture_find(f, ACTION_HISTORY))
+                    say(f, asked(f), WRITTEN, 0);
+                end(f, fixture_started(f, "a"), OUTCOME_UNKNOWN);
+            }
+            fixture_step(f, event);
+            const struct task_stats *stats = &fixture_core_task(f, "a")->stats;
+            assert_int_equal(stats->ok_count, ok);
+            assert_int_equal(stats->failed_count, 1 + later - ok);
+            assert_int_equal(stats->last_outcome, later ? OUTCOME_UNKNOWN : ok ? OUTCOME_OK : OUTCOME_FAILED);
+            fixture_destroy(f);
+        }
 }
 
 static void claim_failing_repeats_the_run_without(void **state) {
@@ -574,6 +724,23 @@ static void claim_without_an_answer_is_repeated_a_little_later(void **state) {
         expect(f, run, PHASE_WHOLE, RUN_RUNNING);
         fixture_destroy(f);
     }
+}
+
+/* Where each claim ends its session, the run goes on without; two of other runs before it say nothing. */
+static void claim_that_loses_its_session_each_time_goes_without(void **state) {
+    struct fixture *f = known(POOL(2) COMMAND("a") "retries = 0\n", false);
+    (void)state;
+    struct handle run = trigger(f, "a");
+    for (int i = 0; i < 2; i++) {
+        refuse(f, run, FAILURE_LOST);
+        assert_int_equal(state_of(f), PAST_ON);
+        fixture_pass(f, 1 * S);
+        expect(f, run, PHASE_CLAIM, RUN_RUNNING);
+    }
+    refuse(f, run, FAILURE_LOST);
+    assert_int_equal(state_of(f), PAST_BROKEN);
+    expect(f, run, PHASE_WHOLE, RUN_RUNNING);
+    fixture_destroy(f);
 }
 
 /* The same where it came before the task's own text: nothing of that is done. */
@@ -976,7 +1143,7 @@ static void drain_skips_any_number_of_claimed_ones(void **state) {
             say(f, asked(f), WRITTEN, 0);
         accept_claim(f, fixture_started(f, name));
     }
-    assert_int_equal(f->core->begun_count, COUNT + 1);
+    assert_int_equal(f->core->begun_count, 1);
     fixture_drain(f);
     assert_int_equal(fixture_count(f, ACTION_RECORD), COUNT);
     assert_int_equal(f->core->begun_count, 1);
@@ -1076,23 +1243,45 @@ static void reload_tells_the_history_and_goes_on(void **state) {
     fixture_destroy(f);
 }
 
-/* What is on record as running must not be found lost by the daemon that runs it. */
-static void reload_knows_of_claims_under_way(void **state) {
-    struct fixture *f = known(POOL(2) SQL("a") WORK_FIRST("b"), false);
+/* Goes over to a file whose pool has another database. */
+static void reload_elsewhere(struct fixture *f, const char *ini, const char *place) {
+    struct taskset *set = fixture_taskset(ini);
+    char *copy = arena_text(&set->arena, place, strlen(place));
+    set->pools[0].place = copy;
+    core_reload(f->core, set, f->now, f->wall);
+    taskset_unref(set);
+    fixture_tick(f);
+}
+
+/* What was read in one database is not written to another: the pool stays until it is, and so does its record. */
+static void reload_to_another_database_ends_a_run_where_it_began(void **state) {
+    static const char ini[] = POOL(2) PHASED("a");
+    struct fixture *f = known(ini, false);
     (void)state;
-    assert_false(past_has_claims(f->core, 0));
+    reload_elsewhere(f, ini, "here");
+    assert_int_equal(f->core->pool_count, 1);
+    say(f, asked(f), RESTORED, 0);
     struct handle run = trigger(f, "a");
-    assert_true(past_has_claims(f->core, 0)); /* should its text turn out to be simple, it claims before */
-    end(f, run, OUTCOME_OK);
-    assert_false(past_has_claims(f->core, 0));
-    run = trigger(f, "b");
-    assert_true(past_has_claims(f->core, 0));
-    accept_claim(f, run);
+    struct event read = {0};
+    read.ended.outcome = OUTCOME_OK;
+    read.ended.claimed = true;
+    read.ended.claimed_from = core_run(f->core, run)->due_first;
+    read.ended.row_count = 3;
+    end_event(f, run, read);
     expect(f, run, PHASE_WORK, RUN_RUNNING);
-    assert_true(past_has_claims(f->core, 0));
-    fixture_reload(f, OFF(2) SQL("a") WORK_FIRST("b"));
-    fixture_reload(f, POOL(2) SQL("a") WORK_FIRST("b"));
-    assert_true(past_has_claims(f->core, 0));
+    reload_elsewhere(f, ini, "there");
+    assert_int_equal(f->core->pool_count, 2);
+    assert_int_equal(core_run(f->core, run)->pool, 1);
+    assert_true(f->core->pools[1].retired);
+    assert_int_equal(state_of(f), PAST_NEW); /* the other database's history is not known */
+    assert_string_equal(f->core->pools[core_run(f->core, run)->pool].settings->place, "here");
+    end(f, run, OUTCOME_OK);
+    expect(f, run, PHASE_WRITE, core_run(f->core, run)->state);
+    if (core_run(f->core, run)->state == RUN_RUNNING)
+        assert_int_equal(core_slot(f->core, core_run(f->core, run)->session)->pool, 1);
+    reload_elsewhere(f, ini, "here"); /* back: it is the same pool again */
+    assert_int_equal(core_run(f->core, run)->pool, 0);
+    assert_string_equal(f->core->pools[0].settings->place, "here");
     fixture_destroy(f);
 }
 
@@ -1145,6 +1334,9 @@ static void lose_when_asked(struct fixture *f) {
     if (fixture_find(f, ACTION_OPEN)) /* for what waits; it is asked a second later all the same */
         open_one(f);
     assert_null(fixture_find(f, ACTION_HISTORY));
+    for (uint32_t i = 0; i < f->core->run_used; i++) /* it went on without */
+        if (f->core->runs[i].state == RUN_RUNNING)
+            end(f, core_run_handle(f->core, i), OUTCOME_OK);
 }
 
 static void close_what_is_closed(struct fixture *f) {
@@ -1175,7 +1367,7 @@ static void wake_is_calm_while_the_history_fails(void **state) {
         const char *name;
         void (*answer)(struct fixture *);
         int most;
-    } table[] = {{"broken", say_lasting, 130}, {"passing", say_passing, 650}, {"lost", lose_when_asked, 650}};
+    } table[] = {{"broken", say_lasting, 130}, {"passing", say_passing, 650}, {"lost", lose_when_asked, 130}};
     (void)state;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         struct fixture *f = fixture_create_unarmed(POOL(2) SQL("a"));
@@ -1229,6 +1421,8 @@ int main(void) {
         cmocka_unit_test(start_grants_nothing_before_the_history_is_read),
         cmocka_unit_test(start_without_history_opens_nothing),
         cmocka_unit_test(start_whose_history_is_refused_goes_on_without),
+        cmocka_unit_test(start_whose_session_is_lost_each_time_goes_on_without),
+        cmocka_unit_test(session_lost_now_and_then_breaks_no_history),
         cmocka_unit_test(start_told_to_wait_asks_again_in_a_second),
         cmocka_unit_test(start_told_to_wait_for_too_long_goes_on_without),
         cmocka_unit_test(start_restores_a_task_once),
@@ -1238,16 +1432,21 @@ int main(void) {
         cmocka_unit_test(claim_takes_one_token_then_the_command_its_own),
         cmocka_unit_test(claim_then_work_without_a_token_then_a_write_that_says_so),
         cmocka_unit_test(claim_is_not_the_beginning),
-        cmocka_unit_test(claimed_run_is_under_way_and_joined_by_none),
+        cmocka_unit_test(claimed_run_that_waits_is_joined),
+        cmocka_unit_test(claimed_triggered_run_is_waited_for),
+        cmocka_unit_test(record_has_the_keys_that_its_run_was_started_with),
         cmocka_unit_test(claimed_runs_that_may_overlap_do_not_pile_up),
         cmocka_unit_test(claim_from_later_answers_the_rest),
         cmocka_unit_test(claimed_run_is_not_claimed_again_by_a_further_attempt),
         cmocka_unit_test(claim_taken_is_answered_elsewhere_and_counts_nothing),
+        cmocka_unit_test(claim_taken_ten_minutes_ahead_keeps_the_task_waiting),
+        cmocka_unit_test(resolved_run_counts_as_what_it_was),
         cmocka_unit_test(claim_failing_repeats_the_run_without),
         cmocka_unit_test(claim_failing_twice_is_told_once),
         cmocka_unit_test(claim_that_waited_too_long_is_delayed_and_the_table_doubted),
         cmocka_unit_test(claim_that_waited_for_a_locked_table_goes_without),
         cmocka_unit_test(claim_without_an_answer_is_repeated_a_little_later),
+        cmocka_unit_test(claim_that_loses_its_session_each_time_goes_without),
         cmocka_unit_test(claim_before_a_text_is_repeated_when_its_session_is_lost),
         cmocka_unit_test(write_whose_run_is_gone_fails_for_good),
         cmocka_unit_test(write_whose_history_fails_is_written_without),
@@ -1277,7 +1476,7 @@ int main(void) {
         cmocka_unit_test(reload_off_under_a_claim_goes_on_without),
         cmocka_unit_test(reload_off_while_the_session_is_asked_ignores_the_answer),
         cmocka_unit_test(reload_tells_the_history_and_goes_on),
-        cmocka_unit_test(reload_knows_of_claims_under_way),
+        cmocka_unit_test(reload_to_another_database_ends_a_run_where_it_began),
         cmocka_unit_test(wake_is_calm_while_connecting_fails),
         cmocka_unit_test(wake_is_calm_while_the_history_fails),
         cmocka_unit_test(wake_is_calm_while_the_session_does_not_answer),

@@ -47,6 +47,19 @@ static void assert_dump(const struct fixture *f, uint32_t width, const char *con
     text_finish(&dump);
 }
 
+/* Kept from running by what a clock ahead of ours has answered, it is not idle. */
+static void status_kept_says_until_when_and_why(void **state) {
+    struct fixture *f = fixture_create(POOL(1) SQL("kept") SQL("idle"));
+    struct event event = {.kind = EVENT_RESTORED, .task = 0};
+    (void)state;
+    event.restored.answered_until.us = WALL_START_US;
+    event.restored.ahead_until.us = WALL_START_US + 10 * S;
+    fixture_step(f, event);
+    assert_dump(f, 0, (const char *const[]){"\nkept  waiting   01:47:00", "what is due up to 01:46:50 is answered already",
+                                            "10.0s ahead", "\nidle  idle", NULL});
+    fixture_destroy(f);
+}
+
 static void status_waiting_says_why_and_place_in_line(void **state) {
     struct fixture *f = fixture_create_unarmed(POOL(1) SQL("third") SQL("second") SQL("first"));
     (void)state;
@@ -208,6 +221,7 @@ static void status_of_hostile_texts_is_lines_that_can_be_shown(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(status_kept_says_until_when_and_why),
         cmocka_unit_test(status_waiting_says_why_and_place_in_line),
         cmocka_unit_test(status_heavy_command_says_what_it_needs),
         cmocka_unit_test(status_failing_pool_says_since_when_and_why),
