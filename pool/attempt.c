@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "pool/receive.h"
 #include "tasks/duration.h"
 #include "tasks/instant.h"
 
@@ -154,6 +155,10 @@ static void say_timeout(struct attempt *attempt, PGconn *conn) {
              PQhost(conn), PQport(conn), duration_glance(attempt->timeout_us, timeout));
 }
 
+/* A login needs some thousand bytes, certificates included. */
+#define LOGIN_AT_ONCE_BYTES ((size_t)16 * 1024)
+#define LOGIN_BYTES_MOST    ((size_t)256 * 1024)
+
 static void try_address(struct attempt *attempt) {
     PGconn *conn =
         PQconnectStartParams((const char *const *)attempt->keywords, (const char *const *)attempt->values, 1);
@@ -164,20 +169,24 @@ static void try_address(struct attempt *attempt) {
     int64_t deadline_us = attempt_clock_us() + attempt->timeout_us;
     int noted = -1;
     bool in_time = true;
+    size_t bytes_sum = 0, bytes_count;
     PostgresPollingStatusType next =
         PQstatus(conn) == CONNECTION_BAD ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING;
     while (next == PGRES_POLLING_READING || next == PGRES_POLLING_WRITING) {
         in_time = attempt_wait(PQsocket(conn), next, deadline_us);
-        if (!in_time || is_left(attempt))
+        if (!in_time || is_left(attempt) || bytes_sum > LOGIN_BYTES_MOST)
             break;
-        next = PQconnectPoll(conn);
+        next = receive_login(conn, LOGIN_AT_ONCE_BYTES, &bytes_count);
+        bytes_sum += bytes_count;
         note_socket(attempt, conn, &noted);
     }
     if (next == PGRES_POLLING_OK) {
         attempt->conn = conn;
         return;
     }
-    if (in_time)
+    if (bytes_sum > LOGIN_BYTES_MOST)
+        text_add(&attempt->error, "the server sends without end and does not let us in");
+    else if (in_time)
         text_add(&attempt->error, "%s", PQerrorMessage(conn));
     else
         say_timeout(attempt, conn);

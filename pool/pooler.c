@@ -306,6 +306,7 @@ static void connect_start(struct pooler *pooler) {
     struct conninfo conninfo = {0};
     char *error = NULL;
     pooler->kept = false;
+    pooler->unread_bytes_count = 0;
     pooler->state = POOLER_CONNECTING;
     if (conninfo_resolve(pooler->conninfo_text, &conninfo, &error))
         begin_login(pooler, &conninfo);

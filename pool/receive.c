@@ -30,3 +30,11 @@ bool receive_some(PGconn *conn, size_t most_bytes, size_t *ret_bytes) {
     left_bytes = SIZE_MAX;
     return usable;
 }
+
+PostgresPollingStatusType receive_login(PGconn *conn, size_t most_bytes, size_t *ret_bytes) {
+    left_bytes = most_bytes;
+    PostgresPollingStatusType status = PQconnectPoll(conn);
+    *ret_bytes = most_bytes - left_bytes;
+    left_bytes = SIZE_MAX;
+    return status;
+}

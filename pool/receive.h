@@ -14,4 +14,7 @@
  * connection is of use; *ret_bytes is what came in, set in either case. */
 bool receive_some(PGconn *conn, size_t most_bytes, size_t *ret_bytes);
 
+/* PQconnectPoll, likewise. */
+PostgresPollingStatusType receive_login(PGconn *conn, size_t most_bytes, size_t *ret_bytes);
+
 #endif

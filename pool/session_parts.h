@@ -63,7 +63,7 @@ struct flight {
 /* What came in since the last result. */
 struct intake {
     size_t bytes_count; /* since the last notice or notification, too: of a message that is not complete */
-    size_t notified_bytes_count;
+    size_t notified_bytes_count, notices_bytes_count;
 };
 
 enum cleaning { CLEANING_NONE, CLEANING_BUT_PLANS, CLEANING_ALL };
