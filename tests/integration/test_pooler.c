@@ -311,7 +311,7 @@ static void pooler_conninfo_is_checked_like_conninfo(void **state) {
     assert_int_equal(shell(&output, "headgate check %s", process.ini), 0);
     ini_rewrite(&process, form, conninfo, pgbouncer.console, "prot=1");
     assert_int_equal(shell(&output, "headgate check %s", process.ini), 1);
-    assert_non_null(strstr(output, ":3: pooler_conninfo of [pool p]: has an unknown keyword"));
+    assert_non_null(strstr(output, ":3: pooler_conninfo of [pool p]: has a keyword that libpq does not know"));
     ini_rewrite(&process, form, conninfo, pgbouncer.console, "");
     assert_int_equal(shell(&output, "headgate check %s", process.ini), 0);
 }
