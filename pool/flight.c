@@ -164,6 +164,20 @@ static void add_rows(struct flight *flight, const char *given) {
         flight->row_count += (uint64_t)count < left ? (uint64_t)count : left;
 }
 
+/*
+ * A COMMIT whose wait for a synchronous standby ends by a cancel, or with the session, is done on this server
+ * and succeeds there; a warning is all that tells. Its text is translated and its SQLSTATE is that of any
+ * warning, but it names the function of the server that waits. A claim's own COMMIT is not its run's.
+ */
+void flight_take_notice(struct script *script, const PGresult *result) {
+    const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+    const char *function = PQresultErrorField(result, PG_DIAG_SOURCE_FUNCTION);
+    struct flight *flight = flight_first(script);
+    if (flight && !is_unclaimed(flight) && severity && strcmp(severity, "WARNING") == 0 && function &&
+        strcmp(function, "SyncRepWaitForLSN") == 0)
+        flight->unconfirmed = true;
+}
+
 void flight_take_tag(struct script *script, PGresult *result, enum step step) {
     struct flight *flight = flight_first(script);
     const char *tag = PQcmdStatus(result);
@@ -224,9 +238,10 @@ static void report_end(struct session *session, const struct flight *flight, enu
     report.ended.failure = flight->lost ? FAILURE_LOST
                            : flight->refused
                                ? claim_failure_kind_of(flight->sqlstate, claim_is_key(&flight->work.claimed))
-                           : flight->failed && flight->partly ? FAILURE_PARTLY
-                           : flight->failed                   ? failure_kind_of(flight->sqlstate)
-                                                              : FAILURE_OTHER;
+                           : outcome == OUTCOME_UNKNOWN && flight->unconfirmed ? FAILURE_UNCONFIRMED
+                           : flight->failed && flight->partly                  ? FAILURE_PARTLY
+                           : flight->failed ? failure_kind_of(flight->sqlstate)
+                                            : FAILURE_OTHER;
     session_tell(session, report, outcome == OUTCOME_OK ? NULL : &failure);
 }
 
@@ -234,7 +249,14 @@ void flight_end(struct session *session, enum outcome outcome, const char *why) 
     struct flight *flight = flight_first(&session->script);
     if (!flight)
         return;
-    if (outcome == OUTCOME_UNKNOWN && flight->committed && !flight->failed)
+    if (flight->unconfirmed && !flight->failed) {
+        outcome = OUTCOME_UNKNOWN;
+        flight_fail(
+            flight, "",
+            "it is committed on this server, and no synchronous standby has confirmed that: its wait was "
+            "cancelled",
+            "see pg_stat_replication; if a standby takes over that does not have it, it is not done");
+    } else if (outcome == OUTCOME_UNKNOWN && flight->committed && !flight->failed)
         outcome = OUTCOME_OK;
     else if (outcome == OUTCOME_UNKNOWN &&
              flight->failed) /* the server said no before it was lost: not done */

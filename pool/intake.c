@@ -120,6 +120,7 @@ void intake_notice(void *context, const PGresult *result) {
     if (flight_is_last_word(result))
         session_first_line(said ? said : "the server ended it", session->last_words,
                            sizeof session->last_words);
+    flight_take_notice(&session->script, result);
 }
 
 bool intake_idle(struct session *session) {

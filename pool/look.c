@@ -20,7 +20,8 @@ const char look_facts_sql[] =
     " WHEN pg_catalog.pg_last_wal_receive_lsn() OPERATOR(pg_catalog.<>)"
     " pg_catalog.pg_last_wal_replay_lsn()"
     " THEN pg_catalog.now() OPERATOR(pg_catalog.-) pg_catalog.pg_last_xact_replay_timestamp() END),"
-    " extract(epoch FROM pg_catalog.clock_timestamp())"
+    " extract(epoch FROM pg_catalog.clock_timestamp()),"
+    " pg_catalog.current_setting('synchronous_standby_names') OPERATOR(pg_catalog.<>) ''"
     " FROM pg_catalog.pg_roles, pg_catalog.pg_database WHERE rolname OPERATOR(pg_catalog.=) session_user"
     " AND datname OPERATOR(pg_catalog.=) pg_catalog.current_database()";
 
@@ -35,6 +36,7 @@ enum fact {
     STANDBY,
     LAG,
     CLOCK,
+    SYNCHRONOUS,
     FACTS,
 };
 
@@ -130,6 +132,7 @@ void look_read_facts(const PGresult *result, struct answer *answer, struct sampl
     facts->replica_lag_us = age_us(answer, 0, LAG);
     facts->standby = answer_flag(answer, 0, STANDBY);
     facts->ahead_us = ahead_us(answer);
+    facts->synchronous = answer_flag(answer, 0, SYNCHRONOUS);
     facts->known = !*answer->wrong;
 }
 

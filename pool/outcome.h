@@ -34,12 +34,13 @@ enum claim {
 
 /* Why a run's statement failed, as far as it decides what comes next. */
 enum failure_kind {
-    FAILURE_OTHER,    /* or none */
-    FAILURE_CONFLICT, /* 40001, 40P01: two transactions met; the same again, as a whole, is right */
-    FAILURE_LOCK,     /* 55P03: a lock was not to be had in time */
-    FAILURE_CANCEL,   /* 57014: cancelled by us, by statement_timeout, or by a person */
-    FAILURE_LOST,     /* the session was lost before COMMIT was sent: nothing of it is done */
-    FAILURE_PARTLY,   /* a part of what it did before may be committed, so it must not be done again */
+    FAILURE_OTHER,       /* or none */
+    FAILURE_CONFLICT,    /* 40001, 40P01: two transactions met; the same again, as a whole, is right */
+    FAILURE_LOCK,        /* 55P03: a lock was not to be had in time */
+    FAILURE_CANCEL,      /* 57014: cancelled by us, by statement_timeout, or by a person */
+    FAILURE_LOST,        /* the session was lost before COMMIT was sent: nothing of it is done */
+    FAILURE_UNCONFIRMED, /* it is committed, and its wait for a synchronous standby was cancelled */
+    FAILURE_PARTLY,      /* a part of what it did before may be committed, so it must not be done again */
     /* The work was not begun, because its claim in the history failed: */
     FAILURE_GONE,       /* a write's: the run was found lost meanwhile */
     FAILURE_TAKEN,      /* what it would answer is answered, or being answered, by another run */

@@ -17,6 +17,7 @@ enum report_kind {
     REPORT_SESSION_GONE,   /* the server's backend is gone: the token is free */
     REPORT_SAMPLED,        /* what a look at the database told; or that it could not be had */
     REPORT_HISTORY,        /* what the history answered */
+    REPORT_RUN_COMMITS,    /* all of the run is answered but its COMMIT, which may wait for a standby */
     REPORT_RUN_UNSENT,     /* nothing of the run reached the server: it is not spent */
     REPORT_RUN_ENDED,
 };

@@ -1,7 +1,8 @@
 /*
  * What one look at the database told: who holds its slots, what the application does there, how long the
  * look itself took. A value; session.c takes it, headroom.c and limit.c judge it. What changes rarely is up
- * to ten seconds older than the rest: what is usable, max_connections, replica_lag_us, standby, ahead_us.
+ * to ten seconds older than the rest: what is usable, max_connections, replica_lag_us, standby, synchronous,
+ * ahead_us.
  */
 #ifndef POOL_SAMPLE_H
 #define POOL_SAMPLE_H
@@ -41,7 +42,8 @@ struct sample {
     int64_t replica_lag_us; /* of this standby, or of the primary's slowest standby; 0: none */
     int32_t core_count;     /* of the server; 0: it is on another machine, and did not say */
     bool standby;
-    bool pooled; /* a connection pooler is in between: the backend is not the one that we logged in to */
+    bool synchronous; /* a COMMIT may wait for a standby, and for as long as that does not answer */
+    bool pooled;      /* a connection pooler is in between: the backend is not the one that we logged in to */
     int64_t round_trip_us; /* of the look itself, from the query's sending to its answer */
     int64_t ahead_us;      /* the server's clock before ours; off by no more than the round trip */
 };

@@ -101,15 +101,17 @@ static bool end_pooled_failure(struct session *session) {
 
 /*
  * COMMIT has a segment of its own: where the text failed, the server skips to the next sync, and a COMMIT
- * before it would leave the transaction to the runs behind; behind it, COMMIT ends what failed, too.
+ * before it would leave the transaction to the runs behind; behind it, COMMIT ends what failed, too. And
+ * where it may wait for a standby, it is to be known which of both a run is in.
  */
 static bool send_run(struct session *session, const struct session_work *work) {
-    bool wrapped = work->transaction && !statement_is_one_transaction(work->sql);
+    bool wrapped =
+        work->transaction && (session->pool->facts.synchronous || !statement_is_one_transaction(work->sql));
     const char *text = flight_text(&session->script, work);
     return cleaning_send_due(session) && (!wrapped || script_send_query(session, STEP_BEGIN, "BEGIN")) &&
            send_claim_within(session, work) && script_send_query(session, STEP_WORK, text) &&
-           (!wrapped ||
-            (script_send_sync(session, STEP_SYNC) && script_send_query(session, STEP_COMMIT, "COMMIT"))) &&
+           (!wrapped || (script_send_sync(session, STEP_WORK_SYNC) &&
+                         script_send_query(session, STEP_COMMIT, "COMMIT"))) &&
            script_send_sync(session, STEP_RUN_SYNC);
 }
 
@@ -378,10 +380,19 @@ static bool claim_ended(struct session *session) {
     return true;
 }
 
+/* Only its COMMIT is left. */
+static void work_ended(struct session *session) {
+    const struct flight *flight = flight_first(&session->script);
+    if (!flight->failed && session->pool->facts.synchronous)
+        session_tell(session, (struct report){.kind = REPORT_RUN_COMMITS, .run = flight->work.run}, NULL);
+}
+
 static bool sync_arrived(struct session *session) {
     struct script *script = &session->script;
     enum step step = script_head(script);
     script_advance(script);
+    if (step == STEP_WORK_SYNC)
+        work_ended(session);
     bool usable = step == STEP_PART_SYNC    ? transfer_go_on(session)
                   : step == STEP_CLAIM_SYNC ? claim_ended(session)
                   : step == STEP_RUN_SYNC   ? run_ended(session)

@@ -28,6 +28,7 @@ enum step {
     STEP_CLAIM,
     STEP_HISTORY,
     STEP_SYNC,       /* decides nothing. The syncs come last: see is_sync() */
+    STEP_WORK_SYNC,  /* of a text whose COMMIT follows */
     STEP_PART_SYNC,  /* of a read or a write: it goes on, or is committed */
     STEP_CLAIM_SYNC, /* the claim is committed, and its run can start */
     STEP_RUN_SYNC,   /* the run is decided when it arrives, not before: deferred constraints fail at commit */
@@ -42,6 +43,7 @@ struct flight {
     bool commit_sent; /* of a read or a write: from here on its loss leaves it unknown */
     bool lost;        /* before that */
     bool committed;   /* the server said so: nothing that comes after can undo it */
+    bool unconfirmed; /* it is committed, and the wait for a synchronous standby was cancelled */
     bool claimed;     /* its claim is committed */
     bool follows;     /* its text was sent behind its claim, before that was answered */
     struct wall claimed_from;
@@ -202,6 +204,7 @@ const char *flight_text(struct script *script, const struct session_work *work);
 /* The first failure is the cause; what follows it in the same transaction is its echo. */
 void flight_fail(struct flight *flight, const char *sqlstate, const char *message, const char *advice);
 void flight_take_error(struct script *script, const PGresult *result, enum step step);
+void flight_take_notice(struct script *script, const PGresult *result);
 void flight_take_tag(struct script *script, PGresult *result, enum step step);
 bool flight_was_not_parsed(const struct flight *flight); /* it failed of that, and did nothing */
 void flight_retry(struct flight *flight);                /* from the start, over the simple protocol */

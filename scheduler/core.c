@@ -106,6 +106,13 @@ static void release_session(struct core *core, struct handle session, uint32_t r
         slot_clean_later(core, session.slot);
 }
 
+static void on_run_commits(struct core *core, uint32_t index) {
+    struct run *run = &core->runs[index];
+    run->commits = true;
+    if (core_slot(core, run->session))
+        slot_follow_runs(core, run->session.slot);
+}
+
 static void on_run_unsent(struct core *core, uint32_t index, struct actions *actions) {
     struct run *run = &core->runs[index];
     release_session(core, run->session, index, actions);
@@ -205,6 +212,10 @@ static void take_event(struct core *core, const struct event *event, struct acti
     bool under_way = run && run_is_on_session(run->state);
     switch (event->kind) {
     case EVENT_TICK: break;
+    case EVENT_RUN_COMMITS:
+        if (under_way)
+            on_run_commits(core, event->run.slot);
+        break;
     case EVENT_RUN_UNSENT:
         if (under_way)
             on_run_unsent(core, event->run.slot, actions);

@@ -60,6 +60,7 @@ struct run {
     bool keeps_session; /* in its pool, while it is under way without one */
     bool triggered;     /* by a person: a pause does not touch it */
     bool held_told;
+    bool commits;     /* all but its COMMIT is done: others do not make it give way */
     enum claim claim; /* sent with it */
     bool claimed;     /* its claim is committed: it is never claimed again */
     bool reclaims;    /* its key alone does not tell: it was sent a claim before, which may be committed; or
@@ -84,6 +85,7 @@ struct run {
     int64_t session_us, outside_us; /* of the phases that are over */
     struct attempts attempts;
     enum outcome work_outcome; /* of its outside work, some of whose output is to be written all the same */
+    bool unconfirmed;          /* it is committed, and a standby may lack it */
     bool partly_done;          /* of its outside work; and what that printed is written */
     uint32_t child_count;      /* it may have at once, without a token */
     struct mono retry_at;      /* DELAYED */

@@ -125,6 +125,7 @@ void slot_hurry_closing(struct core *core);   /* the drain has begun */
 bool slot_is_unwanted(const struct core *core, uint32_t slot, enum close_cause *ret_cause);
 bool slot_expire(struct core *core, struct actions *actions);
 void slot_take_run(struct core *core, uint32_t slot, uint32_t run);
+void slot_follow_runs(struct core *core, uint32_t slot); /* whether it takes more, and its deadline */
 void slot_lose_run(struct core *core, uint32_t slot, uint32_t run);
 void slot_rest(struct core *core, uint32_t slot); /* it takes no further runs, so that it falls idle soon */
 int64_t slot_free_at(const struct core *core, uint32_t slot);    /* when its runs are expected to be done */

@@ -64,6 +64,7 @@ static struct event event_of(const struct report *report) {
         [REPORT_SESSION_GONE] = EVENT_SESSION_GONE,
         [REPORT_SAMPLED] = EVENT_SAMPLED,
         [REPORT_HISTORY] = EVENT_HISTORY,
+        [REPORT_RUN_COMMITS] = EVENT_RUN_COMMITS,
         [REPORT_RUN_UNSENT] = EVENT_RUN_UNSENT,
         [REPORT_RUN_ENDED] = EVENT_RUN_ENDED,
     };

@@ -21,6 +21,7 @@ enum event_kind {
     EVENT_HISTORY,        /* the history was asked on this session; it is idle again */
     EVENT_POOLER,         /* a look at the connection pooler in front of the database */
     EVENT_COMMAND_SEEN,   /* how many sessions of a running command the server counts */
+    EVENT_RUN_COMMITS,    /* all of the run is done but its COMMIT, which may wait for a standby */
     EVENT_RUN_UNSENT,     /* nothing of the run reached the server: it is not spent */
     EVENT_RUN_ENDED,
     EVENT_TRIGGER,  /* one run of a task now */

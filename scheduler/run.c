@@ -262,6 +262,7 @@ void run_start(struct core *core, uint32_t slot, uint32_t session, struct action
     struct run *run = &core->runs[slot];
     bool first = session == SLOT_NONE || core->slots[session].run_count == 0;
     run->started = core->now;
+    run->commits = false;
     note_beginning(core, run);
     past_claim(core, run);
     run_move(core, slot, first ? RUN_RUNNING : RUN_SENT);
@@ -315,10 +316,18 @@ bool run_is_sharable(const struct core *core, const struct run *run) {
 #define IN_THE_WAY_TIMES    4                 /* what it was expected to take */
 #define IN_THE_WAY_LEAST_US (100 * US_PER_MS) /* anything may take this long once */
 
+/* In its COMMIT a run that waits for a standby is committed here already: to cancel that is to give up what
+ * the standby is for. Through a pooler nobody sees where a run is. */
+static bool may_be_committed(const struct core *core, const struct run *run) {
+    const struct sample *sample = &core->pools[run->pool].gate.sample;
+    return run->commits || (sample->synchronous && sample->pooled);
+}
+
 int64_t run_in_the_way_at(const struct core *core, const struct run *run, int64_t patience_us) {
     int64_t longer_us = IN_THE_WAY_TIMES * run->expected_us;
     longer_us = longer_us > IN_THE_WAY_LEAST_US ? longer_us : IN_THE_WAY_LEAST_US;
-    if (run->state != RUN_RUNNING || !is_short(core, run) || waited_too_long(core, run))
+    if (run->state != RUN_RUNNING || !is_short(core, run) || waited_too_long(core, run) ||
+        may_be_committed(core, run))
         return INSTANT_MAX;
     return us_add(run->started.us, patience_us > longer_us ? patience_us : longer_us);
 }

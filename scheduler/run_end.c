@@ -193,7 +193,8 @@ static void finish(struct core *core, uint32_t slot, enum outcome outcome, uint6
     record->attempt_count = run->attempts.failed_count + 1;
     record->row_count = row_count;
     record->started = run->began_at;
-    record->within = (run->claim == CLAIM_WITHIN && !simple) || run->claim == CLAIM_DONE;
+    record->within =
+        ((run->claim == CLAIM_WITHIN && !simple) || run->claim == CLAIM_DONE) && !run->unconfirmed;
     record->claiming = run->claim == CLAIM_BEFORE && !run->claimed;
     record->triggered = run->triggered;
     keep(core, record);
@@ -311,6 +312,7 @@ void run_end(struct core *core, uint32_t slot, const struct event *event, struct
     if (goes_on(core, slot, outcome, event->ended.row_count) ||
         tries_again(core, slot, outcome, event->ended.failure, actions))
         return;
+    run->unconfirmed = event->ended.failure == FAILURE_UNCONFIRMED;
     run->partly_done = run->phase == PHASE_WRITE ? outcome == OUTCOME_OK : event->ended.done_count > 0;
     finish(core, slot, outcome_of_all(run, outcome, event->ended.row_count), event->ended.row_count,
            event->ended.simple, actions);

@@ -131,7 +131,7 @@ int64_t slot_free_at(const struct core *core, uint32_t index) {
 }
 
 /* What takes further runs, and the deadline. */
-static void follow_runs(struct core *core, uint32_t index) {
+void slot_follow_runs(struct core *core, uint32_t index) {
     const struct slot *slot = &core->slots[index];
     struct core_pool *pool = &core->pools[slot->pool];
     bool takes_more = slot->shared && !slot->broken && !slot->cancelled && slot->run_count < SHARED_RUNS_MAX;
@@ -166,7 +166,7 @@ void slot_move(struct core *core, uint32_t index, enum slot_state to) {
     slot->state = to;
     if (to != SLOT_BUSY && to != SLOT_CLEANING)
         slot->shared = false;
-    follow_runs(core, index);
+    slot_follow_runs(core, index);
     if (to == SLOT_FREE) {
         slot->next_free = core->slot_free;
         core->slot_free = index;
@@ -214,7 +214,7 @@ void slot_take_run(struct core *core, uint32_t index, uint32_t run_slot) {
     follow_batch(core, slot, run);
     slot->shared &= !slot->unclean || mono_since(core->now, slot->batch_began) < BATCH_MOST_US;
     if (slot->state == SLOT_BUSY)
-        follow_runs(core, index);
+        slot_follow_runs(core, index);
     else
         slot_move(core, index, SLOT_BUSY);
 }
@@ -236,12 +236,12 @@ void slot_lose_run(struct core *core, uint32_t index, uint32_t run_slot) {
     slot->backlog_us -= run->expected_us;
     if (was_first && slot->run_count && core->runs[slot->run_first].state == RUN_SENT)
         run_come_first(core, slot->run_first);
-    follow_runs(core, index);
+    slot_follow_runs(core, index);
 }
 
 void slot_rest(struct core *core, uint32_t index) {
     core->slots[index].shared = false;
-    follow_runs(core, index);
+    slot_follow_runs(core, index);
 }
 
 void slot_clean_later(struct core *core, uint32_t index) {
