@@ -192,6 +192,23 @@ static bool check_budget(PGconn *conn, const struct taskset *set, uint32_t index
     return fits;
 }
 
+/* A pooler in statement mode ends the connection at the first BEGIN, and so every task and the history. */
+static bool has_transactions(PGconn *conn, struct text *text) {
+    static const char *const statements[] = {"BEGIN", "ROLLBACK"};
+    bool right = true;
+    for (size_t i = 0; right && i < sizeof statements / sizeof *statements; i++) {
+        PGresult *result = PQexecParams(conn, statements[i], 0, NULL, NULL, NULL, NULL, 0);
+        right = PQresultStatus(result) == PGRES_COMMAND_OK;
+        PQclear(result);
+    }
+    if (right)
+        return true;
+    answer_say_error(text, "  no transaction can be had: ", PQerrorMessage(conn));
+    text_add(text, "  DOES NOT WORK: behind a pooler in statement mode no task can run; write pool_mode = "
+                   "transaction or session\n");
+    return false;
+}
+
 static void say_where(const struct pool_settings *pool, struct text *text) {
     struct text where = {0};
     struct conninfo conninfo = {0};
@@ -213,8 +230,8 @@ bool budget_check(const struct taskset *set, uint32_t index, uint32_t identity, 
     if (!connected)
         answer_say_error(text, "  ", error.bytes);
     text_finish(&error);
-    bool fits = connected && check_budget(conn, set, index, identity, text);
-    if (connected && pool->history)
+    bool fits = connected && has_transactions(conn, text) && check_budget(conn, set, index, identity, text);
+    if (connected && PQstatus(conn) == CONNECTION_OK && pool->history)
         fits &= history_check(conn, text);
     PQfinish(conn);
     return fits;

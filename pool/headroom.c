@@ -69,6 +69,13 @@ struct headroom headroom_of(const struct sample *sample, const struct foreground
     return least;
 }
 
+int32_t headroom_narrowest(const struct sample *sample) {
+    int32_t least = INT32_MAX;
+    for (int scope = 0; sample->known && scope < SCOPES; scope++)
+        least = smaller(least, sample->scopes[scope].usable);
+    return least;
+}
+
 const char *headroom_scope_words(enum scope scope) {
     static const char *const words[SCOPES] = {"", " by the role's limit", " by the database's limit"};
     return words[scope];

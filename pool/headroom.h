@@ -53,6 +53,9 @@ void watch_sample(struct foreground_watch *watch, const struct sample *sample, i
 struct headroom headroom_of(const struct sample *sample, const struct foreground_watch *watch,
                             const struct gate_settings *settings, int32_t held, struct mono now);
 
+/* The fewest slots that any scope has for us, whoever takes them; INT32_MAX: not known. */
+int32_t headroom_narrowest(const struct sample *sample);
+
 /* For people: "" of the server, " by the role's limit", " by the database's limit". */
 const char *headroom_scope_words(enum scope scope);
 

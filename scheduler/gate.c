@@ -34,6 +34,12 @@ int32_t gate_spare(const struct core *core, const struct core_pool *pool) {
     return slots == INT32_MAX ? slots : slots + (int32_t)pool->tokens.closing;
 }
 
+int32_t gate_own_room(const struct core_pool *pool) {
+    int32_t narrowest = headroom_narrowest(&pool->gate.sample);
+    int32_t own = (int32_t)(tokens_held(&pool->tokens) - pool->tokens.leftover);
+    return own == 0 || narrowest == INT32_MAX ? INT32_MAX : narrowest - own;
+}
+
 static int64_t sample_age_us(const struct core *core, const struct core_pool *pool) {
     return pool->gate.sample_count ? mono_since(core->now, pool->gate.sampled) : INSTANT_MAX;
 }

@@ -14,6 +14,10 @@ struct headroom gate_headroom(const struct core *core, const struct core_pool *p
 /* The same with the sessions that are closing counted as gone: below 0, others have to go, too. */
 int32_t gate_spare(const struct core *core, const struct core_pool *pool);
 
+/* What the narrowest limit leaves beside what we hold ourselves, whatever others have, however old the look
+ * is; INT32_MAX: not known, or we hold nothing, and an attempt will tell. */
+int32_t gate_own_room(const struct core_pool *pool);
+
 /* Whether a sample was taken recently enough to open sessions by it. */
 bool gate_is_fresh(const struct core *core, const struct core_pool *pool);
 

@@ -84,7 +84,7 @@ static struct supply supply_of(const struct core *core, const struct core_pool *
     return (struct supply){
         .tokens = *tokens,
         .gate_slots = headroom.slots,
-        .free_slots = fresh ? headroom_free(&headroom) : INT32_MAX, /* the attempt itself will tell */
+        .free_slots = fresh ? headroom_free(&headroom) : gate_own_room(pool), /* or the attempt will tell */
         .fresh = fresh,
         .look_due = gate_wants_sample(core, pool, false),
         .trickle = may_trickle(core, pool),

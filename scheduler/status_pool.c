@@ -96,6 +96,19 @@ static void print_limit(const struct core_pool *pool, struct text *text) {
     text_add(text, "\n");
 }
 
+/* Of a scope narrower than the server, where more tokens than it carries never come into force. */
+static void print_scope(const struct status *status, const struct core_pool *pool, struct text *text) {
+    struct headroom headroom = gate_headroom(status->core, pool);
+    int32_t most = headroom.usable - headroom.kept;
+    if (headroom.slots == INT32_MAX || headroom.scope == SCOPE_SERVER ||
+        most >= (int32_t)pool->settings->size)
+        return;
+    text_add(text,
+             "  size        more than the %d sessions%s: write size = %d, or ALTER %s ... CONNECTION LIMIT\n",
+             most, headroom_scope_words(headroom.scope), most > 0 ? most : 1,
+             headroom.scope == SCOPE_ROLE ? "ROLE" : "DATABASE");
+}
+
 static void print_blindness(const struct core_pool *pool, struct text *text) {
     if (pool->gate.sample.known && pool->gate.sample.invisible_count)
         text_add(
@@ -194,6 +207,7 @@ void status_pool(const struct status *status, uint32_t index, struct text *text)
     text_add(text, "    limit %u    opened %" PRIu64 "  peak %u  waiting %u\n", pool->tokens.limit,
              pool->opened_count, pool->held_peak, queue_count(&pool->queue));
     print_limit(pool, text);
+    print_scope(status, pool, text);
     print_blindness(pool, text);
     print_clock(pool, text);
     print_history(status, index, text);

@@ -58,6 +58,16 @@ static void note_headroom(const struct status *status, const struct core_pool *p
     note_sample_age(status, pool, text);
 }
 
+/* Of a limit that our own work fills, what the application has says nothing. */
+static void note_full(const struct status *status, const struct core_pool *pool, struct text *text) {
+    if (gate_own_room(pool) < 1)
+        text_add(text, "no slot is left: %d%s, and %u are ours", headroom_narrowest(&pool->gate.sample),
+                 headroom_scope_words(gate_headroom(status->core, pool).scope), tokens_held(&pool->tokens));
+    else
+        text_add(text, "the database is full: not one slot is free");
+    note_sample_age(status, pool, text);
+}
+
 static void note_reason(const struct status *status, const struct run *run, const struct decision *why,
                         struct text *text) {
     const struct core_pool *pool = &status->core->pools[run->pool];
@@ -74,10 +84,7 @@ static void note_reason(const struct status *status, const struct run *run, cons
         status_pressure(&pool->gate.limit, text);
         break;
     case REASON_HEADROOM: note_headroom(status, pool, why, text); break;
-    case REASON_FULL:
-        text_add(text, "the database is full: not one slot is free");
-        note_sample_age(status, pool, text);
-        break;
+    case REASON_FULL: note_full(status, pool, text); break;
     case REASON_SHARING:
         text_add(text, "%" PRId64 " open session%s will get to it in time", why->number,
                  why->number == 1 ? "" : "s");

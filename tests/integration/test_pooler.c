@@ -405,8 +405,22 @@ static void pooler_daemon_runs_its_tasks_through_pgbouncer(void **state) {
     assert_int_equal(daemon_end(&process, SIGTERM), 0);
 }
 
+static void pooler_in_statement_mode_is_refused_by_check(void **state) {
+    struct pgbouncer statements;
+    struct process process;
+    const char *output;
+    (void)state;
+    pgbouncer_start(&statements, &server, "pool_mode = statement");
+    ini_write(&process, "[pool p]\nconninfo = %s\nhistory = on\n[task t]\nevery = 1s\nsql = SELECT 1\n",
+              statements.conninfo);
+    assert_int_equal(shell(&output, "headgate check --connect %s", process.ini), 1);
+    assert_non_null(strstr(output, "behind a pooler in statement mode no task can run"));
+    pgbouncer_stop(&statements);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(pooler_in_statement_mode_is_refused_by_check, tidy),
         cmocka_unit_test(pooler_five_clients_on_two_connections_leave_three_waiting),
         cmocka_unit_test(pooler_users_are_added_up_or_told_apart),
         cmocka_unit_test(pooler_reader_of_statistics_may_ask_and_takes_no_slot),

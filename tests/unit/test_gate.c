@@ -229,8 +229,33 @@ static void gate_command_with_more_sessions_than_it_said_is_counted_and_told(voi
     fixture_destroy(f);
 }
 
+/* A command of 2 tokens fills the role's limit; once the look is old, SQL that is due opens nothing beside it. */
+static void gate_own_work_never_exceeds_the_narrowest_limit(void **state) {
+    (void)state;
+    struct fixture *f = fixture_create("[pool p]\nsize = 8\n"
+                                       "[task c]\nevery = 1d\ncommand = true\ntokens = 2\n"
+                                       "[task s]\nevery = 1d\nsql = SELECT 1\n");
+    struct sample sample = fixture_roomy();
+    sample.scopes[SCOPE_ROLE] = (struct sample_scope){.usable = 2, .used = 1, .ours = 1};
+    fixture_trigger(f, "c");
+    struct handle session = fixture_need(f, ACTION_OPEN)->session;
+    fixture_session(f, EVENT_SESSION_OPENED, session);
+    fixture_look(f, session, &sample);
+    assert_null(fixture_find(f, ACTION_START));
+    fixture_need(f, ACTION_CLOSE);
+    fixture_session(f, EVENT_SESSION_GONE, session);
+    struct handle command = fixture_started(f, "c");
+    fixture_pass(f, 60 * US_PER_S);
+    fixture_trigger(f, "s");
+    assert_null(fixture_find(f, ACTION_OPEN));
+    fixture_end(f, command, OUTCOME_OK);
+    fixture_need(f, ACTION_OPEN);
+    fixture_destroy(f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(gate_own_work_never_exceeds_the_narrowest_limit),
         cmocka_unit_test(gate_application_that_takes_all_gets_our_idle_sessions_at_once),
         cmocka_unit_test(gate_floor_runs_one_after_the_other_while_it_is_shut),
         cmocka_unit_test(gate_opens_no_more_than_it_has_room_for),
