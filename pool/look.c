@@ -21,7 +21,8 @@ const char look_facts_sql[] =
     " pg_catalog.pg_last_wal_replay_lsn()"
     " THEN pg_catalog.now() OPERATOR(pg_catalog.-) pg_catalog.pg_last_xact_replay_timestamp() END),"
     " extract(epoch FROM pg_catalog.clock_timestamp()),"
-    " pg_catalog.current_setting('synchronous_standby_names') OPERATOR(pg_catalog.<>) ''"
+    " pg_catalog.current_setting('synchronous_standby_names') OPERATOR(pg_catalog.<>) '',"
+    " extract(epoch FROM pg_catalog.current_setting('statement_timeout')::interval)"
     " FROM pg_catalog.pg_roles, pg_catalog.pg_database WHERE rolname OPERATOR(pg_catalog.=) session_user"
     " AND datname OPERATOR(pg_catalog.=) pg_catalog.current_database()";
 
@@ -37,6 +38,7 @@ enum fact {
     LAG,
     CLOCK,
     SYNCHRONOUS,
+    STATEMENT_TIMEOUT,
     FACTS,
 };
 
@@ -133,6 +135,7 @@ void look_read_facts(const PGresult *result, struct answer *answer, struct sampl
     facts->standby = answer_flag(answer, 0, STANDBY);
     facts->ahead_us = ahead_us(answer);
     facts->synchronous = answer_flag(answer, 0, SYNCHRONOUS);
+    facts->statement_timeout_us = age_us(answer, 0, STATEMENT_TIMEOUT);
     facts->known = !*answer->wrong;
 }
 

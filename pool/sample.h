@@ -42,11 +42,17 @@ struct sample {
     int64_t replica_lag_us; /* of this standby, or of the primary's slowest standby; 0: none */
     int32_t core_count;     /* of the server; 0: it is on another machine, and did not say */
     bool standby;
+    int64_t statement_timeout_us; /* that a clean session has; 0: none */
     bool synchronous; /* a COMMIT may wait for a standby, and for as long as that does not answer */
     bool pooled;      /* a connection pooler is in between: the backend is not the one that we logged in to */
     int64_t round_trip_us; /* of the look itself, from the query's sending to its answer */
     int64_t ahead_us;      /* the server's clock before ours; off by no more than the round trip */
 };
+
+/* The pool's own travels in the startup options, which a pooler or an old server drops. */
+static inline bool sample_lacks_timeout(const struct sample *sample, int64_t wanted_us) {
+    return wanted_us > 0 && sample->known && sample->statement_timeout_us != (wanted_us + 999) / 1000 * 1000;
+}
 
 /* By more than 5 s: NTP does not keep both. */
 static inline bool sample_clocks_are_apart(const struct sample *sample) {

@@ -84,8 +84,7 @@ static bool send_claim_within(struct session *session, const struct session_work
  * for a COMMIT right before it.
  */
 static bool send_pooled_run(struct session *session, const struct session_work *work) {
-    return (!work->transaction || script_send_query(session, STEP_BEGIN, "BEGIN")) &&
-           send_claim_within(session, work) &&
+    return (!work->transaction || begin_send(session)) && send_claim_within(session, work) &&
            script_send_query(session, STEP_WORK, flight_text(&session->script, work)) &&
            (work->transaction || script_send_query(session, STEP_BEGIN, "BEGIN")) &&
            script_send_query(session, STEP_COMMIT, "COMMIT") &&
@@ -105,10 +104,10 @@ static bool end_pooled_failure(struct session *session) {
  * where it may wait for a standby, it is to be known which of both a run is in.
  */
 static bool send_run(struct session *session, const struct session_work *work) {
-    bool wrapped =
-        work->transaction && (session->pool->facts.synchronous || !statement_is_one_transaction(work->sql));
+    bool wrapped = work->transaction && (session->pool->facts.synchronous || begin_sets_timeout(session) ||
+                                         !statement_is_one_transaction(work->sql));
     const char *text = flight_text(&session->script, work);
-    return cleaning_send_due(session) && (!wrapped || script_send_query(session, STEP_BEGIN, "BEGIN")) &&
+    return cleaning_send_due(session) && (!wrapped || begin_send(session)) &&
            send_claim_within(session, work) && script_send_query(session, STEP_WORK, text) &&
            (!wrapped || (script_send_sync(session, STEP_WORK_SYNC) &&
                          script_send_query(session, STEP_COMMIT, "COMMIT"))) &&

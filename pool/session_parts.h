@@ -186,6 +186,12 @@ bool script_send_rollback(struct session *session);
 /* Its first run has failed of this, and with it the connection, whose query is cancelled. Returns false. */
 bool script_refuse(struct session *session, const char *message, const char *advice);
 
+/* begin.c */
+#define BEGIN_TEXT_BYTES 80
+bool begin_sets_timeout(const struct session *session); /* each transaction, as the login did not */
+const char *begin_text(const struct session *session, char text[static BEGIN_TEXT_BYTES]);
+bool begin_send(struct session *session);
+
 /* transfer.c: a read or a write, alone on its session. False: the connection is of no more use. */
 bool transfer_begin(struct session *session);
 bool transfer_take_row(struct session *session, const PGresult *result);

@@ -6,10 +6,12 @@
 
 /* One step of the simple protocol. */
 static bool send_simple(struct session *session, enum step step) {
-    static const char *const fixed[] = {
-        [STEP_BEGIN] = "BEGIN", [STEP_COMMIT] = "COMMIT", [STEP_ROLLBACK] = "ROLLBACK"};
+    static const char *const fixed[] = {[STEP_COMMIT] = "COMMIT", [STEP_ROLLBACK] = "ROLLBACK"};
     struct script *script = &session->script;
-    const char *text = step == STEP_WORK ? flight_text(script, &flight_first(script)->work) : fixed[step];
+    char begin[BEGIN_TEXT_BYTES];
+    const char *text = step == STEP_WORK    ? flight_text(script, &flight_first(script)->work)
+                       : step == STEP_BEGIN ? begin_text(session, begin)
+                                            : fixed[step];
     return script_push(script, step, PQsendQuery(session->conn, text));
 }
 

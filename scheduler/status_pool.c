@@ -122,6 +122,14 @@ static void print_blindness(const struct core_pool *pool, struct text *text) {
             "clients\n");
 }
 
+static void print_timeout(const struct core_pool *pool, struct text *text) {
+    if (sample_lacks_timeout(&pool->gate.sample, pool->settings->statement_timeout_us))
+        text_add(
+            text,
+            "  timeout     statement_timeout is in force with transaction = on only: startup options do not "
+            "come through; ALTER ROLE ... SET statement_timeout\n");
+}
+
 static void print_clock(const struct core_pool *pool, struct text *text) {
     const struct sample *sample = &pool->gate.sample;
     char apart[DURATION_TEXT_BYTES];
@@ -209,6 +217,7 @@ void status_pool(const struct status *status, uint32_t index, struct text *text)
     print_limit(pool, text);
     print_scope(status, pool, text);
     print_blindness(pool, text);
+    print_timeout(pool, text);
     print_clock(pool, text);
     print_history(status, index, text);
     print_diagnosis(status->core, index, text);

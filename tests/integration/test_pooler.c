@@ -405,6 +405,33 @@ static void pooler_daemon_runs_its_tasks_through_pgbouncer(void **state) {
     assert_int_equal(daemon_end(&process, SIGTERM), 0);
 }
 
+/* PgBouncer takes the startup options and drops them. */
+static void pooler_that_drops_options_has_the_timeout_all_the_same(void **state) {
+    struct pgbouncer drops;
+    struct process process;
+    const char *output;
+    (void)state;
+    pgbouncer_start(&drops, &server, "ignore_startup_parameters = options,extra_float_digits");
+    ini_write(&process,
+              "[pool p]\nconninfo = %s\nstatement_timeout = 1s\n"
+              "[task one]\nevery = 1d\nphase = 0s\nsql = SELECT pg_sleep(60)\n"
+              "[task several]\nevery = 1d\nphase = 0s\nsql = SELECT 1; SELECT pg_sleep(60)\n"
+              "[task write]\nevery = 1d\nphase = 0s\nwork = echo 1\nwrite = SELECT pg_sleep(60 * $1::int)\n",
+              drops.conninfo);
+    daemon_start(&process);
+    WAIT_UNTIL(&process, shell(&output, "headgate status %s", process.ini) == 0 &&
+                             strstr(output, "statement_timeout is in force with transaction = on only"));
+    static const char *const names[] = {"one", "several", "write"};
+    for (size_t i = 0; i < 3; i++)
+        shell(NULL, "headgate trigger %s %s", process.ini, names[i]);
+    for (size_t i = 0; i < 3; i++) {
+        WAIT_UNTIL(&process, task_number(&process, names[i], "failed") == 1);
+        assert_non_null(strstr(task_text(&process, names[i], "note"), "57014"));
+    }
+    assert_int_equal(daemon_end(&process, SIGTERM), 0);
+    pgbouncer_stop(&drops);
+}
+
 static void pooler_in_statement_mode_is_refused_by_check(void **state) {
     struct pgbouncer statements;
     struct process process;
@@ -420,6 +447,7 @@ static void pooler_in_statement_mode_is_refused_by_check(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(pooler_that_drops_options_has_the_timeout_all_the_same, tidy),
         cmocka_unit_test_teardown(pooler_in_statement_mode_is_refused_by_check, tidy),
         cmocka_unit_test(pooler_five_clients_on_two_connections_leave_three_waiting),
         cmocka_unit_test(pooler_users_are_added_up_or_told_apart),

@@ -22,11 +22,11 @@ static PGresult *rows_of(int columns, int row_count, const char *const rows[][CO
     return result;
 }
 
-#define FACT_COLUMNS    11
+#define FACT_COLUMNS    12
 #define BACKEND_COLUMNS 13
 
 static const char *const honest_facts[1][COLUMNS_MOST] = {
-    {"100", "3", "0", "f", "f", "-1", "-1", "f", NULL, "1700000000.123456", "f"}};
+    {"100", "3", "0", "f", "f", "-1", "-1", "f", NULL, "1700000000.123456", "f", "0"}};
 
 /* The one that answers, the application's, a command of ours. */
 static const char *const honest_backends[3][COLUMNS_MOST] = {
