@@ -43,6 +43,7 @@ static void begin(struct script *script) {
     script->history = script->history_detail = NULL;
     script->history_failed = script->history_locked = false;
     script->history_at = 0;
+    script->history_sqlstate[0] = '\0';
 }
 
 /* COMMIT has a segment of its own: where one before it failed, it ends the transaction all the same. */
@@ -52,6 +53,7 @@ bool history_send(struct session *session, const struct history_request *request
     begin(&session->script);
     session->script.history_lock_at =
         request->tasks ? 3 : 2; /* behind BEGIN, the path, and what makes the schema */
+    session->script.history_answer_at = session->script.history_lock_at + (request->tasks ? 2 : 1);
     return ask(session, "BEGIN", NULL, 0) && ask(session, path_sql, NULL, 0) &&
            (!request->tasks || ask(session, history_migration(), NULL, 0)) &&
            send_records(session, request->records) &&
@@ -71,13 +73,15 @@ static void fail(struct script *script, const PGresult *result) {
         script->history_at == script->history_lock_at && strcmp(script->history_sqlstate, "55P03") == 0;
 }
 
-/* Of the answers that are an array the last is passed on. */
+/* The one that was asked for; the others say no more than that they went well. */
 static void take_array(struct script *script, const PGresult *result) {
     struct answer answer;
-    if (!answer_open(&answer, result, 1, 1, 1) || *answer_text(&answer, 0, 0) != '[')
+    if (script->history_at != script->history_answer_at)
         return;
-    free(script->history);
-    script->history = strdup(answer_text(&answer, 0, 0));
+    if (answer_open(&answer, result, 1, 1, 1) && *answer_text(&answer, 0, 0) != '[')
+        answer_refuse(&answer, "the server's answer is no array of records");
+    script->history_failed = *answer.wrong != '\0';
+    script->history = strdup(script->history_failed ? answer.wrong : answer_text(&answer, 0, 0));
 }
 
 void history_take(struct session *session, const PGresult *result) {

@@ -95,6 +95,7 @@ struct script {
     char *history;      /* owned; what it answered, or why it did not */
     bool history_failed, history_locked;
     int history_at, history_lock_at; /* numbers of statements: being answered, and the one that locks */
+    int history_answer_at;           /* and the one whose answer is wanted */
     char *history_detail;            /* owned */
     char history_sqlstate[SQLSTATE_BYTES];
     char *breach;              /* owned; what session_verify() found; NULL: nothing */
@@ -121,7 +122,7 @@ struct session {
     bool optioned;   /* our own startup options were sent */
     bool broken;     /* reported */
     int backend_pid;
-    size_t idle_bytes_count; /* came in since something was asked of it last */
+    size_t idle_bytes_count;       /* came in since something was asked of it last */
     struct cancelling *cancelling; /* under way; NULL */
     int left_fd;                   /* of a login that failed: a backend may be at its other end; -1 */
     int lingering_fd;
