@@ -13,6 +13,8 @@
 #endif
 
 #define GROUPS_MOST 65536 /* NGROUPS_MAX */
+/* Whom a user namespace does not know: that may be anybody, and two of them need not be one. */
+#define UID_NONE 65534
 
 bool peer_of(int fd, struct peer *ret) {
     struct ucred found;
@@ -25,7 +27,8 @@ bool peer_of(int fd, struct peer *ret) {
 
 bool peer_is_trusted(const struct peer *peer, const char *ini_path) {
     struct stat ini;
-    return peer->uid == 0 || peer->uid == geteuid() || (stat(ini_path, &ini) == 0 && ini.st_uid == peer->uid);
+    return peer->uid == 0 || peer->uid == geteuid() ||
+           (stat(ini_path, &ini) == 0 && ini.st_uid == peer->uid && peer->uid != UID_NONE);
 }
 
 bool peer_owns_folder(const struct peer *peer, const char *socket_path) {
@@ -33,7 +36,7 @@ bool peer_owns_folder(const struct peer *peer, const char *socket_path) {
     char *copy = strdup(socket_path);
     if (!copy)
         abort();
-    bool owns = stat(dirname(copy), &folder) == 0 && folder.st_uid == peer->uid &&
+    bool owns = stat(dirname(copy), &folder) == 0 && folder.st_uid == peer->uid && peer->uid != UID_NONE &&
                 (folder.st_mode & (S_IWGRP | S_IWOTH)) == 0;
     free(copy);
     return owns;

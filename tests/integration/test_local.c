@@ -259,7 +259,7 @@ static void local_planted_folder_keeps_no_daemon_from_starting(void **state) {
     if (!can_be_others() || access("/run/headgate", F_OK) == 0)
         return;
     begin("");
-    chown(process.ini, STRANGER, STRANGER);
+    assert_int_equal(chown(process.ini, STRANGER, STRANGER), 0);
     assert_int_equal(shell(NULL, "rm -rf /tmp/headgate-%d && echo gold >/tmp/headgate-%d", STRANGER, STRANGER), 0);
     const char *stranger = as_stranger();
     assert_int_equal(shell(NULL, "%s run %s >%s/log 2>&1 & echo $! >%s/pid", stranger, process.ini, folder, folder), 0);
