@@ -155,6 +155,8 @@ static const char *take_line(struct cargo_reader *reader, size_t bytes_count, si
 }
 
 const char *cargo_next_line(struct cargo_reader *reader, size_t *ret_bytes_count, struct text *error) {
+    if (!reader->buffer)
+        make_room(reader);
     for (size_t searched = 0;;) {
         const char *start = reader->buffer + reader->buffer_at;
         size_t held = reader->buffer_bytes - reader->buffer_at;

@@ -87,7 +87,7 @@ static bool read_arguments(struct request *request, int argc, char **argv, struc
 static void add_instant(struct text *text, int64_t us) {
     char date[40] = "";
     struct tm local;
-    time_t seconds = (time_t)(us >= 0 ? us / US_PER_S : (us - US_PER_S + 1) / US_PER_S);
+    time_t seconds = (time_t)us_seconds(us);
     if (localtime_r(&seconds, &local))
         strftime(date, sizeof date, "%Y-%m-%d %H:%M:%S", &local);
     text_add(text, "%s", date);
@@ -134,8 +134,7 @@ static int name_width(const struct history *history) {
     return (int)(most < NAME_BYTES_MAX ? most : NAME_BYTES_MAX);
 }
 
-static void print_rows(const struct history *history, struct text *text) {
-    uint32_t width = terminal_width();
+void history_print_rows(const struct history *history, uint32_t width, struct text *text) {
     int names = name_width(history);
     text_add(text, "%-19s  %-*s  %-7s  %6s  %6s  %6s  %s\n", "due", names, "task", "outcome", "late", "took",
              "rows", "note");
@@ -170,7 +169,7 @@ static void print_pool(const struct request *request, const struct pool_settings
         text_add(text, "%s", duration_format(request->rows.since_us, since));
     text_end_line(text, start, 0);
     if (history->count)
-        print_rows(history, text);
+        history_print_rows(history, terminal_width(), text);
 }
 
 /* --- for programs --- */
@@ -199,6 +198,14 @@ static json_t *json_rows(const struct history *history) {
                             json_words(row.message), "daemon", json_words(row.daemon)));
     }
     return rows;
+}
+
+void history_print_json(const struct history *history, struct text *text) {
+    json_t *rows = json_rows(history);
+    char *dumped = json_dumps(rows, JSON_COMPACT);
+    text_add(text, "%s\n", dumped ? dumped : "");
+    free(dumped);
+    json_decref(rows);
 }
 
 /* --- pool by pool --- */

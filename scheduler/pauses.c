@@ -79,14 +79,22 @@ void pauses_path(const struct taskset *set, const char *control_path, struct tex
     text_finish(&why);
 }
 
-/* "tick 2026-11-24T12:03:11Z alice"; and nothing else on the line. */
+/* What gmtime() gives of an instant that can be written in four digits again. */
+static bool is_instant(const struct tm *at) {
+    return at->tm_year >= 1970 && at->tm_mon >= 1 && at->tm_mon <= 12 && at->tm_mday >= 1 &&
+           at->tm_mday <= 31 && at->tm_hour >= 0 && at->tm_hour <= 23 && at->tm_min >= 0 &&
+           at->tm_min <= 59 && at->tm_sec >= 0 && at->tm_sec <= 59;
+}
+
+/* "tick 2026-11-24T12:03:11Z alice"; and nothing else on the line. The widths bound the numbers. */
 static bool read_line(struct pauses *pauses, const char *line) {
     char task[PAUSE_NAME_BYTES], by[PAUSE_BY_BYTES];
     struct tm at = {0};
     int used = 0;
-    if (sscanf(line, "%64s %d-%d-%dT%d:%d:%dZ %32s%n", task, &at.tm_year, &at.tm_mon, &at.tm_mday,
+    if (sscanf(line, "%64s %4d-%2d-%2dT%2d:%2d:%2dZ %32s%n", task, &at.tm_year, &at.tm_mon, &at.tm_mday,
                &at.tm_hour, &at.tm_min, &at.tm_sec, by, &used) != 8 ||
-        line[used] != '\0' || strspn(task, NAME_BYTES) != strlen(task) || !pauses_is_name(by))
+        !is_instant(&at) || line[used] != '\0' || strspn(task, NAME_BYTES) != strlen(task) ||
+        !pauses_is_name(by))
         return false;
     at.tm_year -= 1900;
     at.tm_mon -= 1;

@@ -114,9 +114,8 @@ bool simulate_spec_took(const char *text, const struct taskset *set, uint32_t *r
     text_add(&name, "%.*s", equals ? (int)(equals - text) : 0, text);
     if (equals && (task = taskset_find_task(set, name.bytes)) == TASKSET_NONE) {
         const char *near = taskset_nearest_task(set, name.bytes);
-        text_add(error,
-                 near ? "there is no [task %s]; did you mean '%s'?" : "there is no [task %s] in this file",
-                 name.bytes, near);
+        text_add(error, "there is no [task %s]%s%s%s", name.bytes,
+                 near ? "; did you mean '" : " in this file", near ? near : "", near ? "'?" : "");
     } else if (read_duration(equals ? name.bytes : "took", equals ? equals + 1 : text, &us, error)) {
         *ret_task = task;
         *ret_us = us;

@@ -69,7 +69,7 @@ enum duration_error duration_parse(const char *text, int64_t *ret_us) {
             return DURATION_ORDER;
         last_unit_us = unit_us;
         if (__builtin_mul_overflow(number, unit_us, &part_us) ||
-            __builtin_add_overflow(total_us, part_us, &total_us))
+            __builtin_add_overflow(total_us, part_us, &total_us) || total_us > DURATION_MOST_US)
             return DURATION_TOO_LARGE;
     }
     *ret_us = total_us;
@@ -84,7 +84,7 @@ const char *duration_error_text(enum duration_error error) {
     case DURATION_NO_UNIT: return "has no unit; write one of " DURATION_UNITS;
     case DURATION_UNKNOWN_UNIT: return "has an unknown unit; write one of " DURATION_UNITS;
     case DURATION_ORDER: return "has its units out of order; the largest comes first, each once, as in 1h30m";
-    case DURATION_TOO_LARGE: return "is too large";
+    case DURATION_TOO_LARGE: return "is too large; the most is a hundred years (36525d)";
     case DURATION_RANGE: return "is a range, where one duration is wanted";
     }
     return "?";

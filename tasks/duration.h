@@ -7,7 +7,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "tasks/instant.h"
+
 #define DURATION_UNITS "ms, s, min (or m), h, d"
+
+/* A hundred years: what comes from outside stays so far below the end of the numbers that sums and small
+ * multiples of it are right without a check at each. */
+#define DURATION_MOST_US (36525 * US_PER_DAY)
 
 enum duration_error {
     DURATION_OK,

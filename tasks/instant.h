@@ -31,6 +31,11 @@ static inline int64_t us_add(int64_t a, int64_t b) {
     return sum;
 }
 
+/* Whole seconds since 1970, downwards also before it, of any instant that a database or a clock may say. */
+static inline int64_t us_seconds(int64_t us) {
+    return us / US_PER_S - (us % US_PER_S < 0);
+}
+
 static inline struct mono mono_add(struct mono at, int64_t us) {
     return (struct mono){us_add(at.us, us)};
 }

@@ -64,6 +64,8 @@ static void duration_parse_wrong_says_why(void **state) {
         {"15s..20s", DURATION_RANGE},
         {"15..20s", DURATION_RANGE},
         {"1h15s..2h", DURATION_RANGE},
+        {"36526d", DURATION_TOO_LARGE},
+        {"36525d1us", DURATION_TOO_LARGE},
         {"106751992d", DURATION_TOO_LARGE},
         {"99999999999999999999s", DURATION_TOO_LARGE},
         {"9223372036854775807us", DURATION_TOO_LARGE},

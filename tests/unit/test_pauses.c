@@ -53,6 +53,7 @@ static void pauses_load_takes_what_is_right_and_tells_the_rest(void **state) {
         {HEAD "tick 2026-11-24T12:03:11Z alice\nb 2026-11-24T12:03:11Z bob@x\n", 2, NULL},
         {HEAD "tick 2026-11-24T12:03:11Z alice", 1, NULL},
         {HEAD "tick yesterday alice\nb 2026-11-24T12:03:11Z bob\n", 1, ":2: not a task"},
+        {HEAD "a 9999-12-31T23:59:59Z x\nb 2147483647-01-01T00:00:00Z x\nc 9999-12-31T23:59:60Z x\nd -999-01-01T00:00:00Z x\n", 1, "3 such"},
         {HEAD "b 2026-11-24T12:03:11Z bob more\nc\nd 2026-11-24T12:03:11Z x\n", 1, "2 such lines"},
         {HEAD "a/b 2026-11-24T12:03:11Z bob\n", 0, ":2: not a task"},
         {"gold\n", 0, "is not a list of paused tasks"},

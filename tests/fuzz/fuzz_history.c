@@ -1,0 +1,40 @@
+/* Rows of the view headgate.history, as whoever may write its table could make them: cells with tabs between
+ * them. */
+#include "tests/fuzz/fuzz.h"
+
+#include <libpq-fe.h>
+
+#include "pool/history_read.h"
+#include "scheduler/history_command.h"
+
+#define COLUMNS 16
+
+static PGresult *make_result(char *text) {
+    static PGresAttDesc columns[COLUMNS];
+    for (int i = 0; i < COLUMNS; i++)
+        columns[i] = (PGresAttDesc){.name = (char *)"c", .typlen = -1};
+    PGresult *result = PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK);
+    MUST(result && PQsetResultAttrs(result, COLUMNS, columns));
+    int row = 0;
+    for (char *line; (line = strsep(&text, "\n")); row++)
+        for (int column = 0; column < COLUMNS; column++) {
+            char *cell = strsep(&line, "\t");
+            MUST(PQsetvalue(result, row, column, cell, cell ? (int)strlen(cell) : -1));
+        }
+    return result;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    char *text = fuzz_text(data, size);
+    struct text told = {0};
+    struct history history = {.result = make_result(text)};
+    history.count = (uint32_t)PQntuples(history.result);
+    for (uint32_t width = 0; width <= 80; width += 80)
+        history_print_rows(&history, width, &told);
+    history_print_json(&history, &told);
+    MUST(told.bytes_count && told.bytes[told.bytes_count - 1] == '\n');
+    history_finish(&history);
+    text_finish(&told);
+    free(text);
+    return 0;
+}

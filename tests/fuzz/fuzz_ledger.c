@@ -1,0 +1,49 @@
+/* The file in which records of runs wait for the database, as a crash or somebody's editor may have left it.
+ */
+#include "tests/fuzz/fuzz.h"
+
+#include <fcntl.h>
+#include <jansson.h>
+#include <unistd.h>
+
+#include "scheduler/ledger.h"
+
+static void put(const char *path, const uint8_t *data, size_t size) {
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    MUST(fd >= 0 && write(fd, data, size) == (ssize_t)size);
+    close(fd);
+}
+
+/* The first byte decides what becomes of the batches. */
+static void work_off(struct ledger *ledger, uint8_t fate) {
+    for (int turn = 0; turn < 64; turn++) {
+        struct text batch = {0};
+        uint32_t count = ledger_batch(ledger, &batch);
+        if (count && (fate >> turn % 8 & 1)) {
+            MUST(ledger_written(ledger) == count);
+        } else if (count && turn % 3 == 0) {
+            (void)ledger_give_up(ledger);
+        } else if (count) {
+            ledger_refused(ledger, turn % 5 == 0 ? (int)(fate % count) : -1);
+        }
+        text_finish(&batch);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    char path[64];
+    struct text error = {0};
+    snprintf(path, sizeof path, "/dev/shm/headgate-fuzz-ledger-%d", (int)getpid());
+    put(path, data, size);
+    struct ledger *ledger = ledger_create(path, &error);
+    ledger_add(ledger, "{\"added\":1}", &error);
+    work_off(ledger, size ? data[0] : 0);
+    MUST(ledger_destroy(ledger, &error));
+    struct ledger *again = ledger_create(path, &error);
+    work_off(again, 0xFF);
+    MUST(ledger_count(again) == 0);
+    MUST(ledger_destroy(again, &error));
+    MUST(access(path, F_OK) != 0);
+    text_finish(&error);
+    return 0;
+}
