@@ -12,7 +12,7 @@ static bool is_secret(const char *keyword) {
 }
 
 static char *one_line(const char *message) {
-    char *copy = strdup(message);
+    char *copy = text_copy(message);
     if (!copy)
         abort();
     size_t length = strlen(copy);
@@ -56,7 +56,7 @@ static bool is_readable(const char *text, char **ret_error) {
     char *error = NULL;
     PQconninfoOption *parsed = PQconninfoParse(text, &error);
     if (!parsed) {
-        *ret_error = strdup(complaint(error ? error : ""));
+        *ret_error = text_copy(complaint(error ? error : ""));
         PQfreemem(error);
         return false;
     }

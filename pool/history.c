@@ -81,7 +81,7 @@ static void take_array(struct script *script, const PGresult *result) {
     if (answer_open(&answer, result, 1, 1, 1) && *answer_text(&answer, 0, 0) != '[')
         answer_refuse(&answer, "the server's answer is no array of records");
     script->history_failed = *answer.wrong != '\0';
-    script->history = strdup(script->history_failed ? answer.wrong : answer_text(&answer, 0, 0));
+    script->history = text_copy(script->history_failed ? answer.wrong : answer_text(&answer, 0, 0));
 }
 
 void history_take(struct session *session, const PGresult *result) {

@@ -19,9 +19,9 @@ struct session_pool *session_pool_create(uv_loop_t *loop, const struct taskset *
     if (!pool)
         abort();
     pool->loop = loop;
-    pool->name = strdup(settings->name);
+    pool->name = text_copy(settings->name);
     pool->conninfo = conninfo;
-    pool->conninfo_text = strdup(settings->conninfo);
+    pool->conninfo_text = text_copy(settings->conninfo);
     pool->statement_timeout_us = settings->statement_timeout_us;
     pool->connect_timeout_us = settings->connect_timeout_us;
     pool->logins = aside_open(loop, LOGIN_THREADS_MAX);

@@ -18,7 +18,10 @@ bool alarm_open(struct alarm *alarm, uv_loop_t *loop, void (*ring)(void *context
     alarm->fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     if (alarm->fd < 0)
         return false;
-    uv_poll_init(loop, &alarm->poll, alarm->fd);
+    if (uv_poll_init(loop, &alarm->poll, alarm->fd) != 0) {
+        close(alarm->fd);
+        return false;
+    }
     alarm->poll.data = alarm;
     uv_poll_start(&alarm->poll, UV_READABLE, on_alarm);
     return true;

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "scheduler/daemon_parts.h"
+#include "scheduler/footing.h"
 #include "scheduler/load.h"
 #include "tasks/hash.h"
 
@@ -32,7 +33,7 @@ static struct wall wall_now(void) {
 /* --- events to the core --- */
 
 static const char *owned(const char *text) {
-    return text ? strdup(text) : NULL;
+    return text ? text_copy(text) : NULL;
 }
 
 static struct queued *enqueue(struct daemon *daemon, const struct event *event) {
@@ -96,6 +97,8 @@ void daemon_event(struct daemon *daemon, const struct event *event) {
 
 void daemon_report(void *context, const struct report *report, const struct failure *failure) {
     struct event event = event_of(report);
+    if (report->kind == REPORT_SESSION_OPENED || report->kind == REPORT_SESSION_FAILED)
+        footing_stands();
     struct queued *queued = enqueue(context, &event);
     if (report->kind == REPORT_HISTORY)
         queued->answer = (char *)owned(report->history.answer);
@@ -296,9 +299,11 @@ static const int signal_numbers[SIGNALS] = {SIGUSR1, SIGHUP, SIGTERM, SIGINT};
 
 static void open_signals(struct daemon *daemon) {
     for (int i = 0; i < SIGNALS; i++) {
-        uv_signal_init(&daemon->loop, &daemon->signals[i]);
+        if (uv_signal_init(&daemon->loop, &daemon->signals[i]) != 0)
+            abort();
         daemon->signals[i].data = daemon;
-        uv_signal_start(&daemon->signals[i], on_signal, signal_numbers[i]);
+        if (uv_signal_start(&daemon->signals[i], on_signal, signal_numbers[i]) != 0)
+            abort();
     }
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of its write */
@@ -355,10 +360,10 @@ uint32_t daemon_identity(const char *path) {
 static char *directory_of(const char *path) {
     char real[PATH_MAX];
     if (!realpath(path, real))
-        return strdup("/");
+        return text_copy("/");
     char *slash = strrchr(real, '/');
     slash[slash == real] = '\0';
-    return strdup(real);
+    return text_copy(real);
 }
 
 static bool open_control(struct daemon *daemon) {
@@ -431,6 +436,10 @@ static int finish(struct daemon *daemon, int code) {
     return code;
 }
 
+static void nothing(uv_work_t *work) {
+    (void)work;
+}
+
 int daemon_run(const struct daemon_request *request) {
     struct daemon daemon = {
         .path = request->path,
@@ -443,8 +452,12 @@ int daemon_run(const struct daemon_request *request) {
     struct text error = {0};
     daemon.life = chronicle_life(daemon.name, wall_now());
     log_init(&daemon.log, request->set->daemon.log_level, STDERR_FILENO);
-    uv_loop_init(&daemon.loop);
-    int code = 1;
+    int code = 1, failed = uv_loop_init(&daemon.loop);
+    if (failed) {
+        LOG(&daemon.log, LOG_ERROR, "not_started", log_text("message", uv_strerror(failed)));
+        return finish(&daemon, code);
+    }
+    uv_queue_work(&daemon.loop, &daemon.first_work, nothing, NULL);
     if (open_control(&daemon)) {
         struct session_pool **fresh = perform_prepare(&daemon, daemon.set, &error);
         if (fresh) {

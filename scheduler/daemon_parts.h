@@ -62,6 +62,7 @@ struct daemon {
     struct wall loaded;
     struct mono begun;
 
+    uv_work_t first_work; /* has libuv make its threads at the start */
     struct alarm alarm;   /* core_next_wake */
     uv_prepare_t prepare; /* both hand queued events to the core: before and after the loop waits */
     uv_check_t check;

@@ -67,7 +67,7 @@ void errand_signal(struct daemon *daemon, uint32_t slot, int signal) {
 }
 
 static char *copy(const char *text) {
-    return text && *text ? strdup(text) : NULL;
+    return text && *text ? text_copy(text) : NULL;
 }
 
 void errand_worked(struct daemon *daemon, uint32_t slot) {

@@ -88,7 +88,7 @@ static int print_answer(const struct text *answer) {
     bool refused = answer->bytes && strncmp(answer->bytes, "no\n", 3) == 0;
     if (!fine && !refused)
         told = "the daemon does not know this request; is it of an earlier version?\n";
-    char *copy = strdup(told), *rest = copy;
+    char *copy = text_copy(told), *rest = copy;
     for (const char *line; !fine && (line = strsep(&rest, "\n")) && *line;)
         terminal_say(stderr, "headgate: %s\n", line);
     if (fine)

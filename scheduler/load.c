@@ -132,7 +132,7 @@ struct taskset *load_file(const char *path, struct faults *faults) {
         close(fd);
     if (!text)
         return NULL;
-    char *copy = strdup(path);
+    char *copy = text_copy(path);
     struct loading loading = {dirname(copy)};
     struct taskset *set = config_read(text, bytes, read_sql_file, &loading, faults);
     struct ini ini = {path, others_can_read(&stat), faults};

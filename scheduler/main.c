@@ -17,6 +17,7 @@
 #include "pool/conninfo.h"
 #include "scheduler/control.h"
 #include "scheduler/daemon.h"
+#include "scheduler/footing.h"
 #include "scheduler/hands_command.h"
 #include "scheduler/history_command.h"
 #include "scheduler/load.h"
@@ -102,7 +103,11 @@ static int run(int argc, char **argv) {
     }
     keep_descriptors_from_children();
     struct daemon_request request = {file, set, values[1]};
-    code = daemon_run(&request);
+    struct text error = {0};
+    code = footing_make(set, &error) ? daemon_run(&request) : 1;
+    if (error.bytes_count)
+        fprintf(stderr, "headgate: not started: %s\n", error.bytes);
+    text_finish(&error);
     taskset_unref(set);
     fflush(NULL);
     if (aside_threads_left()) /* in the resolver or in libpq, which must not be tidied up under them */
@@ -264,19 +269,28 @@ static void open_stdio(void) {
         close(fd);
 }
 
+/* What was told must have arrived: a full disk is no success. */
+static int told(int code) {
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return code;
+    fprintf(stderr, "headgate: cannot write the output: %s\n", strerror(errno));
+    return code ? code : 1;
+}
+
 int main(int argc, char **argv) {
     open_stdio();
+    footing_watch();
     if (argc < 2)
         return wrong_usage(NULL, "what shall it do?");
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
-        return help();
+        return told(help());
     if (strcmp(argv[1], "--version") == 0) {
         puts("headgate " HEADGATE_VERSION);
-        return 0;
+        return told(0);
     }
     for (size_t i = 0; i < COMMANDS_COUNT; i++)
         if (strcmp(argv[1], commands[i].name) == 0)
-            return commands[i].run(argc - 1, argv + 1);
+            return told(commands[i].run(argc - 1, argv + 1));
     char what[200];
     snprintf(what, sizeof what, "there is no command '%.100s'", argv[1]);
     for (size_t i = 0; i < COMMANDS_COUNT; i++)

@@ -30,7 +30,7 @@ struct trouble *trouble_get(struct troubles *troubles, const char *task) {
     if (trouble)
         return trouble;
     trouble = calloc(1, sizeof *trouble);
-    if (!trouble || !(trouble->task = strdup(task)) || !tsearch(trouble, &troubles->tree, compare))
+    if (!trouble || !(trouble->task = text_copy(task)) || !tsearch(trouble, &troubles->tree, compare))
         abort();
     return trouble;
 }
@@ -71,7 +71,7 @@ bool trouble_add(struct trouble *trouble, const char *outcome, const struct fail
     free(trouble->summary);
     free(trouble->output);
     trouble->summary = summary_of(outcome, failure, advice);
-    trouble->output = failure && failure->output && *failure->output ? strdup(failure->output) : NULL;
+    trouble->output = failure && failure->output && *failure->output ? text_copy(failure->output) : NULL;
     return is_new;
 }
 

@@ -199,6 +199,13 @@ void text_add_json(struct text *text, const char *value) {
     text_add_bytes(text, "\"", 1);
 }
 
+char *text_copy(const char *text) {
+    char *copy = strdup(text);
+    if (!copy)
+        abort();
+    return copy;
+}
+
 void text_clear(struct text *text) {
     text->bytes_count = 0;
     if (text->bytes)

@@ -57,6 +57,9 @@ void text_add_json(struct text *text, const char *value);
 /* The escape in such a string for the character at `at`, which is of the first plane, as all these are. */
 void text_add_escape(struct text *text, const char *at);
 
+/* To free(). */
+char *text_copy(const char *text) __attribute__((returns_nonnull, nonnull, warn_unused_result));
+
 /* Keeps the memory, forgets the content. */
 void text_clear(struct text *text);
 void text_finish(struct text *text);
