@@ -102,7 +102,9 @@ static bool make_threads(struct text *error) {
         return false;
     }
     snprintf(count, sizeof count, "%d", granted);
-    return setenv("UV_THREADPOOL_SIZE", count, 1) == 0;
+    if (setenv("UV_THREADPOOL_SIZE", count, 1) != 0)
+        text_add(error, "its environment cannot be changed: %s", strerror(errno));
+    return error->bytes_count == 0;
 }
 
 bool footing_make(const struct taskset *set, struct text *error) {

@@ -1,16 +1,18 @@
-/* Preloaded into a program: its allocation number SCARCE_AT fails, and all of one thread's before and after it do not. */
+/* Preloaded into a program: its allocation number SCARCE_AT fails. */
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
 
-static long count, at;
+static long count, at; /* 0: not yet */
+
+/* Not by the first who asks: the linker allocates before there is an environment. */
+__attribute__((constructor)) static void begin(void) {
+    const char *said = getenv("SCARCE_AT");
+    at = said ? strtol(said, NULL, 10) : 0;
+}
 
 static int fails(void) {
-    if (at == 0) {
-        const char *said = getenv("SCARCE_AT");
-        at = said ? strtol(said, NULL, 10) : -1;
-    }
-    return __atomic_add_fetch(&count, 1, __ATOMIC_RELAXED) == at;
+    return at && __atomic_add_fetch(&count, 1, __ATOMIC_RELAXED) == at;
 }
 
 extern void *__libc_malloc(size_t bytes);
