@@ -419,8 +419,6 @@ static void pooler_that_drops_options_has_the_timeout_all_the_same(void **state)
               "[task write]\nevery = 1d\nphase = 0s\nwork = echo 1\nwrite = SELECT pg_sleep(60 * $1::int)\n",
               drops.conninfo);
     daemon_start(&process);
-    WAIT_UNTIL(&process, shell(&output, "headgate status %s", process.ini) == 0 &&
-                             strstr(output, "statement_timeout is in force with transaction = on only"));
     static const char *const names[] = {"one", "several", "write"};
     for (size_t i = 0; i < 3; i++)
         shell(NULL, "headgate trigger %s %s", process.ini, names[i]);
@@ -428,6 +426,8 @@ static void pooler_that_drops_options_has_the_timeout_all_the_same(void **state)
         WAIT_UNTIL(&process, task_number(&process, names[i], "failed") == 1);
         assert_non_null(strstr(task_text(&process, names[i], "note"), "57014"));
     }
+    WAIT_UNTIL(&process, shell(&output, "headgate status %s", process.ini) == 0 &&
+                             strstr(output, "statement_timeout is in force with transaction = on only"));
     assert_int_equal(daemon_end(&process, SIGTERM), 0);
     pgbouncer_stop(&drops);
 }
