@@ -221,7 +221,8 @@ static void say_where(const struct pool_settings *pool, struct text *text) {
     text_finish(&where);
 }
 
-bool budget_check(const struct taskset *set, uint32_t index, uint32_t identity, struct text *text) {
+bool budget_check(const struct taskset *set, uint32_t index, uint32_t identity, const char *daemon_name,
+                  struct text *text) {
     const struct pool_settings *pool = &set->pools[index];
     struct text error = {0};
     PGconn *conn = inquiry_log_in(pool, "headgate check", &error);
@@ -232,7 +233,7 @@ bool budget_check(const struct taskset *set, uint32_t index, uint32_t identity, 
     text_finish(&error);
     bool fits = connected && has_transactions(conn, text) && check_budget(conn, set, index, identity, text);
     if (connected && PQstatus(conn) == CONNECTION_OK && pool->history)
-        fits &= history_check(conn, text);
+        fits &= history_check(conn, set, daemon_name, text);
     PQfinish(conn);
     return fits;
 }

@@ -13,8 +13,9 @@
 /*
  * Says in `text` what was found of the set's pool. False when the login failed, the budget does not fit, or a
  * right is missing. identity: of the daemon that runs this file on this host, whose sessions are not the
- * application's.
+ * application's; daemon_name: the same, as the history knows it.
  */
-bool budget_check(const struct taskset *set, uint32_t index, uint32_t identity, struct text *text);
+bool budget_check(const struct taskset *set, uint32_t index, uint32_t identity, const char *daemon_name,
+                  struct text *text);
 
 #endif

@@ -15,7 +15,7 @@ enum { TYPE_INT8 = 20, TYPE_INT4 = 23, TYPE_TEXT = 25, TYPE_TIMESTAMPTZ = 1184 }
 /* Its timestamps count from 2000-01-01. */
 #define EPOCH_US (INT64_C(946684800) * US_PER_S)
 
-#define VALUES 11
+#define VALUES 12
 
 struct parameters {
     int count;
@@ -66,19 +66,21 @@ bool claim_is_key(const struct claim_values *values) {
 
 static bool send_key(struct session *session, const struct session_work *work, enum claim claim) {
     struct parameters to = {0};
+    add_text(&to, work->claimed.service);
     add_text(&to, work->label);
     add_instant(&to, work->claimed.due_first);
     add_instant(&to, work->claimed.started);
     add_text(&to, session->pool->daemon_name);
     return send_call(session,
-                     claim == CLAIM_WITHIN ? "SELECT headgate.start_one($1,$2,$3,$4)"
-                                           : "CALL headgate.claim_one($1,$2,$3,$4)",
+                     claim == CLAIM_WITHIN ? "SELECT headgate.start_one($1,$2,$3,$4,$5)"
+                                           : "CALL headgate.claim_one($1,$2,$3,$4,$5)",
                      &to);
 }
 
 static bool send_start(struct session *session, const struct session_work *work, enum claim claim) {
     const struct claim_values *values = &work->claimed;
     struct parameters to = {0};
+    add_text(&to, work->claimed.service);
     add_text(&to, work->label);
     add_instant(&to, values->due_first);
     add_instant(&to, values->due_last);
@@ -90,12 +92,13 @@ static bool send_start(struct session *session, const struct session_work *work,
     add_int4(&to, values->tokens);
     add_text(&to, claim == CLAIM_WITHIN ? "ok" : "running");
     add_text(&to, session->pool->daemon_name);
-    return send_call(session,
-                     claim == CLAIM_WITHIN
-                         ? "SELECT headgate.start($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11)"
-                         : "SELECT (extract(epoch FROM headgate.start($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11))"
-                           " OPERATOR(pg_catalog.*) 1000000)::bigint",
-                     &to);
+    return send_call(
+        session,
+        claim == CLAIM_WITHIN
+            ? "SELECT headgate.start($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12)"
+            : "SELECT (extract(epoch FROM headgate.start($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12))"
+              " OPERATOR(pg_catalog.*) 1000000)::bigint",
+        &to);
 }
 
 /* What another run has answered since is cut off its front. */
@@ -127,12 +130,13 @@ void claim_take_refusal(struct flight *flight, const char *detail) {
 
 static bool send_finish(struct session *session, const struct session_work *work) {
     struct parameters to = {0};
+    add_text(&to, work->claimed.service);
     add_text(&to, work->label);
     add_instant(&to, work->claimed.due_first);
     add_instant(&to, work->claimed.due_last);
     add_int4(&to, work->claimed.occurrence_count);
     add_text(&to, session->pool->daemon_name);
-    return send_call(session, "SELECT headgate.finish($1,$2,$3,$4,$5)", &to);
+    return send_call(session, "SELECT headgate.finish($1,$2,$3,$4,$5,$6)", &to);
 }
 
 bool claim_send(struct session *session, const struct session_work *work, enum claim claim) {

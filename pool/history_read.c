@@ -7,11 +7,12 @@
 
 #include "pool/history_steps.h"
 #include "pool/inquiry.h"
+#include "tasks/duration.h"
 
 /* --- rows --- */
 
-/* The newest ones, oldest first: of task $1 ('': of all), not older than $2 us (0: all), failed ones only if
- * $3. */
+/* The newest ones of the service $5, oldest first: of task $1 ('': of all), not older than $2 us (0: all),
+ * failed ones only if $3. */
 static const char rows_sql[] =
     "SELECT task, outcome, reason, message, daemon,"
     " (extract(epoch FROM due) * 1000000)::int8,"
@@ -23,7 +24,7 @@ static const char rows_sql[] =
     " (extract(epoch FROM outside) * 1000000)::int8,"
     " attempts, rows, occurrences, tokens"
     " FROM (SELECT * FROM headgate.history"
-    " WHERE ($1 = '' OR task = $1)"
+    " WHERE service = $5 AND ($1 = '' OR task = $1)"
     " AND ($2::int8 = 0 OR due_until > now() - $2::int8 * interval '1 microsecond')"
     " AND (NOT $3::bool OR outcome IN ('failed', 'lost', 'unknown', 'missed'))"
     " ORDER BY due DESC, task DESC LIMIT $4::int8) newest ORDER BY due, task";
@@ -117,8 +118,8 @@ static PGresult *ask(PGconn *conn, const struct history_request *request) {
     char since[24], most[24];
     snprintf(since, sizeof since, "%" PRId64, request->since_us);
     snprintf(most, sizeof most, "%" PRIu64, (uint64_t)request->most + 1);
-    const char *values[] = {request->task, since, request->failed ? "on" : "off", most};
-    return inquiry(conn, rows_sql, 4, values);
+    const char *values[] = {request->task, since, request->failed ? "on" : "off", most, request->service};
+    return inquiry(conn, rows_sql, 5, values);
 }
 
 /* --- what is missing --- */
@@ -202,7 +203,7 @@ static const char check_sql[] =
     " FROM pg_class c, LATERAL unnest(CASE c.relname::text WHEN 'version' THEN '{SELECT}'::text[]"
     " WHEN 'task' THEN '{SELECT,INSERT,UPDATE}'"
     " ELSE '{SELECT,INSERT,UPDATE,DELETE}' END) u"
-    " WHERE c.relnamespace = n.oid AND c.relname IN ('version', 'task', 'run') AND NOT "
+    " WHERE c.relnamespace = n.oid AND c.relname IN ('version', 'task', 'daemon', 'run') AND NOT "
     "has_table_privilege(c.oid, u)"
     " GROUP BY c.oid, c.relname) needed) END,"
     " pg_is_in_recovery(), greatest(r.reltuples, 0)::int8, pg_size_pretty(pg_total_relation_size(r.oid))"
@@ -221,6 +222,15 @@ enum check_column {
     CHECK_COLUMNS
 };
 
+/* Daemons by the name $1, but that of this file ($2), with other tasks than $3. */
+static const char shared_sql[] =
+    "SELECT name, least((extract(epoch FROM now() - seen) * 1000000)::int8, 3653 * 86400000000)"
+    " FROM headgate.daemon"
+    " WHERE service = $1 AND NOT starts_with(name, $2) AND tasks <> $3 AND seen > now() - interval '2 days'"
+    " ORDER BY seen DESC LIMIT 3";
+
+#define SHARED_MOST 3
+
 /* Only a role that may read it can tell. */
 static long step_made(PGconn *conn) {
     PGresult *result = inquiry(conn, "SELECT coalesce(max(version), 0) FROM headgate.version", 0, NULL);
@@ -232,7 +242,24 @@ static long step_made(PGconn *conn) {
     return *answer.wrong ? -1 : step;
 }
 
-static bool say_check(PGconn *conn, const struct answer *answer, struct text *text) {
+static void say_shared(PGconn *conn, const struct taskset *set, const char *daemon_name, struct text *text) {
+    char tasks[17], ago[DURATION_TEXT_BYTES];
+    const char *values[] = {set->daemon.name, daemon_name, tasks};
+    struct answer answer;
+    snprintf(tasks, sizeof tasks, "%016" PRIx64, taskset_work_hash(set));
+    PGresult *result = inquiry(conn, shared_sql, 3, values);
+    answer_open(&answer, result, 2, 0, SHARED_MOST);
+    for (int row = 0; row < answer_rows(&answer); row++)
+        text_add_line(
+            text,
+            "  NAME         %s is also that of %s, which has other tasks (seen %s ago): of those with the "
+            "same name one of the two runs what is due; write another name into [headgate]",
+            set->daemon.name, answer_text(&answer, row, 0),
+            duration_glance(answer_number(&answer, row, 1, 0, INT64_MAX), ago));
+    PQclear(result);
+}
+
+static bool say_check(PGconn *conn, const struct answer *answer, const char *name, struct text *text) {
     const char *role = answer_text(answer, 0, ROLE), *missing = answer_text(answer, 0, MISSING);
     bool has_table = answer_flag(answer, 0, HAS_TABLE);
     if (answer_flag(answer, 0, IS_STANDBY)) {
@@ -251,12 +278,13 @@ static bool say_check(PGconn *conn, const struct answer *answer, struct text *te
                       answer_text(answer, 0, DATABASE));
         return true;
     }
-    text_add_line(text, "  history      step %ld of %d, about %s rows, %s", step_made(conn), HISTORY_VERSION,
-                  answer_text(answer, 0, ROW_COUNT), answer_text(answer, 0, SIZE));
+    text_add_line(text, "  history      step %ld of %d, about %s rows, %s; kept by the name %s",
+                  step_made(conn), HISTORY_VERSION, answer_text(answer, 0, ROW_COUNT),
+                  answer_text(answer, 0, SIZE), name);
     return true;
 }
 
-bool history_check(PGconn *conn, struct text *text) {
+bool history_check(PGconn *conn, const struct taskset *set, const char *daemon_name, struct text *text) {
     struct text why = {0};
     if (!is_trusted(conn, &why)) {
         text_add_line(text, "  HISTORY      can't be kept: %s", why.bytes ? why.bytes : "");
@@ -267,10 +295,12 @@ bool history_check(PGconn *conn, struct text *text) {
     struct answer answer;
     bool right = answer_open(&answer, result, CHECK_COLUMNS, 1, 1);
     if (right)
-        right = say_check(conn, &answer, text);
+        right = say_check(conn, &answer, set->daemon.name, text);
     else
         answer_say_error(text, "  HISTORY      ",
                          *PQerrorMessage(conn) ? PQerrorMessage(conn) : answer.wrong);
     PQclear(result);
+    if (right)
+        say_shared(conn, set, daemon_name, text);
     return right;
 }

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "pool/answer.h"
-#include "tasks/task.h"
+#include "tasks/taskset.h"
 #include "tasks/text.h"
 
 #define HISTORY_NULL INT64_MIN
@@ -24,10 +24,11 @@ struct history_row {
 };
 
 struct history_request {
-    const char *task; /* "": of all */
-    int64_t since_us; /* what was due within so long before now; 0: whenever */
-    bool failed;      /* failed, lost, unknown or missed only */
-    uint32_t most;    /* rows, the newest */
+    const char *service; /* the file's */
+    const char *task;    /* "": of all */
+    int64_t since_us;    /* what was due within so long before now; 0: whenever */
+    bool failed;         /* failed, lost, unknown or missed only */
+    uint32_t most;       /* rows, the newest */
 };
 
 struct history {
@@ -46,9 +47,10 @@ struct history_row history_get(const struct history *history, uint32_t index);
 void history_finish(struct history *history);
 
 /*
- * Can this session's role make and keep the history? Says in `text` what there is, or what to type. Changes
- * nothing.
+ * Can this session's role make and keep the history? Says in `text` what there is, or what to type, and which
+ * daemon but the file's own has its name and other tasks. Changes nothing.
  */
-bool history_check(PGconn *conn, struct text *text) __attribute__((warn_unused_result));
+bool history_check(PGconn *conn, const struct taskset *set, const char *daemon_name, struct text *text)
+    __attribute__((warn_unused_result));
 
 #endif

@@ -45,7 +45,7 @@ struct report {
         enum connect_failure connect_failure; /* SESSION_FAILED */
         const struct sample *sample;          /* SAMPLED; borrowed until the report returns */
         struct {
-            const char *answer; /* rows as a JSON array; borrowed likewise; NULL: it failed */
+            const char *answer; /* arrays of rows as JSON; borrowed likewise; NULL: it failed */
             bool locked;        /* of this: somebody keeps the table locked */
         } history;              /* HISTORY */
     };

@@ -42,6 +42,7 @@ struct session *session_open(struct session_pool *pool, struct handle handle);
 struct cargo;
 
 struct claim_values {
+    const char *service; /* whose task it is */
     struct wall due_first, due_last, started;
     int64_t every_us, occurrence_count, lateness_us;
     uint32_t attempt_count, tokens;
@@ -96,12 +97,14 @@ void session_sample(struct session *session);
 /*
  * Likewise, with HISTORY: hands records to the schema headgate. tasks: it is made first where it is missing,
  * and answers what it knows of them; else it answers what became of unknown runs. keep: what is older is
- * deleted, at most count of it. Texts are copied.
+ * deleted, at most count of it. Texts are copied. What is answered is an array of arrays of rows.
  */
 struct history_request {
-    const char *records;             /* JSON, as is tasks */
-    const char *daemon, *tasks;      /* tasks: or NULL; then the two names matter */
-    const char *life;                /* the daemon's name, and which of its lives this is */
+    const char *records;        /* JSON, as is tasks */
+    const char *service;        /* the file's name */
+    const char *daemon, *tasks; /* tasks: or NULL; then the two names matter */
+    const char *life;           /* the daemon's name, and which of its lives this is */
+    const char *meets; /* what tells our tasks from others', to be told who else has our name; or NULL */
     const char *keep, *rows, *count; /* an interval and two numbers; or NULL */
 };
 void session_history(struct session *session, const struct history_request *request);

@@ -95,7 +95,7 @@ struct script {
     char *history;      /* owned; what it answered, or why it did not */
     bool history_failed, history_locked;
     int history_at, history_lock_at; /* numbers of statements: being answered, and the one that locks */
-    int history_answer_at;           /* and the one whose answer is wanted */
+    int history_answer_at;           /* and the last one whose answer is wanted, of those behind that */
     char *history_detail;            /* owned */
     char history_sqlstate[SQLSTATE_BYTES];
     char *breach;              /* owned; what session_verify() found; NULL: nothing */

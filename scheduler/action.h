@@ -68,6 +68,7 @@ struct record {
     enum skip_cause skip;
     struct wall due_first, due_last;
     int64_t occurrence_count;        /* 0 for a triggered run that answers none */
+    const char *service;             /* whose it is in the history; the task's, borrowed */
     struct wall key_first, key_last; /* in the history: by the schedule that it was started under */
     int64_t every_us;                /* of that schedule */
     uint32_t tokens;

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "scheduler/daemon.h"
 #include "scheduler/daemon_parts.h"
 
 /* Old rows are looked for this often, a thousand and twice what came since, so that more leave than come. */
@@ -75,6 +76,7 @@ static void add_run(struct text *line, const struct record *record) {
 static void add_record(const struct daemon *daemon, const struct record *record, struct text *line) {
     const char *message = daemon->failure ? daemon->failure->message : NULL;
     text_add(line, "{");
+    add_string(line, "service", record->service);
     add_string(line, "task", daemon->core->tasks[record->task].definition->name);
     add_instant(line, "due", record->key_first);
     add_instant(line, "due_until", record->key_last);
@@ -153,8 +155,9 @@ static void ask_to_prune(struct daemon *daemon, uint32_t pool, struct history_re
 void chronicle_ask(struct daemon *daemon, const struct action *action) {
     struct chronicle *chronicle = chronicle_of(daemon, action->pool);
     struct text batch = {0};
-    char prune_texts[3][PRUNE_TEXT_BYTES];
-    struct history_request request = {.daemon = daemon->name, .life = daemon->life};
+    char prune_texts[3][PRUNE_TEXT_BYTES], meet_text[NAMESAKE_TEXT_BYTES];
+    struct history_request request = {
+        .service = daemon->core->set->daemon.name, .daemon = daemon->name, .life = daemon->life};
     char *tasks = NULL;
     ledger_batch(chronicle->ledger, &batch);
     request.records = batch.bytes;
@@ -166,6 +169,7 @@ void chronicle_ask(struct daemon *daemon, const struct action *action) {
     } else {
         ask_to_prune(daemon, action->pool, &request, prune_texts);
     }
+    namesake_ask(daemon, chronicle, &request, meet_text);
     session_history(perform_session(daemon, action->session), &request);
     text_finish(&batch);
     free(tasks);
@@ -221,30 +225,53 @@ static void take_restored(struct daemon *daemon, const json_t *row) {
         daemon_feed(daemon, &event);
 }
 
-/* All of it is read before any of it is believed. */
-static json_t *read_answer(const char *answer, bool restoring) {
-    json_t *rows = json_loads(answer, 0, NULL);
-    bool right = json_is_array(rows);
+/* What a row is of, its fields say. */
+static bool is_of_another_daemon(const json_t *row) {
+    return json_is_string(json_object_get(row, "other"));
+}
+
+static bool is_resolved(const json_t *row) {
+    return json_is_string(json_object_get(row, "outcome"));
+}
+
+static bool is_right(const json_t *row) {
     struct event event;
-    size_t i;
-    json_t *row;
-    json_array_foreach(rows, i, row) right =
-        right && json_is_object(row) && (!restoring || read_restored(row, &event));
+    return is_of_another_daemon(row) || is_resolved(row) || read_restored(row, &event);
+}
+
+/* All of it is read before any of it is believed. */
+static json_t *read_answer(const char *answer) {
+    json_t *answers = json_loads(answer, 0, NULL), *rows, *row;
+    bool right = json_is_array(answers);
+    size_t i, j;
+    json_array_foreach(answers, i, rows) {
+        right = right && json_is_array(rows);
+        json_array_foreach(rows, j, row) right = right && json_is_object(row) && is_right(row);
+    }
     if (right)
-        return rows;
-    json_decref(rows);
+        return answers;
+    json_decref(answers);
     return NULL;
 }
 
-static void take_rows(struct daemon *daemon, const json_t *rows, bool restoring) {
-    size_t i;
-    const json_t *row;
-    json_array_foreach(rows, i, row) {
-        if (restoring)
-            take_restored(daemon, row);
-        else
-            take_resolved(daemon, row);
+static void take_row(struct daemon *daemon, const json_t *row, char *shared, size_t shared_bytes) {
+    if (is_of_another_daemon(row))
+        namesake_take(row, shared, shared_bytes);
+    else if (is_resolved(row))
+        take_resolved(daemon, row);
+    else
+        take_restored(daemon, row);
+}
+
+static void take_answers(struct daemon *daemon, uint32_t pool, const json_t *answers) {
+    char shared[sizeof(struct chronicle){0}.shared] = "";
+    size_t i, j;
+    const json_t *rows, *row;
+    json_array_foreach(answers, i, rows) {
+        json_array_foreach(rows, j, row) take_row(daemon, row, shared, sizeof shared);
     }
+    if (chronicle_of(daemon, pool)->meeting)
+        namesake_note(daemon, pool, shared);
 }
 
 static bool is_passing(const struct failure *failure) {
@@ -284,17 +311,17 @@ void chronicle_take(struct daemon *daemon, uint32_t pool, struct event *event) {
     struct chronicle *chronicle = chronicle_of(daemon, pool);
     if (!chronicle)
         return;
-    json_t *rows = daemon->answer ? read_answer(daemon->answer, chronicle->restoring) : NULL;
-    if (rows) {
+    json_t *answers = daemon->answer ? read_answer(daemon->answer) : NULL;
+    if (answers) {
         *chronicle->error = '\0';
         chronicle->written_count += ledger_written(chronicle->ledger);
-        take_rows(daemon, rows, chronicle->restoring);
+        take_answers(daemon, pool, answers);
         event->history.restored = chronicle->restoring;
     } else {
         daemon->failure = daemon->failure ? daemon->failure : &untrue;
         take_failure(daemon, pool, daemon->failure, event);
     }
-    json_decref(rows);
+    json_decref(answers);
     event->history.left_count = ledger_count(chronicle->ledger);
 }
 
@@ -334,8 +361,9 @@ void chronicle_tell(struct daemon *daemon, uint32_t pool) {
 struct bookkeeping chronicle_books(const struct daemon *daemon, uint32_t pool) {
     const struct chronicle *chronicle = pool < daemon->chronicle_count ? daemon->chronicles[pool] : NULL;
     if (!chronicle)
-        return (struct bookkeeping){.error = ""};
+        return (struct bookkeeping){.error = "", .shared = ""};
     return (struct bookkeeping){.error = chronicle->error,
+                                .shared = chronicle->shared,
                                 .waiting_count = ledger_count(chronicle->ledger),
                                 .disk_count = ledger_on_disk_count(chronicle->ledger),
                                 .lost_count = ledger_lost_count(chronicle->ledger)};

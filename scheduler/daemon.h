@@ -17,6 +17,9 @@ struct daemon_request {
 /* What tells the daemon of this host and ini file from others on the same database. */
 uint32_t daemon_identity(const char *path);
 
+/* The same in words, as the history knows it; to free(). */
+char *chronicle_name(const char *path);
+
 /* Returns the exit code. */
 int daemon_run(const struct daemon_request *request);
 

@@ -6,6 +6,7 @@
 #ifndef SCHEDULER_DAEMON_PARTS_H
 #define SCHEDULER_DAEMON_PARTS_H
 
+#include <jansson.h>
 #include <uv.h>
 
 #include "pool/command.h"
@@ -35,7 +36,9 @@ struct chronicle {
     char *pool;  /* owned, as is: */
     char *place; /* the pool's */
     struct ledger *ledger;
-    bool restoring; /* what is asked now */
+    bool restoring, meeting; /* what is asked now */
+    struct mono meet_at;
+    char shared[256]; /* another daemon that has our name, and other tasks; "": none */
     struct mono prune_at;
     uint32_t written_count; /* records, since old rows were looked for */
     char error[256];        /* why nothing could be written; "" after a success */
@@ -162,8 +165,14 @@ void chronicle_tell(struct daemon *daemon, uint32_t pool); /* its state has chan
 struct bookkeeping chronicle_books(const struct daemon *daemon, uint32_t pool);
 void chronicle_follow(struct daemon *daemon);
 void chronicle_close(struct daemon *daemon);
-char *chronicle_name(const char *path);                  /* to free() */
 char *chronicle_life(const char *name, struct wall now); /* to free() */
+
+/* namesake.c: asks, where it is time; takes a row of the answer; and what all of it came to ("": nobody). */
+#define NAMESAKE_TEXT_BYTES 17
+void namesake_ask(const struct daemon *daemon, struct chronicle *chronicle, struct history_request *request,
+                  char text[static NAMESAKE_TEXT_BYTES]);
+void namesake_take(const json_t *row, char *shared, size_t bytes);
+void namesake_note(struct daemon *daemon, uint32_t pool, const char *shared);
 
 /* journal.c */
 const char *journal_skip_reason(enum skip_cause cause);

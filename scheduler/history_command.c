@@ -263,6 +263,7 @@ static int ask_all(struct request *request, const struct taskset *set) {
     struct reply reply = {.pools = json_array()};
     uint32_t task = request->task ? taskset_find_task(set, request->task) : TASKSET_NONE;
     request->rows.task = request->task ? request->task : "";
+    request->rows.service = set->daemon.name;
     for (uint32_t i = 0; i < set->pool_count; i++)
         if (task == TASKSET_NONE || set->tasks[task].pool == i)
             ask_pool(request, &set->pools[i], &reply);

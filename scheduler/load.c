@@ -135,6 +135,7 @@ struct taskset *load_file(const char *path, struct faults *faults) {
     char *copy = text_copy(path);
     struct loading loading = {dirname(copy)};
     struct taskset *set = config_read(text, bytes, read_sql_file, &loading, faults);
+    config_name_service(set, path);
     struct ini ini = {path, others_can_read(&stat), faults};
     for (uint32_t i = 0; i < set->pool_count; i++)
         check_pool(&ini, set, &set->pools[i]);

@@ -172,12 +172,14 @@ static int check(int argc, char **argv) {
     print_summary(set, file);
     print_warnings(set);
     bool fits = true;
+    char *name = chronicle_name(file);
     for (uint32_t i = 0; values[1] && i < set->pool_count; i++) {
         struct text text = {0};
-        fits &= budget_check(set, i, daemon_identity(file), &text);
+        fits &= budget_check(set, i, daemon_identity(file), name, &text);
         terminal_say(stdout, "%s", text.bytes);
         text_finish(&text);
     }
+    free(name);
     taskset_unref(set);
     return fits ? 0 : 1;
 }

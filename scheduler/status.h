@@ -22,6 +22,7 @@ struct pause;
 /* Of a pool's history. */
 struct bookkeeping {
     const char *error;                  /* why nothing can be written, or "" */
+    const char *shared;                 /* which other daemon goes by our name, and has other tasks; or "" */
     uint32_t waiting_count, disk_count; /* records that are not in the database yet; of them in a file */
     uint64_t lost_count;
 };

@@ -47,8 +47,9 @@ static json_t *history_json(const struct status *status, const struct core_pool 
         return json_null();
     struct bookkeeping books =
         status->context->bookkeeping_of(status->context->context, (uint32_t)(pool - status->core->pools));
-    return json_pack("{ss so sI sI sI}", "state", states[pool->past.state], "error",
-                     *books.error ? json_of(books.error) : json_null(), "waiting",
+    return json_pack("{ss so so sI sI sI}", "state", states[pool->past.state], "error",
+                     *books.error ? json_of(books.error) : json_null(), "name_shared_with",
+                     *books.shared ? json_of(books.shared) : json_null(), "waiting",
                      (json_int_t)books.waiting_count, "on_disk", (json_int_t)books.disk_count, "lost",
                      (json_int_t)books.lost_count);
 }

@@ -165,7 +165,7 @@ static void print_kept(const struct diagnosis *diagnosis, const struct core_pool
 
 static struct bookkeeping bookkeeping_of(const struct status *status, uint32_t pool) {
     return status->context->bookkeeping_of ? status->context->bookkeeping_of(status->context->context, pool)
-                                           : (struct bookkeeping){.error = ""};
+                                           : (struct bookkeeping){.error = "", .shared = ""};
 }
 
 /* Silent while all is well. */
@@ -184,6 +184,12 @@ static void print_history(const struct status *status, uint32_t index, struct te
     else if (books.disk_count)
         text_add(text, "  history     %u records wait, %u of them in a file\n", books.waiting_count,
                  books.disk_count);
+    if (*books.shared)
+        text_add_line(
+            text,
+            "  history     the name %s is also that of %s, which has other tasks: write another into "
+            "[headgate]",
+            status->core->set->daemon.name, books.shared);
     if (books.lost_count)
         text_add(text, "  history     %" PRIu64 " records were lost: see the log\n", books.lost_count);
 }

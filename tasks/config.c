@@ -9,6 +9,7 @@ static const char *const log_levels[] = {"error", "warning", "info", "debug", NU
 
 static const struct key daemon_keys[] = {
     {"log_level", KEY_CHOICE, FIELD(daemon_settings, log_level), "info", 0, 0, log_levels},
+    {"name", KEY_TEXT, FIELD(daemon_settings, name), "", 0, 0, NULL},
     {"control", KEY_TEXT, FIELD(daemon_settings, control), "", 0, 0, NULL},
     {"status_file", KEY_TEXT, FIELD(daemon_settings, status_file), "", 0, 0, NULL},
     {"drain_timeout", KEY_DURATION, FIELD(daemon_settings, drain_timeout_us), "30s", 0, US_PER_DAY, NULL},
@@ -55,18 +56,52 @@ static const struct key pool_keys[] = {
 
 /* --- the file --- */
 
-const char *config_section_name(const struct reader *reader, const struct inifile_section *section) {
-    const char *name = section->name + strlen("task ");
-    size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.");
+static const char name_bytes[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
+
+static bool is_name(const struct reader *reader, const char *name, uint32_t line) {
+    size_t length = strspn(name, name_bytes);
     if (length == 0 || name[length])
-        fault_add(reader->faults, section->line,
-                  "the name '%s' may hold letters, digits, '_', '-' and '.' only", name);
+        fault_add(reader->faults, line, "the name '%s' may hold letters, digits, '_', '-' and '.' only",
+                  name);
     else if (length > NAME_BYTES_MAX)
-        fault_add(reader->faults, section->line, "the name '%s' is %zu bytes; the limit is %d", name, length,
+        fault_add(reader->faults, line, "the name '%s' is %zu bytes; the limit is %d", name, length,
                   NAME_BYTES_MAX);
     else
-        return name;
-    return NULL;
+        return true;
+    return false;
+}
+
+const char *config_section_name(const struct reader *reader, const struct inifile_section *section) {
+    const char *name = section->name + strlen("task ");
+    return is_name(reader, name, section->line) ? name : NULL;
+}
+
+static void read_daemon(struct reader *reader, const struct inifile_section *section) {
+    struct daemon_settings *daemon = &reader->set->daemon;
+    keys_read(daemon_keys, section, daemon, reader->faults);
+    if (*daemon->name)
+        is_name(reader, daemon->name, keys_line(section, "name"));
+}
+
+/* What two hosts with the same file have in common: /etc/headgate/app.ini is app. */
+static const char *name_of_file(const char *path, struct arena *arena) {
+    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+    size_t length = strlen(base);
+    if (length > 4 && strcmp(base + length - 4, ".ini") == 0)
+        length -= 4;
+    length = length > NAME_BYTES_MAX ? NAME_BYTES_MAX : length;
+    char *name = arena_text(arena, base, length);
+    for (char *at = name; *at; at++)
+        if (!strchr(name_bytes, *at))
+            *at = '_';
+    return *name ? name : "headgate";
+}
+
+void config_name_service(struct taskset *set, const char *path) {
+    if (!*set->daemon.name)
+        set->daemon.name = name_of_file(path, &set->arena);
+    for (uint32_t i = 0; i < set->task_count; i++)
+        set->tasks[i].service = set->daemon.name;
 }
 
 static void read_pool(struct reader *reader, const struct inifile_section *section) {
@@ -103,7 +138,7 @@ static void read_sections(struct reader *reader, const struct inifile *file) {
         if (is_kind(section, "pool"))
             read_pool(reader, section);
         else if (strcmp(section->name, "headgate") == 0)
-            keys_read(daemon_keys, section, &reader->set->daemon, reader->faults);
+            read_daemon(reader, section);
         else if (!is_kind(section, "task"))
             refuse_section(reader, section);
     }

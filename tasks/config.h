@@ -29,4 +29,7 @@ const char *config_key_name(const char *section_kind, size_t index);
 /* The default as it would be written in a file; "" where there is none. */
 const char *config_key_default(const char *section_kind, size_t index);
 
+/* Its tasks belong to the name that the file gives itself, or to the one that its path says. */
+void config_name_service(struct taskset *set, const char *path);
+
 #endif

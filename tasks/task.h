@@ -47,8 +47,9 @@ struct phases {
 
 struct task {
     const char *name;
-    uint32_t line; /* of its section */
-    uint32_t pool; /* index into the taskset's pools */
+    const char *service; /* whose its occurrences are: [headgate] name */
+    uint32_t line;       /* of its section */
+    uint32_t pool;       /* index into the taskset's pools */
     enum work work;
     const char *sql;             /* WORK_SQL: the text to send */
     const char *sql_path;        /* where it was read from; NULL when it stands in the ini file */
@@ -115,6 +116,7 @@ enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 
 struct daemon_settings {
     enum log_level log_level;
+    const char *name;        /* daemons of the same name share their tasks' occurrences */
     const char *control;     /* path of the control socket; "" means derived from the ini file's path */
     const char *status_file; /* "" means the dump goes to the log */
     int64_t drain_timeout_us;
@@ -122,7 +124,7 @@ struct daemon_settings {
     uint32_t children; /* that hold no token: how many may run at once */
 };
 
-#define NAME_BYTES_MAX 40 /* of a task or pool */
+#define NAME_BYTES_MAX 40 /* of a task, a pool or the file */
 #define TASKS_MAX      1000000
 #define POOLS_MAX      64
 #define POOL_SIZE_MAX  1000

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tasks/hash.h"
 #include "tasks/suggest.h"
 
 struct taskset *taskset_create(void) {
@@ -85,6 +86,28 @@ bool task_same_work(const struct task *a, const struct task *b) {
                same_text(a->phases->write, b->phases->write);
     }
     return false;
+}
+
+static uint64_t hash_text(uint64_t hash, const char *text) {
+    return hash_bytes(hash, text ? text : "", text ? strlen(text) + 1 : 1);
+}
+
+static uint64_t task_work_hash(const struct task *task) {
+    uint64_t hash = hash_text(hash_text(HASH_START, task->name), task->sql);
+    hash = hash_bytes(hash, &task->schedule.every_us, sizeof task->schedule.every_us);
+    hash = hash_bytes(hash, &task->schedule.phase_us, sizeof task->schedule.phase_us);
+    for (char **word = task->argv; word && *word; word++)
+        hash = hash_text(hash, *word);
+    if (task->phases)
+        hash = hash_text(hash_text(hash, task->phases->read), task->phases->write);
+    return hash_finish(hash);
+}
+
+uint64_t taskset_work_hash(const struct taskset *set) {
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < set->task_count; i++)
+        sum += task_work_hash(&set->tasks[i]);
+    return sum;
 }
 
 void taskset_match(const struct taskset *from, const struct taskset *to, uint32_t *ret_from_of) {

@@ -46,6 +46,10 @@ const char *taskset_nearest_task(const struct taskset *set, const char *name);
 /* Whether two definitions of a task do the same: what was learned of one is true of the other. */
 bool task_same_work(const struct task *a, const struct task *b);
 
+/* What tells its tasks from those of another file, whatever their order: names, when they are due, what they
+ * do. */
+uint64_t taskset_work_hash(const struct taskset *set);
+
 /* for each task of `to`: the index of the task of the same name in `from`, or TASKSET_NONE. O(n log n). */
 void taskset_match(const struct taskset *from, const struct taskset *to, uint32_t *ret_from_of);
 

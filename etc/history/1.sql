@@ -5,7 +5,8 @@
 -- All is in the schema headgate; DROP SCHEMA headgate CASCADE takes it away. Read it through the view headgate.history.
 --
 -- Words: an occurrence is one instant at which a task is due. A run answers one occurrence, or several in a row, from `due` to
--- `due_until`. No occurrence is in two rows.
+-- `due_until`. No occurrence is in two rows. A service is what one file makes up, by the name that it goes by ([headgate] name):
+-- daemons of one service share its tasks' occurrences, those of two have nothing to do with each other.
 
 -- No name below is looked up where somebody else may make things.
 SET LOCAL search_path = pg_catalog, pg_temp;
@@ -26,16 +27,30 @@ CREATE TABLE headgate.version (
 COMMENT ON TABLE headgate.version IS 'the steps of etc/history that were made here';
 
 CREATE TABLE headgate.task (
-    name text PRIMARY KEY,
+    service text NOT NULL,
+    name text NOT NULL,
     every_us int8 NOT NULL,
     phase_us int8 NOT NULL,
     since timestamptz NOT NULL,
     checked timestamptz NOT NULL, -- no hole is left before this instant
-    known timestamptz NOT NULL DEFAULT 'infinity' -- from then on it is to be answered, by the daemon's clock; infinity: it is disabled
+    known timestamptz NOT NULL DEFAULT 'infinity', -- from then on it is to be answered, by the daemon's clock; infinity: it is disabled
+    PRIMARY KEY (service, name)
 );
 COMMENT ON TABLE headgate.task IS 'the tasks whose runs are kept here, and since when they have this interval and phase';
 
+CREATE TABLE headgate.daemon (
+    service text NOT NULL,
+    name text NOT NULL, -- its host and its file
+    tasks text NOT NULL,
+    since timestamptz NOT NULL,
+    seen timestamptz NOT NULL,
+    PRIMARY KEY (service, name)
+);
+COMMENT ON TABLE headgate.daemon IS
+    'which daemons go by which name, by what their tasks are told apart, since when they run, and when they were last seen';
+
 CREATE TABLE headgate.run (
+    service text NOT NULL,
     task text NOT NULL,
     due timestamptz NOT NULL,
     due_until timestamptz NOT NULL,
@@ -52,7 +67,7 @@ CREATE TABLE headgate.run (
     daemon text NOT NULL,
     reason text,
     message text,
-    PRIMARY KEY (task, due)
+    PRIMARY KEY (service, task, due)
 )
 -- A row is written twice: at its start, and when it is completed. Pages are filled (fillfactor 100): of runs completed one by one
 -- the second writing finds the room of earlier ones' first in its page, and no index is touched; in batches of hundreds it does
@@ -68,6 +83,7 @@ WITH (
 );
 COMMENT ON TABLE headgate.run IS
     'one row a run, and one for what was not run, and one for each further occurrence that they answer; see headgate.history';
+COMMENT ON COLUMN headgate.run.service IS 'the name of the file whose task it is';
 COMMENT ON COLUMN headgate.run.due IS 'the first occurrence that it answers';
 COMMENT ON COLUMN headgate.run.due_until IS 'the last occurrence that it answers';
 COMMENT ON COLUMN headgate.run.occurrences IS
@@ -80,7 +96,7 @@ COMMENT ON COLUMN headgate.run.outside_us IS 'microseconds of work outside the d
 COMMENT ON COLUMN headgate.run.daemon IS 'which daemon ran it, and in which of its lives';
 
 CREATE VIEW headgate.history AS
-SELECT task, due, due_until, started, finished, outcome, reason,
+SELECT service, task, due, due_until, started, finished, outcome, reason,
        lateness_us * interval '1 microsecond' AS lateness,
        finished - started AS took,
        outside_us * interval '1 microsecond' AS outside,
@@ -113,18 +129,19 @@ LANGUAGE sql IMMUTABLE AS $$
                2 OPERATOR(pg_catalog.*) every_us OPERATOR(pg_catalog.*) interval '1 microsecond')
 $$;
 
--- An occurrence is guarded by its key (task, due), whether it is the first of a row's range or a further one, which has a row of
+-- An occurrence is guarded by its key (service, task, due), whether it is the first of a row's range or a further one, which has a row of
 -- its own for nothing but that: a transaction does not see what another has not committed, but it waits for its keys. Of a long
 -- range the last 10000 are guarded, and none that the horizon does not reach. Their order is that in time, so two ranges that lie
 -- across each other wait, and never for each other.
-CREATE FUNCTION headgate.insert_keys(task text, due_until timestamptz, count int, every_us int8, daemon text) RETURNS void
+CREATE FUNCTION headgate.insert_keys(service text, task text, due_until timestamptz, count int, every_us int8, daemon text)
+RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     step interval := every_us * interval '1 microsecond';
     within int := least(count, 10000, headgate.steps(due_until, headgate.horizon(due_until, every_us), every_us));
 BEGIN
-    INSERT INTO headgate.run (task, due, due_until, outcome, daemon)
-    SELECT insert_keys.task, at, at, 'within', insert_keys.daemon
+    INSERT INTO headgate.run (service, task, due, due_until, outcome, daemon)
+    SELECT insert_keys.service, insert_keys.task, at, at, 'within', insert_keys.daemon
       FROM generate_series(insert_keys.due_until - (within - 1) * step, insert_keys.due_until, step) at;
 END
 $$;
@@ -134,45 +151,45 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     INSERT INTO headgate.run SELECT r.*;
     IF r.occurrences > 1 THEN
-        PERFORM headgate.insert_keys(r.task, r.due_until, r.occurrences - 1, every_us, r.daemon);
+        PERFORM headgate.insert_keys(r.service, r.task, r.due_until, r.occurrences - 1, every_us, r.daemon);
     END IF;
 END
 $$;
 
 -- Deletes the row that begins at `due`, and its further keys.
-CREATE FUNCTION headgate.delete_row(task text, due timestamptz, due_until timestamptz) RETURNS void
+CREATE FUNCTION headgate.delete_row(service text, task text, due timestamptz, due_until timestamptz) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     DELETE FROM headgate.run r
-     WHERE r.task = delete_row.task AND r.due BETWEEN delete_row.due AND delete_row.due_until
-       AND (r.due = delete_row.due OR r.occurrences IS NULL)
+     WHERE r.service = delete_row.service AND r.task = delete_row.task
+       AND r.due BETWEEN delete_row.due AND delete_row.due_until AND (r.due = delete_row.due OR r.occurrences IS NULL)
 $$;
 
 -- A run takes what it answers, whoever comes first. One occurrence that was not tried before needs its key only: 23505, which is
 -- waited for when another transaction has it, if it is answered. This is called once a run, and its plan is made anew each time
 -- (DISCARD ALL), so each expression counts, and each column: completing the row (record, restore) brings the rest.
-CREATE FUNCTION headgate.start_one(task text, due timestamptz, started timestamptz, daemon text) RETURNS void
+CREATE FUNCTION headgate.start_one(service text, task text, due timestamptz, started timestamptz, daemon text) RETURNS void
 LANGUAGE plpgsql SET lock_timeout = '1s' AS $$
 BEGIN
-    INSERT INTO headgate.run (task, due, due_until, occurrences, started, outcome, daemon)
-    VALUES (task, due, due, 1, started, 'ok', daemon);
+    INSERT INTO headgate.run (service, task, due, due_until, occurrences, started, outcome, daemon)
+    VALUES (service, task, due, due, 1, started, 'ok', daemon);
 END
 $$;
 
 -- The same of a run that is not one transaction with its row. Committed here, so that its text can be sent behind it.
-CREATE PROCEDURE headgate.claim_one(task text, due timestamptz, started timestamptz, daemon text)
+CREATE PROCEDURE headgate.claim_one(service text, task text, due timestamptz, started timestamptz, daemon text)
 LANGUAGE plpgsql AS $$
 BEGIN
     SET LOCAL lock_timeout = '1s';
-    INSERT INTO headgate.run (task, due, due_until, occurrences, started, outcome, daemon)
-    VALUES (task, due, due, 1, started, 'running', daemon);
+    INSERT INTO headgate.run (service, task, due, due_until, occurrences, started, outcome, daemon)
+    VALUES (service, task, due, due, 1, started, 'running', daemon);
     COMMIT;
 END
 $$;
 
 -- All else looks first. What the front of its range shares with a row that is there is cut off, in steps of every_us; returns the
 -- first occurrence that is left. Nothing left: HG001, and DETAIL is up to when all is answered, in microseconds of unix time.
-CREATE FUNCTION headgate.start(task text, due timestamptz, due_until timestamptz, every_us int8, occurrences int,
-                               started timestamptz, lateness_us int8, attempts int, tokens int, outcome text,
+CREATE FUNCTION headgate.start(service text, task text, due timestamptz, due_until timestamptz, every_us int8,
+                               occurrences int, started timestamptz, lateness_us int8, attempts int, tokens int, outcome text,
                                daemon text) RETURNS timestamptz
 LANGUAGE plpgsql SET lock_timeout = '1s' SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -181,6 +198,7 @@ DECLARE
     taken timestamptz;
     cut int;
 BEGIN
+    r.service := service;
     r.task := task;
     r.due := due;
     r.due_until := due_until;
@@ -194,7 +212,7 @@ BEGIN
     FOR look IN 1..3 LOOP
         IF r.occurrences > 0 THEN
             answered := (SELECT o.due_until FROM headgate.run o
-                          WHERE o.task = r.task AND o.due <= r.due_until AND o.occurrences > 0
+                          WHERE o.service = r.service AND o.task = r.task AND o.due <= r.due_until AND o.occurrences > 0
                             AND o.due_until <= headgate.horizon(r.due_until, every_us)
                           ORDER BY o.due DESC LIMIT 1);
         END IF;
@@ -204,14 +222,15 @@ BEGIN
             IF r.due > r.due_until THEN
                 -- claimed before by the same daemon, which then lost its connection
                 SELECT o.due INTO taken FROM headgate.run o
-                 WHERE r.outcome = 'running' AND o.task = r.task AND o.due_until = answered AND o.due <= r.due_until
+                 WHERE r.outcome = 'running' AND o.service = r.service AND o.task = r.task AND o.due_until = answered
+                   AND o.due <= r.due_until
                    AND o.daemon = r.daemon AND o.outcome = 'running' AND o.occurrences > 0;
                 IF FOUND THEN
                     RETURN taken;
                 END IF;
                 RAISE EXCEPTION USING ERRCODE = 'HG001', MESSAGE = format('%s is answered up to %s', task, answered),
                     DETAIL = (SELECT (extract(epoch FROM o.due_until) * 1000000)::int8::text FROM headgate.run o
-                               WHERE o.task = r.task AND o.occurrences > 0
+                               WHERE o.service = r.service AND o.task = r.task AND o.occurrences > 0
                                  AND o.due_until <= headgate.horizon(r.due_until, every_us)
                                ORDER BY o.due DESC LIMIT 1);
             END IF;
@@ -231,11 +250,13 @@ $$;
 
 -- The first statement of a write's transaction: the run that was claimed is ok, if that commits. A run that is not under way
 -- any more, because it was found lost meanwhile, writes nothing: HG002.
-CREATE FUNCTION headgate.finish(task text, due timestamptz, due_until timestamptz, occurrences int, daemon text) RETURNS void
+CREATE FUNCTION headgate.finish(service text, task text, due timestamptz, due_until timestamptz, occurrences int, daemon text)
+RETURNS void
 LANGUAGE plpgsql SET lock_timeout = '1s' SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     UPDATE headgate.run r SET outcome = 'ok'
-     WHERE r.task = finish.task AND r.due BETWEEN finish.due AND finish.due_until AND r.daemon = finish.daemon
+     WHERE r.service = finish.service AND r.task = finish.task AND r.due BETWEEN finish.due AND finish.due_until
+       AND r.daemon = finish.daemon
        AND (r.occurrences = 0) = (finish.occurrences = 0) AND r.outcome = 'running';
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'HG002', MESSAGE = format('%s, due %s, was found lost meanwhile', task, due);
@@ -257,15 +278,16 @@ BEGIN
     FOR other IN
         SELECT * FROM (
             (SELECT * FROM headgate.run o -- the nearest one before
-              WHERE o.task = r.task AND o.due < r.due AND o.occurrences > 0 ORDER BY o.due DESC LIMIT 1)
+              WHERE o.service = r.service AND o.task = r.task AND o.due < r.due AND o.occurrences > 0 ORDER BY o.due DESC LIMIT 1)
             UNION ALL
-            SELECT * FROM headgate.run o WHERE o.task = r.task AND o.due BETWEEN r.due AND r.due_until AND o.occurrences > 0
+            SELECT * FROM headgate.run o
+             WHERE o.service = r.service AND o.task = r.task AND o.due BETWEEN r.due AND r.due_until AND o.occurrences > 0
         ) o
          WHERE o.due_until >= r.due AND o.due_until <= headgate.horizon(r.due_until, every_us)
          ORDER BY o.due
     LOOP
         IF other.outcome = 'lost' AND other.started IS NULL THEN
-            PERFORM headgate.delete_row(other.task, other.due, other.due_until);
+            PERFORM headgate.delete_row(other.service, other.task, other.due, other.due_until);
             part := other;
             part.occurrences := headgate.steps(other.due, r.due, every_us);
             part.due_until := other.due + (part.occurrences - 1) * step;
@@ -316,10 +338,10 @@ DECLARE
 BEGIN
     -- claimed, and given back: who comes next may have it
     IF records @? '$[*] ? (@.outcome == "released")' THEN
-        PERFORM headgate.delete_row(r.task, r.due, r.due_until)
+        PERFORM headgate.delete_row(r.service, r.task, r.due, r.due_until)
            FROM jsonb_populate_recordset(NULL::headgate.run, records) e
-           JOIN headgate.run r ON r.task = e.task AND r.due BETWEEN e.due AND e.due_until AND r.daemon = e.daemon
-                                  AND (r.occurrences = 0) = (e.occurrences = 0)
+           JOIN headgate.run r ON r.service = e.service AND r.task = e.task AND r.due BETWEEN e.due AND e.due_until
+                                  AND r.daemon = e.daemon AND (r.occurrences = 0) = (e.occurrences = 0)
           WHERE e.outcome = 'released' AND r.outcome = 'running';
     END IF;
     WITH entry AS MATERIALIZED (
@@ -332,7 +354,7 @@ BEGIN
         SELECT entry.*, there.due AS row_due, there.due_until < entry.due_until AS is_grown
           FROM entry LEFT JOIN LATERAL (
                SELECT r.due, r.due_until FROM headgate.run r
-                WHERE r.task = entry.task AND r.due BETWEEN entry.due AND entry.due_until
+                WHERE r.service = entry.service AND r.task = entry.task AND r.due BETWEEN entry.due AND entry.due_until
                   AND r.daemon = entry.daemon AND (r.occurrences = 0) = (entry.occurrences = 0)
                 ORDER BY r.due DESC LIMIT 1) there ON true
     ), completed AS (
@@ -350,7 +372,7 @@ BEGIN
                              ELSE 'not done: its connection was lost before it was committed' END,
                message = CASE WHEN NOT f.unresolved OR r.outcome <> 'ok' THEN f.message END
           FROM found f
-         WHERE r.task = f.task AND r.due = f.row_due
+         WHERE r.service = f.service AND r.task = f.task AND r.due = f.row_due
     )
     SELECT array_agg(f.number ORDER BY f.task, f.due, f.number) FILTER (WHERE f.row_due IS NULL),
            array_agg(f.number ORDER BY f.task, f.due, f.number) FILTER (WHERE f.is_grown)
@@ -372,8 +394,8 @@ BEGIN
     SELECT e.task, e.due, CASE WHEN r.outcome = 'ok' THEN 'ok' ELSE 'failed' END
       FROM jsonb_array_elements(records) value, jsonb_populate_record(NULL::headgate.run, value) e
       LEFT JOIN LATERAL (SELECT r.outcome FROM headgate.run r
-                          WHERE r.task = e.task AND r.due BETWEEN e.due AND e.due_until AND r.daemon = e.daemon
-                            AND (r.occurrences = 0) = (e.occurrences = 0)
+                          WHERE r.service = e.service AND r.task = e.task AND r.due BETWEEN e.due AND e.due_until
+                            AND r.daemon = e.daemon AND (r.occurrences = 0) = (e.occurrences = 0)
                           ORDER BY r.due DESC LIMIT 1) r ON true
      WHERE e.outcome = 'unknown' AND (value->>'transactional')::bool;
 END
@@ -389,20 +411,21 @@ DECLARE
     more int;
 BEGIN
     SELECT * INTO own FROM headgate.run o
-     WHERE o.task = r.task AND o.due BETWEEN r.due AND r.due_until AND o.daemon = r.daemon AND o.occurrences > 0
+     WHERE o.service = r.service AND o.task = r.task AND o.due BETWEEN r.due AND r.due_until AND o.daemon = r.daemon
+       AND o.occurrences > 0
      ORDER BY o.due DESC LIMIT 1;
     FOR look IN 1..3 LOOP
         SELECT least(headgate.steps(own.due_until, r.due_until, every_us),
                      ceil(extract(epoch FROM min(o.due) - own.due_until) * 1000000 / greatest(every_us, 1))::int - 1)
           INTO more
           FROM headgate.run o
-         WHERE o.task = r.task AND o.due > own.due_until AND o.due <= r.due_until AND o.occurrences > 0;
+         WHERE o.service = r.service AND o.task = r.task AND o.due > own.due_until AND o.due <= r.due_until AND o.occurrences > 0;
         EXIT WHEN coalesce(more, 0) <= 0;
         BEGIN
-            PERFORM headgate.insert_keys(own.task, own.due_until + more * step, more, every_us, own.daemon);
+            PERFORM headgate.insert_keys(own.service, own.task, own.due_until + more * step, more, every_us, own.daemon);
             UPDATE headgate.run o
                SET due_until = own.due_until + more * step, occurrences = own.occurrences + more
-             WHERE o.task = own.task AND o.due = own.due;
+             WHERE o.service = own.service AND o.task = own.task AND o.due = own.due;
             EXIT;
         EXCEPTION WHEN unique_violation THEN -- committed since we looked
         END;
@@ -421,7 +444,7 @@ DECLARE
 BEGIN
     IF r.outcome = 'unknown' AND (of_transaction OR was_claiming) THEN
         SELECT o.due INTO key FROM headgate.run o
-         WHERE o.task = r.task AND o.due BETWEEN r.due AND r.due_until AND o.daemon = r.daemon
+         WHERE o.service = r.service AND o.task = r.task AND o.due BETWEEN r.due AND r.due_until AND o.daemon = r.daemon
            AND (o.occurrences = 0) = (r.occurrences = 0)
          ORDER BY o.due DESC LIMIT 1;
         IF key IS NULL THEN
@@ -441,7 +464,7 @@ BEGIN
     UPDATE headgate.run o
        SET finished = r.finished, rows = r.rows, session_us = r.session_us, outside_us = r.outside_us,
            outcome = r.outcome, reason = r.reason, message = r.message
-     WHERE o.task = r.task AND o.due = key;
+     WHERE o.service = r.service AND o.task = r.task AND o.due = key;
 EXCEPTION
     WHEN unique_violation THEN -- committed since we looked: there is a row now, or there was one
         IF look < 3 THEN
@@ -460,7 +483,7 @@ $$;
 -- this task is under way elsewhere. Returns of each task up to when it is answered, or from when on it is known; how the runs
 -- of the last day ended; the median of the last 20 that were ok; and up to when rows from answers_us on say that it is answered,
 -- which a clock that was ahead has left, or a daemon whose clock is.
-CREATE FUNCTION headgate.restore(daemon text, tasks jsonb, life text DEFAULT NULL)
+CREATE FUNCTION headgate.restore(service text, daemon text, tasks jsonb, life text DEFAULT NULL)
 RETURNS TABLE (task text, answered_until timestamptz, ok_count int8, failed_count int8, skipped_count int8, took_us int8,
                ahead_until timestamptz)
 LANGUAGE plpgsql SET lock_timeout = '1s' SET search_path = pg_catalog, pg_temp AS $$
@@ -476,11 +499,11 @@ BEGIN
      WHERE r.outcome = 'running' AND (r.daemon = restore.daemon OR starts_with(r.daemon, restore.daemon || ' ('))
        AND r.daemon IS DISTINCT FROM restore.life;
 
-    INSERT INTO headgate.task AS t (name, every_us, phase_us, since, checked, known)
-    SELECT g.task, g.every_us, g.phase_us, now(), now(), 'infinity'
+    INSERT INTO headgate.task AS t (service, name, every_us, phase_us, since, checked, known)
+    SELECT restore.service, g.task, g.every_us, g.phase_us, now(), now(), 'infinity'
       FROM jsonb_to_recordset(tasks) AS g (task text, every_us int8, phase_us int8)
      ORDER BY g.task
-        ON CONFLICT (name) DO UPDATE
+        ON CONFLICT ON CONSTRAINT task_pkey DO UPDATE
        SET every_us = excluded.every_us, phase_us = excluded.phase_us, since = excluded.since, checked = excluded.checked
      WHERE (t.every_us, t.phase_us) <> (excluded.every_us, excluded.phase_us);
 
@@ -489,24 +512,27 @@ BEGIN
        SET known = g.known
       FROM (SELECT o.name, CASE WHEN e.answers_us IS NULL THEN 'infinity'
                                 ELSE least(o.known, headgate.instant(e.answers_us - 1)) END AS known
-              FROM jsonb_to_recordset(tasks) AS e (task text, answers_us int8) JOIN headgate.task o ON o.name = e.task
+              FROM jsonb_to_recordset(tasks) AS e (task text, answers_us int8)
+              JOIN headgate.task o ON o.service = restore.service AND o.name = e.task
              ORDER BY o.name) g
-     WHERE t.name = g.name AND t.known <> g.known;
+     WHERE t.service = restore.service AND t.name = g.name AND t.known <> g.known;
 
     PERFORM set_config('lock_timeout', '50ms', true); -- until here ends
     FOR hole IN
         SELECT t.name, t.every_us, coalesce(g.most_us, t.every_us) AS most_us, t.checked,
                coalesce(headgate.instant(g.answers_us), now()) AS until
-          FROM jsonb_to_recordset(tasks) AS g (task text, most_us int8, answers_us int8) JOIN headgate.task t ON t.name = g.task
-         WHERE EXISTS (SELECT FROM headgate.holes(t.name, t.every_us, coalesce(g.most_us, t.every_us), t.checked,
+          FROM jsonb_to_recordset(tasks) AS g (task text, most_us int8, answers_us int8)
+          JOIN headgate.task t ON t.service = restore.service AND t.name = g.task
+         WHERE EXISTS (SELECT FROM headgate.holes(t.service, t.name, t.every_us, coalesce(g.most_us, t.every_us), t.checked,
                                                   coalesce(headgate.instant(g.answers_us), now())))
          ORDER BY t.name
     LOOP
         BEGIN
             PERFORM headgate.insert_row(jsonb_populate_record(NULL::headgate.run, jsonb_build_object(
-                        'task', hole.name, 'due', h.due, 'due_until', h.due_until, 'occurrences', h.occurrences,
+                        'service', restore.service, 'task', hole.name, 'due', h.due, 'due_until', h.due_until,
+                        'occurrences', h.occurrences,
                         'outcome', 'lost', 'reason', 'no record of it was kept', 'daemon', restore.daemon)), hole.every_us)
-               FROM headgate.holes(hole.name, hole.every_us, hole.most_us, hole.checked, hole.until) h;
+               FROM headgate.holes(restore.service, hole.name, hole.every_us, hole.most_us, hole.checked, hole.until) h;
         EXCEPTION WHEN lock_not_available OR unique_violation THEN
             busy := busy || hole.name;
         END;
@@ -517,24 +543,25 @@ BEGIN
        SET checked = greatest(t.checked, (
            SELECT coalesce(min(r.due) FILTER (WHERE r.outcome = 'running'), max(r.due))
              FROM headgate.run r
-            WHERE r.task = t.name AND r.due >= t.checked AND r.due < coalesce(headgate.instant(g.answers_us), now())
-              AND r.occurrences > 0))
+            WHERE r.service = t.service AND r.task = t.name AND r.due >= t.checked
+              AND r.due < coalesce(headgate.instant(g.answers_us), now()) AND r.occurrences > 0))
       FROM jsonb_to_recordset(tasks) AS g (task text, answers_us int8)
-     WHERE t.name = g.task AND t.name <> ALL (busy);
+     WHERE t.service = restore.service AND t.name = g.task AND t.name <> ALL (busy);
 
     RETURN QUERY
     SELECT g.task, greatest(a.due_until, nullif(t.known, 'infinity')), coalesce(d.ok, 0), coalesce(d.failed, 0),
            coalesce(d.skipped, 0), m.took_us, f.due_until
       FROM jsonb_to_recordset(tasks) AS g (task text, answers_us int8)
-      JOIN headgate.task t ON t.name = g.task
+      JOIN headgate.task t ON t.service = restore.service AND t.name = g.task
       LEFT JOIN LATERAL (
            SELECT r.due_until FROM headgate.run r
-            WHERE r.task = g.task AND r.occurrences > 0 AND r.due < coalesce(headgate.instant(g.answers_us), now())
+            WHERE r.service = restore.service AND r.task = g.task AND r.occurrences > 0
+              AND r.due < coalesce(headgate.instant(g.answers_us), now())
             ORDER BY r.due DESC LIMIT 1) a ON true
       LEFT JOIN LATERAL (
            -- not what a clock that was years ahead left
            SELECT r.due_until FROM headgate.run r
-            WHERE r.task = g.task AND r.occurrences > 0 AND r.due >= headgate.instant(g.answers_us)
+            WHERE r.service = restore.service AND r.task = g.task AND r.occurrences > 0 AND r.due >= headgate.instant(g.answers_us)
               AND r.due <= now() + interval '1 day'
             ORDER BY r.due DESC LIMIT 1) f ON true
      CROSS JOIN LATERAL (
@@ -542,20 +569,21 @@ BEGIN
                   count(*) FILTER (WHERE r.outcome IN ('failed', 'lost', 'unknown')) AS failed,
                   sum(r.occurrences) FILTER (WHERE r.outcome IN ('skipped', 'missed')) AS skipped
              FROM headgate.run r
-            WHERE r.task = g.task AND r.due > now() - interval '1 day'
+            WHERE r.service = restore.service AND r.task = g.task AND r.due > now() - interval '1 day'
                AND r.due <= now() + interval '1 day') d
      CROSS JOIN LATERAL (
            SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY l.took_us) AS took_us
              FROM (SELECT coalesce(r.session_us, (extract(epoch FROM r.finished - r.started) * 1000000)::int8) AS took_us
                      FROM (SELECT * FROM headgate.run n
-                            WHERE n.task = g.task AND n.occurrences IS NOT NULL ORDER BY n.due DESC LIMIT 200) r
+                            WHERE n.service = restore.service AND n.task = g.task AND n.occurrences IS NOT NULL
+                            ORDER BY n.due DESC LIMIT 200) r
                     WHERE r.outcome = 'ok' AND r.finished IS NOT NULL
                     ORDER BY r.due DESC LIMIT 20) l) m;
 END
 $$;
 
 -- The holes between a task's rows from an instant on up to another. Behind a run that is under way is none yet: it may still grow.
-CREATE FUNCTION headgate.holes(task text, every_us int8, most_us int8, checked timestamptz, until timestamptz)
+CREATE FUNCTION headgate.holes(service text, task text, every_us int8, most_us int8, checked timestamptz, until timestamptz)
 RETURNS TABLE (due timestamptz, due_until timestamptz, occurrences int)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT h.last + every_us * interval '1 microsecond',
@@ -564,7 +592,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
       FROM (SELECT p.last, ceil(extract(epoch FROM p.due - p.last) * 1000000 / every_us)::int - 1 AS missing
               FROM (SELECT r.due, lag(r.due_until) OVER w AS last, lag(r.outcome) OVER w AS outcome
                       FROM headgate.run r
-                     WHERE r.task = holes.task AND r.due >= holes.checked AND r.due < holes.until AND r.occurrences > 0
+                     WHERE r.service = holes.service AND r.task = holes.task AND r.due >= holes.checked
+                       AND r.due < holes.until AND r.occurrences > 0
                     WINDOW w AS (ORDER BY r.due)) p
              WHERE p.outcome <> 'running' AND p.due - p.last > most_us * interval '1 microsecond') h
      WHERE h.missing > 0
@@ -591,23 +620,45 @@ BEGIN
               FROM headgate.run TABLESAMPLE SYSTEM (percent);
         END IF;
     END IF;
-    WITH RECURSIVE name (task) AS (
-        SELECT min(r.task) FROM headgate.run r
+    WITH RECURSIVE name (service, task) AS (
+        (SELECT r.service, r.task FROM headgate.run r ORDER BY r.service, r.task LIMIT 1)
         UNION ALL
-        SELECT (SELECT min(r.task) FROM headgate.run r WHERE r.task > name.task) FROM name WHERE name.task IS NOT NULL
+        SELECT next.service, next.task
+          FROM name, LATERAL (SELECT r.service, r.task FROM headgate.run r WHERE (r.service, r.task) > (name.service, name.task)
+                               ORDER BY r.service, r.task LIMIT 1) next
     )
     DELETE FROM headgate.run
      WHERE ctid = ANY (ARRAY(
            SELECT old.ctid
              FROM name, LATERAL (
                   SELECT r.ctid FROM headgate.run r
-                   WHERE r.task = name.task AND r.due < oldest AND r.outcome <> 'running'
-                     AND r.due < (SELECT n.due FROM headgate.run n WHERE n.task = name.task AND n.occurrences > 0
+                   WHERE r.service = name.service AND r.task = name.task AND r.due < oldest AND r.outcome <> 'running'
+                     AND r.due < (SELECT n.due FROM headgate.run n
+                                   WHERE n.service = name.service AND n.task = name.task AND n.occurrences > 0
                                    ORDER BY n.due DESC LIMIT 1)
                    ORDER BY r.due LIMIT batch) old
             LIMIT batch));
     GET DIAGNOSTICS deleted = ROW_COUNT;
     RETURN deleted;
+END
+$$;
+
+-- A daemon says by which name it goes, and what tells its tasks from others'; returns who else was seen under that name since it
+-- began, with other tasks. Two that have the same tasks are one service on two hosts.
+CREATE FUNCTION headgate.meet(service text, daemon text, tasks text, begins bool) RETURNS TABLE (other text, seen timestamptz)
+LANGUAGE plpgsql SET lock_timeout = '1s' SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+    DELETE FROM headgate.daemon d WHERE d.seen < now() - interval '30 days';
+    INSERT INTO headgate.daemon AS d (service, name, tasks, since, seen)
+    VALUES (meet.service, meet.daemon, meet.tasks, now(), now())
+        ON CONFLICT ON CONSTRAINT daemon_pkey DO UPDATE
+       SET tasks = excluded.tasks, seen = excluded.seen, since = CASE WHEN begins THEN excluded.since ELSE d.since END;
+    RETURN QUERY
+    SELECT o.name, o.seen
+      FROM headgate.daemon d JOIN headgate.daemon o ON o.service = d.service
+     WHERE d.service = meet.service AND d.name = meet.daemon AND o.tasks <> d.tasks AND o.seen > d.since
+     ORDER BY o.name;
 END
 $$;
 

@@ -289,8 +289,8 @@ static void make_a_right_history(const struct certainty *trial) {
         fail_msg("1.sql: %s", output);
     query(conninfo, "ALTER TABLE headgate.run DROP CONSTRAINT run_pkey");
     query(conninfo,
-          "INSERT INTO headgate.run (task, due, due_until, occurrences, started, finished, outcome, daemon)"
-          " SELECT task, due, due, 1, due + interval '1 ms', due + interval '3 ms', 'ok', 'd'"
+          "INSERT INTO headgate.run (service, task, due, due_until, occurrences, started, finished, outcome, daemon)"
+          " SELECT 't', task, due, due, 1, due + interval '1 ms', due + interval '3 ms', 'ok', 'd'"
           " FROM (SELECT task, '2030-01-01 00:00Z'::timestamptz + i * every AS due FROM watched, generate_series(0, 9) AS i) AS r");
     query(conninfo,
           "UPDATE span SET began = '2030-01-01 00:00Z', ended = '2030-01-01 00:00:04.9Z';"
@@ -316,12 +316,12 @@ static const struct {
     {"DELETE FROM headgate.run WHERE task = 'off'" FIFTH, PAIR},
     {"INSERT INTO headgate.run SELECT * FROM headgate.run WHERE task = 'off'" FIFTH, PAIR},
     {"UPDATE headgate.run SET due_until = due + interval '500 ms', occurrences = 2 WHERE task = 'off'" FIFTH
-     "; INSERT INTO headgate.run (task, due, due_until, outcome, daemon) SELECT task, due_until, due_until, 'within', daemon"
+     "; INSERT INTO headgate.run (service, task, due, due_until, outcome, daemon) SELECT service, task, due_until, due_until, 'within', daemon"
      " FROM headgate.run WHERE task = 'off'" FIFTH, PAIR},
     {"DELETE FROM headgate.run WHERE task = 'off' AND due = '2030-01-01 00:00:03Z';"
      "DELETE FROM off_run WHERE ctid = (SELECT min(ctid) FROM off_run);"
      "UPDATE headgate.run SET due_until = due + interval '500 ms', occurrences = 2 WHERE task = 'off'" FIFTH, KEYS},
-    {"INSERT INTO headgate.run (task, due, due_until, outcome, daemon) SELECT task, due, due, 'within', daemon"
+    {"INSERT INTO headgate.run (service, task, due, due_until, outcome, daemon) SELECT service, task, due, due, 'within', daemon"
      " FROM headgate.run WHERE task = 'off'" FIFTH, KEYS},
     {"UPDATE headgate.run SET due = due + interval '1 ms', due_until = due + interval '1 ms' WHERE task = 'off'" FIFTH,
      "the due instants of a task are one row of instants"},

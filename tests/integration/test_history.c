@@ -146,8 +146,8 @@ static void history_of_what_cannot_share_a_transaction(void **state) {
 static bool claim_as_another(void) {
     PGconn *conn = PQconnectdb(conninfo);
     PGresult *result =
-        PQexec(conn, "INSERT INTO headgate.run (task, due, due_until, occurrences, started, finished, outcome, daemon)"
-                     " SELECT 'off', at, at, 1, at, at, 'ok', 'another'"
+        PQexec(conn, "INSERT INTO headgate.run (service, task, due, due_until, occurrences, started, finished, outcome,"
+                     " daemon) SELECT 't', 'off', at, at, 1, at, at, 'ok', 'another'"
                      " FROM (SELECT max(due_until) AS last FROM headgate.run) AS r,"
                      " generate_series(last + interval '900ms', last + interval '1800ms', '300ms') AS at");
     bool claimed = PQresultStatus(result) == PGRES_COMMAND_OK;

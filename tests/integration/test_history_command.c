@@ -54,16 +54,16 @@ static void check_tells(int code, const char *piece) {
 static void some_rows(void) {
     make_schema();
     query(server.conninfo,
-          "INSERT INTO headgate.run (task, due, due_until, started, finished, lateness_us, rows, outside_us, "
+          "INSERT INTO headgate.run (service, task, due, due_until, started, finished, lateness_us, rows, outside_us, "
           "occurrences,"
           " attempts, outcome, daemon, reason, message) VALUES"
-          " ('tick', now() - interval '3 hours', now() - interval '3 hours', now() - interval '3 hours', "
+          " ('t', 'tick', now() - interval '3 hours', now() - interval '3 hours', now() - interval '3 hours', "
           "now() - interval '3 hours', 1500, 7, NULL, 1, 1, 'ok', 'd', NULL, NULL),"
-          " ('tick', now() - interval '2 hours', now() - interval '1 hour', NULL, NULL, NULL, NULL, NULL, "
+          " ('t', 'tick', now() - interval '2 hours', now() - interval '1 hour', NULL, NULL, NULL, NULL, NULL, "
           "3601, NULL, 'missed', 'd', 'no daemon ran', NULL),"
-          " ('mail', now() - interval '2 days', now() - interval '2 days', now(), now(), 5, 0, 1500000, 1, "
+          " ('t', 'mail', now() - interval '2 days', now() - interval '2 days', now(), now(), 5, 0, 1500000, 1, "
           "3, 'failed', 'd', '22012', E'division\\nby \\x1b[31m z\u00e9ro'),"
-          " ('gone', now() - interval '1 minute', now() - interval '1 minute', now(), NULL, 5, NULL, NULL, "
+          " ('t', 'gone', now() - interval '1 minute', now() - interval '1 minute', now(), NULL, 5, NULL, NULL, "
           "0, 1, 'running', 'd', NULL, NULL)");
 }
 
@@ -94,8 +94,8 @@ static void history_is_read_by_people(void **state) {
 static void history_is_cut_to_the_newest(void **state) {
     (void)state;
     some_rows();
-    query(server.conninfo, "INSERT INTO headgate.run (task, due, due_until, occurrences, outcome, daemon)"
-                           " SELECT 'tick', d, d, 1, 'ok', 'd' FROM generate_series(1, 200) i, LATERAL "
+    query(server.conninfo, "INSERT INTO headgate.run (service, task, due, due_until, occurrences, outcome, daemon)"
+                           " SELECT 't', 'tick', d, d, 1, 'ok', 'd' FROM generate_series(1, 200) i, LATERAL "
                            "(SELECT now() - i * interval '1 s' AS d) s");
     ini_write(&file, "[pool p]\nconninfo = %s\nhistory = on\n" TWO_TASKS, server.conninfo);
     history_tells(0, "", "pool p: the newest 100; --since 1d shows all of a day\n");
@@ -202,13 +202,13 @@ static void check_says_the_grants_that_do(void **state) {
     /* and they are enough for all that the daemon calls */
     char plain[600];
     snprintf(plain, sizeof plain, "%s user=plain", server.conninfo);
-    query(plain, "SELECT headgate.start('t', now(), now(), 1000, 1, now(), 0, 1, 1, 'running', 'd')");
-    query(plain, "SELECT headgate.start('t', now() - interval '1 s', now() + interval '1 s', 1000, 2001, "
+    query(plain, "SELECT headgate.start('s', 't', now(), now(), 1000, 1, now(), 0, 1, 1, 'running', 'd')");
+    query(plain, "SELECT headgate.start('s', 't', now() - interval '1 s', now() + interval '1 s', 1000, 2001, "
                  "now(), 0, 1, 1, 'ok', 'd')");
     query(plain,
-          "SELECT * FROM headgate.restore('d', '[{\"task\": \"t\", \"every_us\": 1000, \"phase_us\": 0}]')");
+          "SELECT * FROM headgate.restore('s', 'd', '[{\"task\": \"t\", \"every_us\": 1000, \"phase_us\": 0}]')");
     query(plain, "SELECT headgate.prune('1 s', 1, 100)");
-    query(plain, "SELECT headgate.record('[{\"task\": \"t\", \"due\": \"2026-01-01T00:00Z\", \"due_until\": "
+    query(plain, "SELECT headgate.record('[{\"service\": \"s\", \"task\": \"t\", \"due\": \"2026-01-01T00:00Z\", \"due_until\": "
                  "\"2026-01-01T00:00:01Z\", \"every_us\": 1000,"
                  " \"occurrences\": 1001, \"outcome\": \"missed\", \"daemon\": \"d\"}]')");
 }

@@ -86,7 +86,7 @@ static const char *start_sql(const char *task, int due, int until, int occurrenc
     static char sql[1024];
     const char *half = occurrences ? "" : HALF;
     snprintf(sql, sizeof sql,
-             "SELECT floor(extract(epoch FROM headgate.start('%s', " AT "%s, " AT
+             "SELECT floor(extract(epoch FROM headgate.start('s', '%s', " AT "%s, " AT
              "%s, 1000000, %d, now(), 7, 1, 1, '%s', '%s') - " AT "))::int",
              task, due, half, until, half, occurrences, outcome, daemon, 0);
     return sql;
@@ -95,7 +95,7 @@ static const char *start_sql(const char *task, int due, int until, int occurrenc
 /* One occurrence, the first time: in the work's own transaction, or committed before it. */
 static const char *start_one_sql(const char *task, int due, const char *daemon) {
     static char sql[1024];
-    snprintf(sql, sizeof sql, "SELECT headgate.start_one('%s', " AT ", now(), '%s')", task, due, daemon);
+    snprintf(sql, sizeof sql, "SELECT headgate.start_one('s', '%s', " AT ", now(), '%s')", task, due, daemon);
     return sql;
 }
 
@@ -104,7 +104,7 @@ static const char *start_one(PGconn *conn, const char *task, int due) {
 }
 
 static const char *claim_one(PGconn *conn, const char *task, int due) {
-    return say(conn, "CALL headgate.claim_one('%s', " AT ", now(), '%s')", task, due, conn == a ? "a" : "b");
+    return say(conn, "CALL headgate.claim_one('s', '%s', " AT ", now(), '%s')", task, due, conn == a ? "a" : "b");
 }
 
 static const char *start(PGconn *conn, const char *task, int due, int until) {
@@ -119,7 +119,7 @@ static const char *record_json(const char *task, int due, int until, const char 
     char *to = json[next++ % 4];
     const char *half = strstr(more, "\"occurrences\": 0") ? ".5" : "";
     snprintf(to, sizeof *json,
-             "{\"task\": \"%s\", \"due\": \"2026-01-01T%02d:%02d:%02d%sZ\", \"due_until\": "
+             "{\"service\": \"s\", \"task\": \"%s\", \"due\": \"2026-01-01T%02d:%02d:%02d%sZ\", \"due_until\": "
              "\"2026-01-01T%02d:%02d:%02d%sZ\", \"every_us\": 1000000, "
              "\"occurrences\": %d, \"outcome\": \"%s\", \"daemon\": \"%s\"%s}",
              task, due / 3600, due / 60 % 60, due % 60, half, until / 3600, until / 60 % 60, until % 60, half,
@@ -433,7 +433,7 @@ static void record_inserts_what_is_free(void **state) {
 static void record_takes_what_had_no_record(void **state) {
     (void)state;
     say(a,
-        "INSERT INTO headgate.run (task, due, due_until, occurrences, outcome, daemon) VALUES ('t', " AT
+        "INSERT INTO headgate.run (service, task, due, due_until, occurrences, outcome, daemon) VALUES ('s', 't', " AT
         ", " AT ", 11, 'lost', 'b')",
         10, 20);
     record(a, "t", 10, 10, "failed", "");
@@ -534,11 +534,11 @@ static void record_unknown_waits_for_the_old_transaction(void **state) {
 
 #define RESTORE                                                                                              \
     "SELECT task, extract(epoch FROM answered_until - " AT                                                   \
-    ")::int, ok_count, failed_count, skipped_count, took_us FROM headgate.restore('%s', '[%s]')"
+    ")::int, ok_count, failed_count, skipped_count, took_us FROM headgate.restore('s', '%s', '[%s]')"
 #define TASK_T "{\"task\": \"t\", \"every_us\": 1000000, \"phase_us\": 0}"
 
 static void since(int second) {
-    say(a, "SELECT headgate.restore('nobody', '[" TASK_T "]')");
+    say(a, "SELECT headgate.restore('s', 'nobody', '[" TASK_T "]')");
     say(a, "UPDATE headgate.task SET since = " AT ", checked = " AT, second, second);
 }
 
@@ -636,25 +636,25 @@ static void restore_leaves_what_is_under_way_elsewhere(void **state) {
 static void restore_counts_the_last_day(void **state) {
     (void)state;
     say(a,
-        "INSERT INTO headgate.run (task, due, due_until, occurrences, outcome, session_us, started, "
+        "INSERT INTO headgate.run (service, task, due, due_until, occurrences, outcome, session_us, started, "
         "finished, daemon)"
-        " SELECT 't', d, d, 1, (ARRAY['ok', 'failed', 'skipped', 'missed', 'lost'])[1 + i %% 5], i, d, d, 'b'"
+        " SELECT 's', 't', d, d, 1, (ARRAY['ok', 'failed', 'skipped', 'missed', 'lost'])[1 + i %% 5], i, d, d, 'b'"
         " FROM generate_series(1, 110) i, LATERAL (SELECT date_trunc('second', now()) - i * interval '1 "
         "second' AS d) s");
-    say(a, "INSERT INTO headgate.run (task, due, due_until, occurrences, outcome, daemon)"
-           " VALUES ('t', now() - interval '2 days', now() - interval '2 days', 1, 'ok', 'b')");
+    say(a, "INSERT INTO headgate.run (service, task, due, due_until, occurrences, outcome, daemon)"
+           " VALUES ('s', 't', now() - interval '2 days', now() - interval '2 days', 1, 'ok', 'b')");
     /* ok: i = 5, 10, ... 110; the last 20 of them end with 100; the median is the 10th */
     assert_string_equal(say(a, "SELECT ok_count, failed_count, skipped_count, took_us, answered_until = "
                                "date_trunc('second', now()) - interval '1 second'"
-                               " OR answered_until < now() FROM headgate.restore('a', '[" TASK_T "]')"),
+                               " OR answered_until < now() FROM headgate.restore('s', 'a', '[" TASK_T "]')"),
                         "22 44 44 50 t");
 }
 
 static void restore_ignores_a_clock_that_was_years_ahead(void **state) {
     (void)state;
     start(a, "t", 10, 10);
-    say(a, "INSERT INTO headgate.run (task, due, due_until, occurrences, outcome, daemon)"
-           " VALUES ('t', now() + interval '10 years', now() + interval '10 years', 1, 'ok', 'a')");
+    say(a, "INSERT INTO headgate.run (service, task, due, due_until, occurrences, outcome, daemon)"
+           " VALUES ('s', 't', now() + interval '10 years', now() + interval '10 years', 1, 'ok', 'a')");
     assert_string_equal(say(a, RESTORE, 0, "a", TASK_T), "t 10 0 0 0 ");
     assert_string_equal(start(b, "t", 11, 12), "11");
 }
@@ -690,8 +690,8 @@ static void prune_by_count_takes_the_oldest(void **state) {
  * a batch ends the pruning: the fewer pages are read, the sooner that happens by chance. */
 static void prune_of_a_large_table_counts_by_a_sample(void **state) {
     (void)state;
-    say(a, "INSERT INTO headgate.run (task, due, due_until, occurrences, outcome, daemon, message)"
-           " SELECT 't', d, d, 1, 'ok', 'b', repeat('x', 450) FROM generate_series(1, 40000) i,"
+    say(a, "INSERT INTO headgate.run (service, task, due, due_until, occurrences, outcome, daemon, message)"
+           " SELECT 's', 't', d, d, 1, 'ok', 'b', repeat('x', 450) FROM generate_series(1, 40000) i,"
            " LATERAL (SELECT now() - i * interval '1 second' AS d) s");
     say(a, "ANALYZE headgate.run");
     assert_string_equal(say(a, "SELECT headgate.prune('100 years', 50000, 1000)"), "0");
@@ -749,14 +749,14 @@ static void series_at_random_leaves_no_occurrence_twice(void **state) {
            "lock_timeout = '5ms'; ALTER FUNCTION headgate.record SET "
            "lock_timeout = '5ms';"
            " ALTER FUNCTION headgate.restore SET lock_timeout = '5ms'");
-    say(a, "INSERT INTO headgate.task SELECT unnest('{t,u}'::text[]), 1000000, 0, " AT ", " AT, 0, 0);
+    say(a, "INSERT INTO headgate.task SELECT 's', unnest('{t,u}'::text[]), 1000000, 0, " AT ", " AT, 0, 0);
     for (int i = 0; i < 3000; i++) {
         int who = draw(2);
         step_at_random(both[who], &open[who]);
         if (i % 50 == 49)
             assert_string_equal(say(a, "ROLLBACK; " DISJOINT), "0"), open[0] = false;
         if (i % 500 == 499)
-            say(a, "SELECT headgate.delete_row(task, due, due_until) FROM headgate.run"
+            say(a, "SELECT headgate.delete_row(service, task, due, due_until) FROM headgate.run"
                    " WHERE occurrences > 0 AND extract(epoch FROM due)::int %% 3 = 0");
     }
     say(a, "ROLLBACK");

@@ -110,9 +110,9 @@ static void call_functions(void) {
     char conninfo[600];
     snprintf(conninfo, sizeof conninfo, "%s user=jobs", server.conninfo);
 #define RECORD(due, outcome)                                                                                           \
-    "{\"task\":\"t\",\"due\":\"2026-01-01T00:00:0" #due "Z\",\"due_until\":\"2026-01-01T00:00:09Z\",\"every_us\":"     \
+    "{\"service\":\"s\",\"task\":\"t\",\"due\":\"2026-01-01T00:00:0" #due "Z\",\"due_until\":\"2026-01-01T00:00:09Z\",\"every_us\":"     \
     "1000000,\"occurrences\":2,\"outcome\":\"" outcome "\",\"daemon\":\"d\",\"transactional\":true}"
-    query(conninfo, "SELECT headgate.start('t', '2026-01-01 00:00:01Z', '2026-01-01 00:00:03Z', 1000000, 3,"
+    query(conninfo, "SELECT headgate.start('s', 't', '2026-01-01 00:00:01Z', '2026-01-01 00:00:03Z', 1000000, 3,"
                     " '2026-01-01 00:00:01Z', 0, 1, 1, 'running', 'd')");
     query(conninfo, "SELECT headgate.record('[" RECORD(1, "ok") "," RECORD(2, "unknown") "," RECORD(5, "unknown") "]')");
     query(conninfo, "SELECT headgate.record('[" RECORD(8, "released") "]')");
@@ -188,10 +188,10 @@ static const char one_task[] = "[pool p]\nconninfo = %s user=jobs\nhistory = on\
     "SET ROLE mallory; CREATE SCHEMA headgate; GRANT ALL ON SCHEMA headgate TO PUBLIC;"                                \
     "CREATE FUNCTION headgate.trap() RETURNS int LANGUAGE plpgsql AS $$ BEGIN RAISE LOG 'twin called: in the schema';" \
     " RETURN 9; END $$; CREATE VIEW headgate.version AS SELECT headgate.trap() AS version;"                            \
-    "CREATE VIEW headgate.history AS SELECT headgate.trap() AS task; CREATE TABLE headgate.run (x int);"               \
+    "CREATE VIEW headgate.history AS SELECT headgate.trap() AS task, '' AS service; CREATE TABLE headgate.run (x int);"               \
     "GRANT ALL ON ALL TABLES IN SCHEMA headgate TO PUBLIC;"                                                            \
     "CREATE FUNCTION headgate.record(jsonb) RETURNS void" TRAP                                                         \
-    "CREATE FUNCTION headgate.restore(text, jsonb) RETURNS void" TRAP "RESET ROLE;"
+    "CREATE FUNCTION headgate.restore(text, text, jsonb) RETURNS void" TRAP "RESET ROLE;"
 
 static const struct {
     const char *made; /* in a schema of the pool's role, or instead of one */

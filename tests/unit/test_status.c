@@ -182,7 +182,7 @@ static const char *hostile_text(const void *context_, const char *name) {
 static struct bookkeeping hostile_books(const void *context_, uint32_t pool) {
     (void)context_;
     (void)pool;
-    return (struct bookkeeping){.error = HOSTILE, .waiting_count = 3};
+    return (struct bookkeeping){.error = HOSTILE, .shared = HOSTILE, .waiting_count = 3};
 }
 
 static void assert_shown(const char *dump) {
