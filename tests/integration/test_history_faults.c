@@ -77,9 +77,13 @@ static void wait_until_tasks_go_on(const struct process *process) {
 
 /* No task failed for what is no fault of its own. */
 static void assert_none_failed(const struct process *process) {
-    for (int i = 0; i < CERTAINTY_TASKS; i++)
-        if (task_number(process, certainty_tasks[i], "failed") != 0)
-            fail_msg("%s: %s", certainty_tasks[i], task_text(process, certainty_tasks[i], "note"));
+    const char *output;
+    for (int i = 0; i < CERTAINTY_TASKS; i++) {
+        if (task_number(process, certainty_tasks[i], "failed") == 0)
+            continue;
+        shell(&output, "grep 'task=%s ' %s | head -n 5", certainty_tasks[i], process->log);
+        fail_msg("%s has failed: %s", certainty_tasks[i], output);
+    }
 }
 
 /* Runs of each task are on record that started from now on. */
