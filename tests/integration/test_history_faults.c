@@ -79,9 +79,11 @@ static void wait_until_tasks_go_on(const struct process *process) {
 static void assert_none_failed(const struct process *process) {
     const char *output;
     for (int i = 0; i < CERTAINTY_TASKS; i++) {
-        if (task_number(process, certainty_tasks[i], "failed") == 0)
+        long failed_count;
+        WAIT_UNTIL(process, (failed_count = task_number(process, certainty_tasks[i], "failed")) >= 0); /* it answers */
+        if (failed_count == 0)
             continue;
-        shell(&output, "grep 'task=%s ' %s | head -n 5", certainty_tasks[i], process->log);
+        shell(&output, "grep 'event=failed task=%s ' %s | head -n 5", certainty_tasks[i], process->log);
         fail_msg("%s has failed: %s", certainty_tasks[i], output);
     }
 }
