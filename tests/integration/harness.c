@@ -371,9 +371,20 @@ bool dump_has(const struct process *process, const char *words) {
     return strstr(dump_of(process), words) != NULL;
 }
 
+static bool lives(const struct process *process) {
+    siginfo_t ended = {0};
+    return process->pid > 0 && waitid(P_PID, (id_t)process->pid, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && !ended.si_pid;
+}
+
+/* On a slow machine an answer may come too late for who asks: as long as the daemon lives it is asked again. */
 static json_t *ask_status(const struct process *process) {
     const char *output;
-    return shell(&output, "headgate status %s --json", process->ini) == 0 ? json_loads(output, 0, NULL) : NULL;
+    for (int64_t since_us = clock_us();; breathe()) {
+        if (shell(&output, "headgate status %s --json", process->ini) == 0)
+            return json_loads(output, 0, NULL);
+        if (!lives(process) || deadline_passed(since_us))
+            return NULL;
+    }
 }
 
 static json_t *item_named(const struct process *process, const char *list, const char *name, json_t **ret_all) {
