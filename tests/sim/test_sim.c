@@ -450,7 +450,7 @@ int main(int argc, char **argv) {
     uint64_t count = argc > 2                  ? strtoull(argv[2], NULL, 10)
                      : argc > 1                ? 1
                      : getenv("HEADGATE_LONG") ? 20000
-                                               : 200;
+                                               : 60;
     for (uint64_t i = 0; i < count; i++)
         tell_twice(seed + i, &steps);
     printf("%" PRIu64 " worlds, each twice, %" PRIu64 " steps, %" PRIu64 " runs gave way, %" PRIu64 " breaches\n", count,
