@@ -34,8 +34,8 @@ static struct decision open_floor(const struct supply *supply) {
     if (supply->free_slots < 1)
         return wait_for(REASON_FULL, supply->free_slots, 1);
     if (tokens_held(tokens) - tokens->leftover >= tokens->size)
-        return tokens->closing ? wait_for(REASON_CLOSING, tokens->closing, 0)
-                               : wait_for(REASON_TOKENS, tokens_taken(tokens), tokens->size);
+        return tokens->closing + tokens->before ? wait_for(REASON_CLOSING, tokens->closing, tokens->before)
+                                                : wait_for(REASON_TOKENS, tokens_taken(tokens), tokens->size);
     return act_then_wait(VERDICT_OPEN, 1, supply->failing ? REASON_CONNECT : REASON_OPENING, 1, 0);
 }
 
@@ -48,8 +48,8 @@ static uint32_t growth(const struct supply *supply, uint32_t asked, uint32_t top
     uint32_t slots = supply->gate_slots > 0 ? (uint32_t)supply->gate_slots : 0;
     if (slots < asked && slots < room)
         *ret_why = wait_for(REASON_HEADROOM, supply->gate_slots, asked);
-    else if (tokens->closing)
-        *ret_why = wait_for(REASON_CLOSING, tokens->closing, 0);
+    else if (tokens->closing + tokens->before)
+        *ret_why = wait_for(REASON_CLOSING, tokens->closing, tokens->before);
     else if (tokens->leftover)
         *ret_why = wait_for(REASON_LEFTOVER, tokens->leftover, tokens->size);
     else if (taken < tokens->limit && tokens->opening)

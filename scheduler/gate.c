@@ -2,9 +2,10 @@
 
 #include "scheduler/core_parts.h"
 
-static struct limit_settings limit_settings_of(const struct pool_settings *pool) {
+static struct limit_settings limit_settings_of(const struct core_pool *of) {
+    const struct pool_settings *pool = of->settings;
     return (struct limit_settings){
-        .size = pool->size,
+        .size = of->retired ? 1 : pool->size, /* the rest is for the pool that took its name */
         .active_high = pool->active_high,
         .lock_waiters_high = pool->lock_waiters_high,
         .round_trip_high = pool->round_trip_high,
@@ -132,7 +133,7 @@ void gate_ask(struct core *core, struct core_pool *pool, uint32_t slot, struct a
 void gate_take_sample(struct core *core, struct core_pool *pool, const struct sample *sample,
                       struct actions *actions) {
     struct gate *gate = &pool->gate;
-    struct limit_settings settings = limit_settings_of(pool->settings);
+    struct limit_settings settings = limit_settings_of(pool);
     enum limit_state before = gate->limit.state;
     gate->sampled = core->now;
     gate->sample_count++;
@@ -152,7 +153,7 @@ void gate_take_sample(struct core *core, struct core_pool *pool, const struct sa
 }
 
 void gate_refused(struct core *core, struct core_pool *pool, struct actions *actions) {
-    struct limit_settings settings = limit_settings_of(pool->settings);
+    struct limit_settings settings = limit_settings_of(pool);
     enum limit_state before = pool->gate.limit.state;
     limit_refused(&pool->gate.limit, &settings, core->now);
     follow_limit(core, pool, before, actions);

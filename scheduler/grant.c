@@ -360,6 +360,22 @@ static bool child_may_start(const struct core *core, const struct run *run) {
     return core->child_count == 0 || core->child_count + run->child_count <= core->set->daemon.children;
 }
 
+/*
+ * A pool that a reload sent to another database shares its tokens with what it was before: with what that
+ * holds, and one while that has something half done, which will need a session. Retired pools come after the
+ * file's.
+ */
+static void count_what_was_before(struct core *core) {
+    for (uint32_t i = 0; i < core->set->pool_count; i++)
+        core->pools[i].tokens.before = 0;
+    for (uint32_t i = core->set->pool_count; i < core->pool_count; i++) {
+        const struct core_pool *old = &core->pools[i];
+        uint32_t held = tokens_held(&old->tokens), now = taskset_find_pool(core->set, old->settings->name);
+        if (now != TASKSET_NONE)
+            core->pools[now].tokens.before += held ? held : old->half_done_count > 0;
+    }
+}
+
 bool grant_all(struct core *core, struct actions *actions) {
     const struct due_entry *first;
     bool more = false;
@@ -368,6 +384,7 @@ bool grant_all(struct core *core, struct actions *actions) {
             return true;
         run_start(core, first->id, SLOT_NONE, actions);
     }
+    count_what_was_before(core);
     for (uint32_t pool = 0; pool < core->pool_count; pool++)
         more |= !actions_have_room(actions) || grant_pool(core, pool, actions);
     return more;

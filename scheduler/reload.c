@@ -108,6 +108,10 @@ static void reload_pools(struct core *core, struct taskset *set, struct moved *m
         if (to != TASKSET_NONE) {
             pools[to] = core->pools[i];
             pools[to].retired = true; /* unless it is taken over below */
+            if (to >= set->pool_count) { /* it works off what it has begun, and grows no more */
+                limit_init(&pools[to].gate.limit, 1);
+                pools[to].tokens.limit = 1;
+            }
         } else {
             queue_finish(&core->pools[i].queue);
             due_finish(&core->pools[i].sharing);

@@ -415,7 +415,7 @@ void pool_connect_failed(struct core *core, uint32_t index, enum connect_failure
 
 bool pool_is_quiet(const struct core_pool *pool) {
     struct tokens none = pool->tokens;
-    none.leftover = 0;
+    none.leftover = none.before = 0;
     return tokens_held(&none) == 0;
 }
 

@@ -37,7 +37,8 @@ static void write_tokens(const struct core *core, const struct core_pool *pool, 
         uint32_t count;
     } parts[] = {{"taken", tokens_taken(tokens)}, {"warm", tokens->warm + tokens->checking},
                  {"opening", tokens->opening},    {"closing", tokens->closing},
-                 {"leftover", tokens->leftover},  {"free", tokens_free(tokens)}};
+                 {"leftover", tokens->leftover},  {"before_reload", tokens->before},
+                 {"free", tokens_free(tokens)}};
     (void)core;
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         text_add(text, "headgate_pool_tokens{pool=\"%s\",state=\"%s\"} %u\n", pool->settings->name,

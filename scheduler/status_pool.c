@@ -18,7 +18,8 @@ void status_tokens(const struct tokens *tokens, struct text *text) {
     } parts[] = {
         {tokens_taken(tokens), "taken", true},  {tokens->warm + tokens->checking, "warm", true},
         {tokens->opening, "opening", false},    {tokens->closing, "closing", false},
-        {tokens->leftover, "left over", false}, {tokens_free(tokens), "free", true},
+        {tokens->leftover, "left over", false}, {tokens->before, "from before the reload", false},
+        {tokens_free(tokens), "free", true},
     };
     uint32_t held = tokens_held(tokens);
     const char *plus = held > tokens->size ? " < " : " = ";

@@ -109,6 +109,9 @@ static void note_reason(const struct status *status, const struct run *run, cons
         if (why->number)
             text_add(text, "until the server has let go of %" PRId64 " closed session%s, for the token",
                      why->number, why->number == 1 ? "" : "s");
+        else if (why->threshold)
+            text_add(text, "until work from before the reload gives back %" PRId64 " token%s", why->threshold,
+                     why->threshold == 1 ? "" : "s");
         else
             text_add(text, "closing idle sessions for their tokens");
         break;

@@ -223,6 +223,42 @@ static void reload_with_another_conninfo_does_not_wait_for_the_old_session(void 
     fixture_destroy(f);
 }
 
+/* As the daemon's loader does it, which knows what a conninfo leads to. */
+static void reload_to(struct fixture *f, const char *ini, const char *place) {
+    struct taskset *set = fixture_taskset(ini);
+    set->pools[0].place = place;
+    core_reload(f->core, set, f->now, f->wall);
+    taskset_unref(set);
+    fixture_tick(f);
+}
+
+static void reload_to_another_database_shares_the_tokens_with_what_runs_in_the_old_one(void **state) {
+    struct fixture *f = fixture_create_unarmed(POOL(2) SQL("a") SQL("b") SQL("c"));
+    (void)state;
+    reload_to(f, POOL(2) "conninfo = dbname=one\n" SQL("a") SQL("b") SQL("c"), "one");
+    struct handle run = fixture_first_run(f, "a");
+    struct handle session = core_run(f->core, run)->session;
+    reload_to(f, POOL(2) "conninfo = dbname=two\n" SQL("a") SQL("b") SQL("c"), "two");
+    fixture_trigger(f, "b");
+    struct handle other = fixture_need(f, ACTION_OPEN)->session;
+    assert_int_equal(fixture_count(f, ACTION_OPEN), 1);
+    fixture_session(f, EVENT_SESSION_OPENED, other);
+    fixture_sample(f, other, 0);
+    fixture_started(f, "b");
+    fixture_trigger(f, "c");
+    fixture_pass(f, 10 * US_PER_S);
+    assert_int_equal(tokens_held(&f->core->pools[0].tokens), 2);
+    assert_int_equal(f->core->pools[0].tokens.before, 1);
+    assert_null(fixture_find(f, ACTION_OPEN));
+    fixture_end(f, run, OUTCOME_OK);
+    fixture_session(f, EVENT_SESSION_READY, session);
+    assert_int_equal(fixture_need(f, ACTION_CLOSE)->close_cause, CLOSE_DRAIN);
+    fixture_session(f, EVENT_SESSION_GONE, session);
+    assert_int_equal(f->core->pools[0].tokens.before, 0);
+    fixture_need(f, ACTION_OPEN);
+    fixture_destroy(f);
+}
+
 static void reload_without_the_pooler_forgets_who_waited_there(void **state) {
     struct fixture *f = fixture_create_unarmed(POOL(1) SQL("a"));
     (void)state;
@@ -266,6 +302,7 @@ int main(void) {
         cmocka_unit_test(reload_that_moves_its_pool_lets_it_wait_again_there),
         cmocka_unit_test(reload_twice_under_a_run_leaves_no_task_without_a_pool),
         cmocka_unit_test(reload_with_another_conninfo_does_not_wait_for_the_old_session),
+        cmocka_unit_test(reload_to_another_database_shares_the_tokens_with_what_runs_in_the_old_one),
         cmocka_unit_test(reload_without_the_pooler_forgets_who_waited_there),
         cmocka_unit_test(reload_removes_a_pool_when_its_last_run_has_ended),
     };
