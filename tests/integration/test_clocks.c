@@ -213,8 +213,8 @@ static void clocks_an_hour_ahead_for_one_life_stop_nothing(void **state) {
     daemon_start(&process);
     leave();
     WAIT_UNTIL(&process, history_is_on(&process) && runs("task = 'tick' AND outcome = 'ok'") >= 2);
-    query(server.conninfo, "INSERT INTO headgate.run (task, due, due_until, started, finished, occurrences, outcome, daemon)"
-                           " SELECT name, d, d, d, d, 1, 'ok', 'of an hour ahead' FROM headgate.task,"
+    query(server.conninfo, "INSERT INTO headgate.run (service, task, due, due_until, started, finished, occurrences, outcome, daemon)"
+                           " SELECT service, name, d, d, d, d, 1, 'ok', 'of an hour ahead' FROM headgate.task,"
                            " LATERAL (SELECT date_trunc('hour', now()) + phase_us * interval '1 microsecond' + interval '1 hour' AS d) t"
                            " WHERE name = 'hourly'");
     daemon_kill(&process);
@@ -248,8 +248,8 @@ static void clocks_of_two_daemons_ten_minutes_apart_are_told(void **state) {
     leave();
     WAIT_UNTIL(&ahead, history_is_on(&ahead));
     /* as if it had been there for ten minutes */
-    query(server.conninfo, "INSERT INTO headgate.run (task, due, due_until, started, occurrences, outcome, daemon)"
-                           " SELECT 'tick', d, d, d, 1, 'ok', 'ahead' FROM (SELECT min(due) AS first FROM headgate.run) r,"
+    query(server.conninfo, "INSERT INTO headgate.run (service, task, due, due_until, started, occurrences, outcome, daemon)"
+                           " SELECT 't', 'tick', d, d, d, 1, 'ok', 'ahead' FROM (SELECT min(due) AS first FROM headgate.run) r,"
                            " generate_series(date_trunc('second', now()) - interval '1 min', coalesce(first, now() + interval '10 min')"
                            " - interval '1 s', '1 s') d ON CONFLICT DO NOTHING");
     daemon_start(&right);
