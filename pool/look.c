@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "tasks/instant.h"
 #include "tasks/text.h"
 
 const char look_facts_sql[] =
@@ -49,6 +50,9 @@ enum fact {
  * $1 our backends, $2 the application names of our commands. A backend of a role whose activity we may not
  * see has no type, so everything with a user and a database counts: too much rather than too little. STARTED
  * is there for backends that may be of an earlier daemon, and for the one that answers.
+ *
+ * To ask who blocks whom takes all locks of the lock manager: it is asked for ours that wait, and of nobody
+ * else. Of several the one is told that does not wait itself.
  */
 const char look_backends_sql[] =
     "/* headgate sample */ SELECT pg_catalog.count(*), usesysid, datid, application_name, state,"
@@ -60,10 +64,20 @@ const char look_backends_sql[] =
     " OR application_name OPERATOR(pg_catalog.~~) 'headgate/%'"
     " THEN extract(epoch FROM backend_start) END,"
     " extract(epoch FROM pg_catalog.now() OPERATOR(pg_catalog.-) pg_catalog.min(state_change)),"
-    " extract(epoch FROM pg_catalog.now() OPERATOR(pg_catalog.-) pg_catalog.min(xact_start))"
-    " FROM pg_catalog.pg_stat_get_activity(NULL) WHERE backend_type OPERATOR(pg_catalog.=) 'client backend'"
+    " extract(epoch FROM pg_catalog.now() OPERATOR(pg_catalog.-) pg_catalog.min(xact_start)),"
+    " CASE WHEN wait_event_type OPERATOR(pg_catalog.=) 'Lock' AND pid OPERATOR(pg_catalog.=) ANY ($1::int[])"
+    " THEN (SELECT pg_catalog.concat_ws(pg_catalog.chr(10), ours.pid, holder,"
+    " coalesce(extract(epoch FROM pg_catalog.now() OPERATOR(pg_catalog.-) its.state_change)::int, 0),"
+    " coalesce(its.state, ''), CASE WHEN its.application_name OPERATOR(pg_catalog.<>) ''"
+    " THEN its.application_name WHEN its.backend_type OPERATOR(pg_catalog.<>) 'client backend'"
+    " THEN its.backend_type ELSE '' END)"
+    " FROM pg_catalog.unnest(pg_catalog.pg_blocking_pids(ours.pid)) AS holders(holder)"
+    " LEFT JOIN LATERAL pg_catalog.pg_stat_get_activity(holder) AS its ON true"
+    " ORDER BY CASE WHEN its.wait_event_type OPERATOR(pg_catalog.=) 'Lock' THEN 1 ELSE 0 END LIMIT 1) END"
+    " FROM pg_catalog.pg_stat_get_activity(NULL) AS ours WHERE backend_type OPERATOR(pg_catalog.=) 'client "
+    "backend'"
     " OR (backend_type IS NULL AND datid IS NOT NULL AND usesysid IS NOT NULL)"
-    " GROUP BY 2, 3, 4, 5, 6, 7, 8, 9, 10, 11";
+    " GROUP BY 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 14";
 
 enum backends {
     COUNT,
@@ -79,6 +93,7 @@ enum backends {
     STARTED,
     STATE_AGE,
     TRANSACTION_AGE,
+    WAIT, /* lines: its pid, its holder's, for how many seconds that is in its state, that state, its name */
     BACKEND_COLUMNS,
 };
 
@@ -244,6 +259,35 @@ static void count_group(struct sample *sample, const struct group *group, struct
         count_foreground(sample, group, answer);
 }
 
+/* The next line, cut to what there is place for. */
+static void take_line(const char **at, char *line, size_t bytes) {
+    size_t length = strcspn(*at, "\n");
+    snprintf(line, bytes, "%.*s", (int)(length < bytes ? length : bytes - 1), *at);
+    *at += length + ((*at)[length] == '\n');
+}
+
+static void note_wait(struct sample *sample, int row, struct answer *answer) {
+    const char *at = answer_text(answer, row, WAIT);
+    struct sample_wait wait = {0};
+    int64_t numbers[3];
+    if (answer_is_null(answer, row, WAIT) || sample->wait_count == SAMPLE_WAITS_MAX)
+        return;
+    for (int i = 0; i < 3; i++) {
+        char line[24];
+        take_line(&at, line, sizeof line);
+        if (!answer_parse(line, i < 2 ? 0 : INT32_MIN, INT32_MAX, &numbers[i])) {
+            answer_refuse(answer, "the server does not say well who holds the lock that a session waits for");
+            return;
+        }
+    }
+    wait.pid = (int32_t)numbers[0];
+    wait.holder_pid = (int32_t)numbers[1];
+    wait.holder_state_us = numbers[2] > 0 ? numbers[2] * US_PER_S : 0;
+    take_line(&at, wait.holder_state, sizeof wait.holder_state);
+    take_line(&at, wait.holder_name, sizeof wait.holder_name);
+    sample->waits[sample->wait_count++] = wait;
+}
+
 void look_read_backends(struct answer *answer, const struct look_answering *answering,
                         const char *session_name, double since, struct sample *sample) {
     for (int row = 0; row < answer_rows(answer); row++) {
@@ -252,6 +296,7 @@ void look_read_backends(struct answer *answer, const struct look_answering *answ
             answer_refuse(answer, "the server lists more backends than a server can have");
         else
             count_group(sample, &group, answer, since);
+        note_wait(sample, row, answer);
     }
     sample->known = !*answer->wrong;
 }

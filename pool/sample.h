@@ -10,17 +10,31 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "pool/handle.h"
+
 /* Who limits sessions: max_connections less what is reserved; rolconnlimit; datconnlimit. */
 enum scope { SCOPE_SERVER, SCOPE_ROLE, SCOPE_DATABASE, SCOPES };
 
 #define SLOTS_UNLIMITED    INT32_MAX
 #define SAMPLE_NAME_BYTES  40
 #define SAMPLE_TASKS_BYTES 512
+#define SAMPLE_STATE_BYTES 32
+#define SAMPLE_WAITS_MAX   16
 
 struct sample_scope {
     int32_t usable; /* slots that our role can use there, taken or not; SLOTS_UNLIMITED: no limit */
     int32_t used;   /* sessions counted there, ours included */
     int32_t ours;   /* of these: our sessions, our commands' and an earlier daemon's */
+};
+
+/* One of our sessions waits for a lock that another backend of the server has. */
+struct sample_wait {
+    int32_t pid;                           /* of the session's backend */
+    struct handle session;                 /* whose that is; HANDLE_NONE: it has gone since */
+    int32_t holder_pid;                    /* 0: a prepared transaction */
+    char holder_name[SAMPLE_NAME_BYTES];   /* its application_name, or what kind of process it is; "": none */
+    char holder_state[SAMPLE_STATE_BYTES]; /* ""; it has none, or our role may not see it */
+    int64_t holder_state_us;               /* for how long */
 };
 
 struct sample {
@@ -47,6 +61,8 @@ struct sample {
     bool pooled;      /* a connection pooler is in between: the backend is not the one that we logged in to */
     int64_t round_trip_us; /* of the look itself, from the query's sending to its answer */
     int64_t ahead_us;      /* the server's clock before ours; off by no more than the round trip */
+    uint32_t wait_count;   /* the first of them, where more of our sessions wait for locks */
+    struct sample_wait waits[SAMPLE_WAITS_MAX];
 };
 
 /* The pool's own travels in the startup options, which a pooler or an old server drops. */

@@ -72,6 +72,16 @@ static int32_t core_count_of(const struct session *session) {
     return here ? (int32_t)uv_available_parallelism() : 0;
 }
 
+/* Whose backends wait. A pooler gave its clients numbers that are other backends' there. */
+static void find_waiting(const struct session_pool *pool, struct sample *sample) {
+    const struct session *session;
+    sample->wait_count = pool->pooled ? 0 : sample->wait_count;
+    for (uint32_t i = 0; i < sample->wait_count; i++)
+        TAILQ_FOREACH(session, &pool->sessions, in_pool)
+    if (session->backend_pid == sample->waits[i].pid)
+        sample->waits[i].session = session_handle(session);
+}
+
 /* What a pooler keeps open under our name is no earlier daemon's. */
 static void take_backends(struct session *session, struct answer *answer,
                           const struct look_answering *answering) {
@@ -85,6 +95,7 @@ static void take_backends(struct session *session, struct answer *answer,
     sample->pooled = pool->pooled;
     sample->leftover_count = sample->pooled ? 0 : sample->leftover_count;
     sample->core_count = core_count_of(session);
+    find_waiting(pool, sample);
 }
 
 static void fail(struct script *script, const char *message) {

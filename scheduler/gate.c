@@ -100,6 +100,15 @@ uint32_t gate_pressure_permille(const struct core *core, const struct core_pool 
     return limit_pressure_permille(&pool->gate.limit, pool->settings->size, gate_in_force(core, pool));
 }
 
+const struct sample_wait *gate_wait_of(const struct core_pool *pool, const struct run *run) {
+    const struct sample *sample = &pool->gate.sample;
+    bool seen = run->state == RUN_RUNNING && run->started.us <= pool->gate.known_at.us;
+    for (uint32_t i = 0; seen && i < sample->wait_count; i++)
+        if (handle_is(sample->waits[i].session, run->session))
+            return &sample->waits[i];
+    return NULL;
+}
+
 /* --- what the core is told --- */
 
 /* Under steady work no session falls idle by itself: those that are too many take no further runs. */

@@ -33,6 +33,10 @@ uint32_t gate_room(const struct core *core, const struct core_pool *pool);
 /* Limit and gate together: how many tokens may be taken; at least 1. */
 uint32_t gate_in_force(const struct core *core, const struct core_pool *pool);
 
+/* What the run's session waited for when it was last looked; NULL: for no lock, or nobody has looked since it
+ * started. */
+const struct sample_wait *gate_wait_of(const struct core_pool *pool, const struct run *run);
+
 /* 0..1000, for elastic intervals. */
 uint32_t gate_pressure_permille(const struct core *core, const struct core_pool *pool);
 

@@ -91,13 +91,25 @@ static json_t *pause_json(const struct status *status, const struct status_row *
     return json_pack("{sI so}", "since", (json_int_t)pause->since.us, "by", json_of(pause->by));
 }
 
+/* Who holds the lock that the run waits for. */
+static json_t *lock_json(const struct status *status, const struct status_row *row) {
+    const struct sample_wait *wait =
+        row->running ? gate_wait_of(&status->core->pools[row->running->pool], row->running) : NULL;
+    if (!wait)
+        return json_null();
+    return json_pack("{si so so sI}", "pid", wait->holder_pid, "name",
+                     *wait->holder_name ? json_of(wait->holder_name) : json_null(), "state",
+                     *wait->holder_state ? json_of(wait->holder_state) : json_null(), "state_for",
+                     (json_int_t)wait->holder_state_us);
+}
+
 static json_t *task_json(const struct status *status, uint32_t index) {
     struct status_row row = status_row(status, index);
     const struct task_stats *stats = &row.task->stats;
     struct text note = {0};
     status_note(status, &row, &note);
     json_t *json = json_pack(
-        "{ss ss ss so so so sI sI sI sI so so so so si so so sI sI sI sI sI sI so}", "name",
+        "{ss ss ss so so so sI sI sI sI so so so so si so so sI sI sI sI sI sI so so}", "name",
         row.task->definition->name, "pool", status->core->pools[row.task->pool].settings->name, "state",
         task_state_name(row.state), "due", row.due.us ? json_integer(row.due.us) : json_null(), "last",
         stats->any ? json_string(outcome_name(stats->last_outcome)) : json_null(), "last_took",
@@ -109,7 +121,8 @@ static json_t *task_json(const struct status *status, uint32_t index) {
         json_of(note.bytes), "expected", (json_int_t)core_session_us(row.task), "expected_outside",
         (json_int_t)row.task->expected_us[PHASE_WORK], "interval", (json_int_t)row.task->interval_us,
         "retried", (json_int_t)stats->retried_count, "session", (json_int_t)stats->session_us, "outside",
-        (json_int_t)stats->outside_us, "paused", pause_json(status, &row));
+        (json_int_t)stats->outside_us, "paused", pause_json(status, &row), "lock_of",
+        lock_json(status, &row));
     text_finish(&note);
     return json;
 }

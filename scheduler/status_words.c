@@ -194,6 +194,34 @@ static void note_waiting(const struct status *status, const struct status_row *r
         text_add(text, "; answers %" PRId64 " occurrences", row->waiting->occurrence_count);
 }
 
+/* "psql (pid 4711, idle in transaction for 14s)". */
+static void note_holder(const struct sample_wait *wait, struct text *text) {
+    char age[DURATION_TEXT_BYTES];
+    if (wait->holder_pid == 0) {
+        text_add(text, "a prepared transaction (see pg_prepared_xacts)");
+        return;
+    }
+    text_add(text, "%s (pid %" PRId32, *wait->holder_name ? wait->holder_name : "a session without a name",
+             wait->holder_pid);
+    if (*wait->holder_state)
+        text_add(text, ", %s for %s", wait->holder_state, duration_glance(wait->holder_state_us, age));
+    text_add(text, ")");
+}
+
+/* What the last look saw of the run's session. */
+static void note_lock(const struct status *status, const struct run *run, struct text *text) {
+    const struct core_pool *pool = &status->core->pools[run->pool];
+    const struct sample_wait *wait = gate_wait_of(pool, run);
+    if (wait) {
+        text_add(text, ", waits for a lock that ");
+        note_holder(wait, text);
+        text_add(text, " holds");
+        note_sample_age(status, pool, text);
+    } else if (pool->gate.sample.known && !gate_is_fresh(status->core, pool)) {
+        text_add(text, ", no session is free to see whether it waits for a lock");
+    }
+}
+
 static void note_running(const struct status *status, const struct status_row *row, struct text *text) {
     const struct run *run = row->running;
     char age[DURATION_TEXT_BYTES];
@@ -202,9 +230,10 @@ static void note_running(const struct status *status, const struct status_row *r
         text_add(text, "on session %u, behind others for %s", run->session.slot + 1, age);
     else if (run->phase == PHASE_WORK)
         note_working(status, run, text);
-    else if (phase_needs_session(run->definition, run->phase))
+    else if (phase_needs_session(run->definition, run->phase)) {
         text_add(text, "on session %u for %s", run->session.slot + 1, age);
-    else
+        note_lock(status, run, text);
+    } else
         text_add(text, "command for %s, %u token%s", age, run->definition->tokens,
                  run->definition->tokens == 1 ? "" : "s");
     if (row->task->running_count > 1)

@@ -206,6 +206,60 @@ static void sampling_lock_waiters_are_counted(void **state) {
     driver_finish(&d, session, NULL);
 }
 
+/* Behind a lock that a waiter has asked for before, too: told is the one that does not wait itself. */
+static void sampling_ours_that_waits_for_a_lock_names_its_holder(void **state) {
+    (void)state;
+    static const struct {
+        const char *user, *name, *state;
+    } rows[] = {{"", "psql", "idle in transaction"}, {"user=watcher", "psql", "idle in transaction"}, {"user=three", "psql", ""}};
+    for (size_t i = 0; i < 3; i++) {
+        struct session *session = open_as(rows[i].user), *second = driver_open(&d);
+        assert_int_equal(look(session)->wait_count, 0);
+        PGconn *holder = connect_as("application_name=psql", "BEGIN; LOCK TABLE t");
+        PGconn *waiter = connect_as("application_name=waiter", "SELECT 1");
+        PQsendQuery(waiter, "LOCK TABLE t");
+        WAIT_UNTIL(NULL, query_number(conninfo, "SELECT count(*) FROM pg_locks WHERE NOT granted") == 1);
+        driver_run(&d, second, "UPDATE t SET x = 3", PROVEN);
+        for (int64_t since_us = clock_us(); look(session)->wait_count != 1; d.note_count = 0)
+            assert_false(deadline_passed(since_us));
+        const struct sample_wait *wait = &look(session)->waits[0];
+        assert_int_equal(wait->pid, session_backend_pid(second));
+        assert_true(handle_is(wait->session, session_handle(second)));
+        assert_int_equal(wait->holder_pid, PQbackendPID(holder));
+        assert_string_equal(wait->holder_name, rows[i].name);
+        assert_string_equal(wait->holder_state, rows[i].state);
+        depart(holder);
+        depart(waiter);
+        driver_wait_run(&d, 1);
+        d.note_count = 0;
+        assert_int_equal(look(session)->wait_count, 0);
+        driver_finish(&d, session, second, NULL);
+    }
+}
+
+/* From the session to the dump. */
+static void sampling_run_that_waits_for_a_lock_says_for_whose(void **state) {
+    struct process process;
+    const char *output;
+    char words[160];
+    (void)state;
+    PGconn *holder = connect_as("application_name=psql", "BEGIN; LOCK TABLE t");
+    ini_write(&process, "[pool p]\nconninfo = %s\nsize = 3\n[task wants]\n%ssql = UPDATE t SET x = 4\n[task other]\nevery = 100ms\nsql = SELECT 1\n",
+              conninfo, never_due());
+    daemon_start(&process);
+    trigger(&process, "wants");
+    snprintf(words, sizeof words, "waits for a lock that psql (pid %d, idle in transaction for ", PQbackendPID(holder));
+    WAIT_UNTIL(&process, strstr(task_text(&process, "wants", "note"), words) != NULL);
+    assert_int_equal(shell(&output, "headgate status --json %s", process.ini), 0);
+    snprintf(words, sizeof words, "\"lock_of\":{\"pid\":%d,\"name\":\"psql\",\"state\":\"idle in transaction\",", PQbackendPID(holder));
+    assert_non_null(strstr(output, words));
+    PQclear(PQexec(holder, "COMMIT"));
+    WAIT_UNTIL(&process, task_number(&process, "wants", "ok") == 1);
+    assert_null(strstr(dump_of(&process), "waits for a lock"));
+    assert_int_equal(daemon_end(&process, SIGTERM), 0);
+    depart(holder);
+}
+
 static void sampling_busy_session_of_ours_is_no_foreground(void **state) {
     (void)state;
     struct session *session = open_as(""), *second = driver_open(&d);
@@ -306,6 +360,8 @@ int main(void) {
         cmocka_unit_test(sampling_idle_in_transaction_has_a_name_and_an_age),
         cmocka_unit_test(sampling_sessions_that_are_alike_count_each),
         cmocka_unit_test(sampling_lock_waiters_are_counted),
+        cmocka_unit_test(sampling_ours_that_waits_for_a_lock_names_its_holder),
+        cmocka_unit_test_teardown(sampling_run_that_waits_for_a_lock_says_for_whose, tidy),
         cmocka_unit_test(sampling_busy_session_of_ours_is_no_foreground),
         cmocka_unit_test(sampling_leftovers_are_ours_of_before),
         cmocka_unit_test(sampling_closed_session_stays_ours_while_it_lingers),

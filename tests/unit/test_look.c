@@ -23,21 +23,23 @@ static PGresult *rows_of(int columns, int row_count, const char *const rows[][CO
 }
 
 #define FACT_COLUMNS    12
-#define BACKEND_COLUMNS 13
+#define BACKEND_COLUMNS 14
 
 static const char *const honest_facts[1][COLUMNS_MOST] = {
     {"100", "3", "0", "f", "f", "-1", "-1", "f", NULL, "1700000000.123456", "f", "0"}};
 
 /* The one that answers, the application's, a command of ours. */
 static const char *const honest_backends[3][COLUMNS_MOST] = {
-    {"1", "10", "5", "headgate/p 00000001", "active", NULL, "f", "t", "f", "4711", "1700000000.1", "0.1", "0.2"},
-    {"7", "10", "5", "shop", "idle in transaction", "f", "f", "f", "f", NULL, NULL, "30.5", "31"},
-    {"2", "10", "5", "headgate/nightly", "active", "f", "f", "f", "t", NULL, "1700000001.1", "1", "1"}};
+    {"1", "10", "5", "headgate/p 00000001", "active", NULL, "f", "t", "f", "4711", "1700000000.1", "0.1", "0.2", NULL},
+    {"7", "10", "5", "shop", "idle in transaction", "f", "f", "f", "f", NULL, NULL, "30.5", "31", NULL},
+    {"2", "10", "5", "headgate/nightly", "active", "f", "f", "f", "t", NULL, "1700000001.1", "1", "1",
+     "4712\n815\n14\nidle in transaction\nshop"}};
 
 static const char *const lies[] = {
     NULL, "", " ", "-1", "0", "-2147483649", "2147483647", "2147483648", "262144", "9223372036854775807",
     "9223372036854775808", "-9223372036854775809", "99999999999999999999999999", "1e400", "-1e400", "1e300", "nan",
-    "NaN", "inf", "-Infinity", "0x10", "1 ", "1x", "t", "f", "headgate/", "/", "no slash", "a,b,c"};
+    "NaN", "inf", "-Infinity", "0x10", "1 ", "1x", "1\n2", "1\n2\n3", "1\n-2\n3\n\n", "\n\n\n\n", "1\n2\n3\nxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n"
+    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\nx", "t", "f", "headgate/", "/", "no slash", "a,b,c"};
 
 static bool read_facts(const PGresult *result, struct answer *answer, struct sample *sample) {
     look_read_facts(result, answer, sample);
@@ -111,6 +113,7 @@ static void look_backends_that_lie_are_a_failed_look(void **state) {
                 PGresult *result = rows_of(BACKEND_COLUMNS, 3, backends);
                 if (read_backends(result, &answer, &sample)) {
                     assert_in_range(sample.scopes[SCOPE_SERVER].used, 3, ANSWER_BACKENDS_MOST);
+                    assert_in_range(sample.wait_count, 0, 3);
                     assert_true(sample.idle_in_transaction_us >= 0 && sample.oldest_transaction_us >= 0);
                 } else {
                     assert_int_not_equal(*answer.wrong, '\0');
@@ -141,6 +144,12 @@ static void look_backends_beyond_what_a_server_has_are_refused(void **state) {
     assert_int_equal(sample.scopes[SCOPE_SERVER].used, 10);
     assert_int_equal(sample.command_count, 2);
     assert_string_equal(sample.command_tasks, "nightly,nightly");
+    assert_int_equal(sample.wait_count, 1);
+    assert_int_equal(sample.waits[0].pid, 4712);
+    assert_int_equal(sample.waits[0].holder_pid, 815);
+    assert_int_equal(sample.waits[0].holder_state_us, 14 * US_PER_S);
+    assert_string_equal(sample.waits[0].holder_state, "idle in transaction");
+    assert_string_equal(sample.waits[0].holder_name, "shop");
     PQclear(result);
 }
 
