@@ -5,10 +5,11 @@
 #include "tasks/hash.h"
 
 struct wall schedule_next_after(const struct schedule *schedule, struct wall after) {
-    int64_t into_us = (after.us - schedule->phase_us) % schedule->every_us;
+    int64_t every_us = schedule->every_us;
+    int64_t into_us = (after.us % every_us - schedule->phase_us % every_us) % every_us;
     if (into_us < 0)
-        into_us += schedule->every_us;
-    return (struct wall){us_add(after.us, schedule->every_us - into_us)};
+        into_us += every_us;
+    return (struct wall){us_add(after.us, every_us - into_us)};
 }
 
 struct wall schedule_key(const struct schedule *schedule, struct wall due) {
@@ -21,7 +22,12 @@ int64_t schedule_gap_most_us(const struct schedule *schedule) {
 }
 
 int64_t schedule_count(int64_t interval_us, struct wall first, struct wall until) {
-    return until.us < first.us ? 0 : 1 + (until.us - first.us) / interval_us;
+    int64_t span_us;
+    if (until.us < first.us)
+        return 0;
+    if (__builtin_sub_overflow(until.us, first.us, &span_us))
+        span_us = INT64_MAX;
+    return us_add(span_us / interval_us, 1);
 }
 
 int64_t schedule_interval_us(const struct schedule *schedule, uint32_t pressure_permille) {

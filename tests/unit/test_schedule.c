@@ -42,6 +42,18 @@ static void schedule_next_after_from_anywhere_meets_the_phase(void **state) {
     }
 }
 
+/* Of a database that says anything. */
+static void schedule_of_any_instant_stays_within_numbers(void **state) {
+    (void)state;
+    struct schedule schedule = {.every_us = 7, .every_most_us = 7, .phase_us = 3};
+    struct wall first = {INT64_MIN}, last = {INT64_MAX};
+    struct wall next = schedule_next_after(&schedule, first);
+    assert_true(next.us > first.us && next.us - first.us <= 7);
+    assert_true(schedule_next_after(&schedule, last).us == INT64_MAX);
+    assert_true(schedule_count(1, first, last) == INT64_MAX);
+    assert_true(schedule_count(7, first, last) > 0);
+}
+
 static void schedule_count_includes_both_ends(void **state) {
     (void)state;
     static const struct {
@@ -118,6 +130,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(schedule_next_after_is_strictly_after),
         cmocka_unit_test(schedule_next_after_from_anywhere_meets_the_phase),
+        cmocka_unit_test(schedule_of_any_instant_stays_within_numbers),
         cmocka_unit_test(schedule_count_includes_both_ends),
         cmocka_unit_test(schedule_key_is_the_last_grid_instant),
         cmocka_unit_test(schedule_gap_most_is_reached_and_never_passed),
