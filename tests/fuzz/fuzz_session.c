@@ -48,8 +48,10 @@ static void on_report(void *context, const struct report *report, const struct f
 }
 
 static void set_up(void) {
-    static char directory[] = "/tmp/headgate-fuzz.XXXXXX";
+    static char directory[80]; /* the path of a socket is short */
+    const char *place = getenv("TMPDIR");
     struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(directory, sizeof directory, "%s/headgate-fuzz.XXXXXX", place ? place : "/tmp");
     MUST(mkdtemp(directory));
     snprintf(f.conninfo, sizeof f.conninfo, "host=%s port=5432 user=u dbname=d", directory);
     snprintf(address.sun_path, sizeof address.sun_path, "%s/.s.PGSQL.5432", directory);
@@ -91,7 +93,8 @@ static void ask_run(struct session *session, struct session_work work) {
     work.run = (struct handle){++f.run_count, 1};
     work.label = "t";
     work.transaction = true;
-    work.claimed = (struct claim_values){.due_first = {1000}, .due_last = {2000}, .occurrence_count = 2};
+    work.claimed = (struct claim_values){
+        .service = "fuzz", .due_first = {1000}, .due_last = {2000}, .occurrence_count = 2};
     session_run(session, &work);
 }
 
