@@ -217,7 +217,7 @@ static void sampling_ours_that_waits_for_a_lock_names_its_holder(void **state) {
         assert_int_equal(look(session)->wait_count, 0);
         PGconn *holder = connect_as("application_name=psql", "BEGIN; LOCK TABLE t");
         PGconn *waiter = connect_as("application_name=waiter", "SELECT 1");
-        PQsendQuery(waiter, "LOCK TABLE t");
+        PQsendQuery(waiter, "BEGIN; LOCK TABLE t");
         WAIT_UNTIL(NULL, query_number(conninfo, "SELECT count(*) FROM pg_locks WHERE NOT granted") == 1);
         driver_run(&d, second, "UPDATE t SET x = 3", PROVEN);
         for (int64_t since_us = clock_us(); look(session)->wait_count != 1; d.note_count = 0)
