@@ -201,11 +201,7 @@ static json_t *json_rows(const struct history *history) {
 }
 
 void history_print_json(const struct history *history, struct text *text) {
-    json_t *rows = json_rows(history);
-    char *dumped = json_dumps(rows, JSON_COMPACT);
-    text_add(text, "%s\n", dumped ? dumped : "");
-    free(dumped);
-    json_decref(rows);
+    json_print(json_rows(history), JSON_COMPACT, text);
 }
 
 /* --- pool by pool --- */

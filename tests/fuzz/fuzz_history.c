@@ -32,6 +32,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     for (uint32_t width = 0; width <= 80; width += 80)
         history_print_rows(&history, width, &told);
     history_print_json(&history, &told);
+    for (size_t at = 0; at < told.bytes_count; at += told.bytes[at] == '\n' ? 1 : text_shown_length(told.bytes + at))
+        MUST(told.bytes[at] == '\n' || text_shown_length(told.bytes + at)); /* it steers no terminal */
     MUST(told.bytes_count && told.bytes[told.bytes_count - 1] == '\n');
     history_finish(&history);
     text_finish(&told);
