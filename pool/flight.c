@@ -54,7 +54,7 @@ void flight_forget(struct flight *flight) {
     flight->sqlstate[0] = '\0';
     flight->advice = NULL;
     flight->line = 0;
-    flight->failed = flight->lost = flight->refused = false;
+    flight->failed = flight->lost = flight->refused = flight->on_standby = false;
 }
 
 void flight_fail(struct flight *flight, const char *sqlstate, const char *message, const char *advice) {
@@ -129,7 +129,8 @@ bool flight_is_last_word(const PGresult *result) {
     return flight_is_fatal(result) && sqlstate && !sqlstate_is_connection(sqlstate);
 }
 
-void flight_take_error(struct script *script, const PGresult *result, enum step step) {
+void flight_take_error(struct session *session, const PGresult *result, enum step step) {
+    struct script *script = &session->script;
     struct flight *flight = flight_first(script);
     const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
@@ -147,6 +148,7 @@ void flight_take_error(struct script *script, const PGresult *result, enum step 
                       statement_may_commit(flight->work.sql);
     name_place(flight, step);
     flight->refused = step == STEP_CLAIM;
+    flight->on_standby = sqlstate_is_read_only(sqlstate) && session_is_on_standby(session);
     if (flight->refused)
         claim_take_refusal(flight, PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL));
     flight->detail = answer_field(result, PG_DIAG_MESSAGE_DETAIL);
@@ -239,6 +241,7 @@ static void report_end(struct session *session, const struct flight *flight, enu
                            : flight->refused
                                ? claim_failure_kind_of(flight->sqlstate, claim_is_key(&flight->work.claimed))
                            : outcome == OUTCOME_UNKNOWN && flight->unconfirmed ? FAILURE_UNCONFIRMED
+                           : flight->on_standby                                ? FAILURE_STANDBY
                            : flight->failed && flight->partly                  ? FAILURE_PARTLY
                            : flight->failed ? failure_kind_of(flight->sqlstate)
                                             : FAILURE_OTHER;

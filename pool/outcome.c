@@ -87,6 +87,9 @@ const char *connect_failure_advice(enum connect_failure failure, const char *sql
         return of_pooler ? "the connection pooler refuses the login, its message says why; runs wait until "
                            "it does not"
                          : "runs wait until the server answers";
+    case CONNECT_STANDBY:
+        return "the server is a standby, which takes no writes; target_session_attrs=read-write in conninfo "
+               "finds the primary";
     case CONNECT_OPTIONS: return "the server refuses a startup option; trying without headgate's own";
     case CONNECT_NEEDS_PERSON:
         return *sqlstate == '\0'
@@ -120,6 +123,10 @@ bool sqlstate_is_syntax(const char *sqlstate) {
 
 bool sqlstate_is_protocol(const char *sqlstate) {
     return is(sqlstate, "08P01");
+}
+
+bool sqlstate_is_read_only(const char *sqlstate) {
+    return is(sqlstate, "25006");
 }
 
 bool sqlstate_is_shutdown(const char *sqlstate) {

@@ -40,6 +40,7 @@ enum failure_kind {
     FAILURE_CANCEL,      /* 57014: cancelled by us, by statement_timeout, or by a person */
     FAILURE_LOST,        /* the session was lost before COMMIT was sent: nothing of it is done */
     FAILURE_UNCONFIRMED, /* it is committed, and its wait for a synchronous standby was cancelled */
+    FAILURE_STANDBY,     /* 25006 from a server in recovery: nothing of it is done, nor can be there */
     FAILURE_PARTLY,      /* a part of what it did before may be committed, so it must not be done again */
     /* The work was not begun, because its claim in the history failed: */
     FAILURE_GONE,       /* a write's: the run was found lost meanwhile */
@@ -61,6 +62,7 @@ enum connect_failure {
     CONNECT_UNREACHABLE,  /* no answer, refused, no such host, our deadline */
     CONNECT_NEEDS_PERSON, /* wrong password or certificate, no such database: waiting alone will not cure it
                            */
+    CONNECT_STANDBY,      /* it was, but a run there was refused as the server is a standby */
     CONNECT_OPTIONS,      /* the server or a pooler refuses our startup options; once without them */
 };
 
@@ -79,6 +81,9 @@ bool sqlstate_is_syntax(const char *sqlstate);
 
 /* Parameters that do not fit, among others. */
 bool sqlstate_is_protocol(const char *sqlstate);
+
+/* A write where none may be: by the task's own choice, or on a standby. */
+bool sqlstate_is_read_only(const char *sqlstate);
 
 /* The session's last words: a person ends it (pg_terminate_backend), a shutdown of the server, or a crash. */
 bool sqlstate_is_shutdown(const char *sqlstate);

@@ -245,7 +245,7 @@ static void take_error(struct session *session, const PGresult *result, enum ste
     else if (script->recording)
         history_take(session, result);
     else if (step != STEP_VERIFY && step != STEP_ROLLBACK)
-        flight_take_error(script, result, step);
+        flight_take_error(session, result, step);
 }
 
 static bool take_row(struct session *session, const PGresult *result) {

@@ -162,6 +162,12 @@ bool session_has_ended(struct session *session) {
     return !usable || *session->last_words || PQstatus(session->conn) == CONNECTION_BAD;
 }
 
+/* Before version 14 the server does not say so by itself, and neither does a pooler for it. */
+bool session_is_on_standby(const struct session *session) {
+    const char *told = PQparameterStatus(session->conn, "in_hot_standby");
+    return told ? strcmp(told, "on") == 0 : session->pool->facts.known && session->pool->facts.standby;
+}
+
 static void read_idle(struct session *session) {
     if (session_has_ended(session))
         session_break(session, *session->last_words ? session->last_words : PQerrorMessage(session->conn));

@@ -49,6 +49,7 @@ struct flight {
     struct wall claimed_from;
     struct wall answered_until; /* it was refused, as all up to there is answered; 0: not told */
     bool refused;               /* its claim failed */
+    bool on_standby;            /* it failed of a write that no standby takes */
     bool leaked;                /* a transaction command, whose effect outlives the run */
     bool partly; /* its text may have committed a part of its work by itself: it is never begun again */
     char sqlstate[SQLSTATE_BYTES];
@@ -141,6 +142,8 @@ bool session_flush(struct session *session);
 void session_first_line(const char *message, char *line, size_t bytes);
 /* All that was sent is answered; whether the server's end of it, said or not, is there to be read. */
 bool session_has_ended(struct session *session);
+/* Its server is in recovery, as far as that is known. */
+bool session_is_on_standby(const struct session *session);
 /* Of no more use; its undecided runs are unknown. why: NULL when that was said already. */
 void session_break(struct session *session, const char *why);
 
@@ -210,7 +213,7 @@ uint32_t flight_count(const struct script *script);
 const char *flight_text(struct script *script, const struct session_work *work);
 /* The first failure is the cause; what follows it in the same transaction is its echo. */
 void flight_fail(struct flight *flight, const char *sqlstate, const char *message, const char *advice);
-void flight_take_error(struct script *script, const PGresult *result, enum step step);
+void flight_take_error(struct session *session, const PGresult *result, enum step step);
 void flight_take_notice(struct script *script, const PGresult *result);
 void flight_take_tag(struct script *script, PGresult *result, enum step step);
 bool flight_was_not_parsed(const struct flight *flight); /* it failed of that, and did nothing */

@@ -24,6 +24,7 @@ enum action_kind {
     ACTION_YIELDED, /* a run was asked to stop because others wait for it; it is not spent and waits again */
     ACTION_BREACH,  /* a task said to leave nothing behind did; from now on its session is cleaned */
     ACTION_HEAVIER, /* a command has more sessions than its weight says: number */
+    ACTION_STANDBY, /* a standby has refused a run, which waits for the primary */
     ACTION_GATE,    /* the pool's limit or gate changed its state */
     ACTION_RETRY,   /* an attempt failed; the next one is in delay_us */
     ACTION_HOLD,    /* a task failed so often in a row that it is put on hold */
@@ -43,6 +44,7 @@ enum close_cause {
     CLOSE_LIMIT,     /* the limit went down */
     CLOSE_TIMEOUT,   /* it did not answer in time */
     CLOSE_CANCELLED, /* a cancel may still be under way to it */
+    CLOSE_STANDBY,   /* runs need the primary */
     CLOSE_CONNINFO,  /* a reload changed how to connect */
     CLOSE_DRAIN,
 };

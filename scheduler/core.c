@@ -22,6 +22,19 @@ struct action *actions_add(struct actions *actions, enum action_kind kind) {
 
 /* --- events --- */
 
+/* A standby lets in, too: only a run that it has refused can tell that this is another server. */
+static bool primary_is_needed(const struct core *core, uint32_t pool) {
+    for (uint32_t i = 0; i < core->run_used; i++)
+        if (core->runs[i].state != RUN_FREE && core->runs[i].needs_primary && core->runs[i].pool == pool)
+            return true;
+    return false;
+}
+
+static void pool_connects(struct core_pool *pool) {
+    pool->failing = false;
+    pool->failure_count = 0;
+}
+
 static void on_session_opened(struct core *core, uint32_t index, struct actions *actions) {
     struct slot *slot = &core->slots[index];
     struct core_pool *pool = &core->pools[slot->pool];
@@ -29,8 +42,8 @@ static void on_session_opened(struct core *core, uint32_t index, struct actions 
         return;
     slot->opened = core->now;
     pool->opened_count++;
-    pool->failing = false;
-    pool->failure_count = 0;
+    if (pool->failure != CONNECT_STANDBY || !primary_is_needed(core, slot->pool))
+        pool_connects(pool);
     slot_fall_idle(core, index, actions);
 }
 
@@ -100,8 +113,8 @@ static void release_session(struct core *core, struct handle session, uint32_t r
     slot_move(core, session.slot, SLOT_CLEANING);
     if (slot->broken)
         slot_move(core, session.slot, SLOT_CLOSING);
-    else if (slot->cancelled)
-        slot_close(core, session.slot, CLOSE_CANCELLED, actions);
+    else if (slot->cancelled || slot->on_standby)
+        slot_close(core, session.slot, slot->cancelled ? CLOSE_CANCELLED : CLOSE_STANDBY, actions);
     else if (slot->unclean)
         slot_clean_later(core, session.slot);
 }
@@ -126,10 +139,36 @@ static void on_run_unsent(struct core *core, uint32_t index, struct actions *act
     run_wait_again(core, index, actions);
 }
 
+/* The next login may find the primary, after the pause of any that failed: at once it would lead here again.
+ */
+static void leave_standby(struct core *core, uint32_t index, struct actions *actions) {
+    struct run *run = &core->runs[index];
+    struct slot *slot = core_slot(core, run->session);
+    run->needs_primary = true;
+    pool_connect_failed(core, run->pool, CONNECT_STANDBY);
+    if (slot) {
+        slot->on_standby = true;
+        slot_rest(core, run->session.slot);
+    }
+    run_action(core, index, ACTION_STANDBY, actions)->number = core->pools[run->pool].failure_count;
+}
+
+/* Of a run that standbys have refused before: so this was the primary, whatever it said. */
+static void note_primary(struct core *core, struct run *run) {
+    struct core_pool *pool = &core->pools[run->pool];
+    if (run->needs_primary && pool->failing && pool->failure == CONNECT_STANDBY)
+        pool_connects(pool);
+    run->needs_primary = false;
+}
+
 static void on_run_ended(struct core *core, uint32_t index, const struct event *event,
                          struct actions *actions) {
     struct handle session = core->runs[index].session;
     bool again = run_may_wait_again(core, index, event);
+    if (event->ended.failure == FAILURE_STANDBY)
+        leave_standby(core, index, actions);
+    else
+        note_primary(core, &core->runs[index]);
     release_session(core, session, index, actions);
     if (again)
         run_wait_again(core, index, actions);

@@ -67,7 +67,8 @@ struct run {
                        * others answer its task, and how far? */
     uint32_t lost_claim_count; /* whose session was lost before it answered */
     bool yielded; /* it was in others' way: from now on it shares no session, and leaves a token to others */
-    uint64_t number; /* unique in the life of the daemon; 1 is the first */
+    bool needs_primary; /* a standby has refused it */
+    uint64_t number;    /* unique in the life of the daemon; 1 is the first */
     struct handle session;
     uint32_t behind;               /* the run slot behind it on its session, or SLOT_NONE */
     int64_t expected_us;           /* learned, when it began to wait */
@@ -108,10 +109,11 @@ struct slot {
     enum slot_state state;
     uint32_t generation;
     uint32_t pool;
-    bool broken;    /* lost while BUSY; its runs' own events are on the way */
-    bool cancelled; /* a cancel was sent: it may hit any run on it, so it takes no more and is closed */
-    bool shared;    /* takes further runs: all on it are short, and the pipeline can carry them */
-    bool unclean;   /* runs that are said to leave nothing behind were not cleaned after */
+    bool broken;     /* lost while BUSY; its runs' own events are on the way */
+    bool on_standby; /* its server refused a run as a standby: it takes no more and is closed */
+    bool cancelled;  /* a cancel was sent: it may hit any run on it, so it takes no more and is closed */
+    bool shared;     /* takes further runs: all on it are short, and the pipeline can carry them */
+    bool unclean;    /* runs that are said to leave nothing behind were not cleaned after */
     uint32_t run_first, run_last; /* run slots, in the order in which they were sent; or SLOT_NONE */
     uint32_t run_count;
     int64_t backlog_us;  /* what they are expected to take, the first as of its start */
@@ -216,7 +218,7 @@ struct core_pool {
     uint32_t conninfo_version;
     bool retired;
     /* connecting */
-    bool failing; /* the last attempt failed */
+    bool failing; /* the last attempt failed, or led to a standby while a run needs the primary */
     enum connect_failure failure;
     uint32_t failure_count; /* in a row */
     struct mono failing_since;

@@ -190,6 +190,7 @@ void journal_ahead(struct daemon *daemon, const struct action *action);
 void journal_hold(struct daemon *daemon, const struct action *action);
 void journal_breach(struct daemon *daemon, const struct action *action);
 void journal_heavier(struct daemon *daemon, const struct action *action);
+void journal_standby(struct daemon *daemon, const struct action *action);
 void journal_connect(struct daemon *daemon, struct session_pool *pool, const struct failure *failure);
 void journal_connected(struct daemon *daemon, struct session_pool *pool, struct session *session);
 

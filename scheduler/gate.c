@@ -173,8 +173,8 @@ void gate_notice_loss(struct core *core, struct core_pool *pool, struct actions 
     enum limit_state before = pool->gate.limit.state;
     bool silent =
         pool->gate.asked.generation && mono_since(core->now, pool->gate.asked_at) > pool->settings->stale_us;
-    bool away = pool->failing && pool->failure != CONNECT_OPTIONS &&
-                tokens_sessions(&pool->tokens) == pool->tokens.opening;
+    bool answers = pool->failure == CONNECT_OPTIONS || pool->failure == CONNECT_STANDBY;
+    bool away = pool->failing && !answers && tokens_sessions(&pool->tokens) == pool->tokens.opening;
     if (!silent && !away)
         return;
     limit_lost(&pool->gate.limit);

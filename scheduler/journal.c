@@ -269,6 +269,22 @@ void journal_connected(struct daemon *daemon, struct session_pool *pool, struct 
     text_finish(&where);
 }
 
+/* On each login that leads there again, and those are a second apart. */
+void journal_standby(struct daemon *daemon, const struct action *action) {
+    static const struct failure unsaid;
+    const struct failure *failure = daemon->failure ? daemon->failure : &unsaid;
+    const struct run *run = core_run(daemon->core, action->run);
+    struct text where = {0};
+    conninfo_describe(&daemon->pools[run->pool]->conninfo, &where);
+    LOG(&daemon->log, is_milestone(action->number) ? LOG_WARNING : LOG_DEBUG, "standby",
+        log_text("pool", daemon->pools[run->pool]->name), log_text("to", where.bytes),
+        log_text("task", run->definition->name), log_number("in_a_row", action->number),
+        log_text("sqlstate", or_null(failure->sqlstate)), log_text("message", or_null(failure->message)),
+        log_text("effect", "the run is not spent and waits for the primary"),
+        log_text("advice", connect_failure_advice(CONNECT_STANDBY, "")));
+    text_finish(&where);
+}
+
 void journal_gate(struct daemon *daemon, uint32_t index) {
     const struct core_pool *pool = &daemon->core->pools[index];
     struct text cause = {0};

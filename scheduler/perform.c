@@ -37,6 +37,7 @@ static const char *close_reason(enum close_cause cause) {
     case CLOSE_LIMIT: return "the limit went down";
     case CLOSE_TIMEOUT: return "no answer in time";
     case CLOSE_CANCELLED: return "its run was cancelled";
+    case CLOSE_STANDBY: return "its server is a standby, and runs need the primary";
     case CLOSE_CONNINFO: return "conninfo was changed";
     case CLOSE_DRAIN: return "not needed any more";
     }
@@ -181,6 +182,7 @@ static void perform_one(struct daemon *daemon, const struct action *action) {
     case ACTION_HOLD: journal_hold(daemon, action); break;
     case ACTION_BREACH: journal_breach(daemon, action); break;
     case ACTION_HEAVIER: journal_heavier(daemon, action); break;
+    case ACTION_STANDBY: journal_standby(daemon, action); break;
     case ACTION_GATE: journal_gate(daemon, action->pool); break;
     case ACTION_RECORD: perform_record(daemon, action); break;
     case ACTION_HELD: perform_held(daemon, action); break;

@@ -332,13 +332,15 @@ int64_t run_in_the_way_at(const struct core *core, const struct run *run, int64_
     return us_add(run->started.us, patience_us > longer_us ? patience_us : longer_us);
 }
 
-/* Its transaction was rolled back by our cancel, meant for it or for the one before it: so it may be
- * repeated. */
+/* Its transaction was rolled back by our cancel, meant for it or for the one before it; or a standby has
+ * refused it, and nothing is done there: so it may be repeated. */
 bool run_may_wait_again(const struct core *core, uint32_t slot, const struct event *event) {
     const struct run *run = &core->runs[slot];
     const struct slot *session = core_slot(core, run->session);
     bool asked = run->stop == STOP_YIELD;
     bool hit = run->stop == STOP_NONE && session && session->cancelled;
+    if (event->ended.failure == FAILURE_STANDBY)
+        return run->stop != STOP_TIMEOUT;
     return !core->draining && event_cancelled(event) && event->ended.outcome == OUTCOME_FAILED &&
            (asked || hit) && run->definition->transaction;
 }
@@ -361,7 +363,7 @@ void run_wait_again(struct core *core, uint32_t slot, struct actions *actions) {
         run_skip(core, slot, cause, actions);
         return;
     }
-    run->yielded |= run->stop == STOP_YIELD;
+    run->yielded |= run->stop == STOP_YIELD || run->needs_primary; /* others may only want to read */
     run_wait_in(core, slot, RUN_WAITING, run->phase);
 }
 

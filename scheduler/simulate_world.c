@@ -191,6 +191,7 @@ static void carry_out(struct simulate_world *world, const struct action *action)
     case ACTION_FORGET:
     case ACTION_BREACH:
     case ACTION_HEAVIER:
+    case ACTION_STANDBY:
     case ACTION_RETRY:
     case ACTION_HOLD:
     case ACTION_HISTORY:

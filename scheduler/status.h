@@ -105,6 +105,8 @@ void status_tokens(const struct tokens *tokens, struct text *text);
 /* Why the limit is below the size: ": 12 application sessions were active, 8 are many"; empty if not. */
 void status_pressure(const struct limit *limit, struct text *text);
 
+/* Why the pool is not connected as its runs need it; NULL: not known, or it is. Borrowed. */
+const char *status_connect_error(const struct status *status, const struct core_pool *pool);
 /* Since when a pool cannot connect, and when it tries again. */
 void status_connect(const struct status *status, const struct core_pool *pool, struct text *text);
 

@@ -56,10 +56,7 @@ static json_t *history_json(const struct status *status, const struct core_pool 
 }
 
 static json_t *pool_json(const struct status *status, const struct core_pool *pool) {
-    const char *error =
-        pool->failing && status->context->connect_error_of
-            ? status->context->connect_error_of(status->context->context, pool->settings->name)
-            : NULL;
+    const char *error = status_connect_error(status, pool);
     struct text pressure = {0};
     status_pressure(&pool->gate.limit, &pressure);
     const char *cause = pressure.bytes_count > 2 ? pressure.bytes + 2 : NULL;

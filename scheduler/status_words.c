@@ -19,14 +19,21 @@ static void note_longest(const struct status *status, uint32_t pool, struct text
              duration_glance(mono_since(status->core->now, run->started), age));
 }
 
+const char *status_connect_error(const struct status *status, const struct core_pool *pool) {
+    if (!pool->failing)
+        return NULL;
+    if (pool->failure == CONNECT_STANDBY) /* which has let us in */
+        return connect_failure_advice(CONNECT_STANDBY, "");
+    return status->context->connect_error_of
+               ? status->context->connect_error_of(status->context->context, pool->settings->name)
+               : NULL;
+}
+
 void status_connect(const struct status *status, const struct core_pool *pool, struct text *text) {
-    const char *error =
-        status->context->connect_error_of
-            ? status->context->connect_error_of(status->context->context, pool->settings->name)
-            : NULL;
+    const char *error = status_connect_error(status, pool);
     char age[DURATION_TEXT_BYTES], next[DURATION_TEXT_BYTES];
     int64_t until_us = mono_since(pool->next_attempt, status->core->now);
-    text_add(text, "no connection for %s",
+    text_add(text, "no %s for %s", pool->failure == CONNECT_STANDBY ? "primary" : "connection",
              duration_glance(mono_since(status->core->now, pool->failing_since), age));
     if (pool->tokens.opening)
         text_add(text, ", trying now");

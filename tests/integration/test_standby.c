@@ -140,8 +140,64 @@ static void standby_that_is_frozen_is_on_record(void **state) {
     assert_int_equal(daemon_end(&process, SIGTERM), 0);
 }
 
+static void postgres_program(const struct server *on, const char *line) {
+    const char *output;
+    if (shell(&output,
+              "cd %s && as=$([ $(id -u) != 0 ] || echo runuser -u postgres --) &&"
+              " $as $(%s/etc/lib/private-postgres bin)/%s </dev/null >>output 2>&1 || { cat output; false; }",
+              on->directory, getenv("HEADGATE_SOURCE_ROOT"), line))
+        fail_msg("%s: %s", line, output);
+}
+
+/* Which private-postgres can stop and destroy like one of its own. */
+static void replica_start(struct server *replica, const struct server *primary) {
+    char line[1024];
+    make_directory(replica->directory, sizeof replica->directory);
+    snprintf(replica->conninfo, sizeof replica->conninfo, "host=%s port=5432 user=postgres dbname=postgres",
+             replica->directory);
+    shell(NULL, "cd %s && touch conninfo && { [ $(id -u) != 0 ] || chown postgres .; }", replica->directory);
+    snprintf(line, sizeof line, "pg_basebackup -R -c fast -D data -d '%s'", primary->conninfo);
+    postgres_program(replica, line);
+    snprintf(line, sizeof line,
+             "pg_ctl start -w -t 60 -s -D data -l server.log -o '-c unix_socket_directories=%s'", replica->directory);
+    postgres_program(replica, line);
+}
+
+static void standby_that_takes_no_writes_spends_no_run(void **state) {
+    struct server primary, replica;
+    struct process process;
+    (void)state;
+    server_start(&primary, "max_connections=40 wal_level=replica max_wal_senders=4");
+    query(primary.conninfo, "CREATE TABLE written (task text)");
+    replica_start(&replica, &primary);
+    ini_write(&process,
+              "[pool p]\nconninfo = %s\nsize = 2\n"
+              "[task w]\nevery = 1d\nphase = 0s\nsql = INSERT INTO written VALUES ('w')\n"
+              "[task r]\nevery = 1s\nsql = SELECT 1\n"
+              "[task own]\nevery = 1d\nphase = 0s\nsql = SET TRANSACTION READ ONLY; INSERT INTO written VALUES ('own')\n",
+              replica.conninfo);
+    daemon_start(&process);
+    WAIT_UNTIL(&process, task_number(&process, "r", "ok") >= 1);
+    assert_int_equal(daemon_log_count(&process, "event=standby"), 0); /* who only reads has no use for another */
+    shell(NULL, "headgate trigger %s w", process.ini);
+    WAIT_UNTIL(&process, dump_has(&process, "no primary for") && dump_has(&process, "which takes no writes"));
+    long read = task_number(&process, "r", "ok");
+    WAIT_UNTIL(&process, task_number(&process, "r", "ok") >= read + 3);
+    assert_int_equal(task_number(&process, "w", "failed"), 0);
+    postgres_program(&replica, "pg_ctl promote -w -t 60 -s -D data");
+    WAIT_UNTIL(&process, task_number(&process, "w", "ok") == 1);
+    shell(NULL, "headgate trigger %s own", process.ini);
+    WAIT_UNTIL(&process, task_number(&process, "own", "failed") == 1);
+    assert_int_equal(task_number(&process, "w", "failed") + task_number(&process, "r", "failed"), 0);
+    assert_int_equal(query_number(replica.conninfo, "SELECT count(*) FROM written"), 1);
+    assert_int_equal(daemon_end(&process, SIGTERM), 0);
+    server_destroy(&replica);
+    server_destroy(&primary);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(standby_that_takes_no_writes_spends_no_run, thaw_and_tidy),
         cmocka_unit_test_teardown(standby_that_is_frozen_costs_no_commit_for_others, thaw_and_tidy),
         cmocka_unit_test_teardown(standby_that_is_frozen_makes_of_a_timeout_what_it_is, thaw_and_tidy),
         cmocka_unit_test_teardown(standby_that_is_frozen_is_on_record, thaw_and_tidy),

@@ -243,6 +243,7 @@ static void carry_out(struct world *world, const struct action *action) {
     case ACTION_RETRY: world->retry_count++; break;
     case ACTION_HOLD: world->hold_count++; break;
     case ACTION_GATE:
+    case ACTION_STANDBY:
     case ACTION_HISTORY:
     case ACTION_HISTORY_STATE:
     case ACTION_HELD:

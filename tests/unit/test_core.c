@@ -264,6 +264,39 @@ static void connect_without_answer_ends_by_the_shells_word(void **state) {
     fixture_destroy(f);
 }
 
+/* One login a second, while others that only read go first. */
+static void standby_that_refuses_a_run_is_left_and_the_run_is_not_spent(void **state) {
+    struct fixture *f = fixture_create_unarmed(POOL(1) SQL("w") SQL("r"));
+    (void)state;
+    struct handle run = fixture_first_run(f, "w");
+    for (uint32_t i = 1; i <= 3; i++) {
+        struct handle session = core_run(f->core, run)->session;
+        fixture_end_with(f, run, OUTCOME_FAILED, FAILURE_STANDBY, 0);
+        assert_int_equal(fixture_need(f, ACTION_CLOSE)->close_cause, CLOSE_STANDBY);
+        assert_int_equal(fixture_need(f, ACTION_STANDBY)->number, i);
+        assert_null(fixture_find(f, ACTION_RECORD));
+        fixture_session(f, EVENT_SESSION_GONE, session);
+        assert_int_equal(f->core->pools[0].failure, CONNECT_STANDBY);
+        fixture_pass(f, 1 * S - 1);
+        assert_null(fixture_find(f, ACTION_OPEN));
+        fixture_trigger(f, "r");
+        fixture_pass(f, S / 4 + 1);
+        session = fixture_need(f, ACTION_OPEN)->session;
+        fixture_session(f, EVENT_SESSION_OPENED, session);
+        assert_true(f->core->pools[0].failing); /* it may be the same one */
+        if (fixture_find(f, ACTION_SAMPLE))
+            fixture_sample(f, session, 0);
+        fixture_end(f, fixture_started(f, "r"), OUTCOME_OK);
+        fixture_session(f, EVENT_SESSION_READY, session);
+        run = fixture_started(f, "w");
+    }
+    fixture_end(f, run, OUTCOME_OK);
+    assert_false(f->core->pools[0].failing);
+    assert_int_equal(fixture_core_task(f, "w")->stats.failed_count, 0);
+    assert_int_equal(fixture_core_task(f, "w")->stats.ok_count, 1);
+    fixture_destroy(f);
+}
+
 /* --- what an earlier daemon left --- */
 
 static void survey_comes_before_the_first_run(void **state) {
@@ -742,6 +775,7 @@ int main(void) {
         cmocka_unit_test(connect_failure_waits_a_second_or_for_a_person),
         cmocka_unit_test(connect_refused_options_are_tried_without_at_once),
         cmocka_unit_test(connect_without_answer_ends_by_the_shells_word),
+        cmocka_unit_test(standby_that_refuses_a_run_is_left_and_the_run_is_not_spent),
         cmocka_unit_test(survey_comes_before_the_first_run),
         cmocka_unit_test(survey_leftovers_hold_tokens_until_they_are_gone),
         cmocka_unit_test(survey_is_asked_again_while_leftovers_keep_a_command_out),

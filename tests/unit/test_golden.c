@@ -23,7 +23,7 @@ struct trace {
 /* --- actions as text --- */
 
 static const char *const close_causes[] = {"idle",    "recycle",   "room",     "gate", "limit",
-                                           "timeout", "cancelled", "conninfo", "drain"};
+                                           "timeout", "cancelled", "standby",  "conninfo", "drain"};
 static const char *const skip_causes[] = {"none", "overlap", "drain",  "removed", "full",
                                          "hold", "late",    "missed", "paused"};
 static const char *const phases[] = {" claim", "", " read", " work", " write"};
@@ -96,6 +96,7 @@ static void print_action(struct trace *trace, const struct action *action) {
     case ACTION_YIELDED: print_run(trace, "yield", action); break;
     case ACTION_BREACH: text_add(text, "breach"); break;
     case ACTION_HEAVIER: text_add(text, "heavier"); break;
+    case ACTION_STANDBY: print_run(trace, "standby", action); break;
     case ACTION_GATE: text_add(text, "limit %u", trace->fixture->core->pools[action->pool].tokens.limit); break;
     case ACTION_HISTORY: text_add(text, "history s%u", session); break;
     case ACTION_HISTORY_STATE: text_add(text, "history changed"); break;

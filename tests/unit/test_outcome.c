@@ -81,6 +81,8 @@ static void sqlstate_of_syntax_and_cancel_are_told_apart(void **state) {
     assert_false(sqlstate_is_syntax("57014"));
     assert_true(sqlstate_is_shutdown("57P01"));
     assert_false(sqlstate_is_shutdown("57014"));
+    assert_true(sqlstate_is_read_only("25006"));
+    assert_false(sqlstate_is_read_only("25001"));
     assert_true(sqlstate_is_connection("08P01"));
     assert_false(sqlstate_is_connection("57P01"));
     assert_int_equal(failure_kind_of("57014"), FAILURE_CANCEL);
