@@ -114,6 +114,10 @@ static inline bool run_is_half_done(const struct run *run) {
     return run->begun && run->phase > phase_first(run->definition);
 }
 
+/* reload.c: no longer in the file, and nothing of it runs, waits or is owed. The next reload drops it. */
+bool task_is_gone(const struct core_task *task);
+bool pool_is_gone(const struct core *core, uint32_t pool);
+
 /* slot.c */
 void slot_move(struct core *core, uint32_t slot,
                enum slot_state to); /* the one mover: tokens, lists, deadlines */

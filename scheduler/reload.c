@@ -93,6 +93,15 @@ static bool pool_is_used(const struct core *core, uint32_t pool) {
     return !pool_is_quiet(&core->pools[pool]);
 }
 
+bool task_is_gone(const struct core_task *task) {
+    return task->retired && !task_is_in_use(task);
+}
+
+bool pool_is_gone(const struct core *core, uint32_t pool) {
+    const struct core_pool *own = &core->pools[pool];
+    return own->retired && !pool_is_used(core, pool) && past_is_settled(core, own);
+}
+
 static void reload_pools(struct core *core, struct taskset *set, struct moved *moved) {
     struct core_pool *pools = zeroed((size_t)set->pool_count + core->pool_count, sizeof *pools);
     uint32_t count = set->pool_count;

@@ -94,6 +94,8 @@ void status_init(struct status *status, const struct core *core, const struct st
         number_places(status, core->pools[i].queue.lines, LINES);
     number_places(status, &core->unweighted, 1);
     for (uint32_t i = 0; i < core->task_count; i++) {
+        if (task_is_gone(&core->tasks[i]))
+            continue;
         int length = (int)strlen(core->tasks[i].definition->name);
         status->name_width = length > status->name_width ? length : status->name_width;
     }
@@ -280,14 +282,16 @@ static void print_waiting(const struct status *status, uint32_t width, struct te
 void status_print(const struct status *status, uint32_t width, struct text *text) {
     print_head(status, text);
     for (uint32_t i = 0; i < status->core->pool_count; i++)
-        status_pool(status, i, text);
+        if (!pool_is_gone(status->core, i))
+            status_pool(status, i, text);
     text_add(text, "%-*s  %-8s  %-11s  %-16s %6s %5s %5s %7s  %15s  %15s  %s\n", status->name_width, "task",
              "state", "due", "last", "ok", "fail", "skip", "merged", "late p50/p99 ms", "took p50/p99 ms",
              "note");
     print_waiting(status, width, text);
     for (enum task_state state = TASK_WAITING; state <= TASK_DISABLED; state++) {
         for (uint32_t i = 0; i < status->core->task_count; i++) {
-            if (state_of(status, i) != state || waiting_of(status, i) != SLOT_NONE)
+            if (state_of(status, i) != state || waiting_of(status, i) != SLOT_NONE ||
+                task_is_gone(&status->core->tasks[i]))
                 continue;
             struct status_row row = status_row(status, i);
             print_row(status, &row, width, text);

@@ -1,5 +1,6 @@
 #include "scheduler/status_json.h"
 
+#include "scheduler/core_parts.h"
 #include "scheduler/gate.h"
 #include "scheduler/json.h"
 #include "scheduler/pause.h"
@@ -128,9 +129,11 @@ void status_json(const struct status *status, struct text *text) {
     const struct core *core = status->core;
     json_t *pools = json_array(), *tasks = json_array();
     for (uint32_t i = 0; i < core->pool_count; i++)
-        json_array_append_new(pools, pool_json(status, &core->pools[i]));
+        if (!pool_is_gone(core, i))
+            json_array_append_new(pools, pool_json(status, &core->pools[i]));
     for (uint32_t i = 0; i < core->task_count; i++)
-        json_array_append_new(tasks, task_json(status, i));
+        if (!task_is_gone(&core->tasks[i]))
+            json_array_append_new(tasks, task_json(status, i));
     json_t *all = json_pack("{si ss sI sI so sI sb so so}", "schema", STATUS_JSON_SCHEMA, "version",
                             status->context->version, "pid", (json_int_t)status->context->pid, "up",
                             (json_int_t)status->context->up_us, "file", json_of(status->context->path),

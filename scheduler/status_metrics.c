@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 
+#include "scheduler/core_parts.h"
 #include "scheduler/gate.h"
 
 /* --- one sample, one family --- */
@@ -25,7 +26,8 @@ static void each_pool(const struct status *status, const char *name, const char 
                       pool_writer *write, struct text *text) {
     family(text, name, type, help);
     for (uint32_t i = 0; i < status->core->pool_count; i++)
-        write(status->core, &status->core->pools[i], text);
+        if (!pool_is_gone(status->core, i))
+            write(status->core, &status->core->pools[i], text);
 }
 
 /* --- pools --- */
@@ -146,6 +148,8 @@ static void each_task(const struct status *status, const char *name, const char 
                       struct text *text) {
     family(text, name, type, help);
     for (uint32_t i = 0; i < status->core->task_count; i++) {
+        if (task_is_gone(&status->core->tasks[i]))
+            continue;
         struct status_row row = status_row(status, i);
         write(&row, name, text);
     }

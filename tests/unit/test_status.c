@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "scheduler/status.h"
+#include "scheduler/status_metrics.h"
 
 #define POOL(size) "[pool p]\nsize = " #size "\n"
 #define SQL(name)  "[task " name "]\nevery = 10s\nphase = 0\nsql = SELECT 1\n"
@@ -219,12 +220,45 @@ static void status_of_hostile_texts_is_lines_that_can_be_shown(void **state) {
     fixture_destroy(f);
 }
 
+static bool tells(const struct fixture *f, const char *in_dump, const char *in_metrics) {
+    struct status status;
+    struct text dump = {0}, metrics = {0};
+    status_init(&status, f->core, &context);
+    status_print(&status, 0, &dump);
+    status_metrics(&status, &metrics);
+    bool found = strstr(dump.bytes, in_dump) != NULL;
+    assert_int_equal(strstr(metrics.bytes, in_metrics) != NULL, found);
+    status_finish(&status);
+    text_finish(&dump);
+    text_finish(&metrics);
+    return found;
+}
+
+static void status_removed_task_and_pool_are_told_of_while_a_run_is_left(void **state) {
+    struct fixture *f = fixture_create_unarmed(POOL(1) SQL("gone"));
+    (void)state;
+    struct handle run = fixture_first_run(f, "gone");
+    struct handle session = core_run(f->core, run)->session;
+    fixture_reload(f, "[pool q]\nsize = 4\n" SQL("new"));
+    assert_true(tells(f, "\ngone ", "task=\"gone\""));
+    assert_true(tells(f, "pool p", "pool=\"p\""));
+    fixture_end(f, run, OUTCOME_OK);
+    assert_false(tells(f, "\ngone ", "task=\"gone\""));
+    fixture_session(f, EVENT_SESSION_READY, session);
+    assert_true(tells(f, "pool p", "pool=\"p\"")); /* its session closes */
+    fixture_session(f, EVENT_SESSION_GONE, session);
+    assert_false(tells(f, "pool p", "pool=\"p\""));
+    assert_true(tells(f, "\nnew ", "task=\"new\""));
+    fixture_destroy(f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(status_kept_says_until_when_and_why),
         cmocka_unit_test(status_waiting_says_why_and_place_in_line),
         cmocka_unit_test(status_heavy_command_says_what_it_needs),
         cmocka_unit_test(status_failing_pool_says_since_when_and_why),
+        cmocka_unit_test(status_removed_task_and_pool_are_told_of_while_a_run_is_left),
         cmocka_unit_test(status_disabled_idle_and_failed_tasks_come_last),
         cmocka_unit_test(status_held_and_stopping_runs_are_told),
         cmocka_unit_test(status_before_the_first_sample_says_so),
