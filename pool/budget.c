@@ -9,6 +9,9 @@
 #include "pool/history_read.h"
 #include "pool/inquiry.h"
 #include "pool/look.h"
+#include "tasks/duration.h"
+
+#define NAMES_MOST 8
 
 /* What the server takes us for: behind a pooler it need not be what the file says. */
 static const char role_sql[] =
@@ -113,6 +116,32 @@ static void say_notes(const struct finding *finding, struct text *text) {
             "of sessions holds for its clients\n");
 }
 
+/* As in the dump; here the tasks that are without it are known. */
+static void say_timeout(const struct taskset *set, uint32_t index, const struct finding *finding,
+                        struct text *text) {
+    char timeout[DURATION_TEXT_BYTES];
+    size_t start = text->bytes_count;
+    uint32_t count = 0;
+    if (!sample_lacks_timeout(&finding->sample, set->pools[index].statement_timeout_us))
+        return;
+    text_add(
+        text,
+        "  timeout      statement_timeout = %s does not come through with the login: transactions set it, ",
+        duration_glance(set->pools[index].statement_timeout_us, timeout));
+    for (uint32_t i = 0; i < set->task_count; i++) {
+        const struct task *task = &set->tasks[i];
+        if (task->pool == index && task->work == WORK_SQL && !task->transaction && count++ < NAMES_MOST)
+            text_add(text, "%s%s", count == 1 ? "and it is not in force for " : ", ", task->name);
+    }
+    if (count > NAMES_MOST)
+        text_add(text, " and %" PRIu32 " more", count - NAMES_MOST);
+    if (count)
+        text_add(text, " (transaction = off); ALTER ROLE %s SET statement_timeout", finding->role);
+    else
+        text_add(text, "and no task here is without one");
+    text_end_line(text, start, 0);
+}
+
 static void say_sums(const struct pool_settings *pool, const struct finding *finding, struct text *text) {
     const struct headroom *alone = &finding->alone, *present = &finding->present;
     text_add(text,
@@ -183,6 +212,7 @@ static bool check_budget(PGconn *conn, const struct taskset *set, uint32_t index
         add_up(&set->pools[index], &finding);
         say_slots(&finding, text);
         say_notes(&finding, text);
+        say_timeout(set, index, &finding, text);
         say_sums(&set->pools[index], &finding, text);
         fits = say_verdict(&set->pools[index], &finding, text);
     } else {
@@ -225,7 +255,7 @@ bool budget_check(const struct taskset *set, uint32_t index, uint32_t identity, 
                   struct text *text) {
     const struct pool_settings *pool = &set->pools[index];
     struct text error = {0};
-    PGconn *conn = inquiry_log_in(pool, "headgate check", &error);
+    PGconn *conn = inquiry_log_in(pool, "headgate check", true, &error);
     bool connected = conn != NULL;
     say_where(pool, text);
     if (!connected)

@@ -1,7 +1,6 @@
 /*
  * A session's login: our options, and what a server or a pooler says when it refuses.
  */
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,17 +46,6 @@ static void on_login(void *context, PGconn *conn, const struct login_failure *fa
         connect_failed(session, failure);
 }
 
-/* A line that says nothing any more: the server lets go of the locks of a host that is gone within seconds,
- * as we do of a server. What the user gave stays first, so that on the same setting ours decides. */
-static void compose_options(const struct session_pool *pool, struct text *text) {
-    text_add(text,
-             "%s -c client_connection_check_interval=2s -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2"
-             " -c tcp_keepalives_count=3 -c tcp_user_timeout=10s",
-             conninfo_get(&pool->conninfo, "options"));
-    if (pool->statement_timeout_us)
-        text_add(text, " -c statement_timeout=%" PRId64, (pool->statement_timeout_us + 999) / 1000);
-}
-
 void connect_start(struct session *session) {
     static const char *const before[][2] = {{"keepalives_idle", "5"},
                                             {"keepalives_interval", "2"},
@@ -68,7 +56,7 @@ void connect_start(struct session *session) {
     struct text options = {0};
     session->optioned = !pool->plain_options;
     if (session->optioned)
-        compose_options(pool, &options);
+        login_options(&pool->conninfo, pool->statement_timeout_us, &options);
     const char *const behind[][2] = {
         {"application_name", pool->application_name}, {"options", options.bytes}, {NULL, NULL}};
     struct login_request request = {.conninfo = &pool->conninfo,

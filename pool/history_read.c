@@ -159,7 +159,7 @@ static void say_why_not(PGconn *conn, const PGresult *result, struct text *error
 
 bool history_read(const struct pool_settings *pool, const struct history_request *request,
                   struct history *ret, struct text *error) {
-    PGconn *conn = inquiry_log_in(pool, "headgate history", error);
+    PGconn *conn = inquiry_log_in(pool, "headgate history", false, error);
     struct answer answer;
     bool connected = conn != NULL;
     bool trusted = !connected || is_trusted(conn, error);

@@ -64,22 +64,42 @@ PGresult *inquiry(PGconn *conn, const char *sql, int count, const char *const *v
     return wait_for_answer(conn, PQsendQueryParams(conn, sql, count, NULL, values, NULL, NULL, 0));
 }
 
-PGconn *inquiry_log_in(const struct pool_settings *pool, const char *application_name, struct text *error) {
-    const char *const behind[][2] = {
-        {"application_name", application_name}, {"client_encoding", "UTF8"}, {NULL, NULL}};
+static PGconn *log_in(const struct pool_settings *pool, const struct conninfo *conninfo,
+                      const char *application_name, const char *options, struct text *error) {
+    const char *const behind[][2] = {{"application_name", application_name},
+                                     {"client_encoding", "UTF8"},
+                                     {"options", options},
+                                     {NULL, NULL}};
+    struct login_request request = {.conninfo = conninfo,
+                                    .text = pool->conninfo,
+                                    .behind = behind,
+                                    .timeout_us = pool->connect_timeout_us};
+    enum connect_failure kind;
+    struct text why = {0};
+    PGconn *conn = login_now(&request, &why, &kind);
+    if (!conn && options && kind == CONNECT_OPTIONS)
+        conn = log_in(pool, conninfo, application_name, NULL, error);
+    else if (!conn)
+        text_add(error, "%s", why.bytes);
+    text_finish(&why);
+    return conn;
+}
+
+PGconn *inquiry_log_in(const struct pool_settings *pool, const char *application_name, bool with_options,
+                       struct text *error) {
     struct conninfo conninfo = {0};
+    struct text options = {0};
     char *why = NULL;
     PGconn *conn = NULL;
-    if (conninfo_resolve(pool->conninfo, &conninfo, &why)) {
-        struct login_request request = {.conninfo = &conninfo,
-                                        .text = pool->conninfo,
-                                        .behind = behind,
-                                        .timeout_us = pool->connect_timeout_us};
-        conn = login_now(&request, error);
-    } else {
+    bool resolved = conninfo_resolve(pool->conninfo, &conninfo, &why);
+    if (resolved && with_options)
+        login_options(&conninfo, pool->statement_timeout_us, &options);
+    if (resolved)
+        conn = log_in(pool, &conninfo, application_name, options.bytes, error);
+    else
         text_add(error, "%s", why);
-    }
     free(why);
+    text_finish(&options);
     conninfo_finish(&conninfo);
     return conn;
 }

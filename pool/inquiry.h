@@ -5,6 +5,7 @@
 #define POOL_INQUIRY_H
 
 #include <libpq-fe.h>
+#include <stdbool.h>
 
 #include "tasks/text.h"
 
@@ -18,8 +19,11 @@ struct pool_settings;
  */
 PGresult *inquiry(PGconn *conn, const char *sql, int count, const char *const *values);
 
-/* Logs in as the pool does, and waits for it; NULL with each host's reason. What the server notes is dropped.
+/*
+ * Logs in as the pool does, and waits for it; NULL with each host's reason. What the server notes is dropped.
+ * with_options: with the daemon's startup options, and as it does without them where they are refused.
  */
-PGconn *inquiry_log_in(const struct pool_settings *pool, const char *application_name, struct text *error);
+PGconn *inquiry_log_in(const struct pool_settings *pool, const char *application_name, bool with_options,
+                       struct text *error);
 
 #endif

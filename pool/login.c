@@ -1,6 +1,7 @@
 #include "pool/login.h"
 
 #include <arpa/inet.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -119,6 +120,17 @@ static void destroy(struct login *login) {
     free(login);
 }
 
+/* A line that says nothing any more: the server lets go of the locks of a host that is gone within seconds,
+ * as we do of a server. What the user gave stays first, so that on the same setting ours decides. */
+void login_options(const struct conninfo *conninfo, int64_t statement_timeout_us, struct text *text) {
+    text_add(text,
+             "%s -c client_connection_check_interval=2s -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2"
+             " -c tcp_keepalives_count=3 -c tcp_user_timeout=10s",
+             conninfo_get(conninfo, "options"));
+    if (statement_timeout_us)
+        text_add(text, " -c statement_timeout=%" PRId64, (statement_timeout_us + 999) / 1000);
+}
+
 /* --- what is tried next --- */
 
 static bool needs_lookup(const struct conninfo_host *host) {
@@ -235,7 +247,7 @@ static PGconn *take(struct login *login, struct attempt *attempt) {
 
 /* --- without a loop --- */
 
-PGconn *login_now(const struct login_request *request, struct text *error) {
+PGconn *login_now(const struct login_request *request, struct text *error, enum connect_failure *ret_kind) {
     struct login *login = create(request);
     struct attempt *attempt;
     PGconn *conn = NULL;
@@ -248,6 +260,8 @@ PGconn *login_now(const struct login_request *request, struct text *error) {
         PQsetErrorVerbosity(conn, PQERRORS_DEFAULT);
     else
         text_add(error, "%s", login->reasons.bytes);
+    if (!conn)
+        *ret_kind = login->failure.kind;
     if (login->fd >= 0)
         close(login->fd);
     destroy(login);

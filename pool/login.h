@@ -43,6 +43,9 @@ struct login *login_start(uv_loop_t *loop, struct aside *aside, const struct log
 int login_leave(struct login *login);
 
 /* The same for who may wait: without a loop. NULL with one line, or several, in `error`. */
-PGconn *login_now(const struct login_request *request, struct text *error);
+PGconn *login_now(const struct login_request *request, struct text *error, enum connect_failure *ret_kind);
+
+/* The value of `options` with which the daemon's sessions log in, where a pooler or the server takes it. */
+void login_options(const struct conninfo *conninfo, int64_t statement_timeout_us, struct text *text);
 
 #endif

@@ -405,6 +405,32 @@ static void pooler_daemon_runs_its_tasks_through_pgbouncer(void **state) {
     assert_int_equal(daemon_end(&process, SIGTERM), 0);
 }
 
+/* Whoever drops the startup options and whoever refuses them: the same. */
+static void pooler_that_has_no_timeout_come_through_is_told_by_check(void **state) {
+    struct pgbouncer drops;
+    struct process process;
+    const char *output;
+    (void)state;
+    pgbouncer_start(&drops, &server, "ignore_startup_parameters = options,extra_float_digits");
+    const char *const ways[] = {drops.conninfo, pgbouncer.conninfo, conninfo};
+    for (size_t i = 0; i < 3; i++) {
+        const char *form = "[pool p]\nconninfo = %s\nstatement_timeout = 1s\n[task on]\nevery = 1d\nsql = SELECT 1\n%s";
+        ini_write(&process, form, ways[i],
+                  "[task vacuums]\nevery = 1d\ntransaction = off\nsql = VACUUM done\n"
+                  "[task analyzes]\nevery = 1d\ntransaction = off\nsql = ANALYZE done\n");
+        assert_int_equal(shell(&output, "headgate check --connect %s", process.ini), 0);
+        if (i == 2)
+            assert_null(strstr(output, "  timeout  "));
+        else if (!strstr(output, "  timeout      statement_timeout = 1.0s does not come through with the login: transactions "
+                                 "set it, and it is not in force for vacuums, analyzes (transaction = off); ALTER ROLE postgres"))
+            fail_msg("%s", output);
+        ini_rewrite(&process, form, ways[i], "");
+        assert_int_equal(shell(&output, "headgate check --connect %s", process.ini), 0);
+        assert_true((strstr(output, "set it, and no task here is without one\n") != NULL) == (i < 2));
+    }
+    pgbouncer_stop(&drops);
+}
+
 /* PgBouncer takes the startup options and drops them. */
 static void pooler_that_drops_options_has_the_timeout_all_the_same(void **state) {
     struct pgbouncer drops;
@@ -448,6 +474,7 @@ static void pooler_in_statement_mode_is_refused_by_check(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(pooler_that_drops_options_has_the_timeout_all_the_same, tidy),
+        cmocka_unit_test_teardown(pooler_that_has_no_timeout_come_through_is_told_by_check, tidy),
         cmocka_unit_test_teardown(pooler_in_statement_mode_is_refused_by_check, tidy),
         cmocka_unit_test(pooler_five_clients_on_two_connections_leave_three_waiting),
         cmocka_unit_test(pooler_users_are_added_up_or_told_apart),
