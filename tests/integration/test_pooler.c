@@ -458,7 +458,7 @@ static void pooler_that_drops_options_has_the_timeout_all_the_same(void **state)
     pgbouncer_stop(&drops);
 }
 
-static void pooler_in_statement_mode_is_refused_by_check(void **state) {
+static void pooler_in_statement_mode_is_refused_by_check_and_lived_with(void **state) {
     struct pgbouncer statements;
     struct process process;
     const char *output;
@@ -468,6 +468,12 @@ static void pooler_in_statement_mode_is_refused_by_check(void **state) {
               statements.conninfo);
     assert_int_equal(shell(&output, "headgate check --connect %s", process.ini), 1);
     assert_non_null(strstr(output, "behind a pooler in statement mode no task can run"));
+    daemon_start(&process); /* all the same: the history cannot be had, and the rest goes on */
+    WAIT_UNTIL(&process, daemon_log_count(&process, "event=history_broken") == 1);
+    WAIT_UNTIL(&process, dump_has(&process, "runs are not recorded for"));
+    long ok = task_number(&process, "t", "ok");
+    WAIT_UNTIL(&process, task_number(&process, "t", "ok") >= ok + 3);
+    assert_int_equal(daemon_end(&process, SIGTERM), 0);
     pgbouncer_stop(&statements);
 }
 
@@ -475,7 +481,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(pooler_that_drops_options_has_the_timeout_all_the_same, tidy),
         cmocka_unit_test_teardown(pooler_that_has_no_timeout_come_through_is_told_by_check, tidy),
-        cmocka_unit_test_teardown(pooler_in_statement_mode_is_refused_by_check, tidy),
+        cmocka_unit_test_teardown(pooler_in_statement_mode_is_refused_by_check_and_lived_with, tidy),
         cmocka_unit_test(pooler_five_clients_on_two_connections_leave_three_waiting),
         cmocka_unit_test(pooler_users_are_added_up_or_told_apart),
         cmocka_unit_test(pooler_reader_of_statistics_may_ask_and_takes_no_slot),
