@@ -59,7 +59,10 @@ static bool take_lines(struct model *model) {
 }
 
 static bool take_input(struct model *model) {
-    ssize_t got = read(STDIN_FILENO, model->input + model->input_bytes, LINE_BYTES_MOST - model->input_bytes);
+    size_t kept = model->input_bytes;
+    if (kept >= LINE_BYTES_MOST) /* take_lines() has refused that; gcc 14 cannot know */
+        return false;
+    ssize_t got = read(STDIN_FILENO, model->input + kept, LINE_BYTES_MOST - kept);
     if (got < 0)
         return errno == EINTR || errno == EAGAIN;
     model->ended = got == 0;

@@ -434,8 +434,8 @@ static void simulate_report_shows_table_and_picture(void **state) {
         "  session  outside late p50 ",
         "t                  2/2      0      0      0   10m00s        - ",
         "  sample ",
-        "sessions of pool p, 10m00s a column: █ mean, ░ peak\n"
-        "     1    █████████\n       0s 30min 1h30min\n",
+        ("sessions of pool p, 10m00s a column: █ mean, ░ peak\n"
+         "     1    █████████\n       0s 30min 1h30min\n"),
     };
     for (size_t i = 0; i < COUNT(pieces); i++)
         if (!strstr(text.bytes, pieces[i]))
