@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define S INT64_C(1000000)
@@ -208,14 +209,15 @@ static void clocks_an_hour_ahead_for_one_life_stop_nothing(void **state) {
     *daemon_host.offset_us = H;
     query(server.conninfo, "SET client_min_messages = warning; DROP SCHEMA IF EXISTS headgate CASCADE");
     ini_write(&process, "[pool p]\nconninfo = %s\nhistory = on\n[task tick]\nevery = 2s\nsql = SELECT 1\n"
-                        "[task hourly]\nevery = 1h\nsql = SELECT 1\n", server.conninfo);
+                        "[task hourly]\nevery = 1h\nphase = %lds\nsql = SELECT 1\n",
+              server.conninfo, (long)(time(NULL) + 1800) % 3600); /* in half an hour, whenever this runs */
     enter(&daemon_host);
     daemon_start(&process);
     leave();
     WAIT_UNTIL(&process, history_is_on(&process) && runs("task = 'tick' AND outcome = 'ok'") >= 2);
     query(server.conninfo, "INSERT INTO headgate.run (service, task, due, due_until, started, finished, occurrences, outcome, daemon)"
                            " SELECT service, name, d, d, d, d, 1, 'ok', 'of an hour ahead' FROM headgate.task,"
-                           " LATERAL (SELECT date_trunc('hour', now()) + phase_us * interval '1 microsecond' + interval '1 hour' AS d) t"
+                           " LATERAL (SELECT to_timestamp(3600 * ceil((extract(epoch FROM now()) - phase_us / 1e6) / 3600) + phase_us / 1e6) AS d) t"
                            " WHERE name = 'hourly'");
     daemon_kill(&process);
     *daemon_host.offset_us = 0;
