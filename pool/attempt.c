@@ -15,13 +15,6 @@
 #include "tasks/duration.h"
 #include "tasks/instant.h"
 
-static char *copy(const char *text) {
-    char *copied = strdup(text);
-    if (!copied)
-        abort();
-    return copied;
-}
-
 struct attempt *attempt_create(const char *name, int64_t timeout_us) {
     struct attempt *attempt = calloc(1, sizeof *attempt);
     if (!attempt)
@@ -29,15 +22,15 @@ struct attempt *attempt_create(const char *name, int64_t timeout_us) {
     pthread_mutex_init(&attempt->lock, NULL);
     attempt->fd = -1;
     attempt->timeout_us = timeout_us;
-    attempt->name = name ? copy(name) : NULL;
+    attempt->name = name ? text_copy(name) : NULL;
     return attempt;
 }
 
 void attempt_add(struct attempt *attempt, const char *keyword, const char *value) {
     if (!value || !*value || attempt->keyword_count == ATTEMPT_KEYWORDS_MAX)
         return;
-    attempt->keywords[attempt->keyword_count] = copy(keyword);
-    attempt->values[attempt->keyword_count++] = copy(value);
+    attempt->keywords[attempt->keyword_count] = text_copy(keyword);
+    attempt->values[attempt->keyword_count++] = text_copy(value);
 }
 
 /* The values may hold a password. */
@@ -77,7 +70,7 @@ static void look_up(struct attempt *attempt) {
     for (struct addrinfo *one = found; one && attempt->address_count < ATTEMPT_ADDRESSES_MAX;
          one = one->ai_next)
         if (getnameinfo(one->ai_addr, one->ai_addrlen, numeric, sizeof numeric, NULL, 0, NI_NUMERICHOST) == 0)
-            attempt->addresses[attempt->address_count++] = copy(numeric);
+            attempt->addresses[attempt->address_count++] = text_copy(numeric);
     if (found)
         freeaddrinfo(found);
     if (error)
@@ -181,6 +174,7 @@ static void try_address(struct attempt *attempt) {
         note_socket(attempt, conn, &noted);
     }
     if (next == PGRES_POLLING_OK) {
+        PQsetErrorVerbosity(conn, PQERRORS_DEFAULT); /* the SQLSTATE was for a refusal only */
         attempt->conn = conn;
         return;
     }

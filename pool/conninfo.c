@@ -149,18 +149,11 @@ static uint32_t split(char *list, const char **items) {
     return count;
 }
 
-static char *copy(const char *text) {
-    char *copied = strdup(text);
-    if (!copied)
-        abort();
-    return copied;
-}
-
 void conninfo_hosts(const struct conninfo *conninfo, struct conninfo_hosts *ret) {
     const char *names[CONNINFO_HOSTS_MAX], *addresses[CONNINFO_HOSTS_MAX], *ports[CONNINFO_HOSTS_MAX];
-    ret->lists[0] = copy(conninfo_get(conninfo, "host"));
-    ret->lists[1] = copy(conninfo_get(conninfo, "hostaddr"));
-    ret->lists[2] = copy(conninfo_get(conninfo, "port"));
+    ret->lists[0] = text_copy(conninfo_get(conninfo, "host"));
+    ret->lists[1] = text_copy(conninfo_get(conninfo, "hostaddr"));
+    ret->lists[2] = text_copy(conninfo_get(conninfo, "port"));
     uint32_t name_count = split(ret->lists[0], names);
     bool has_addresses = *ret->lists[1] != '\0';
     uint32_t address_count = split(ret->lists[1], addresses), port_count = split(ret->lists[2], ports);

@@ -128,9 +128,7 @@ static char *identifier(PGconn *conn, const char *name) {
     bool plain = *name && strspn(name, "abcdefghijklmnopqrstuvwxyz_0123456789") == strlen(name) &&
                  (*name < '0' || *name > '9') && strcmp(name, "user") != 0;
     char *quoted = plain ? NULL : PQescapeIdentifier(conn, name, strlen(name));
-    char *mine = strdup(quoted ? quoted : name);
-    if (!mine)
-        abort();
+    char *mine = text_copy(quoted ? quoted : name);
     PQfreemem(quoted);
     return mine;
 }

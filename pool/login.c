@@ -51,18 +51,11 @@ struct login {
     void *context;
 };
 
-static char *copy(const char *text) {
-    char *copied = strdup(text);
-    if (!copied)
-        abort();
-    return copied;
-}
-
 static void copy_pairs(struct pairs *pairs, const char *const (*given)[2]) {
     for (; given && (*given)[0]; given++)
         if ((*given)[1] && pairs->count < PAIRS_MAX) {
-            pairs->keywords[pairs->count] = copy((*given)[0]);
-            pairs->values[pairs->count++] = copy((*given)[1]);
+            pairs->keywords[pairs->count] = text_copy((*given)[0]);
+            pairs->values[pairs->count++] = text_copy((*given)[1]);
         }
 }
 
@@ -89,7 +82,7 @@ static struct login *create(const struct login_request *request) {
     struct login *login = calloc(1, sizeof *login);
     if (!login)
         abort();
-    login->text = copy(request->text);
+    login->text = text_copy(request->text);
     login->timeout_us = request->timeout_us;
     login->fd = -1;
     copy_pairs(&login->before, request->before);
@@ -256,12 +249,10 @@ PGconn *login_now(const struct login_request *request, struct text *error, enum 
         conn = take(login, attempt);
         attempt_drop(attempt);
     }
-    if (conn)
-        PQsetErrorVerbosity(conn, PQERRORS_DEFAULT);
-    else
+    if (!conn) {
         text_add(error, "%s", login->reasons.bytes);
-    if (!conn)
         *ret_kind = login->failure.kind;
+    }
     if (login->fd >= 0)
         close(login->fd);
     destroy(login);

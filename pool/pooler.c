@@ -246,11 +246,6 @@ static void answer_more(struct pooler *pooler) {
 
 /* --- connecting --- */
 
-static void drop_notice(void *context, const PGresult *result) {
-    (void)context;
-    (void)result;
-}
-
 static void on_login(void *context, PGconn *conn, const struct login_failure *failure, int fd) {
     struct pooler *pooler = context;
     pooler->login = NULL;
@@ -261,8 +256,6 @@ static void on_login(void *context, PGconn *conn, const struct login_failure *fa
         fail(pooler, failure->message);
         return;
     }
-    PQsetErrorVerbosity(conn, PQERRORS_DEFAULT);
-    PQsetNoticeReceiver(conn, drop_notice, NULL);
     if (PQsetnonblocking(conn, 1) != 0)
         fail(pooler, PQerrorMessage(conn));
     else
@@ -330,22 +323,15 @@ void pooler_ask(struct pooler *pooler) {
         connect_start(pooler);
 }
 
-static char *copy(const char *text) {
-    char *copied = strdup(text ? text : "");
-    if (!copied)
-        abort();
-    return copied;
-}
-
 struct pooler *pooler_open(uv_loop_t *loop, const char *conninfo, const char *database, const char *user,
                            pooler_callback *callback, void *context) {
     struct pooler *pooler = calloc(1, sizeof *pooler);
     if (!pooler)
         abort();
     pooler->loop = loop;
-    pooler->conninfo_text = copy(conninfo);
-    pooler->database = copy(database);
-    pooler->user = copy(user);
+    pooler->conninfo_text = text_copy(conninfo);
+    pooler->database = text_copy(database);
+    pooler->user = text_copy(user ? user : "");
     pooler->callback = callback;
     pooler->context = context;
     pooler->logins = aside_open(loop, LOGIN_THREADS_MAX);

@@ -9,9 +9,7 @@
 
 /* The name in its folder, too. Some filesystems cannot do that, and then it is not needed. */
 static bool keep_folder(const char *path) {
-    char *copy = strdup(path);
-    if (!copy)
-        abort();
+    char *copy = text_copy(path);
     int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     bool fine = fd >= 0 && (fsync(fd) == 0 || errno == EINVAL || errno == ENOTSUP);
     int why = errno;

@@ -40,19 +40,12 @@ static void tell_unusable(struct daemon *daemon, const char *pool, struct text *
     text_clear(error);
 }
 
-static char *copied(const char *text) {
-    char *copy = strdup(text);
-    if (!copy)
-        abort();
-    return copy;
-}
-
 static void close_one(struct daemon *daemon, struct chronicle *chronicle) {
     struct text error = {0};
     if (!chronicle)
         return;
     uint32_t count = ledger_count(chronicle->ledger);
-    char *path = copied(ledger_path(chronicle->ledger));
+    char *path = text_copy(ledger_path(chronicle->ledger));
     if (!ledger_destroy(chronicle->ledger, &error))
         LOG(&daemon->log, LOG_ERROR, "history_lost", log_text("pool", chronicle->pool),
             log_number("records", count), log_text("message", error.bytes));
@@ -73,8 +66,8 @@ static struct chronicle *open_one(struct daemon *daemon, const char *pool, const
     if (!chronicle)
         abort();
     path_of(daemon, pool, place, &path);
-    chronicle->pool = copied(pool);
-    chronicle->place = copied(place);
+    chronicle->pool = text_copy(pool);
+    chronicle->place = text_copy(place);
     chronicle->ledger = ledger_create(path.bytes, &error);
     tell_unusable(daemon, pool, &error);
     text_finish(&path);

@@ -309,9 +309,7 @@ static struct listener *listen_at(struct control *control, const struct sockaddr
     if (!listener)
         return NULL;
     listener->socket = socket;
-    listener->path = strdup(address->sun_path);
-    if (!listener->path)
-        abort();
+    listener->path = text_copy(address->sun_path);
     return listener;
 }
 

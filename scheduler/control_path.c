@@ -39,9 +39,7 @@ void control_path(const struct taskset *set, const char *ini_path, struct text *
 
 bool control_make_folder(const char *path, struct text *error) {
     struct stat found;
-    char *copy = strdup(path);
-    if (!copy)
-        abort();
+    char *copy = text_copy(path);
     const char *folder = dirname(copy);
     bool made = strcmp(folder, RUNTIME_FOLDER) == 0 || mkdir(folder, 0700) == 0 || errno == EEXIST;
     if (!made || lstat(folder, &found) != 0)

@@ -23,10 +23,8 @@
 
 /* The filesystem is a part of it: containers that share a network may have other files at the same path. */
 static void name_after(const char *path, struct filelock_name *ret) {
-    char *copy = strdup(path);
+    char *copy = text_copy(path);
     struct stat folder = {0};
-    if (!copy)
-        abort();
     if (stat(dirname(copy), &folder) != 0)
         folder.st_dev = 0;
     free(copy);
@@ -40,9 +38,7 @@ static void name_after(const char *path, struct filelock_name *ret) {
 
 /* Its folder without links, and its own name as it is. */
 static void path_as_named(const char *ini_path, struct text *path) {
-    char real[PATH_MAX], *folder = strdup(ini_path), *name = strdup(ini_path);
-    if (!folder || !name)
-        abort();
+    char real[PATH_MAX], *folder = text_copy(ini_path), *name = text_copy(ini_path);
     const char *base = basename(name);
     if (realpath(dirname(folder), real))
         text_add(path, "%s/%s", strcmp(real, "/") == 0 ? "" : real, base);

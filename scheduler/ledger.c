@@ -177,8 +177,9 @@ static void look_through(struct ledger *ledger) {
 
 struct ledger *ledger_create(const char *path, struct text *error) {
     struct ledger *ledger = calloc(1, sizeof *ledger);
-    if (!ledger || !(ledger->path = strdup(path)))
+    if (!ledger)
         abort();
+    ledger->path = text_copy(path);
     TAILQ_INIT(&ledger->lines);
     ledger->batch_most = PAST_BATCH_COUNT;
     ledger->file = open_file(path, O_RDWR, error);
@@ -280,9 +281,7 @@ static void go_on_in_saved(struct ledger *ledger, struct text *error) {
 }
 
 void ledger_move(struct ledger *ledger, const char *path, struct text *error) {
-    char *before = ledger->path, *after = strdup(path);
-    if (!after)
-        abort();
+    char *before = ledger->path, *after = text_copy(path);
     ledger_take_in(ledger, ledger_create(path, error), error);
     ledger->path = after;
     if (ledger->file && !save(ledger, error)) {

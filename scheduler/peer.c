@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tasks/text.h"
+
 #ifndef SO_PEERGROUPS
 #define SO_PEERGROUPS 59
 #endif
@@ -33,9 +35,7 @@ bool peer_is_trusted(const struct peer *peer, const char *ini_path) {
 
 bool peer_owns_folder(const struct peer *peer, const char *socket_path) {
     struct stat folder;
-    char *copy = strdup(socket_path);
-    if (!copy)
-        abort();
+    char *copy = text_copy(socket_path);
     bool owns = stat(dirname(copy), &folder) == 0 && folder.st_uid == peer->uid && peer->uid != UID_NONE &&
                 (folder.st_mode & (S_IWGRP | S_IWOTH)) == 0;
     free(copy);

@@ -77,8 +77,7 @@ bool trouble_add(struct trouble *trouble, const char *outcome, const struct fail
 
 void trouble_resolve(struct trouble *trouble, const char *summary) {
     free(trouble->summary);
-    if (!(trouble->summary = strdup(summary)))
-        abort();
+    trouble->summary = text_copy(summary);
 }
 
 void trouble_clear(struct troubles *troubles, const char *task) {
