@@ -180,6 +180,7 @@ void chronicle_follow(struct daemon *daemon) {
     for (uint32_t i = 0; i < core->pool_count; i++)
         if (core->pools[i].settings->history)
             chronicles[i] = take_over(daemon, core->pools[i].settings);
+    daemon->work_hash = taskset_work_hash(core->set);
     chronicle_close(daemon);
     daemon->chronicles = chronicles;
     daemon->chronicle_count = core->pool_count;

@@ -60,8 +60,9 @@ struct daemon {
     struct taskset *set;
     struct core *core;
     uint32_t identity;
-    char *name; /* in the history: host and ini file */
-    char *life; /* that, and which of its lives this is: what an earlier one left running is lost */
+    char *name;         /* in the history: host and ini file */
+    uint64_t work_hash; /* of what the present file's tasks do: asked for each few seconds */
+    char *life;         /* that, and which of its lives this is: what an earlier one left running is lost */
     struct wall loaded;
     struct mono begun;
 

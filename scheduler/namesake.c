@@ -19,7 +19,7 @@ void namesake_ask(const struct daemon *daemon, struct chronicle *chronicle, stru
     if (!chronicle->meeting)
         return;
     chronicle->meet_at = mono_add(core->now, ASK_EVERY_US);
-    snprintf(text, NAMESAKE_TEXT_BYTES, "%016" PRIx64, taskset_work_hash(core->set));
+    snprintf(text, NAMESAKE_TEXT_BYTES, "%016" PRIx64, daemon->work_hash);
     request->meets = text;
 }
 
