@@ -9,8 +9,8 @@
 
 #include "pool/answer.h"
 #include "pool/conninfo.h"
-#include "pool/login.h"
-#include "pool/receive.h"
+#include "pool/session/login.h"
+#include "pool/session/receive.h"
 #include "tasks/instant.h"
 
 #define AT_ONCE_BYTES     ((size_t)16 * 1024)

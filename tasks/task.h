@@ -60,7 +60,7 @@ struct task {
     int64_t expect_us;         /* how long a run takes, until that was learned */
     int64_t timeout_us;        /* from token to end; 0: none */
     int64_t start_deadline_us; /* what could not start for this long is skipped; 0: none */
-    /* what follows a failure: scheduler/retry.h */
+    /* what follows a failure: scheduler/core/retry.h */
     uint32_t conflict_retries; /* at once, when two transactions met */
     bool retry_lock;           /* 55P03 counts as that */
     uint32_t retries;          /* after any other failure */
@@ -93,7 +93,7 @@ struct pool_settings {
     int64_t ping_us;              /* a session unused for this long is asked before it is handed on */
     int64_t leak_warning_us;      /* a token taken for longer is worth a line in the log; 0: never */
     int64_t linger_us;            /* how long a closed session's token waits for the server's word */
-    /* admission: pool/headroom.h and pool/limit.h */
+    /* admission: pool/budget/headroom.h and pool/budget/limit.h */
     uint32_t reserve; /* slots left to the application; at least a tenth of all, whatever it says */
     int64_t burst_window_us;
     int64_t sample_us;      /* how often the database is looked at while something waits or runs */
@@ -103,7 +103,7 @@ struct pool_settings {
     uint32_t high_samples, clear_samples;
     uint32_t active_high, lock_waiters_high, round_trip_high, pooler_waiting_high, low_watermark;
     int64_t replica_lag_high_us;
-    /* sharing: scheduler/crew.h */
+    /* sharing: scheduler/core/crew.h */
     int64_t short_us;    /* a run learned to be shorter may share a session with others */
     int64_t max_wait_us; /* a run that waited for longer is passed by nobody */
     /* the record of runs in the database: etc/history */

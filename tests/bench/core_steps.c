@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "scheduler/core.h"
+#include "scheduler/core/core.h"
 #include "tasks/config.h"
 
 #define RUNS_PER_S 1000

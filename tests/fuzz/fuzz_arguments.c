@@ -6,9 +6,9 @@
 
 #include <getopt.h>
 
-#include "scheduler/hands_command.h"
-#include "scheduler/history_command.h"
-#include "scheduler/simulate_command.h"
+#include "scheduler/commands/hands.h"
+#include "scheduler/commands/history.h"
+#include "scheduler/commands/simulate.h"
 
 #define WORDS_MOST 64
 

@@ -5,7 +5,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "scheduler/daemon_parts.h"
+#include "scheduler/daemon/state.h"
 #include "tasks/config.h"
 
 static const char ini[] =

@@ -4,8 +4,8 @@
 
 #include <libpq-fe.h>
 
-#include "pool/history_read.h"
-#include "scheduler/history_command.h"
+#include "pool/ask/history.h"
+#include "scheduler/commands/history.h"
 
 #define COLUMNS 16
 

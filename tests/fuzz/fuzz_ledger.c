@@ -6,7 +6,7 @@
 #include <jansson.h>
 #include <unistd.h>
 
-#include "scheduler/ledger.h"
+#include "scheduler/history/backlog.h"
 
 static void put(const char *path, const uint8_t *data, size_t size) {
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);

@@ -4,7 +4,7 @@
 
 #include <unistd.h>
 
-#include "scheduler/pauses.h"
+#include "scheduler/daemon/pauses.h"
 
 #define HEAD "# headgate: paused tasks, since when (UTC), by whom; written by the daemon\n"
 

@@ -2,9 +2,9 @@
  * for each task. */
 #include "tests/fuzz/fuzz.h"
 
-#include "scheduler/simulate.h"
-#include "scheduler/simulate_report.h"
-#include "scheduler/simulate_spec.h"
+#include "scheduler/simulate/simulate.h"
+#include "scheduler/simulate/report.h"
+#include "scheduler/simulate/spec.h"
 #include "tasks/config.h"
 
 #define FOR_US (10 * US_PER_MIN)

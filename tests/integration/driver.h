@@ -6,8 +6,8 @@
 
 #include "harness.h"
 
-#include "pool/sample.h"
-#include "pool/session_pool.h"
+#include "pool/budget/sample.h"
+#include "pool/session/session_pool.h"
 
 /* A report, with copies of what it borrowed. */
 struct note {

@@ -80,7 +80,7 @@ static bool blocked(PGconn *conn) {
 /* What is triggered by hand is due between two occurrences. */
 #define HALF " + interval '0.5 second'"
 
-/* As pool/claim.c chooses, where a claim was sent before: it looks. */
+/* As pool/session/claim.c chooses, where a claim was sent before: it looks. */
 static const char *start_sql(const char *task, int due, int until, int occurrences, const char *outcome,
                              const char *daemon) {
     static char sql[1024];

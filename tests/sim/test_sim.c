@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "scheduler/gate.h"
-#include "scheduler/status.h"
+#include "scheduler/core/gate.h"
+#include "scheduler/status/rows.h"
 #include "tasks/config.h"
 #include "tasks/hash.h"
 #include "world.h"

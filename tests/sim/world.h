@@ -6,7 +6,7 @@
 #ifndef TESTS_SIM_WORLD_H
 #define TESTS_SIM_WORLD_H
 
-#include "scheduler/core.h"
+#include "scheduler/core/core.h"
 
 /* How bad the world is, in per mille of the chances there are. */
 struct faults_mix {

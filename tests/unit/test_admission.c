@@ -1,6 +1,6 @@
 #include "fixture.h"
 
-#include "scheduler/admission.h"
+#include "scheduler/core/admission.h"
 
 struct row {
     const char *name;

@@ -1,6 +1,6 @@
 #include "helper.h"
 
-#include "scheduler/crew.h"
+#include "scheduler/core/crew.h"
 
 #define MS US_PER_MS
 

@@ -1,6 +1,6 @@
 #include "fixture.h"
 
-#include "scheduler/due.h"
+#include "scheduler/core/due.h"
 
 #define IDS 200
 

@@ -1,6 +1,6 @@
 #include "fixture.h"
 
-#include "scheduler/gate.h"
+#include "scheduler/core/gate.h"
 #include "tasks/text.h"
 
 #define S US_PER_S

@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "scheduler/hands.h"
+#include "scheduler/core/hands.h"
 
 #define POOL(size) "[pool p]\nsize = " #size "\n"
 #define TASK       "[task a]\nevery = 10s\nphase = 0\ntokens = 0\ncommand = true\n"

@@ -1,6 +1,6 @@
 #include "helper.h"
 
-#include "pool/headroom.h"
+#include "pool/budget/headroom.h"
 
 #define S      US_PER_S
 #define WINDOW (300 * S)

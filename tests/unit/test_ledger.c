@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "scheduler/ledger.h"
+#include "scheduler/history/backlog.h"
 
 #define KIB ((size_t)1024)
 #define MIB (1024 * KIB)

@@ -1,6 +1,6 @@
 #include "helper.h"
 
-#include "pool/limit.h"
+#include "pool/budget/limit.h"
 
 #define S US_PER_S
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "pool/answer.h"
-#include "pool/look.h"
+#include "pool/budget/look.h"
 
 #define COLUMNS_MOST 16
 

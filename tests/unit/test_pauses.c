@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "scheduler/pauses.h"
+#include "scheduler/daemon/pauses.h"
 
 #define HEAD "# headgate: paused tasks, since when (UTC), by whom; written by the daemon\n"
 

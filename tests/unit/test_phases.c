@@ -3,7 +3,7 @@
  */
 #include "fixture.h"
 
-#include "scheduler/status.h"
+#include "scheduler/status/rows.h"
 #include "tasks/text.h"
 
 #define S  US_PER_S

@@ -1,6 +1,6 @@
 #include "fixture.h"
 
-#include "scheduler/quantile.h"
+#include "scheduler/core/quantile.h"
 
 #define SHARE_OF_ERROR 10 /* a tenth */
 

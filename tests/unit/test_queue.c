@@ -1,6 +1,6 @@
 #include "helper.h"
 
-#include "scheduler/queue.h"
+#include "scheduler/core/queue.h"
 
 #define S US_PER_S
 

@@ -1,6 +1,6 @@
 #include "tests/unit/helper.h"
 
-#include "scheduler/retry.h"
+#include "scheduler/core/retry.h"
 #include "tasks/instant.h"
 
 #define MS US_PER_MS

@@ -6,8 +6,8 @@
 
 #include <stdlib.h>
 
-#include "scheduler/simulate_report.h"
-#include "scheduler/simulate_spec.h"
+#include "scheduler/simulate/report.h"
+#include "scheduler/simulate/spec.h"
 #include "tasks/config.h"
 #include "tasks/phase.h"
 #include "tests/unit/helper.h"

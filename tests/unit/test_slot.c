@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "scheduler/grant.h"
+#include "scheduler/core/grant.h"
 #include "tasks/text.h"
 
 #define S  US_PER_S

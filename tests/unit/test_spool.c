@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "pool/spool.h"
+#include "pool/work/spool.h"
 
 #define KIB ((size_t)1024)
 

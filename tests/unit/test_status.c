@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "scheduler/status.h"
-#include "scheduler/status_metrics.h"
+#include "scheduler/status/rows.h"
+#include "scheduler/status/metrics.h"
 
 #define POOL(size) "[pool p]\nsize = " #size "\n"
 #define SQL(name)  "[task " name "]\nevery = 10s\nphase = 0\nsql = SELECT 1\n"

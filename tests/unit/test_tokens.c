@@ -1,6 +1,6 @@
 #include "tests/unit/unit.h"
 
-#include "pool/tokens.h"
+#include "pool/budget/tokens.h"
 
 static void sums_of_a_budget_add_up(void **state) {
     (void)state;

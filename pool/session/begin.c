@@ -1,0 +1,28 @@
+/*
+ * How a transaction of a run begins: with the pool's statement_timeout, where that did not come through with
+ * the login.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "pool/session/internal.h"
+
+bool begin_sets_timeout(const struct session *session) {
+    return sample_lacks_timeout(&session->pool->facts, session->pool->statement_timeout_us);
+}
+
+const char *begin_text(const struct session *session, char text[static BEGIN_TEXT_BYTES]) {
+    int length = snprintf(text, BEGIN_TEXT_BYTES, "BEGIN");
+    if (begin_sets_timeout(session))
+        snprintf(text + length, BEGIN_TEXT_BYTES - (size_t)length, "; SET LOCAL statement_timeout = %" PRId64,
+                 (session->pool->statement_timeout_us + 999) / 1000);
+    return text;
+}
+
+bool begin_send(struct session *session) {
+    char text[BEGIN_TEXT_BYTES];
+    const char *set = strchr(begin_text(session, text), ';');
+    return script_send_query(session, STEP_BEGIN, "BEGIN") &&
+           (!set || script_send_query(session, STEP_BEGIN, set + 2));
+}

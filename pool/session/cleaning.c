@@ -1,0 +1,85 @@
+/*
+ * What goes between the runs on a session: DISCARD ALL, or all that it does without DISCARD PLANS. Where
+ * statements are planned anew after each cleaning, a procedure of a few of them costs the server half as much
+ * again.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "pool/session/internal.h"
+
+/* A cancel is two signals, and each may hit one. */
+#define CLEANED_AGAIN_MOST 2
+
+/* A pooler may give the next segment to another backend, so nothing is cleaned in a segment of its own. */
+void cleaning_want(struct session *session, enum cleaning cleaning) {
+    session->script.unclean = false;
+    session->script.clean_due = session->pool->pooled ? CLEANING_NONE : cleaning;
+}
+
+/* Outside a transaction of ours a text may leave one open, and only DISCARD ALL is refused in it. */
+void cleaning_want_after(struct session *session, const struct session_work *work) {
+    bool keeps_plans = work->keeps_plans && work->transaction;
+    if (!work->clean)
+        cleaning_want(session, keeps_plans ? CLEANING_BUT_PLANS : CLEANING_ALL);
+}
+
+/* UNLISTEN is refused on a standby; before version 14 the server does not say that it is one. */
+static bool can_keep_plans(const struct session *session) {
+    const char *standby = PQparameterStatus(session->conn, "in_hot_standby");
+    return standby && strcmp(standby, "off") == 0 && !session->pool->discards_plans;
+}
+
+/* A transaction of its own, lest it be part of the next run's, and undone with it; whatever the run made of
+ * the defaults. */
+static bool send_all_but_plans(struct session *session) {
+    static const char *const statements[] = {"BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE",
+                                             "CLOSE ALL",
+                                             "SET SESSION AUTHORIZATION DEFAULT",
+                                             "RESET ALL",
+                                             "DEALLOCATE ALL",
+                                             "UNLISTEN *",
+                                             "SELECT pg_catalog.pg_advisory_unlock_all()",
+                                             "DISCARD TEMP",
+                                             "DISCARD SEQUENCES",
+                                             "COMMIT"};
+    bool sent = true;
+    for (size_t i = 0; sent && i < sizeof statements / sizeof *statements; i++)
+        sent = script_send_query(session, STEP_CLEAN, statements[i]);
+    return sent;
+}
+
+bool cleaning_send_due(struct session *session) {
+    enum cleaning due = session->script.clean_due;
+    session->script.clean_due = CLEANING_NONE;
+    if (due == CLEANING_BUT_PLANS && can_keep_plans(session))
+        return send_all_but_plans(session);
+    return due == CLEANING_NONE || script_send_query(session, STEP_CLEAN, "DISCARD ALL");
+}
+
+bool cleaning_flush(struct session *session) {
+    return !session->script.clean_due ||
+           (cleaning_send_due(session) && script_send_sync(session, STEP_CLEAN_SYNC));
+}
+
+void cleaning_take_error(struct script *script, const PGresult *result) {
+    const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    script->clean_failed = true;
+    snprintf(script->clean_sqlstate, sizeof script->clean_sqlstate, "%s", sqlstate ? sqlstate : "");
+}
+
+/* No cancel and no lock; 25001 is of DISCARD ALL in a transaction that a text left open. */
+static bool is_refusal(const char *sqlstate) {
+    return failure_kind_of(sqlstate) == FAILURE_OTHER && strcmp(sqlstate, "25001") != 0;
+}
+
+bool cleaning_repeat(struct session *session) {
+    struct script *script = &session->script;
+    if (script->cleaned_again_count++ == CLEANED_AGAIN_MOST) {
+        session_break(session, "DISCARD ALL failed three times; the session cannot be cleaned");
+        return false;
+    }
+    session->pool->discards_plans |= is_refusal(script->clean_sqlstate);
+    cleaning_want(session, CLEANING_ALL);
+    return script_send_rollback(session) && cleaning_flush(session);
+}

@@ -1,0 +1,464 @@
+/*
+ * What a session sends and takes in, as a ring of steps. On the extended protocol each run is sent at once,
+ * in a pipeline: in segments of its own, so that it fails alone, its cleaning in the next; further runs queue
+ * behind. A text of several statements needs the simple protocol, which takes one step at a time.
+ */
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pool/session/internal.h"
+#include "pool/statement.h"
+
+/* Results taken in one turn of the loop, so that ten million rows leave room for other tasks. */
+#define RESULTS_PER_TURN 1000
+
+/* libpq ends each query's results with a NULL, and a failure at a sync with one more. */
+#define ENDS_IN_A_ROW_MOST 2
+
+/* --- the ring --- */
+
+bool script_busy(const struct script *script) {
+    return script->step_at != script->step_end;
+}
+
+enum step script_head(const struct script *script) {
+    return (enum step)script->steps[script->step_at % STEPS_MAX];
+}
+
+static bool is_sync(enum step step) {
+    return step >= STEP_SYNC;
+}
+
+bool script_push(struct script *script, enum step step, int sent) {
+    assert(script->step_end - script->step_at < STEPS_MAX);
+    script->rows_due |= !script_busy(script);
+    script->steps[script->step_end++ % STEPS_MAX] = (uint8_t)step;
+    return sent == 1;
+}
+
+void script_advance(struct script *script) {
+    script->step_at++;
+    script->rows_due = true;
+}
+
+void script_finish(struct script *script) {
+    assert(!flight_first(script));
+    free(script->sample_error);
+    free(script->breach);
+    free(script->history);
+    free(script->history_detail);
+    cargo_reader_finish(&script->lines);
+    text_finish(&script->text);
+    *script = (struct script){0};
+}
+
+/* --- sending --- */
+
+bool script_send_query(struct session *session, enum step step, const char *sql) {
+    return script_push(&session->script, step,
+                       PQsendQueryParams(session->conn, sql, 0, NULL, NULL, NULL, NULL, 0));
+}
+
+/* Before version 17 libpq knows no sync that waits for a flush. */
+bool script_send_sync(struct session *session, enum step step) {
+#ifdef HAVE_PQSENDPIPELINESYNC
+    return script_push(&session->script, step, PQsendPipelineSync(session->conn));
+#else
+    return script_push(&session->script, step, PQpipelineSync(session->conn));
+#endif
+}
+
+bool script_send_rollback(struct session *session) {
+    return script_send_query(session, STEP_ROLLBACK, "ROLLBACK") && script_send_sync(session, STEP_SYNC);
+}
+
+static bool send_claim_within(struct session *session, const struct session_work *work) {
+    return work->claim != CLAIM_WITHIN || claim_send(session, work, CLAIM_WITHIN);
+}
+
+/*
+ * A transaction pooler takes the backend back at the first sync that finds no transaction open, and may do so
+ * early when there is a second one behind it: so all goes in one segment, the cleaning too. DISCARD ALL asks
+ * for a COMMIT right before it.
+ */
+static bool send_pooled_run(struct session *session, const struct session_work *work) {
+    return (!work->transaction || begin_send(session)) && send_claim_within(session, work) &&
+           script_send_query(session, STEP_WORK, flight_text(&session->script, work)) &&
+           (work->transaction || script_send_query(session, STEP_BEGIN, "BEGIN")) &&
+           script_send_query(session, STEP_COMMIT, "COMMIT") &&
+           script_send_query(session, STEP_CLEAN, "DISCARD ALL") && script_send_sync(session, STEP_RUN_SYNC);
+}
+
+/* The pooler leaves us the backend while the transaction is open, failed or not. */
+static bool end_pooled_failure(struct session *session) {
+    return script_send_query(session, STEP_ROLLBACK, "ROLLBACK") &&
+           script_send_query(session, STEP_CLEAN, "DISCARD ALL") &&
+           script_send_sync(session, STEP_CLEAN_SYNC);
+}
+
+/*
+ * COMMIT has a segment of its own: where the text failed, the server skips to the next sync, and a COMMIT
+ * before it would leave the transaction to the runs behind; behind it, COMMIT ends what failed, too. And
+ * where it may wait for a standby, it is to be known which of both a run is in.
+ */
+static bool send_run(struct session *session, const struct session_work *work) {
+    bool wrapped = work->transaction && (session->pool->facts.synchronous || begin_sets_timeout(session) ||
+                                         !statement_is_one_transaction(work->sql));
+    const char *text = flight_text(&session->script, work);
+    return cleaning_send_due(session) && (!wrapped || begin_send(session)) &&
+           send_claim_within(session, work) && script_send_query(session, STEP_WORK, text) &&
+           (!wrapped || (script_send_sync(session, STEP_WORK_SYNC) &&
+                         script_send_query(session, STEP_COMMIT, "COMMIT"))) &&
+           script_send_sync(session, STEP_RUN_SYNC);
+}
+
+static bool may_join(struct script *script, const struct session_work *work) {
+    const struct flight *first = flight_first(script);
+    return !first || (work->proven && !work->simple && first->work.proven && !first->simple);
+}
+
+static bool send_claim_before(struct session *session, const struct session_work *work) {
+    return cleaning_send_due(session) && claim_send(session, work, CLAIM_BEFORE) &&
+           script_send_sync(session, STEP_CLAIM_SYNC);
+}
+
+static bool send_work(struct session *session, const struct session_work *work) {
+    if (work->phase != SESSION_WHOLE)
+        return transfer_begin(session);
+    bool sent = session->pool->pooled ? send_pooled_run(session, work) : send_run(session, work);
+    cleaning_want_after(session, work);
+    return sent;
+}
+
+static bool can_follow_its_claim(const struct session *session, const struct session_work *work) {
+    return work->sql && work->phase == SESSION_WHOLE && !session->pool->pooled &&
+           claim_is_key(&work->claimed) && statement_is_one_transaction(work->sql);
+}
+
+/* The claim commits, and where it is refused, the server skips to the sync. */
+static bool send_claim_and_work(struct session *session, const struct session_work *work) {
+    bool sent = cleaning_send_due(session) && claim_send(session, work, CLAIM_BEFORE) &&
+                script_send_query(session, STEP_WORK, flight_text(&session->script, work)) &&
+                script_send_sync(session, STEP_RUN_SYNC);
+    cleaning_want_after(session, work);
+    return sent;
+}
+
+bool script_add_run(struct session *session, const struct session_work *work) {
+    struct script *script = &session->script;
+    assert(may_join(script, work));
+    struct flight *flight = flight_add(script, work);
+    script->unclean = true;
+    if (work->simple) {
+        script->simple_due = true;
+        return script_busy(script) || simple_begin(session);
+    }
+    if (work->claim != CLAIM_BEFORE)
+        return send_work(session, work);
+    flight->follows = can_follow_its_claim(session, work);
+    return flight->follows ? send_claim_and_work(session, work) : send_claim_before(session, work);
+}
+
+bool script_add_history(struct session *session, const struct history_request *request) {
+    session->script.asking = session->script.recording = true;
+    return history_send(session, request) && script_send_sync(session, STEP_SYNC);
+}
+
+bool script_add_sample(struct session *session) {
+    session->script.asking = session->script.sampling = true;
+    return sampling_send(session) && script_send_sync(session, STEP_SYNC);
+}
+
+bool script_add_cleaning(struct session *session) {
+    session->script.asking = true;
+    cleaning_want(session, CLEANING_BUT_PLANS);
+    return cleaning_send_due(session) && script_send_sync(session, STEP_CLEAN_SYNC);
+}
+
+bool script_add_verification(struct session *session) {
+    struct script *script = &session->script;
+    assert(!flight_first(script) || flight_first(script)->work.proven);
+    script->asking = true;
+    bool sent = cleaning_send_due(session);
+    if (!session->pool->pooled)
+        sent = sent && verify_send(session) && script_push(script, STEP_VERIFY, 1);
+    cleaning_want(session, CLEANING_BUT_PLANS);
+    return sent && script_send_sync(session, STEP_SYNC);
+}
+
+bool script_add_check(struct session *session) {
+    if (session->script.unclean)
+        return script_add_verification(session);
+    session->script.asking = true;
+    return script_send_sync(session, STEP_SYNC);
+}
+
+/* --- taking in: what a result says --- */
+
+bool script_refuse(struct session *session, const char *message, const char *advice) {
+    struct flight *flight = flight_first(&session->script);
+    if (flight) {
+        flight_forget(flight); /* whatever it failed of before */
+        flight_fail(flight, "", message, advice);
+        session_cancel(session);
+        flight_end(session, OUTCOME_FAILED, NULL);
+    }
+    session_break(session, NULL);
+    return false;
+}
+
+static bool refuse_copy(struct session *session) {
+    return script_refuse(
+        session, "the text contains COPY FROM STDIN or COPY TO STDOUT, and there is no client to talk to",
+        "copy from or to a file or a program on the server, or run psql as a command task");
+}
+
+static void take_rows(struct session *session, const PGresult *result, enum step step) {
+    if (step == STEP_SAMPLE)
+        sampling_take(session, result);
+    else if (step == STEP_FACTS)
+        sampling_take_facts(session, result);
+    else if (step == STEP_VERIFY)
+        verify_take(session, result);
+    else if (step == STEP_HISTORY)
+        history_take(session, result);
+    else if (step == STEP_CLAIM)
+        claim_take(&session->script, result);
+}
+
+/* Of a failure before it in its segment: of BEGIN, which was told, or of the cleaning. */
+static void take_skipped(struct script *script, enum step step) {
+    struct flight *flight = flight_first(script);
+    if ((step == STEP_WORK || step == STEP_PREPARE || step == STEP_CLAIM) && flight)
+        flight_fail(flight, script->clean_sqlstate,
+                    "the session could not be cleaned before it, so it did not begin", NULL);
+}
+
+static void take_error(struct session *session, const PGresult *result, enum step step) {
+    struct script *script = &session->script;
+    if (step == STEP_CLEAN || step == STEP_CLEAN_SYNC)
+        cleaning_take_error(script, result);
+    else if (script->sampling)
+        sampling_take_error(session, result);
+    else if (script->recording)
+        history_take(session, result);
+    else if (step != STEP_VERIFY && step != STEP_ROLLBACK)
+        flight_take_error(session, result, step);
+}
+
+static bool take_row(struct session *session, const PGresult *result) {
+    struct flight *flight = flight_first(&session->script);
+    flight->row_count += flight->row_count < INT64_MAX;
+    return flight->work.phase != SESSION_READ || transfer_take_row(session, result);
+}
+
+/* Libpq's own word has no SQLSTATE; a pooler's, as it ends the session, tells no outcome, either. */
+static bool is_of_server(const PGresult *result) {
+    const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    return sqlstate && (flight_is_last_word(result) || !flight_is_fatal(result));
+}
+
+/* False: the session is at its end. */
+static bool take_refusal(struct session *session, const PGresult *result, enum step step) {
+    struct script *script = &session->script;
+    if (!is_of_server(result))
+        return false;
+    script->over = flight_is_last_word(result);
+    script->over_unbegun = script->over && flight_first(script) && flight_has_not_begun(script, result);
+    if (!script->over_unbegun)
+        take_error(session, result, step);
+    return !script->over;
+}
+
+/* A server may lie about what it answers: it is held against what was asked, before anything is believed. */
+static bool is_due(const struct script *script, bool sync) {
+    static const bool of_a_run[] = {
+        [STEP_WORK] = true,     [STEP_PREPARE] = true,    [STEP_LINE] = true,
+        [STEP_CLAIM] = true,    [STEP_PART_SYNC] = true,  [STEP_COMMIT] = true,
+        [STEP_RUN_SYNC] = true, [STEP_CLAIM_SYNC] = true, [STEP_CLEAN_SYNC] = false};
+    enum step step = script_head(script);
+    bool has_run = script->flight_at != script->flight_end;
+    return (!sync || is_sync(step)) && (has_run || !of_a_run[step]);
+}
+
+static bool refuse_answer(struct session *session) {
+    session_break(
+        session,
+        "the server answers what was not asked; it is no PostgreSQL, or something in between is broken");
+    return false;
+}
+
+static bool take_result(struct session *session, PGresult *result) {
+    struct script *script = &session->script;
+    enum step step = script_head(script);
+    switch (PQresultStatus(result)) {
+    case PGRES_SINGLE_TUPLE:
+        return step == STEP_WORK || step == STEP_LINE ? take_row(session, result) : refuse_answer(session);
+    case PGRES_TUPLES_OK: take_rows(session, result, step); return true;
+    case PGRES_COMMAND_OK:
+        if (step == STEP_CLEAN)
+            script->clean_failed = false;
+        else if (step == STEP_HISTORY)
+            history_take(session, result);
+        else
+            flight_take_tag(script, result, step);
+        return true;
+    case PGRES_COPY_IN:
+    case PGRES_COPY_OUT:
+    case PGRES_COPY_BOTH: return refuse_copy(session);
+    case PGRES_BAD_RESPONSE:
+    case PGRES_FATAL_ERROR: return take_refusal(session, result, step);
+    case PGRES_PIPELINE_ABORTED: take_skipped(script, step); return true;
+    default: return true; /* an empty query */
+    }
+}
+
+/* --- taking in: what the end of a step leads to --- */
+
+static void report_ready(struct session *session) {
+    struct script *script = &session->script;
+    struct failure failure = {.message = script->breach};
+    struct report report = {.kind = REPORT_SESSION_READY};
+    report.ready.breach = script->breach != NULL;
+    session_tell(session, report, report.ready.breach ? &failure : NULL);
+    free(script->breach);
+    script->breach = NULL;
+}
+
+/* All that was sent is answered. */
+bool script_drained(struct session *session) {
+    struct script *script = &session->script;
+    if (script->clean_due)
+        return cleaning_flush(session);
+    if (script->clean_failed)
+        return cleaning_repeat(session);
+    script->cleaned_again_count = 0;
+    if (script->simple_due)
+        return simple_begin(session);
+    bool sampled = script->sampling;
+    bool recorded = script->recording;
+    script->asking = script->sampling = script->recording = false;
+    session->state = SESSION_IDLE;
+    if (sampled)
+        sampling_report(session);
+    else if (recorded)
+        history_report(session);
+    else if (!script->unclean)
+        report_ready(session);
+    return true;
+}
+
+static bool run_ended(struct session *session) {
+    struct script *script = &session->script;
+    const struct flight *flight = flight_first(script);
+    bool leaked = flight->leaked;
+    bool whole = flight->work.phase == SESSION_WHOLE;
+    bool left_open =
+        whole && session->pool->pooled && flight->failed && flight->work.transaction && !flight->committed;
+    script->simple_due =
+        whole && flight->failed && !flight->refused && flight_was_not_parsed(flight) && !flight->work.proven;
+    if (!script->simple_due)
+        flight_decide(session);
+    if (left_open)
+        return end_pooled_failure(session);
+    return !leaked ||
+           script_send_rollback(session); /* a cleaning on its way fails of it and will be repeated */
+}
+
+/* Its claim is answered: refused, it ends here. */
+static bool claim_ended(struct session *session) {
+    struct flight *flight = flight_first(&session->script);
+    struct session_work work = flight->work;
+    flight->claimed = !flight->failed;
+    if (flight->claimed && work.sql)
+        return send_work(session, &work);
+    flight_decide(session);
+    cleaning_want(session, CLEANING_BUT_PLANS);
+    return true;
+}
+
+/* Only its COMMIT is left. */
+static void work_ended(struct session *session) {
+    const struct flight *flight = flight_first(&session->script);
+    if (!flight->failed && session->pool->facts.synchronous)
+        session_tell(session, (struct report){.kind = REPORT_RUN_COMMITS, .run = flight->work.run}, NULL);
+}
+
+static bool sync_arrived(struct session *session) {
+    struct script *script = &session->script;
+    enum step step = script_head(script);
+    script_advance(script);
+    if (step == STEP_WORK_SYNC)
+        work_ended(session);
+    bool usable = step == STEP_PART_SYNC    ? transfer_go_on(session)
+                  : step == STEP_CLAIM_SYNC ? claim_ended(session)
+                  : step == STEP_RUN_SYNC   ? run_ended(session)
+                                            : true;
+    return usable && (script_busy(script) || script_drained(session));
+}
+
+/* The results of a query are complete; or those of a failure at the sync itself, which is still to come. */
+static bool query_ended(struct session *session) {
+    struct script *script = &session->script;
+    if (is_sync(script_head(script)))
+        return true;
+    if (script->simple)
+        return simple_go_on(session);
+    if (script_head(script) == STEP_LINE && !flight_first(script)->failed)
+        flight_first(script)->line_count++;
+    script_advance(script);
+    return true;
+}
+
+static bool take_next(struct session *session) {
+    struct script *script = &session->script;
+    PGresult *result = PQgetResult(session->conn);
+    bool sync = PQresultStatus(result) == PGRES_PIPELINE_SYNC, usable;
+    script->ends_in_a_row = result ? 0 : script->ends_in_a_row + 1;
+    if (script->ends_in_a_row > ENDS_IN_A_ROW_MOST || (result && !is_due(script, sync)))
+        usable = refuse_answer(session);
+    else if (!result)
+        usable = query_ended(session);
+    else
+        usable = sync ? sync_arrived(session) : take_result(session, result);
+    PQclear(result);
+    return usable;
+}
+
+/* libpq takes the wish for single rows only when the query's turn came and none of its answer was read. */
+static bool waits(struct session *session) {
+    struct script *script = &session->script;
+    if (script->rows_due && (script_head(script) == STEP_WORK || script_head(script) == STEP_LINE))
+        PQsetSingleRowMode(session->conn);
+    script->rows_due = false;
+    return PQisBusy(session->conn) == 1;
+}
+
+bool script_has_more(struct session *session) {
+    return script_busy(&session->script) && !waits(session);
+}
+
+/* The socket is read only when libpq has nothing complete left: read faster than it is used up, its buffer
+ * would grow with the result, and be moved as a whole at every reading. */
+bool script_read(struct session *session) {
+    struct script *script = &session->script;
+    bool usable = true, consumed = false;
+    for (int i = 0; i < RESULTS_PER_TURN && script_busy(script); i++) {
+        bool busy = waits(session);
+        if (busy && !consumed) {
+            consumed = true;
+            usable = intake_more(session);
+            if (session->broken)
+                return false;
+            busy = waits(session);
+        }
+        if (busy)
+            break;
+        intake_answered(script);
+        if (!take_next(session) || session->broken)
+            return false;
+    }
+    return usable && PQstatus(session->conn) == CONNECTION_OK;
+}

@@ -1,0 +1,131 @@
+/*
+ * One PostgreSQL connection, without one call that blocks: opened under the core's deadline, given runs one
+ * behind the other, cleaned after each or after many, closed, and watched until the server's backend is gone.
+ * What happens is reported as reports; what they mean is not decided here. What is asked for here is only
+ * queued: session_pool_flush() sends it.
+ */
+#ifndef POOL_SESSION_SESSION_H
+#define POOL_SESSION_SESSION_H
+
+#include <uv.h>
+
+#include "pool/conninfo.h"
+#include "pool/report.h"
+#include "tasks/instant.h"
+
+struct session_pool;
+
+/* What the server, libpq or a child said of a failure. Texts are borrowed until the report returns; NULL:
+ * none. */
+struct failure {
+    char sqlstate[SQLSTATE_BYTES];
+    const char *message, *detail, *hint, *context;
+    const char *advice; /* what to do about it; static */
+    const char *output; /* of a command: the end of what it printed */
+    int line;           /* in the task's SQL; 0: not known */
+};
+
+/*
+ * failure: NULL when nothing went wrong. The receiver takes a note and acts later: from
+ * within the call it may not use the session.
+ */
+typedef void report_callback(void *context, const struct report *report, const struct failure *failure);
+
+struct session;
+
+/* Starts to connect: SESSION_OPENED or SESSION_FAILED follows. */
+struct session *session_open(struct session_pool *pool, struct handle handle);
+
+/* The most runs that may be in flight on a session: started, and not ended. */
+#define SESSION_RUNS_MAX 32
+
+struct cargo;
+
+struct claim_values {
+    const char *service; /* whose task it is */
+    struct wall due_first, due_last, started;
+    int64_t every_us, occurrence_count, lateness_us;
+    uint32_t attempt_count, tokens;
+    bool looks; /* its key alone does not tell, because an earlier claim of it may be committed */
+};
+
+/* What a text is to its run: all of it, or the phase that gives rows, or that takes lines. */
+enum session_phase { SESSION_WHOLE, SESSION_READ, SESSION_WRITE };
+
+/*
+ * The text of a run. Borrowed until its RUN_ENDED or RUN_UNSENT. A read puts its rows into the cargo; a write
+ * runs its text once for each of the cargo's lines, as $1, all in one transaction. Both are one statement,
+ * always in a transaction, alone on their session, and their COMMIT is sent when all else is answered: lost
+ * before that they have failed (FAILURE_LOST), and are not unknown.
+ */
+struct session_work {
+    struct handle run;
+    enum session_phase phase;
+    struct cargo *cargo; /* of READ and WRITE */
+    const char *sql;     /* NULL: its claim is all */
+    enum claim claim;
+    struct claim_values claimed;
+    const char *label; /* the task's name, shown in pg_stat_activity */
+    bool transaction;
+    bool simple;      /* known to need the simple protocol */
+    bool proven;      /* the extended protocol took this text before (a run of it ended ok): no second try */
+    bool keeps_plans; /* the server's cached plans outlive its cleaning, which costs some 25 us more then */
+    bool clean;       /* known to leave nothing behind: session_clean() or session_verify() is due after it */
+};
+
+/*
+ * RUN_UNSENT and SESSION_BROKEN, or RUN_ENDED and later SESSION_READY or SESSION_BROKEN follow. Up to
+ * SESSION_RUNS_MAX may be in flight; they end in order, each fails alone. One that is simple or not proven is
+ * the only one in flight while it is. Behind runs that are `clean` there is no SESSION_READY before
+ * session_clean() or session_verify(); further runs may follow them. Not while one of these, a check or a
+ * sample is unanswered.
+ */
+void session_run(struct session *session, const struct session_work *work);
+
+/* Does it still answer? SESSION_READY or SESSION_BROKEN follows. An unclean one is cleaned instead. */
+void session_check(struct session *session);
+
+/* DISCARD ALL. SESSION_READY or SESSION_BROKEN follows. May queue behind runs in flight that are proven. */
+void session_clean(struct session *session);
+
+/* Likewise, but first looks what the runs before left behind, and SESSION_READY tells. */
+void session_verify(struct session *session);
+
+/* Nothing is in flight. SAMPLED or SESSION_BROKEN follows. Is sent at once. */
+void session_sample(struct session *session);
+
+/*
+ * Likewise, with HISTORY: hands records to the schema headgate. tasks: it is made first where it is missing,
+ * and answers what it knows of them; else it answers what became of unknown runs. keep: what is older is
+ * deleted, at most count of it. Texts are copied. What is answered is an array of arrays of rows.
+ */
+struct history_request {
+    const char *records;        /* JSON, as is tasks */
+    const char *service;        /* the file's name */
+    const char *daemon, *tasks; /* tasks: or NULL; then the two names matter */
+    const char *life;           /* the daemon's name, and which of its lives this is */
+    const char *meets; /* what tells our tasks from others', to be told who else has our name; or NULL */
+    const char *keep, *rows, *count; /* an interval and two numbers; or NULL */
+};
+void session_history(struct session *session, const struct history_request *request);
+
+/*
+ * Asks the server to stop what it does. The request travels beside the connection and names no run: whatever
+ * runs when it arrives is hit, or nothing.
+ */
+void session_cancel(struct session *session);
+
+/*
+ * Ends it. Each undecided run is reported as ended: unknown if its text was sent, which it is said why.
+ * SESSION_GONE follows once the server's backend is gone; then the session frees itself. When it never does
+ * (linger), session_forget() frees it.
+ */
+void session_close(struct session *session, const char *why);
+void session_forget(struct session *session);
+
+struct handle session_handle(const struct session *session);
+
+/* The server process; 0 before it is known. */
+int session_backend_pid(const struct session *session);
+
+#endif

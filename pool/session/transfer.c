@@ -1,0 +1,183 @@
+/*
+ * A read, whose rows go into the run's cargo, or a write, which runs once for each line of it. Alone on its
+ * session, in a transaction whose COMMIT is sent when all else is answered: so what does not fit is rolled
+ * back, and a session that is lost before leaves nothing done.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "pool/work/json_row.h"
+#include "pool/session/internal.h"
+#include "tasks/size.h"
+
+/* Lines sent before the first of them is answered. */
+#define LINES_AT_ONCE      100
+#define LINE_BYTES_AT_ONCE ((size_t)256 * 1024)
+
+/* What libpq reads beyond a row, and what is kept of a large row's memory. */
+#define SLACK_BYTES ((size_t)1024 * 1024)
+
+static bool fail(struct session *session, const struct text *error) {
+    return script_refuse(session, error->bytes, NULL);
+}
+
+/* --- read --- */
+
+static bool add_columns(struct session *session, const PGresult *result, struct text *error) {
+    int count = PQnfields(result);
+    struct script *script = &session->script;
+    struct json_column *columns = calloc((size_t)count + 1, sizeof *columns);
+    if (!columns)
+        abort();
+    for (int i = 0; i < count; i++)
+        columns[i] = (struct json_column){
+            .name = PQfname(result, i),
+            .type = PQftype(result, i),
+            .value = PQgetisnull(result, 0, i) ? NULL : PQgetvalue(result, 0, i),
+            .value_bytes = (size_t)PQgetlength(result, 0, i),
+        };
+    const char *twice = script->named ? NULL : json_row_twice(columns, (size_t)count);
+    script->named = true;
+    bool added = false;
+    text_clear(&script->text);
+    if (twice) {
+        text_add(error, "read gives two columns of the name '%s'; name one of them with AS", twice);
+    } else {
+        json_row_add(&script->text, columns, (size_t)count);
+        added = cargo_add_row(flight_first(script)->work.cargo, script->text.bytes, script->text.bytes_count,
+                              error);
+    }
+    free(columns);
+    return added;
+}
+
+static bool refuse_row(struct session *session) {
+    char most[SIZE_TEXT_BYTES];
+    struct text error = {0};
+    text_add(&error, "a row of read is larger than max_bytes = %s",
+             size_format(flight_first(&session->script)->work.cargo->most_bytes, most));
+    script_refuse(session, error.bytes, "raise max_bytes, or read less of it");
+    text_finish(&error);
+    return false;
+}
+
+static bool exceeds(struct session *session, uint64_t bytes_count) {
+    const struct flight *flight = flight_first(&session->script);
+    return bytes_count > flight->work.cargo->most_bytes + SLACK_BYTES;
+}
+
+/* As JSON it is hardly ever shorter. */
+static uint64_t bytes_of(const PGresult *result) {
+    uint64_t bytes_sum = 0;
+    for (int i = 0; i < PQnfields(result); i++)
+        bytes_sum += (uint64_t)PQgetlength(result, 0, i);
+    return bytes_sum;
+}
+
+bool transfer_take_row(struct session *session, const PGresult *result) {
+    struct script *script = &session->script;
+    struct text error = {0};
+    if (exceeds(session, bytes_of(result)))
+        return refuse_row(session);
+    bool usable = add_columns(session, result, &error) || fail(session, &error);
+    if (script->text.capacity_bytes > SLACK_BYTES)
+        text_finish(&script->text);
+    text_finish(&error);
+    return usable;
+}
+
+/* libpq takes in a row as a whole, however large it is. */
+bool transfer_may_grow(struct session *session) {
+    return !exceeds(session, session->script.intake.bytes_count) || refuse_row(session);
+}
+
+/* --- write --- */
+
+static bool send_line(struct session *session, const char *line) {
+    return script_push(&session->script, STEP_LINE,
+                       PQsendQueryPrepared(session->conn, "", 1, &line, NULL, NULL, 0));
+}
+
+/* Whether there was one more, and the connection is of use. */
+static bool send_lines(struct session *session, bool *ret_any, struct text *error) {
+    size_t bytes_sum = 0, bytes_count;
+    const char *line;
+    *ret_any = false;
+    for (int i = 0; i < LINES_AT_ONCE && bytes_sum < LINE_BYTES_AT_ONCE; i++) {
+        line = cargo_next_line(&session->script.lines, &bytes_count, error);
+        if (!line)
+            return true;
+        if (!send_line(session, line))
+            return false;
+        *ret_any = true;
+        bytes_sum += bytes_count;
+    }
+    return true;
+}
+
+static bool prepare(struct session *session) {
+    const char *text = flight_text(&session->script, &flight_first(&session->script)->work);
+    return script_push(&session->script, STEP_PREPARE, PQsendPrepare(session->conn, "", text, 0, NULL));
+}
+
+/* --- both --- */
+
+static bool is_set_to(const struct session *session, const char *parameter, const char *value) {
+    const char *now = PQparameterStatus(session->conn, parameter);
+    return now && strcmp(now, value) == 0;
+}
+
+/* JSON is UTF-8. A database that knows no encoding may hold anything, and UTF8 would have the server refuse
+ * it. */
+static bool send_encoding(struct session *session) {
+    return is_set_to(session, "client_encoding", "UTF8") ||
+           is_set_to(session, "server_encoding", "SQL_ASCII") ||
+           script_send_query(session, STEP_BEGIN, "SET LOCAL client_encoding = 'UTF8'");
+}
+
+bool transfer_begin(struct session *session) {
+    struct script *script = &session->script;
+    const struct session_work *work = &flight_first(script)->work;
+    if (!cleaning_send_due(session) || !begin_send(session) ||
+        (work->claim == CLAIM_DONE && !claim_send(session, work, CLAIM_DONE)) || !send_encoding(session))
+        return false;
+    if (work->phase == SESSION_READ) {
+        cargo_begin_rows(work->cargo);
+        script->named = false;
+        return script_send_query(session, STEP_WORK, flight_text(script, work)) &&
+               script_send_sync(session, STEP_PART_SYNC);
+    }
+    cargo_read(&script->lines, &work->cargo->lines);
+    return prepare(session) && script_send_sync(session, STEP_PART_SYNC);
+}
+
+/* A pooler takes the server back at the end of the transaction, so the cleaning goes with it. */
+static bool end(struct session *session, enum step step, const char *sql) {
+    bool pooled = session->pool->pooled;
+    cargo_reader_finish(&session->script.lines);
+    bool sent = script_send_query(session, step, sql) &&
+                (!pooled || script_send_query(session, STEP_CLEAN, "DISCARD ALL")) &&
+                script_send_sync(session, STEP_RUN_SYNC);
+    cleaning_want_after(session, &flight_first(&session->script)->work);
+    return sent;
+}
+
+bool transfer_go_on(struct session *session) {
+    struct script *script = &session->script;
+    struct flight *flight = flight_first(script);
+    struct text error = {0};
+    bool any = false;
+    if (!flight->failed && flight->work.phase == SESSION_WRITE && !send_lines(session, &any, &error))
+        return false;
+    if (error.bytes_count)
+        flight_fail(flight, "", error.bytes, NULL);
+    text_finish(&error);
+    if (any)
+        return script_send_sync(session, STEP_PART_SYNC);
+    if (flight->failed)
+        return end(session, STEP_ROLLBACK, "ROLLBACK");
+    if (session_has_ended(session)) /* from here on its loss would leave it unknown */
+        return false;
+    flight->commit_sent = true;
+    return end(session, STEP_COMMIT, "COMMIT");
+}

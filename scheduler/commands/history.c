@@ -1,0 +1,295 @@
+#include "scheduler/commands/history.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "pool/ask/history.h"
+#include "scheduler/json.h"
+#include "scheduler/daemon/load.h"
+#include "scheduler/commands/terminal.h"
+#include "tasks/duration.h"
+
+#define ROWS_GLANCE  100
+#define ROWS_MOST    100000
+#define SINCE_MOST   (3653 * US_PER_DAY)
+#define JSON_VERSION 1
+
+const char history_help[] =
+    "Says what ran, what did not, and why, of TASK or of all tasks; the newest is at the bottom. It asks the "
+    "database\nof each pool with history = on; no daemon has to run. The same is in the view "
+    "headgate.history.\n\n"
+    "  --since DURATION   what was due within so long before now; without it the newest 100 of each pool\n"
+    "  --failed           only what is failed, lost, unknown or missed\n"
+    "  --json             the same facts for programs; durations and instants are microseconds\n\n"
+    "ok, failed, running; skipped: due, and not run, for the reason that stands there; missed: no daemon "
+    "ran; lost:\nits daemon was killed while it ran, or no record of it was kept; unknown: the connection "
+    "was lost at COMMIT\n";
+
+struct request {
+    const char *file, *task;
+    struct history_request rows;
+    bool json, help;
+};
+
+/* --- the arguments --- */
+
+static void set_since(struct request *request, const char *value, struct text *error) {
+    enum duration_error wrong = duration_parse(value, &request->rows.since_us);
+    if (wrong != DURATION_OK)
+        text_add(error, "--since %s %s; write --since 1d, say", value, duration_error_text(wrong));
+    else if (request->rows.since_us < 1 || request->rows.since_us > SINCE_MOST)
+        text_add(error, "--since %s is out of bounds; it goes up to ten years; write --since 1d, say", value);
+    request->rows.most = ROWS_MOST;
+}
+
+static void take_word(struct request *request, const char *word, struct text *error) {
+    if (!request->file)
+        request->file = word;
+    else if (!request->task)
+        request->task = word;
+    else
+        text_add(error, "one FILE and one TASK are enough");
+}
+
+static bool read_arguments(struct request *request, int argc, char **argv, struct text *error) {
+    static const struct option options[] = {{"since", required_argument, NULL, 's'},
+                                            {"failed", no_argument, NULL, 'f'},
+                                            {"json", no_argument, NULL, 'j'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {0}};
+    int found;
+    opterr = 0;
+    while ((found = getopt_long(argc, argv, "+:h", options, NULL)) != -1 || optind < argc) {
+        switch (found) {
+        case 's': set_since(request, optarg, error); break;
+        case 'f': request->rows.failed = true; break;
+        case 'j': request->json = true; break;
+        case 'h': request->help = true; break;
+        case -1: take_word(request, argv[optind++], error); break;
+        default:
+            text_add(error, found == ':' ? "%s needs a value" : "there is no option %s", argv[optind - 1]);
+        }
+        if (error->bytes_count)
+            return false;
+    }
+    if (!request->file && !request->help)
+        text_add(error, "which FILE?");
+    return error->bytes_count == 0;
+}
+
+/* --- for people --- */
+
+static void add_instant(struct text *text, int64_t us) {
+    char date[40] = "";
+    struct tm local;
+    time_t seconds = (time_t)us_seconds(us);
+    if (localtime_r(&seconds, &local))
+        strftime(date, sizeof date, "%Y-%m-%d %H:%M:%S", &local);
+    text_add(text, "%s", date);
+}
+
+static const char *glance(int64_t us, char buffer[static DURATION_TEXT_BYTES]) {
+    return us == HISTORY_NULL ? "" : duration_glance(us, buffer);
+}
+
+static void add_note(struct text *text, const struct history_row *row) {
+    const char *comma = "";
+    char outside[DURATION_TEXT_BYTES];
+    if (*row->reason) {
+        text_add(text, "%s", row->reason);
+        comma = ", ";
+    }
+    if (*row->message && strcmp(row->message, row->reason) != 0) {
+        text_add(text, "%s%s", *comma ? ": " : "", row->message);
+        comma = ", ";
+    }
+    if (row->occurrences == 0) {
+        text_add(text, "%striggered by hand", comma);
+        comma = ", ";
+    }
+    if (row->occurrences > 1) {
+        text_add(text, "%s%" PRId64 " occurrences, up to ", comma, row->occurrences);
+        add_instant(text, row->due_until_us);
+        comma = ", ";
+    }
+    if (row->attempts > 1) {
+        text_add(text, "%sattempt %" PRId64, comma, row->attempts);
+        comma = ", ";
+    }
+    if (row->outside_us > 0)
+        text_add(text, "%soutside for %s", comma, duration_glance(row->outside_us, outside));
+}
+
+static int name_width(const struct history *history) {
+    size_t most = strlen("task");
+    for (uint32_t i = 0; i < history->count; i++) {
+        size_t length = strlen(history_get(history, i).task);
+        most = length > most ? length : most;
+    }
+    return (int)(most < NAME_BYTES_MAX ? most : NAME_BYTES_MAX);
+}
+
+void history_print_rows(const struct history *history, uint32_t width, struct text *text) {
+    int names = name_width(history);
+    text_add(text, "%-19s  %-*s  %-7s  %6s  %6s  %6s  %s\n", "due", names, "task", "outcome", "late", "took",
+             "rows", "note");
+    for (uint32_t i = 0; i < history->count; i++) {
+        struct history_row row = history_get(history, i);
+        char late[DURATION_TEXT_BYTES], took[DURATION_TEXT_BYTES], rows[24] = "";
+        size_t start = text->bytes_count;
+        if (row.rows != HISTORY_NULL)
+            snprintf(rows, sizeof rows, "%" PRId64, row.rows);
+        add_instant(text, row.due_us);
+        text_add(text, "  %-*s  %-7s  %6s  %6s  %6s  ", names, row.task, row.outcome,
+                 glance(row.lateness_us, late), glance(row.took_us, took), rows);
+        add_note(text, &row);
+        text_end_line(text, start, width);
+    }
+}
+
+static void print_pool(const struct request *request, const struct pool_settings *pool,
+                       const struct history *history, struct text *text) {
+    char since[DURATION_TEXT_BYTES];
+    size_t start = text->bytes_count;
+    text_add(text, "pool %s", pool->name);
+    if (history->is_cut)
+        text_add(text, ": the newest %u; %s", history->count,
+                 request->rows.since_us ? "a shorter --since shows all of its time"
+                                        : "--since 1d shows all of a day");
+    else if (history->count == 0)
+        text_add(text, ": nothing %s%s%s%s", request->rows.failed ? "failed" : "on record",
+                 request->task ? " of " : "", request->task ? request->task : "",
+                 request->rows.since_us ? " in the last " : "");
+    if (history->count == 0 && request->rows.since_us)
+        text_add(text, "%s", duration_format(request->rows.since_us, since));
+    text_end_line(text, start, 0);
+    if (history->count)
+        history_print_rows(history, terminal_width(), text);
+}
+
+/* --- for programs --- */
+
+static json_t *json_number(int64_t number) {
+    return number == HISTORY_NULL ? json_null() : json_integer(number);
+}
+
+static json_t *json_words(const char *words) {
+    return *words ? json_of(words) : json_null();
+}
+
+static json_t *json_rows(const struct history *history) {
+    json_t *rows = json_array();
+    for (uint32_t i = 0; i < history->count; i++) {
+        struct history_row row = history_get(history, i);
+        json_array_append_new(
+            rows, json_pack("{so so so so so so so so so so so so so so so so}", "task", json_words(row.task),
+                            "due_us", json_number(row.due_us), "due_until_us", json_number(row.due_until_us),
+                            "started_us", json_number(row.started_us), "finished_us",
+                            json_number(row.finished_us), "outcome", json_words(row.outcome), "reason",
+                            json_words(row.reason), "lateness_us", json_number(row.lateness_us), "took_us",
+                            json_number(row.took_us), "outside_us", json_number(row.outside_us), "attempts",
+                            json_number(row.attempts), "rows", json_number(row.rows), "occurrences",
+                            json_number(row.occurrences), "tokens", json_number(row.tokens), "message",
+                            json_words(row.message), "daemon", json_words(row.daemon)));
+    }
+    return rows;
+}
+
+void history_print_json(const struct history *history, struct text *text) {
+    json_print(json_rows(history), JSON_COMPACT, text);
+}
+
+/* --- pool by pool --- */
+
+struct reply {
+    struct text text;
+    json_t *pools;
+    uint32_t kept_count, row_count;
+    bool failed;
+};
+
+static void ask_pool(const struct request *request, const struct pool_settings *pool, struct reply *reply) {
+    struct history history = {0};
+    struct text error = {0};
+    json_t *item = json_pack("{ss sb}", "name", pool->name, "history", pool->history);
+    if (!pool->history) {
+        if (!request->json)
+            terminal_say(stderr, "pool %s: no history is kept; write history = on into [pool %s]\n",
+                         pool->name, pool->name);
+    } else if (history_read(pool, &request->rows, &history, &error)) {
+        reply->kept_count++;
+        reply->row_count += history.count;
+        if (request->json)
+            json_object_set_new(item, "rows", json_rows(&history));
+        else
+            print_pool(request, pool, &history, &reply->text);
+        json_object_set_new(item, "is_cut", json_boolean(history.is_cut));
+    } else {
+        reply->failed = true;
+        json_object_set_new(item, "error", json_words(error.bytes));
+        terminal_say(stderr, "pool %s: %s\n", pool->name, error.bytes);
+    }
+    json_array_append_new(reply->pools, item);
+    history_finish(&history);
+    text_finish(&error);
+}
+
+static void print_json(json_t *pools) {
+    json_t *all = json_pack("{si so}", "version", JSON_VERSION, "pools", pools);
+    struct text text = {0};
+    json_print(all, JSON_INDENT(2), &text);
+    fwrite(text.bytes, 1, text.bytes_count, stdout);
+    text_finish(&text);
+}
+
+/* A task that is in the file no more may be on record still. */
+static void say_unknown_task(const struct request *request, const struct taskset *set) {
+    const char *near = taskset_nearest_task(set, request->task);
+    terminal_say(stderr, "headgate history: %s has no [task %s], and nothing of it is on record%s%s%s\n",
+                 request->file, request->task, near ? "; did you mean '" : "", near ? near : "",
+                 near ? "'?" : "");
+}
+
+static int ask_all(struct request *request, const struct taskset *set) {
+    struct reply reply = {.pools = json_array()};
+    uint32_t task = request->task ? taskset_find_task(set, request->task) : TASKSET_NONE;
+    request->rows.task = request->task ? request->task : "";
+    request->rows.service = set->daemon.name;
+    for (uint32_t i = 0; i < set->pool_count; i++)
+        if (task == TASKSET_NONE || set->tasks[task].pool == i)
+            ask_pool(request, &set->pools[i], &reply);
+    if (request->json)
+        print_json(json_incref(reply.pools));
+    else if (reply.text.bytes)
+        fwrite(reply.text.bytes, 1, reply.text.bytes_count, stdout);
+    bool is_unknown = request->task && task == TASKSET_NONE && reply.row_count == 0;
+    if (is_unknown)
+        say_unknown_task(request, set);
+    json_decref(reply.pools);
+    text_finish(&reply.text);
+    return reply.failed || is_unknown || reply.kept_count == 0;
+}
+
+int history_command(int argc, char **argv) {
+    struct request request = {.rows = {.most = ROWS_GLANCE}};
+    struct text error = {0};
+    struct taskset *set = NULL;
+    int code = 1;
+    if (!read_arguments(&request, argc, argv, &error)) {
+        terminal_say(stderr, "headgate history: %s\nusage: %s\n", error.bytes, HISTORY_USAGE);
+        code = 2;
+    } else if (request.help) {
+        fprintf(stdout, "usage: %s\n\n%s", HISTORY_USAGE, history_help);
+        code = 0;
+    } else if ((set = load_or_complain(request.file))) {
+        code = ask_all(&request, set);
+    }
+    taskset_unref(set);
+    text_finish(&error);
+    return code;
+}

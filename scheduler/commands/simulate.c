@@ -1,0 +1,361 @@
+#include "scheduler/commands/simulate.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "pool/conninfo.h"
+#include "scheduler/daemon/control.h"
+#include "scheduler/daemon/load.h"
+#include "scheduler/simulate/json.h"
+#include "scheduler/simulate/plot.h"
+#include "scheduler/simulate/spec.h"
+#include "scheduler/commands/terminal.h"
+#include "tasks/duration.h"
+#include "tasks/phase.h"
+
+#define FOREGROUNDS_MOST 16
+#define TOOKS_MOST       1024
+#define SLOTS_MOST       1000000
+#define RESERVED_COUNT   3
+#define WIDTH_PLAIN      80
+#define WIDTH_MOST       200
+#define JSON_PARTS       96
+#define FOR_MOST_US      (366 * US_PER_DAY)
+
+/* The same days for everybody, so that two forecasts can be compared: 2026-01-01 00:00 UTC. */
+#define START_US (INT64_C(20454) * US_PER_DAY)
+
+const char simulate_help[] =
+    "Says before anyone deploys FILE what it will do: the shipping scheduler on virtual time, with a model "
+    "of "
+    "the\ndatabase. Sessions, lateness, what waits and why, and what the application keeps.\n\n"
+    "  --for DURATION          how long; 24h if not said\n"
+    "  --foreground SPEC       what the application does, as key=value,...; may be repeated:\n"
+    "                          sessions=40 all the time; burst=30,every=10min,for=20s that many more, so "
+    "often,\n"
+    "                          for so long; active=2 how many of them are active at a time\n"
+    "  --took TASK=DURATION    how long the task's runs take; DURATION alone is for all; may be repeated.\n"
+    "                          Else what the daemon of FILE has learned, else the task's key expect. Of a "
+    "phased\n"
+    "                          task it is for its read and its write each; its outside work takes what was\n"
+    "                          learned, else its key expect_work\n"
+    "  --slots N               max_connections of the server; 100 if not said, 3 of them for superusers\n"
+    "  --json                  the same facts for programs; durations and instants are microseconds\n";
+
+struct request {
+    const char *file;
+    const char *tooks[TOOKS_MOST];
+    uint32_t took_count;
+    struct simulate_foreground foregrounds[FOREGROUNDS_MOST];
+    uint32_t foreground_count;
+    int64_t for_us;
+    uint32_t slot_count;
+    bool json;
+    bool help;
+};
+
+/* --- the arguments --- */
+
+static bool add_foreground(struct request *request, const char *value, struct text *error) {
+    struct text why = {0};
+    if (request->foreground_count == FOREGROUNDS_MOST)
+        text_add(error, "--foreground may be given %d times", FOREGROUNDS_MOST);
+    else if (!simulate_spec_foreground(value, &request->foregrounds[request->foreground_count++], &why))
+        text_add(error, "--foreground: %s", why.bytes);
+    text_finish(&why);
+    return error->bytes_count == 0;
+}
+
+static bool set_for(struct request *request, const char *value, struct text *error) {
+    char most[DURATION_TEXT_BYTES];
+    enum duration_error wrong = duration_parse(value, &request->for_us);
+    if (wrong != DURATION_OK)
+        text_add(error, "--for %s %s; write --for 24h, say", value, duration_error_text(wrong));
+    else if (request->for_us < US_PER_S || request->for_us > FOR_MOST_US)
+        text_add(error, "--for %s is out of bounds; it goes from 1s to %s", value,
+                 duration_format(FOR_MOST_US, most));
+    return error->bytes_count == 0;
+}
+
+static bool set_slots(struct request *request, const char *value, struct text *error) {
+    size_t digits = strspn(value, "0123456789");
+    unsigned long number = digits && digits < 8 && !value[digits] ? strtoul(value, NULL, 10) : 0;
+    if (number <= RESERVED_COUNT || number > SLOTS_MOST)
+        text_add(error, "--slots %s is not a number from %d to %d; write --slots 100, say", value,
+                 RESERVED_COUNT + 1, SLOTS_MOST);
+    else
+        request->slot_count = (uint32_t)number;
+    return error->bytes_count == 0;
+}
+
+static bool take_option(struct request *request, int option, const char *value, struct text *error) {
+    switch (option) {
+    case 'h': request->help = true; return true;
+    case 'j': request->json = true; return true;
+    case 'd': return set_for(request, value, error);
+    case 'f': return add_foreground(request, value, error);
+    case 's': return set_slots(request, value, error);
+    }
+    if (request->took_count == TOOKS_MOST)
+        text_add(error, "--took may be given %d times", TOOKS_MOST);
+    else
+        request->tooks[request->took_count++] = value;
+    return error->bytes_count == 0;
+}
+
+static bool read_arguments(struct request *request, int argc, char **argv, struct text *error) {
+    static const struct option options[] = {{"for", required_argument, NULL, 'd'},
+                                            {"foreground", required_argument, NULL, 'f'},
+                                            {"took", required_argument, NULL, 't'},
+                                            {"slots", required_argument, NULL, 's'},
+                                            {"json", no_argument, NULL, 'j'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {0}};
+    int found;
+    opterr = 0;
+    while ((found = getopt_long(argc, argv, "+:h", options, NULL)) != -1 || optind < argc) {
+        if (found == '?' || found == ':')
+            text_add(error, found == ':' ? "%s needs a value" : "there is no option %s", argv[optind - 1]);
+        else if (found == -1 && request->file)
+            text_add(error, "one FILE is enough");
+        else if (found == -1)
+            request->file = argv[optind++];
+        else
+            take_option(request, found, optarg, error);
+        if (error->bytes_count)
+            return false;
+    }
+    if (!request->file && !request->help)
+        text_add(error, "which FILE?");
+    return error->bytes_count == 0;
+}
+
+/* A burst that never comes would be no forecast. */
+static bool check_bursts(const struct request *request, struct text *error) {
+    char every[DURATION_TEXT_BYTES], length[DURATION_TEXT_BYTES];
+    for (uint32_t i = 0; i < request->foreground_count && error->bytes_count == 0; i++)
+        if (request->foregrounds[i].burst_every_us >= request->for_us)
+            text_add(error, "a burst every %s never comes within %s; write a longer --for",
+                     duration_format(request->foregrounds[i].burst_every_us, every),
+                     duration_format(request->for_us, length));
+    return error->bytes_count == 0;
+}
+
+/* --- the file --- */
+
+static void *zeroed(size_t count, size_t bytes) {
+    void *memory = calloc(count + 1, bytes);
+    if (!memory)
+        abort();
+    return memory;
+}
+
+/* --- how long runs take --- */
+
+struct durations {
+    int64_t *took_us;     /* by task */
+    int64_t *work_us;     /* by task: outside */
+    const char **sources; /* by task, see simulate_json() */
+    struct text told;
+};
+
+/* What the daemon knows is of both phases on the database together. */
+static int64_t each_phase_us(const struct task *task, int64_t us) {
+    bool both = phase_expect_us(task, PHASE_READ) && phase_expect_us(task, PHASE_WRITE);
+    return both && us > 1 ? us / 2 : us;
+}
+
+static void take_learned(const struct taskset *set, const json_t *tasks, struct durations *durations) {
+    size_t i;
+    const json_t *task;
+    json_array_foreach(tasks, i, task) {
+        const char *name = json_string_value(json_object_get(task, "name"));
+        json_int_t us = json_integer_value(json_object_get(task, "expected"));
+        json_int_t outside_us = json_integer_value(json_object_get(task, "expected_outside"));
+        uint32_t index = name ? taskset_find_task(set, name) : TASKSET_NONE;
+        if (index == TASKSET_NONE || us <= 0)
+            continue;
+        durations->took_us[index] = each_phase_us(&set->tasks[index], us);
+        durations->work_us[index] = outside_us > 0 ? outside_us : durations->work_us[index];
+        durations->sources[index] = "daemon";
+    }
+}
+
+/* Nobody needs to answer. */
+static void ask_daemon(const struct taskset *set, const char *file, struct durations *durations) {
+    struct text answer = {0}, error = {0};
+    if (control_ask(set, file, "status json", &answer, &error)) {
+        json_t *status = json_loadb(answer.bytes, answer.bytes_count, JSON_DISABLE_EOF_CHECK, NULL);
+        take_learned(set, json_object_get(status, "tasks"), durations);
+        json_decref(status);
+    }
+    text_finish(&answer);
+    text_finish(&error);
+}
+
+/* What is for all goes first, whatever the order on the command line. */
+static bool take_tooks(const struct request *request, const struct taskset *set, bool for_all,
+                       struct durations *durations, struct text *error) {
+    for (uint32_t i = 0; i < request->took_count; i++) {
+        struct text why = {0};
+        uint32_t task;
+        int64_t us;
+        bool fine = simulate_spec_took(request->tooks[i], set, &task, &us, &why);
+        if (!fine)
+            text_add(error, "--took: %s", why.bytes);
+        text_finish(&why);
+        if (!fine)
+            return false;
+        for (uint32_t t = 0; t < set->task_count; t++) {
+            if (for_all != (task == TASKSET_NONE) || (!for_all && t != task))
+                continue;
+            durations->took_us[t] = us;
+            durations->sources[t] = "took";
+        }
+    }
+    return true;
+}
+
+static void tell_sources(const struct taskset *set, struct durations *durations) {
+    static const char *const names[] = {"took", "daemon", "expect"};
+    static const char *const words[] = {"by --took", "learned by the daemon that runs this file",
+                                        "by their keys expect and expect_work, 50ms and 1s if not given"};
+    for (int i = 0; i < 3; i++) {
+        uint32_t count = 0;
+        for (uint32_t t = 0; t < set->task_count; t++)
+            count += strcmp(durations->sources[t], names[i]) == 0;
+        if (count)
+            text_add(&durations->told, "%s%" PRIu32 " task%s %s", durations->told.bytes_count ? "; " : "",
+                     count, count == 1 ? "" : "s", words[i]);
+    }
+}
+
+static bool find_durations(const struct request *request, const struct taskset *set,
+                           struct durations *durations, struct text *error) {
+    durations->took_us = zeroed(set->task_count, sizeof *durations->took_us);
+    durations->work_us = zeroed(set->task_count, sizeof *durations->work_us);
+    durations->sources = zeroed(set->task_count, sizeof *durations->sources);
+    for (uint32_t i = 0; i < set->task_count; i++) {
+        durations->took_us[i] = set->tasks[i].expect_us;
+        durations->work_us[i] = phase_expect_us(&set->tasks[i], PHASE_WORK);
+        durations->sources[i] = "expect";
+    }
+    ask_daemon(set, request->file, durations);
+    if (!take_tooks(request, set, true, durations, error) ||
+        !take_tooks(request, set, false, durations, error))
+        return false;
+    tell_sources(set, durations);
+    return true;
+}
+
+static void durations_finish(struct durations *durations) {
+    free(durations->took_us);
+    free(durations->work_us);
+    free(durations->sources);
+    text_finish(&durations->told);
+}
+
+/* --- which pools are on one server --- */
+
+static void add_address(const struct pool_settings *pool, struct text *address) {
+    struct conninfo conninfo = {0};
+    char *error = NULL;
+    if (conninfo_resolve(pool->conninfo, &conninfo, &error))
+        text_add(address, "%s %s %s", conninfo_get(&conninfo, "hostaddr"), conninfo_get(&conninfo, "host"),
+                 conninfo_get(&conninfo, "port"));
+    free(error);
+    conninfo_finish(&conninfo);
+}
+
+static uint32_t *find_servers(const struct taskset *set, uint32_t *ret_count) {
+    uint32_t *servers = zeroed(set->pool_count, sizeof *servers);
+    struct text addresses[POOLS_MAX] = {0};
+    for (uint32_t i = 0; i < set->pool_count; i++) {
+        add_address(&set->pools[i], &addresses[i]);
+        servers[i] = *ret_count;
+        for (uint32_t j = i; j-- > 0;)
+            if (addresses[i].bytes && addresses[j].bytes &&
+                strcmp(addresses[i].bytes, addresses[j].bytes) == 0)
+                servers[i] = servers[j];
+        *ret_count += servers[i] == *ret_count;
+    }
+    for (uint32_t i = 0; i < set->pool_count; i++)
+        text_finish(&addresses[i]);
+    return servers;
+}
+
+/* --- the forecast --- */
+
+static uint32_t plot_width(void) {
+    uint32_t width = terminal_width();
+    if (width == 0)
+        return WIDTH_PLAIN;
+    return width < 40 ? 40 : width > WIDTH_MOST ? WIDTH_MOST : width;
+}
+
+static int forecast(const struct request *request, struct taskset *set, const struct durations *durations) {
+    struct text text = {0};
+    struct simulate_facts facts;
+    uint32_t server_count = 0;
+    uint32_t *servers = find_servers(set, &server_count);
+    struct simulate_options options = {
+        .start = {START_US},
+        .for_us = request->for_us,
+        .seed = 1,
+        .took_us = durations->took_us,
+        .work_us = durations->work_us,
+        .slot_count = request->slot_count,
+        .reserved_count = RESERVED_COUNT,
+        .server_of_pool = servers,
+        .server_count = server_count,
+        .foregrounds = request->foregrounds,
+        .foreground_count = request->foreground_count,
+        .part_count = request->json ? JSON_PARTS : plot_width() - SIMULATE_PLOT_MARGIN,
+    };
+    simulate(set, &options, &facts);
+    struct simulate_report report = {
+        set,           &options,
+        &facts,        HEADGATE_VERSION,
+        request->file, durations->told.bytes ? durations->told.bytes : "no task"};
+    if (request->json)
+        simulate_json(&report, durations->sources, &text);
+    else
+        simulate_report(&report, &text);
+    fwrite(text.bytes, 1, text.bytes_count, stdout);
+    int code = facts.stuck ? 1 : 0;
+    simulate_finish(&facts);
+    text_finish(&text);
+    free(servers);
+    return code;
+}
+
+static int wrong_usage(const struct text *error) {
+    terminal_say(stderr, "headgate simulate: %s\nusage: %s\n", error->bytes, SIMULATE_USAGE);
+    return 2;
+}
+
+int simulate_command(int argc, char **argv) {
+    struct request request = {.for_us = US_PER_DAY, .slot_count = 100};
+    struct durations durations = {0};
+    struct text error = {0};
+    struct taskset *set = NULL;
+    int code = 1;
+    if (!read_arguments(&request, argc, argv, &error) || !check_bursts(&request, &error)) {
+        code = wrong_usage(&error);
+    } else if (request.help) {
+        fprintf(stdout, "usage: %s\n\n%s", SIMULATE_USAGE, simulate_help);
+        code = 0;
+    } else if ((set = load_or_complain(request.file))) {
+        code = find_durations(&request, set, &durations, &error) ? forecast(&request, set, &durations)
+                                                                 : wrong_usage(&error);
+    }
+    durations_finish(&durations);
+    taskset_unref(set);
+    text_finish(&error);
+    return code;
+}

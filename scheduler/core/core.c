@@ -1,0 +1,436 @@
+/*
+ * One step: take in the event, let time act, then grant what can start. The order within a step is fixed, so
+ * the same events give the same actions.
+ */
+#include "scheduler/core/core.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "scheduler/core/parts.h"
+#include "scheduler/core/gate.h"
+
+/* While something waits in each pool, the core is not woken more often for what falls due. */
+#define TAKE_IN_EVERY_US (5 * US_PER_MS)
+
+struct action *actions_add(struct actions *actions, enum action_kind kind) {
+    assert(actions->count < ACTIONS_MAX);
+    struct action *action = &actions->items[actions->count++];
+    *action = (struct action){.kind = kind, .task = SLOT_NONE};
+    return action;
+}
+
+/* --- events --- */
+
+/* A standby lets in, too: only a run that it has refused can tell that this is another server. */
+static bool primary_is_needed(const struct core *core, uint32_t pool) {
+    for (uint32_t i = 0; i < core->run_used; i++)
+        if (core->runs[i].state != RUN_FREE && core->runs[i].needs_primary && core->runs[i].pool == pool)
+            return true;
+    return false;
+}
+
+static void pool_connects(struct core_pool *pool) {
+    pool->failing = false;
+    pool->failure_count = 0;
+}
+
+static void on_session_opened(struct core *core, uint32_t index, struct actions *actions) {
+    struct slot *slot = &core->slots[index];
+    struct core_pool *pool = &core->pools[slot->pool];
+    if (slot->state != SLOT_OPENING) /* it was closed while it connected */
+        return;
+    slot->opened = core->now;
+    pool->opened_count++;
+    if (pool->failure != CONNECT_STANDBY || !primary_is_needed(core, slot->pool))
+        pool_connects(pool);
+    slot_fall_idle(core, index, actions);
+}
+
+static void on_session_failed(struct core *core, uint32_t index, const struct event *event,
+                              struct actions *actions) {
+    if (core->slots[index].state != SLOT_OPENING)
+        return;
+    struct core_pool *pool = &core->pools[core->slots[index].pool];
+    pool_connect_failed(core, core->slots[index].pool, event->failed.failure);
+    slot_move(core, index, SLOT_CLOSING);
+    if (event->failed.failure == CONNECT_FULL && tokens_sessions(&pool->tokens) > 0)
+        gate_refused(core, pool, actions);
+}
+
+static void on_session_ready(struct core *core, uint32_t index, const struct event *event,
+                             struct actions *actions) {
+    const struct slot *slot = &core->slots[index];
+    if (slot->state != SLOT_CLEANING && slot->state != SLOT_CHECKING)
+        return;
+    if (event->ready.breach)
+        slot_breach(core, index, actions);
+    else if (slot->state == SLOT_CLEANING)
+        slot_proved_clean(core, index);
+    slot_fall_idle(core, index, actions);
+}
+
+static void on_session_broken(struct core *core, uint32_t index, struct actions *actions) {
+    struct slot *slot = &core->slots[index];
+    past_cut_off(core, index, actions);
+    if (slot->state == SLOT_BUSY) /* the token stays taken until the run's event has come */
+        slot->broken = true;
+    if (slot->state == SLOT_CLOSING || slot->state == SLOT_BUSY)
+        return;
+    slot_move(core, index, SLOT_CLOSING);
+}
+
+static void on_sampled(struct core *core, uint32_t index, const struct event *event,
+                       struct actions *actions) {
+    const struct slot *slot = &core->slots[index];
+    struct core_pool *pool = &core->pools[slot->pool];
+    if (slot->state != SLOT_CHECKING)
+        return;
+    if (slot->conninfo_version == pool->conninfo_version) /* not of a server that was left by a reload */
+        gate_take_sample(core, pool, event->sample, actions);
+    slot_fall_idle(core, index, actions);
+}
+
+static void on_history(struct core *core, uint32_t index, const struct event *event,
+                       struct actions *actions) {
+    const struct slot *slot = &core->slots[index];
+    if (slot->state != SLOT_CHECKING)
+        return;
+    if (slot->conninfo_version == core->pools[slot->pool].conninfo_version)
+        past_answered(core, &core->pools[slot->pool], event, actions);
+    slot_fall_idle(core, index, actions);
+}
+
+/* The session has lost a run. With its last one it is being cleaned, unless it was lost itself, or a cancel
+ * may still hit it. */
+static void release_session(struct core *core, struct handle session, uint32_t run, struct actions *actions) {
+    struct slot *slot = core_slot(core, session);
+    if (!slot || slot->state != SLOT_BUSY)
+        return;
+    slot_lose_run(core, session.slot, run);
+    if (slot->run_count)
+        return;
+    slot_move(core, session.slot, SLOT_CLEANING);
+    if (slot->broken)
+        slot_move(core, session.slot, SLOT_CLOSING);
+    else if (slot->cancelled || slot->on_standby)
+        slot_close(core, session.slot, slot->cancelled ? CLOSE_CANCELLED : CLOSE_STANDBY, actions);
+    else if (slot->unclean)
+        slot_clean_later(core, session.slot);
+}
+
+static void on_run_commits(struct core *core, uint32_t index) {
+    struct run *run = &core->runs[index];
+    run->commits = true;
+    if (core_slot(core, run->session))
+        slot_follow_runs(core, run->session.slot);
+}
+
+static void on_run_unsent(struct core *core, uint32_t index, struct actions *actions) {
+    struct run *run = &core->runs[index];
+    release_session(core, run->session, index, actions);
+    run->session = HANDLE_NONE;
+    if (run->state == RUN_STOPPING && run->stop != STOP_YIELD &&
+        !core->draining) { /* its timeout passed first */
+        struct event ended = {.kind = EVENT_RUN_ENDED, .ended.outcome = OUTCOME_FAILED};
+        run_end(core, index, &ended, actions);
+        return;
+    }
+    run_wait_again(core, index, actions);
+}
+
+/* The next login may find the primary, after the pause of any that failed: at once it would lead here again.
+ */
+static void leave_standby(struct core *core, uint32_t index, struct actions *actions) {
+    struct run *run = &core->runs[index];
+    struct slot *slot = core_slot(core, run->session);
+    run->needs_primary = true;
+    pool_connect_failed(core, run->pool, CONNECT_STANDBY);
+    if (slot) {
+        slot->on_standby = true;
+        slot_rest(core, run->session.slot);
+    }
+    run_action(core, index, ACTION_STANDBY, actions)->number = core->pools[run->pool].failure_count;
+}
+
+/* Of a run that standbys have refused before: so this was the primary, whatever it said. */
+static void note_primary(struct core *core, struct run *run) {
+    struct core_pool *pool = &core->pools[run->pool];
+    if (run->needs_primary && pool->failing && pool->failure == CONNECT_STANDBY)
+        pool_connects(pool);
+    run->needs_primary = false;
+}
+
+static void on_run_ended(struct core *core, uint32_t index, const struct event *event,
+                         struct actions *actions) {
+    struct handle session = core->runs[index].session;
+    bool again = run_may_wait_again(core, index, event);
+    if (event->ended.failure == FAILURE_STANDBY)
+        leave_standby(core, index, actions);
+    else
+        note_primary(core, &core->runs[index]);
+    release_session(core, session, index, actions);
+    if (again)
+        run_wait_again(core, index, actions);
+    else
+        run_end(core, index, event, actions);
+}
+
+static void on_command_seen(struct core *core, uint32_t index, const struct event *event,
+                            struct actions *actions) {
+    const struct run *run = &core->runs[index];
+    struct core_task *task = &core->tasks[run->task];
+    uint32_t each = (event->seen.session_count + task->running_count - 1) / task->running_count;
+    if (each <= task->seen_most || run->definition != task->definition)
+        return;
+    task->seen_most = each;
+    if (task->seen_most <= run->definition->tokens)
+        return;
+    struct action *action = actions_add(actions, ACTION_HEAVIER);
+    action->task = run->task;
+    action->number = task->seen_most;
+}
+
+/* What is on record includes what this daemon has run before it could read it. */
+static void go_on_from(uint32_t *count, int64_t recorded_count) {
+    if (recorded_count > *count && recorded_count <= UINT32_MAX)
+        *count = (uint32_t)recorded_count;
+}
+
+/* Its statistics go on where they were. */
+static void on_restored(struct core *core, const struct event *event, struct actions *actions) {
+    struct core_task *task = &core->tasks[event->task];
+    if (task->restored)
+        return;
+    task->restored = true;
+    go_on_from(&task->stats.ok_count, event->restored.ok_count);
+    go_on_from(&task->stats.failed_count, event->restored.failed_count);
+    go_on_from(&task->stats.skipped_count, event->restored.skipped_count);
+    if (event->restored.took_us > 0 && task->definition->work != WORK_PHASES)
+        task->expected_us[PHASE_WHOLE] = event->restored.took_us;
+    catchup_restore(core, event->task, event->restored.answered_until, event->restored.ahead_until, actions);
+}
+
+static void on_drain(struct core *core) {
+    if (core->draining) {
+        core->drain_now = true;
+        core->sweep_slot = 0; /* what waits for records to be written waits no longer */
+        return;
+    }
+    core->draining = true;
+    core->drain_deadline = mono_add(core->now, core->set->daemon.drain_timeout_us);
+    core->sweep_run = core->sweep_slot = core->sweep_task = 0;
+    slot_hurry_closing(core);
+    for (uint32_t task = 0; task < core->task_count; task++)
+        due_remove(&core->due, task);
+}
+
+static void take_session_event(struct core *core, const struct event *event, struct actions *actions) {
+    uint32_t index = event->session.slot;
+    if (!core_slot(core, event->session))
+        return;
+    switch (event->kind) {
+    case EVENT_SESSION_OPENED: on_session_opened(core, index, actions); break;
+    case EVENT_SESSION_FAILED: on_session_failed(core, index, event, actions); break;
+    case EVENT_SESSION_READY: on_session_ready(core, index, event, actions); break;
+    case EVENT_SESSION_BROKEN: on_session_broken(core, index, actions); break;
+    case EVENT_SESSION_GONE:
+        past_cut_off(core, index, actions);
+        if (core->slots[index].state != SLOT_CLOSING)
+            slot_move(core, index, SLOT_CLOSING);
+        slot_move(core, index, SLOT_FREE);
+        break;
+    case EVENT_SAMPLED: on_sampled(core, index, event, actions); break;
+    case EVENT_HISTORY: on_history(core, index, event, actions); break;
+    default: assert(!"not an event of a session");
+    }
+}
+
+static void take_event(struct core *core, const struct event *event, struct actions *actions) {
+    const struct run *run = core_run(core, event->run);
+    bool under_way = run && run_is_on_session(run->state);
+    switch (event->kind) {
+    case EVENT_TICK: break;
+    case EVENT_RUN_COMMITS:
+        if (under_way)
+            on_run_commits(core, event->run.slot);
+        break;
+    case EVENT_RUN_UNSENT:
+        if (under_way)
+            on_run_unsent(core, event->run.slot, actions);
+        break;
+    case EVENT_RUN_ENDED:
+        if (under_way)
+            on_run_ended(core, event->run.slot, event, actions);
+        break;
+    case EVENT_COMMAND_SEEN:
+        if (under_way)
+            on_command_seen(core, event->run.slot, event, actions);
+        break;
+    case EVENT_POOLER:
+        core->pools[event->pool].gate.pooler_waiting_count = event->pooler.waiting_count;
+        break;
+    case EVENT_RESTORED: on_restored(core, event, actions); break;
+    case EVENT_RESOLVED: record_resolved(core, event->task, event->resolved.due, event->resolved.ok); break;
+    case EVENT_TRIGGER: hands_trigger(core, event->task); break;
+    case EVENT_PAUSE: hands_pause(core, event->task, event->pause.paused, actions); break;
+    case EVENT_DRAIN: on_drain(core); break;
+    default: take_session_event(core, event, actions);
+    }
+}
+
+/* --- the step --- */
+
+/* Ends what waits and may not begin: all of it while draining; what the file no longer has, and what is
+ * paused. True: more to do. */
+static bool sweep_runs(struct core *core, struct actions *actions) {
+    for (; core->sweep_run < core->run_used; core->sweep_run++) {
+        const struct run *run = &core->runs[core->sweep_run];
+        enum skip_cause cause = SKIP_NONE;
+        if (run_is_waiting(run->state) && !run_is_half_done(run))
+            cause = run_skip_cause(core, run);
+        if (cause == SKIP_NONE)
+            continue;
+        if (!actions_have_room(actions))
+            return true;
+        run_skip(core, core->sweep_run, cause, actions);
+    }
+    return false;
+}
+
+/* Closes idle sessions that are not wanted any more; the busy ones are looked at when they fall idle. */
+static bool sweep_slots(struct core *core, struct actions *actions) {
+    for (; core->sweep_slot < core->slot_used; core->sweep_slot++) {
+        enum slot_state state = core->slots[core->sweep_slot].state;
+        enum close_cause cause;
+        if (state != SLOT_WARM && state != SLOT_OPENING && state != SLOT_CHECKING)
+            continue;
+        if (!slot_is_unwanted(core, core->sweep_slot, &cause) ||
+            (state == SLOT_OPENING && cause == CLOSE_LIMIT))
+            continue; /* what is opened beyond the limit is opened to look whether that is still right */
+        if (!actions_have_room(actions))
+            return true;
+        slot_close(core, core->sweep_slot, cause, actions);
+    }
+    return false;
+}
+
+/* What outside work has found until the drain's end has as long again to be written. */
+static struct mono write_deadline(const struct core *core) {
+    return mono_add(core->drain_deadline, core->set->daemon.drain_timeout_us);
+}
+
+static bool may_go_on(const struct core *core, const struct run *run) {
+    struct mono until = run->phase == PHASE_WRITE ? write_deadline(core) : core->drain_deadline;
+    return !core->drain_now && core->now.us < until.us;
+}
+
+static bool stop_begun(struct core *core, struct actions *actions) {
+    if (core->begun_count == 0 || (!core->drain_now && core->now.us < core->drain_deadline.us))
+        return false;
+    for (uint32_t i = 0; i < core->run_used; i++) {
+        const struct run *run = &core->runs[i];
+        if (!run->begun || run->state == RUN_STOPPING || run->state == RUN_SENT || may_go_on(core, run))
+            continue;
+        if (!actions_have_room(actions))
+            return true;
+        if (run->state == RUN_RUNNING)
+            run_stop(core, i, STOP_DRAIN, actions);
+        else
+            run_give_up(core, i, actions);
+    }
+    return false;
+}
+
+static bool has_records_to_write(const struct core *core) {
+    for (uint32_t i = 0; i < core->pool_count; i++)
+        if (past_is_worth_a_session(core, &core->pools[i]))
+            return true;
+    return false;
+}
+
+static bool is_drained(const struct core *core) {
+    return core->begun_count == 0 && core->open_count == 0 && core->sweep_run == core->run_used &&
+           core->sweep_task == core->task_count && !has_records_to_write(core);
+}
+
+static bool drain(struct core *core, struct actions *actions) {
+    if (!core->drain_late && core->now.us >= core->drain_deadline.us) {
+        core->drain_late = true;
+        core->sweep_slot = 0; /* records that were not written until now are kept for the next daemon */
+    }
+    bool more = stop_begun(core, actions);
+    if (!more && is_drained(core) && !core->stopped && actions_have_room(actions)) {
+        core->stopped = true;
+        actions_add(actions, ACTION_STOPPED);
+    }
+    return more || core->sweep_slot < core->slot_used; /* what was given up has left its sessions */
+}
+
+static bool notice_losses(struct core *core, struct actions *actions) {
+    for (uint32_t i = 0; i < core->pool_count; i++) {
+        if (!actions_have_room(actions))
+            return true;
+        gate_notice_loss(core, &core->pools[i], actions);
+    }
+    return false;
+}
+
+bool core_step(struct core *core, const struct event *event, struct actions *actions) {
+    actions->count = 0;
+    assert(event->now.us >= core->now.us);
+    core->now = event->now;
+    core->wall = event->wall;
+    clock_follow(core, actions);
+    take_event(core, event, actions);
+    bool more = notice_losses(core, actions);
+    more |= sweep_runs(core, actions);
+    more |= sweep_slots(core, actions);
+    more |= hands_sweep(core, actions);
+    more |= run_expire(core, actions);
+    more |= slot_expire(core, actions);
+    more |= clock_collect_due(core, actions);
+    more |= grant_all(core, actions);
+    more |= slot_clean_all(core, actions);
+    if (core->draining)
+        more |= drain(core, actions);
+    return more;
+}
+
+static int64_t earlier(int64_t at, const struct due *due) {
+    const struct due_entry *first = due_first(due);
+    return first && first->at < at ? first->at : at;
+}
+
+static int64_t drain_wake(const struct core *core, int64_t at) {
+    int64_t ends[] = {core->drain_deadline.us, write_deadline(core).us};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        if (core->now.us < ends[i] && ends[i] < at)
+            at = ends[i];
+    return at;
+}
+
+static bool every_pool_has_a_queue(const struct core *core) {
+    for (uint32_t i = 0; i < core->pool_count; i++)
+        if (queue_count(&core->pools[i].queue) == 0)
+            return false;
+    return core->pool_count > 0;
+}
+
+/* Behind what waits, what falls due waits in any case: a few are taken in at a time. */
+static int64_t due_wake(const struct core *core, int64_t at) {
+    int64_t due_at = earlier(INSTANT_MAX, &core->due), rested_at = core->now.us + TAKE_IN_EVERY_US;
+    if (due_at < rested_at && every_pool_has_a_queue(core))
+        due_at = rested_at;
+    return due_at < at ? due_at : at;
+}
+
+struct mono core_next_wake(const struct core *core) {
+    int64_t at = grant_next_wake(core).us;
+    at = due_wake(core, at);
+    at = earlier(at, &core->run_deadlines);
+    at = earlier(at, &core->slot_deadlines);
+    if (core->draining && !core->stopped)
+        at = drain_wake(core, at);
+    return (struct mono){at};
+}

@@ -1,0 +1,43 @@
+/*
+ * A pool's view of its database: when it is looked at, what that says of limit and headroom, and how many of
+ * the open sessions have to go. The judgements are pool/budget/headroom.h and pool/budget/limit.h; here they meet the
+ * core's sums.
+ */
+#ifndef SCHEDULER_CORE_GATE_H
+#define SCHEDULER_CORE_GATE_H
+
+#include "scheduler/core/core.h"
+
+/* What the gate leaves at this moment, all that we hold counted in. */
+struct headroom gate_headroom(const struct core *core, const struct core_pool *pool);
+
+/* The same with the sessions that are closing counted as gone: below 0, others have to go, too. */
+int32_t gate_spare(const struct core *core, const struct core_pool *pool);
+
+/* What the narrowest limit leaves beside what we hold ourselves, whatever others have, however old the look
+ * is; INT32_MAX: not known, or we hold nothing, and an attempt will tell. */
+int32_t gate_own_room(const struct core_pool *pool);
+
+/* Whether a sample was taken recently enough to open sessions by it. */
+bool gate_is_fresh(const struct core *core, const struct core_pool *pool);
+
+/* Whether the database should be looked at again, and nobody is asked. after_run: work has just ended. */
+bool gate_wants_sample(const struct core *core, const struct core_pool *pool, bool after_run);
+
+/* How many open sessions are too many, the floor not among them. *ret_cause is set when there are any. */
+uint32_t gate_excess(const struct core *core, const struct core_pool *pool, enum close_cause *ret_cause);
+
+/* How many tokens could be held if nobody held any: by the gate alone, the floor not counted. */
+uint32_t gate_room(const struct core *core, const struct core_pool *pool);
+
+/* Limit and gate together: how many tokens may be taken; at least 1. */
+uint32_t gate_in_force(const struct core *core, const struct core_pool *pool);
+
+/* What the run's session waited for when it was last looked; NULL: for no lock, or nobody has looked since it
+ * started. */
+const struct sample_wait *gate_wait_of(const struct core_pool *pool, const struct run *run);
+
+/* 0..1000, for elastic intervals. */
+uint32_t gate_pressure_permille(const struct core *core, const struct core_pool *pool);
+
+#endif

@@ -1,0 +1,72 @@
+#include "scheduler/core/hands.h"
+
+#include "scheduler/core/parts.h"
+
+/* A pause of any length leaves records of its stretches, so that little is lost with a killed daemon. */
+#define PASSED_OVER_FOR_US (3600 * US_PER_S)
+
+static void record_passed_over(struct core *core, uint32_t index, struct actions *actions) {
+    struct passed_over *passed = &core->tasks[index].passed_over;
+    if (passed->count)
+        record_counted_skip(core, index, passed->first, passed->last, passed->count, SKIP_PAUSED, actions);
+    *passed = (struct passed_over){0};
+}
+
+void hands_pause(struct core *core, uint32_t index, bool paused, struct actions *actions) {
+    core->tasks[index].paused = paused;
+    if (paused)
+        core->sweep_run = 0; /* what waits is skipped */
+    else
+        record_passed_over(core, index, actions);
+}
+
+void hands_pass_over(struct core *core, uint32_t index, struct wall first, struct wall last, int64_t count,
+                     struct actions *actions) {
+    struct core_task *task = &core->tasks[index];
+    struct passed_over *passed = &task->passed_over;
+    bool back = first.us <= passed->last.us; /* the wall clock was set back: its instants come round again */
+    if (passed->count && (back || mono_since(core->now, passed->since) >= PASSED_OVER_FOR_US))
+        record_passed_over(core, index, actions);
+    if (passed->count == 0) {
+        passed->first = first;
+        passed->since = core->now;
+    }
+    passed->last = last;
+    passed->count += count;
+    task->stats.skipped_count += (uint32_t)count;
+}
+
+bool hands_sweep(struct core *core, struct actions *actions) {
+    for (; core->sweep_task < core->task_count; core->sweep_task++) {
+        if (!actions_have_room(actions))
+            return true;
+        record_passed_over(core, core->sweep_task, actions);
+    }
+    return false;
+}
+
+enum trigger_verdict hands_may_trigger(const struct core *core, uint32_t index) {
+    const struct core_task *task = &core->tasks[index];
+    if (core->draining)
+        return TRIGGER_STOPPING;
+    if (task->waiting_run != SLOT_NONE)
+        return TRIGGER_WAITS;
+    if (core->run_free == SLOT_NONE && core->run_used == core->run_capacity)
+        return TRIGGER_FULL;
+    if (!task->definition->enabled || task->retired)
+        return TRIGGER_DISABLED;
+    return task->running_count > 0 && task->definition->overlap == OVERLAP_SKIP ? TRIGGER_OVERLAPS
+                                                                                : TRIGGER_FINE;
+}
+
+void hands_trigger(struct core *core, uint32_t index) {
+    enum trigger_verdict verdict = hands_may_trigger(core, index);
+    if (verdict == TRIGGER_STOPPING || verdict == TRIGGER_WAITS || verdict == TRIGGER_FULL)
+        return;
+    uint32_t slot = run_create(core, index);
+    struct run *run = &core->runs[slot];
+    run->triggered = true;
+    run->due = core->now;
+    run->due_first = run->due_last = core->wall;
+    run_move(core, slot, core->tasks[index].running_count ? RUN_HELD : RUN_WAITING);
+}

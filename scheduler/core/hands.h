@@ -1,0 +1,23 @@
+/*
+ * What a person may ask of the core beside the file: pause, resume, one run now. The requests are events;
+ * here is what can be told before one is sent.
+ */
+#ifndef SCHEDULER_CORE_HANDS_H
+#define SCHEDULER_CORE_HANDS_H
+
+#include "scheduler/core/core.h"
+
+enum trigger_verdict {
+    TRIGGER_FINE,     /* a run of it is made; it waits for those of its task that are under way */
+    TRIGGER_STOPPING, /* the daemon drains */
+    TRIGGER_WAITS,    /* a run of it waits already: core_task.waiting_run */
+    TRIGGER_FULL,     /* no run record is free */
+    TRIGGER_DISABLED, /* enabled = off. This and the next are for the asker: the event makes a run all the
+                         same */
+    TRIGGER_OVERLAPS, /* a run of it is under way, and overlap = skip */
+};
+
+/* A pause and a hold forbid nothing: a person asks. */
+enum trigger_verdict hands_may_trigger(const struct core *core, uint32_t task);
+
+#endif

@@ -1,0 +1,414 @@
+/*
+ * The life of a run. One function moves it between its states and keeps every count, queue and deadline that
+ * follows from the state.
+ */
+#include <assert.h>
+
+#include "scheduler/core/parts.h"
+
+struct run *core_run(const struct core *core, struct handle handle) {
+    if (handle.generation == 0 || handle.slot >= core->run_used)
+        return NULL;
+    struct run *run = &core->runs[handle.slot];
+    return run->generation == handle.generation && run->state != RUN_FREE ? run : NULL;
+}
+
+static uint32_t weight_of(const struct run *run) {
+    return phase_tokens(run->definition, run->phase);
+}
+
+static bool needs_session(const struct run *run) {
+    return phase_needs_session(run->definition, run->phase);
+}
+
+uint32_t run_create(struct core *core, uint32_t task) {
+    uint32_t slot = core->run_free;
+    if (slot != SLOT_NONE)
+        core->run_free = core->runs[slot].next_free;
+    else if (core->run_used < core->run_capacity)
+        slot = core->run_used++;
+    else
+        return SLOT_NONE;
+    struct run *run = &core->runs[slot];
+    *run = (struct run){
+        .generation = run->generation + 1,
+        .task = task,
+        .pool = core->tasks[task].pool,
+        .number = ++core->run_number,
+        .set = taskset_ref(core->tasks[task].set),
+        .definition = core->tasks[task].definition,
+        .phase = past_first_phase(core, &core->tasks[task]),
+        .reclaims = core->tasks[task].elsewhere_count > 0,
+        .child_count = 1,
+        .behind = SLOT_NONE,
+    };
+    return slot;
+}
+
+/* Where it waits; NULL with weight 0, which waits for no pool. */
+static struct due *line_of(struct core_pool *pool, const struct run *run) {
+    if (weight_of(run) == 0)
+        return NULL;
+    return &pool->queue.lines[queue_line(run->definition, run->phase, run->yielded)];
+}
+
+static void queue_leave(struct core *core, struct core_pool *pool, uint32_t slot) {
+    const struct run *run = &core->runs[slot];
+    struct due *line = line_of(pool, run);
+    due_remove(line ? line : &core->unweighted, slot);
+    if (line == &pool->queue.lines[LINE_LIGHT])
+        pool->queue.light_us -= run->expected_us;
+}
+
+static void queue_enter(struct core *core, struct core_pool *pool, uint32_t slot) {
+    struct run *run = &core->runs[slot];
+    struct due *line = line_of(pool, run);
+    run->expected_us = core->tasks[run->task].expected_us[run->phase];
+    if (!run->begun)
+        run->since = run->due;
+    int64_t rank_us = queue_rank(run->definition, run->due.us, run->expected_us, pool->settings->max_wait_us);
+    due_set(line ? line : &core->unweighted, slot, rank_us);
+    if (line == &pool->queue.lines[LINE_LIGHT])
+        pool->queue.light_us += run->expected_us;
+}
+
+/* Measured from the last occurrence that it answers: while that can be in time, nothing is skipped.
+ * What has started once was in time. */
+static int64_t start_deadline(const struct run *run) {
+    if (run->definition->start_deadline_us == 0 || run->occurrence_count == 0 || run->begun || run->yielded ||
+        run->attempts.failed_count)
+        return INSTANT_MAX;
+    return us_add(run->last.us, run->definition->start_deadline_us);
+}
+
+static void arm_deadline(struct core *core, uint32_t slot, int64_t deadline) {
+    if (deadline != INSTANT_MAX)
+        due_set(&core->run_deadlines, slot, deadline);
+}
+
+void run_redefine(struct core *core, uint32_t slot) {
+    struct run *run = &core->runs[slot];
+    const struct core_task *task = &core->tasks[run->task];
+    if (run->claimed) /* it is on record under the file that it was claimed under, in that database */
+        return;
+    if (run->state == RUN_WAITING)
+        queue_leave(core, &core->pools[run->pool], slot);
+    taskset_unref(run->set);
+    run->set = taskset_ref(task->set);
+    run->definition = task->definition;
+    run->phase = past_first_phase(core, task);
+    run->pool = task->pool;
+    if (run->state != RUN_WAITING)
+        return;
+    queue_enter(core, &core->pools[run->pool], slot);
+    due_remove(&core->run_deadlines, slot);
+    arm_deadline(core, slot, start_deadline(run));
+}
+
+static void tokens_take(struct core *core, struct core_pool *pool, const struct run *run) {
+    core->child_count += weight_of(run) == 0 ? run->child_count : 0;
+    pool->tokens.command +=
+        needs_session(run) ? weight_of(run) - 1 : weight_of(run); /* its session is a slot */
+    if (tokens_held(&pool->tokens) > pool->held_peak)
+        pool->held_peak = tokens_held(&pool->tokens);
+}
+
+static void tokens_give(struct core *core, struct core_pool *pool, const struct run *run) {
+    core->child_count -= weight_of(run) == 0 ? run->child_count : 0;
+    pool->tokens.command -= needs_session(run) ? weight_of(run) - 1 : weight_of(run);
+}
+
+static void begin(struct core *core, struct run *run) {
+    run->begun = true;
+    core->begun_count++;
+    core->tasks[run->task].running_count++;
+    run->keeps_session =
+        run->definition->work == WORK_PHASES ||
+        (run->definition->work == WORK_COMMAND && core->pools[run->pool].past.state == PAST_ON);
+    core->pools[run->pool].half_done_count += run->keeps_session;
+}
+
+static void be_over(struct core *core, struct run *run) {
+    if (!run->begun)
+        return;
+    struct core_pool *pool = &core->pools[run->pool];
+    run->begun = false;
+    core->begun_count--;
+    core->tasks[run->task].running_count--;
+    pool->half_done_count -= run->keeps_session;
+    if (pool_is_over(core, pool))
+        core->sweep_slot = 0; /* its sessions were kept for what was to be written */
+}
+
+static int64_t first_deadline(const struct run *run, const struct pool_settings *pool) {
+    int64_t timeout_us = phase_timeout_us(run->definition, run->phase), at = INSTANT_MAX;
+    if (timeout_us)
+        at = us_add(run->started.us, timeout_us);
+    if (pool->leak_warning_us && !run->held_told && weight_of(run)) {
+        int64_t tell = us_add(run->started.us, pool->leak_warning_us);
+        at = tell < at ? tell : at;
+    }
+    return at;
+}
+
+static bool is_legal(enum run_state from, enum run_state to) {
+    switch (to) {
+    case RUN_FREE: return from != RUN_FREE;
+    case RUN_HELD: return from == RUN_FREE;
+    case RUN_WAITING: return from != RUN_WAITING; /* from its session: unsent, or cancelled for others */
+    case RUN_DELAYED: return run_is_on_session(from);
+    case RUN_SENT: return from == RUN_WAITING;
+    case RUN_RUNNING: return from == RUN_WAITING || from == RUN_SENT;
+    case RUN_STOPPING: return from == RUN_RUNNING;
+    }
+    return false;
+}
+
+static void stop_waiting(struct core_task *task, uint32_t slot) {
+    task->waiting_count--;
+    if (task->waiting_run == slot)
+        task->waiting_run = SLOT_NONE;
+}
+
+static void begin_waiting(struct core *core, struct core_task *task, uint32_t slot) {
+    task->waiting_count++;
+    if (task->waiting_run == SLOT_NONE || core->runs[slot].number > core->runs[task->waiting_run].number)
+        task->waiting_run = slot;
+}
+
+static void leave_state(struct core *core, uint32_t slot, struct core_pool *pool, enum run_state to) {
+    struct run *run = &core->runs[slot];
+    due_remove(&core->run_deadlines, slot);
+    if (run->state == RUN_WAITING)
+        queue_leave(core, pool, slot);
+    if (run_is_waiting(run->state) && run->begun)
+        core->tasks[run->task].between_count--;
+    else if (run_is_waiting(run->state))
+        stop_waiting(&core->tasks[run->task], slot);
+    if (run_is_on_session(run->state) && !run_is_on_session(to))
+        tokens_give(core, pool, run);
+}
+
+/* Counted as under way, or as waiting for its start. */
+static void count_as(struct core *core, uint32_t slot, enum run_state to) {
+    struct run *run = &core->runs[slot];
+    if (run_is_on_session(to) && !run->begun)
+        begin(core, run);
+    else if (to == RUN_FREE || (run_is_waiting(to) && run->phase <= phase_first(run->definition)))
+        be_over(core, run);
+    if (run_is_waiting(to) && run->begun)
+        core->tasks[run->task].between_count++;
+    else if (run_is_waiting(to))
+        begin_waiting(core, &core->tasks[run->task], slot);
+}
+
+static void enter_state(struct core *core, uint32_t slot, struct core_pool *pool) {
+    struct run *run = &core->runs[slot];
+    switch (run->state) {
+    case RUN_FREE:
+        taskset_unref(run->set);
+        run->set = NULL;
+        run->next_free = core->run_free;
+        core->run_free = slot;
+        break;
+    case RUN_WAITING:
+        queue_enter(core, pool, slot);
+        arm_deadline(core, slot, start_deadline(run));
+        break;
+    case RUN_DELAYED: arm_deadline(core, slot, run->retry_at.us); break;
+    case RUN_RUNNING: arm_deadline(core, slot, first_deadline(run, pool->settings)); break;
+    case RUN_STOPPING: arm_deadline(core, slot, us_add(core->now.us, STOP_GRACE_US)); break;
+    case RUN_HELD:
+    case RUN_SENT: break;
+    }
+}
+
+/* To a state of the same phase or of another one. */
+static void move(struct core *core, uint32_t slot, enum run_state to, enum phase phase) {
+    struct run *run = &core->runs[slot];
+    struct core_pool *pool = &core->pools[run->pool];
+    bool had_tokens = run_is_on_session(run->state);
+    assert(is_legal(run->state, to));
+    leave_state(core, slot, pool, to);
+    run->state = to;
+    run->phase = phase;
+    if (run_is_on_session(to) && !had_tokens)
+        tokens_take(core, pool, run);
+    count_as(core, slot, to);
+    enter_state(core, slot, pool);
+}
+
+void run_move(struct core *core, uint32_t slot, enum run_state to) {
+    move(core, slot, to, core->runs[slot].phase);
+}
+
+struct action *run_action(struct core *core, uint32_t slot, enum action_kind kind, struct actions *actions) {
+    struct action *action = actions_add(actions, kind);
+    action->run = core_run_handle(core, slot);
+    action->task = core->runs[slot].task;
+    action->session = core->runs[slot].session;
+    return action;
+}
+
+/* Of its first attempt; between the claim of outside work and its start lies a wait. */
+static void note_beginning(const struct core *core, struct run *run) {
+    if (run->attempts.failed_count || run->phase > phase_first(run->definition))
+        return;
+    run->began = core->now;
+    run->began_at = core->wall;
+}
+
+void run_start(struct core *core, uint32_t slot, uint32_t session, struct actions *actions) {
+    struct run *run = &core->runs[slot];
+    bool first = session == SLOT_NONE || core->slots[session].run_count == 0;
+    run->started = core->now;
+    run->commits = false;
+    note_beginning(core, run);
+    past_claim(core, run);
+    run_move(core, slot, first ? RUN_RUNNING : RUN_SENT);
+    if (session != SLOT_NONE) {
+        run->session = core_slot_handle(core, session);
+        slot_take_run(core, session, slot);
+    }
+    run_action(core, slot, ACTION_START, actions);
+}
+
+void run_come_first(struct core *core, uint32_t slot) {
+    struct run *run = &core->runs[slot];
+    run->started = core->now;
+    note_beginning(core, run);
+    run_move(core, slot, RUN_RUNNING);
+}
+
+void run_stop(struct core *core, uint32_t slot, enum stop_cause cause, struct actions *actions) {
+    struct slot *session = core_slot(core, core->runs[slot].session);
+    core->runs[slot].stop = cause;
+    run_move(core, slot, RUN_STOPPING);
+    if (session) {
+        session->cancelled = true;
+        slot_rest(core, core->runs[slot].session.slot);
+    }
+    run_action(core, slot, ACTION_CANCEL, actions);
+}
+
+int64_t run_latest_start(const struct run *run) {
+    return us_add(run->since.us, run->definition->patience_us);
+}
+
+/* --- sharing a session --- */
+
+static bool is_short(const struct core *core, const struct run *run) {
+    const struct core_task *task = &core->tasks[run->task];
+    return run->phase == PHASE_WHOLE && queue_line(run->definition, run->phase, false) == LINE_LIGHT &&
+           run->definition->transaction && task->proven &&
+           task->expected_us[PHASE_WHOLE] <= core->pools[run->pool].settings->short_us;
+}
+
+static bool waited_too_long(const struct core *core, const struct run *run) {
+    return mono_since(core->now, run->due) >= core->pools[run->pool].settings->max_wait_us;
+}
+
+bool run_is_sharable(const struct core *core, const struct run *run) {
+    return is_short(core, run) && !run->yielded && !core->tasks[run->task].suspected &&
+           !core->pools[run->pool].gate.sample.pooled && !waited_too_long(core, run);
+}
+
+#define IN_THE_WAY_TIMES    4                 /* what it was expected to take */
+#define IN_THE_WAY_LEAST_US (100 * US_PER_MS) /* anything may take this long once */
+
+/* In its COMMIT a run that waits for a standby is committed here already: to cancel that is to give up what
+ * the standby is for. Through a pooler nobody sees where a run is. */
+static bool may_be_committed(const struct core *core, const struct run *run) {
+    const struct sample *sample = &core->pools[run->pool].gate.sample;
+    return run->commits || (sample->synchronous && sample->pooled);
+}
+
+int64_t run_in_the_way_at(const struct core *core, const struct run *run, int64_t patience_us) {
+    int64_t longer_us = IN_THE_WAY_TIMES * run->expected_us;
+    longer_us = longer_us > IN_THE_WAY_LEAST_US ? longer_us : IN_THE_WAY_LEAST_US;
+    if (run->state != RUN_RUNNING || !is_short(core, run) || waited_too_long(core, run) ||
+        may_be_committed(core, run))
+        return INSTANT_MAX;
+    return us_add(run->started.us, patience_us > longer_us ? patience_us : longer_us);
+}
+
+/* Its transaction was rolled back by our cancel, meant for it or for the one before it; or a standby has
+ * refused it, and nothing is done there: so it may be repeated. */
+bool run_may_wait_again(const struct core *core, uint32_t slot, const struct event *event) {
+    const struct run *run = &core->runs[slot];
+    const struct slot *session = core_slot(core, run->session);
+    bool asked = run->stop == STOP_YIELD;
+    bool hit = run->stop == STOP_NONE && session && session->cancelled;
+    if (event->ended.failure == FAILURE_STANDBY)
+        return run->stop != STOP_TIMEOUT;
+    return !core->draining && event_cancelled(event) && event->ended.outcome == OUTCOME_FAILED &&
+           (asked || hit) && run->definition->transaction;
+}
+
+void run_wait_in(struct core *core, uint32_t slot, enum run_state state, enum phase phase) {
+    struct run *run = &core->runs[slot];
+    run->stop = STOP_NONE;
+    run->held_told = false;
+    run->session = HANDLE_NONE;
+    run->since = core->now;
+    move(core, slot, state, phase);
+    if (!run->begun)
+        run_redefine(core, slot); /* a reload may have come since it began */
+}
+
+void run_wait_again(struct core *core, uint32_t slot, struct actions *actions) {
+    struct run *run = &core->runs[slot];
+    enum skip_cause cause = run_skip_cause(core, run);
+    if (cause && !run_is_half_done(run)) {
+        run_skip(core, slot, cause, actions);
+        return;
+    }
+    run->yielded |= run->stop == STOP_YIELD || run->needs_primary; /* others may only want to read */
+    run_wait_in(core, slot, RUN_WAITING, run->phase);
+}
+
+void run_yield(struct core *core, uint32_t slot, struct actions *actions) {
+    run_stop(core, slot, STOP_YIELD, actions);
+    run_action(core, slot, ACTION_YIELDED, actions);
+}
+
+static void run_deadline(struct core *core, uint32_t slot, struct actions *actions) {
+    struct run *run = &core->runs[slot];
+    const struct pool_settings *pool = core->pools[run->pool].settings;
+    due_remove(&core->run_deadlines, slot);
+    if (run->state == RUN_DELAYED) {
+        run_move(core, slot, RUN_WAITING);
+        return;
+    }
+    if (run->state == RUN_WAITING) {
+        if (start_deadline(run) <= core->now.us)
+            run_skip(core, slot, SKIP_LATE, actions);
+        else
+            arm_deadline(core, slot, start_deadline(run)); /* a later occurrence has joined it */
+        return;
+    }
+    if (run->state == RUN_STOPPING) {
+        run_action(core, slot, ACTION_ABORT, actions);
+        return;
+    }
+    int64_t timeout_us = phase_timeout_us(run->definition, run->phase);
+    if (timeout_us && mono_since(core->now, run->started) >= timeout_us) {
+        run_stop(core, slot, STOP_TIMEOUT, actions);
+        return;
+    }
+    run->held_told = true;
+    run_action(core, slot, ACTION_HELD, actions)->held_us = mono_since(core->now, run->started);
+    int64_t next = first_deadline(run, pool);
+    if (next != INSTANT_MAX)
+        due_set(&core->run_deadlines, slot, next);
+}
+
+bool run_expire(struct core *core, struct actions *actions) {
+    const struct due_entry *first;
+    while ((first = due_first(&core->run_deadlines)) && first->at <= core->now.us) {
+        if (!actions_have_room(actions))
+            return true;
+        run_deadline(core, first->id, actions);
+    }
+    return false;
+}

@@ -1,0 +1,22 @@
+/*
+ * Whose turn it is among the runs that wait for a pool: which line's first is the head of all, and which is
+ * passed.
+ */
+#ifndef SCHEDULER_CORE_TURN_H
+#define SCHEDULER_CORE_TURN_H
+
+#include "scheduler/core/core.h"
+
+/* The first of a line, NULL when it is empty; of the heavy the first that the gate has room for, if there is
+ * one: what the application leaves no room for waits alone, for as long as that takes. */
+const struct due_entry *turn_first(const struct core *core, const struct core_pool *pool, enum line line);
+
+/* What was in the way starts where it leaves a token to others, or nobody else waits or met the same, or it
+ * waited for too long. */
+bool turn_returned_may_go(const struct core *core, const struct core_pool *pool);
+
+/* The line whose first, *ret_run, is the head of those that are not closed; LINES when there is none. */
+enum line turn_head(const struct core *core, const struct core_pool *pool, const bool closed[LINES],
+                    uint32_t *ret_run);
+
+#endif

@@ -1,0 +1,20 @@
+/*
+ * Reading an ini file from the disk, with all it names: permissions, sql_files, and what libpq says of
+ * conninfo.
+ */
+#ifndef SCHEDULER_DAEMON_LOAD_H
+#define SCHEDULER_DAEMON_LOAD_H
+
+#include "tasks/fault.h"
+#include "tasks/taskset.h"
+
+/*
+ * Returns the taskset (one reference), or NULL when the file cannot be read. It may run only if faults stayed
+ * empty; with faults it still tells where the control socket is.
+ */
+struct taskset *load_file(const char *path, struct faults *faults) __attribute__((warn_unused_result));
+
+/* For the command line: faults go to stderr, and then there is no taskset. */
+struct taskset *load_or_complain(const char *path) __attribute__((warn_unused_result));
+
+#endif

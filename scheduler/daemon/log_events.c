@@ -1,0 +1,348 @@
+/*
+ * What is worth a line: each failure once in full, then when it changes or its count reaches the next power
+ * of ten; the first success after it; what was skipped, once until the next success.
+ */
+#include "scheduler/daemon/state.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "scheduler/status/rows.h"
+#include "scheduler/commands/terminal.h"
+#include "tasks/duration.h"
+
+const char *journal_skip_reason(enum skip_cause cause) {
+    switch (cause) {
+    case SKIP_NONE: return NULL;
+    case SKIP_OVERLAP: return "its own run is under way (overlap = skip)";
+    case SKIP_DRAIN: return "the daemon is stopping";
+    case SKIP_REMOVED: return "a reload removed or disabled it";
+    case SKIP_FULL: return "no run record was free";
+    case SKIP_HOLD: return "its task is on hold, after failing time after time";
+    case SKIP_LATE: return "it could not start within start_deadline";
+    case SKIP_MISSED: return "no daemon ran";
+    case SKIP_PAUSED: return "its task is paused";
+    }
+    return NULL;
+}
+
+const char *journal_skip_outcome(enum skip_cause cause) {
+    return cause == SKIP_MISSED ? "missed" : "skipped";
+}
+
+static bool is_milestone(uint64_t count) {
+    while (count >= 10 && count % 10 == 0)
+        count /= 10;
+    return count == 1;
+}
+
+static const char *instant_text(struct wall at, char buffer[static 40]) {
+    time_t seconds = (time_t)(at.us / US_PER_S);
+    struct tm utc;
+    gmtime_r(&seconds, &utc);
+    size_t used = strftime(buffer, 40, "%Y-%m-%dT%H:%M:%S", &utc);
+    snprintf(buffer + used, 40 - used, ".%03dZ", (int)(at.us % US_PER_S / 1000));
+    return buffer;
+}
+
+static void journal_skip(struct daemon *daemon, const char *task, const struct record *record) {
+    char due[40];
+    struct trouble *trouble = trouble_get(&daemon->troubles, task);
+    bool repeats = record->skip == SKIP_OVERLAP || record->skip == SKIP_HOLD || record->skip == SKIP_LATE;
+    enum log_level level = trouble->skip_told && repeats ? LOG_DEBUG : LOG_INFO;
+    trouble->skip_told |= repeats;
+    LOG(&daemon->log, level, record->skip == SKIP_MISSED ? "missed" : "skipped", log_text("task", task),
+        log_text("due", instant_text(record->due_first, due)),
+        log_number("occurrences", record->occurrence_count),
+        log_text("reason", journal_skip_reason(record->skip)));
+}
+
+static void journal_ok(struct daemon *daemon, const char *task, const struct record *record) {
+    const struct trouble *trouble = trouble_find(&daemon->troubles, task);
+    bool recovered = trouble && trouble->failure_count;
+    LOG(&daemon->log, recovered ? LOG_INFO : LOG_DEBUG,
+        recovered ? "recovered" : outcome_name(record->outcome), log_text("task", task),
+        log_number("run", (int64_t)record->run_number), log_number("took_ms", record->took_us / 1000),
+        log_number("late_ms", record->lateness_us / 1000),
+        record->outside_us ? log_number("session_ms", record->session_us / 1000)
+                           : log_text("session_ms", NULL),
+        log_number("rows", (int64_t)record->row_count),
+        record->attempt_count > 1 ? log_number("attempts", record->attempt_count)
+                                  : log_text("attempts", NULL),
+        recovered ? log_number("after_failures", (int64_t)trouble->failure_count)
+                  : log_text("after_failures", NULL));
+    trouble_clear(&daemon->troubles, task);
+}
+
+/* The end of a text: where a program says why it gives up. A log line is not longer than a pipe takes at
+ * once. */
+#define OUTPUT_LOGGED_BYTES 2048
+
+static const char *end_of(const char *text) {
+    size_t length = text ? strlen(text) : 0;
+    return length > OUTPUT_LOGGED_BYTES ? text + length - OUTPUT_LOGGED_BYTES : text;
+}
+
+static const char *or_null(const char *text) {
+    return text && *text ? text : NULL;
+}
+
+static void journal_failure(struct daemon *daemon, const char *task, const struct record *record) {
+    static const struct failure unsaid;
+    const struct failure *failure = daemon->failure ? daemon->failure : &unsaid;
+    const char *outcome = outcome_name(record->outcome);
+    struct trouble *trouble = trouble_get(&daemon->troubles, task);
+    char due[40];
+    bool ours = record->outcome == OUTCOME_TIMEOUT || record->outcome == OUTCOME_CANCELLED;
+    const char *advice = ours ? NULL : or_null(failure->advice);
+    bool is_new = trouble_add(trouble, outcome, daemon->failure, advice);
+    if (!is_new && !is_milestone(trouble->failure_count)) {
+        LOG(&daemon->log, LOG_DEBUG, outcome, log_text("task", task),
+            log_number("run", (int64_t)record->run_number),
+            log_number("in_a_row", (int64_t)trouble->failure_count));
+        return;
+    }
+    LOG(&daemon->log, record->outcome == OUTCOME_CANCELLED ? LOG_INFO : LOG_WARNING, outcome,
+        log_text("task", task), log_number("run", (int64_t)record->run_number),
+        log_text("due", instant_text(record->due_first, due)), log_number("took_ms", record->took_us / 1000),
+        log_number("in_a_row", (int64_t)trouble->failure_count),
+        log_text("sqlstate", or_null(failure->sqlstate)), log_text("message", or_null(failure->message)),
+        log_text("detail", failure->detail), log_text("hint", failure->hint),
+        failure->line ? log_number("line", failure->line) : log_text("line", NULL),
+        log_text("context", failure->context), log_text("advice", advice),
+        log_text("output", or_null(end_of(failure->output))));
+}
+
+static void print_count(const char *before, uint64_t count, const char *what) {
+    printf("%s%" PRIu64 " %s%s", before, count, what, count == 1 ? "" : "s");
+}
+
+static void print_phases(const struct task *task, const struct record *record,
+                         const struct progress *progress) {
+    if (record->outside_us)
+        printf(", %.1f ms of it outside", (double)record->outside_us / 1000);
+    if (task->phases->read)
+        print_count(", ", progress->row_count, "row");
+    if (record->outside_us)
+        print_count(task->phases->read ? " to " : ", ", progress->line_count, "line");
+}
+
+static void print_counts(const struct task *task, const struct record *record,
+                         const struct progress *progress) {
+    switch (task->work) {
+    case WORK_SQL: print_count(", ", record->row_count, "row"); break;
+    case WORK_COMMAND: printf(", %" PRIu64 " bytes of output", record->row_count); break;
+    case WORK_PHASES: print_phases(task, record, progress); break;
+    }
+}
+
+static void journal_once(struct daemon *daemon, const struct action *action) {
+    static const struct failure unsaid;
+    const struct record *record = &action->record;
+    const struct failure *failure = daemon->failure ? daemon->failure : &unsaid;
+    const struct task *task = daemon->core->tasks[record->task].definition;
+    struct progress progress = {0};
+    if (action->run.generation)
+        progress = errand_progress(daemon, action->run.slot);
+    daemon->once_done = true;
+    daemon->once_outcome = record->outcome;
+    if (or_null(failure->output))
+        terminal_say(stdout, "%s\n", failure->output);
+    printf("%s: %s", task->name, outcome_name(record->outcome));
+    if (record->outcome != OUTCOME_SKIPPED) {
+        printf(" after %.1f ms", (double)record->took_us / 1000);
+        print_counts(task, record, &progress);
+    }
+    printf("\n");
+    fflush(stdout);
+}
+
+static void journal_elsewhere(struct daemon *daemon, const char *task, const struct record *record) {
+    char due[40];
+    LOG(&daemon->log, LOG_DEBUG, "elsewhere", log_text("task", task),
+        log_number("run", (int64_t)record->run_number), log_text("due", instant_text(record->due_first, due)),
+        log_text("effect", "another daemon answers it"));
+}
+
+void journal_record(struct daemon *daemon, const struct action *action) {
+    const struct record *record = &action->record;
+    const char *task = daemon->core->tasks[record->task].definition->name;
+    if (record->outcome == OUTCOME_OK || record->outcome == OUTCOME_NOTHING)
+        journal_ok(daemon, task, record);
+    else if (record->outcome == OUTCOME_ELSEWHERE)
+        journal_elsewhere(daemon, task, record);
+    else if (record->outcome == OUTCOME_SKIPPED)
+        journal_skip(daemon, task, record);
+    else
+        journal_failure(daemon, task, record);
+    if (daemon->once_task)
+        journal_once(daemon, action);
+}
+
+/* Before the core knows. */
+void journal_resolved(struct daemon *daemon, const char *task, const char *due, const struct event *event) {
+    bool ok = event->resolved.ok;
+    const struct task_stats *stats =
+        event->task == TASKSET_NONE ? NULL : &daemon->core->tasks[event->task].stats;
+    struct trouble *trouble = trouble_find(&daemon->troubles, task);
+    LOG(&daemon->log, LOG_INFO, "resolved", log_text("task", task), log_text("due", due),
+        log_text("outcome", ok ? "ok" : "failed"),
+        log_text("reason", ok ? "it was committed" : "it was not committed: nothing of it is done"));
+    if (!trouble || !stats || stats->last_outcome != OUTCOME_UNKNOWN ||
+        stats->last_key.us != event->resolved.due.us)
+        return;
+    if (ok)
+        trouble_clear(&daemon->troubles, task);
+    else
+        trouble_resolve(trouble, "failed: its connection was lost before it was committed: nothing of it is "
+                                 "done");
+}
+
+void journal_kept(struct daemon *daemon, const struct action *action) {
+    char until[40], by[DURATION_TEXT_BYTES];
+    const struct core_task *task = &daemon->core->tasks[action->task];
+    LOG(&daemon->log, LOG_INFO, "kept_waiting", log_text("task", task->definition->name),
+        log_text("until", instant_text(task->kept_until, until)),
+        log_text("ahead", duration_glance(action->ahead_us, by)),
+        log_text("reason", "up to there its occurrences are answered already: our clock, or that of another "
+                           "daemon, is or was ahead"),
+        log_text("advice", "compare the clocks of the hosts that run headgate"));
+}
+
+void journal_retry(struct daemon *daemon, const struct action *action) {
+    static const struct failure unsaid;
+    const struct failure *failure = daemon->failure ? daemon->failure : &unsaid;
+    const struct run *run = core_run(daemon->core, action->run);
+    char delay[DURATION_TEXT_BYTES];
+    LOG(&daemon->log, LOG_INFO, "retrying", log_text("task", run->definition->name),
+        log_number("run", (int64_t)run->number), log_number("failed", run->attempts.failed_count),
+        log_text("in", duration_glance(action->delay_us, delay)),
+        log_text("sqlstate", or_null(failure->sqlstate)), log_text("message", or_null(failure->message)));
+}
+
+void journal_hold(struct daemon *daemon, const struct action *action) {
+    const struct core_task *task = &daemon->core->tasks[action->task];
+    char hold[DURATION_TEXT_BYTES];
+    LOG(&daemon->log, LOG_WARNING, "on_hold", log_text("task", task->definition->name),
+        log_number("failed_in_a_row", task->failed_in_row),
+        log_text("for", duration_glance(action->delay_us, hold)),
+        log_text("effect", "what is due meanwhile is skipped; longer after each further failure"));
+}
+
+void journal_ahead(struct daemon *daemon, const struct action *action) {
+    char by[DURATION_TEXT_BYTES];
+    LOG(&daemon->log, LOG_WARNING, "record_ahead",
+        log_text("task", daemon->core->tasks[action->task].definition->name),
+        log_text("by", duration_glance(action->ahead_us, by)),
+        log_text("effect", "its history ends in our future; it goes by our clock all the same"),
+        log_text("advice", "compare the clocks of the hosts that run headgate"));
+}
+
+void journal_connect(struct daemon *daemon, struct session_pool *pool, const struct failure *failure) {
+    struct text where = {0};
+    bool changed = strcmp(pool->connect_error, failure->message) != 0;
+    snprintf(pool->connect_error, sizeof pool->connect_error, "%s", failure->message);
+    pool->connect_failures++;
+    bool tell = pool->connect_failures == 1 || is_milestone(pool->connect_failures);
+    conninfo_describe(&pool->conninfo, &where);
+    LOG(&daemon->log,
+        tell      ? LOG_WARNING
+        : changed ? LOG_INFO
+                  : LOG_DEBUG,
+        "connect_failed", log_text("pool", pool->name), log_text("to", where.bytes),
+        log_number("in_a_row", pool->connect_failures), log_text("sqlstate", or_null(failure->sqlstate)),
+        log_text("message", failure->message), log_text("advice", or_null(failure->advice)));
+    text_finish(&where);
+}
+
+void journal_connected(struct daemon *daemon, struct session_pool *pool, struct session *session) {
+    struct text where = {0};
+    conninfo_describe(&pool->conninfo, &where);
+    LOG(&daemon->log, pool->connect_failures ? LOG_INFO : LOG_DEBUG, "connected",
+        log_text("pool", pool->name), log_text("to", where.bytes),
+        log_number("backend_pid", session_backend_pid(session)),
+        pool->connect_failures ? log_number("after_failures", pool->connect_failures) : log_text("x", NULL));
+    pool->connect_failures = 0;
+    pool->connect_error[0] = '\0';
+    text_finish(&where);
+}
+
+/* On each login that leads there again, and those are a second apart. */
+void journal_standby(struct daemon *daemon, const struct action *action) {
+    static const struct failure unsaid;
+    const struct failure *failure = daemon->failure ? daemon->failure : &unsaid;
+    const struct run *run = core_run(daemon->core, action->run);
+    struct text where = {0};
+    conninfo_describe(&daemon->pools[run->pool]->conninfo, &where);
+    LOG(&daemon->log, is_milestone(action->number) ? LOG_WARNING : LOG_DEBUG, "standby",
+        log_text("pool", daemon->pools[run->pool]->name), log_text("to", where.bytes),
+        log_text("task", run->definition->name), log_number("in_a_row", action->number),
+        log_text("sqlstate", or_null(failure->sqlstate)), log_text("message", or_null(failure->message)),
+        log_text("effect", "the run is not spent and waits for the primary"),
+        log_text("advice", connect_failure_advice(CONNECT_STANDBY, "")));
+    text_finish(&where);
+}
+
+void journal_gate(struct daemon *daemon, uint32_t index) {
+    const struct core_pool *pool = &daemon->core->pools[index];
+    struct text cause = {0};
+    status_pressure(&pool->gate.limit, &cause);
+    bool worse = pool->gate.limit.state == LIMIT_CRITICAL || pool->gate.limit.state == LIMIT_LOST;
+    LOG(&daemon->log, worse ? LOG_WARNING : LOG_INFO, "limit", log_text("pool", pool->settings->name),
+        log_number("tokens", pool->tokens.limit), log_number("size", pool->settings->size),
+        log_text("reason", cause.bytes_count > 2 ? cause.bytes + 2 : "the database is at ease"));
+    text_finish(&cause);
+}
+
+void journal_blind(struct daemon *daemon, const struct session_pool *pool) {
+    LOG(&daemon->log, LOG_WARNING, "sample_failed", log_text("pool", pool->name),
+        log_text("message", daemon->failure ? daemon->failure->message : NULL),
+        log_text("effect", "nothing more is opened than one session or command every 5 s"));
+}
+
+void journal_clocks(struct daemon *daemon, const struct sample *sample, uint32_t index) {
+    const struct core_pool *pool = &daemon->core->pools[index];
+    char ahead[DURATION_TEXT_BYTES];
+    bool apart = sample_clocks_are_apart(sample);
+    if (!sample->known || apart == sample_clocks_are_apart(&pool->gate.sample))
+        return;
+    if (apart)
+        LOG(&daemon->log, LOG_WARNING, "clocks_differ", log_text("pool", pool->settings->name),
+            log_text("database_ahead", duration_glance(sample->ahead_us, ahead)),
+            log_text("effect",
+                     "tasks are due by ours; how old a row of the history is goes by the database's"),
+            log_text("advice", "let NTP keep the clocks of both hosts"));
+    else
+        LOG(&daemon->log, LOG_INFO, "clocks_agree", log_text("pool", pool->settings->name));
+}
+
+void journal_breach(struct daemon *daemon, const struct action *action) {
+    const char *task = daemon->core->tasks[action->task].definition->name;
+    const char *left = daemon->failure ? daemon->failure->message : NULL;
+    if (action->number)
+        LOG(&daemon->log, LOG_WARNING, "left_behind", log_text("left", left), log_text("task", task),
+            log_number("or_one_of", action->number),
+            log_text("effect",
+                     "session = clean was not kept; each of these runs alone next, to find out which"));
+    else
+        LOG(&daemon->log, LOG_ERROR, "left_behind", log_text("left", left), log_text("task", task),
+            log_text("effect",
+                     "session = clean was not kept; its session is cleaned after every run from now on"),
+            log_text("advice", "write session = discard"));
+}
+
+void journal_heavier(struct daemon *daemon, const struct action *action) {
+    const struct task *task = daemon->core->tasks[action->task].definition;
+    LOG(&daemon->log, LOG_WARNING, "heavier_than_declared", log_text("task", task->name),
+        log_number("tokens", task->tokens), log_number("sessions", action->number),
+        log_text("effect", "its sessions take slots that nobody budgeted"),
+        log_text("advice", "raise its tokens"));
+}
+
+void journal_pooler(struct daemon *daemon, uint32_t pool, const char *error) {
+    LOG(&daemon->log, error ? LOG_WARNING : LOG_INFO, error ? "pooler_not_asked" : "pooler_asked_again",
+        log_text("pool", daemon->core->pools[pool].settings->name), log_text("message", error),
+        log_text("effect", error ? "clients that wait in the pooler do not count as pressure" : NULL));
+}

@@ -1,0 +1,292 @@
+/*
+ * What a person asks for over the control socket beside the dump: pause, resume, trigger. One line in
+ *
+ *     pause | resume | trigger  USER  TASK...
+ *
+ * and out "ok" or "no" on a line, then what is to be told. USER is who asked, as the asker's side says: only
+ * root and the daemon's own user may connect, names are looked up in places that may block (LDAP), and behind
+ * sudo only the asker knows. The log adds the uid that the kernel says.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "scheduler/replace.h"
+#include "scheduler/daemon/state.h"
+#include "scheduler/core/hands.h"
+
+/* --- words --- */
+
+/* Local time; with the date unless that is today's. */
+static const char *clock_words(const struct daemon *daemon, struct wall at, char buffer[static 40]) {
+    time_t seconds = (time_t)(at.us / US_PER_S), now_seconds = (time_t)(daemon->core->wall.us / US_PER_S);
+    struct tm local, now;
+    localtime_r(&seconds, &local);
+    localtime_r(&now_seconds, &now);
+    bool today = local.tm_yday == now.tm_yday && local.tm_year == now.tm_year;
+    strftime(buffer, 40, today ? "%H:%M:%S" : "%Y-%m-%d %H:%M:%S", &local);
+    return buffer;
+}
+
+struct asked {
+    const char *by;
+    uid_t uid;
+    char *tasks; /* names with blanks between them; taken apart as they are read */
+    int name_width;
+};
+
+/* --- pause and resume --- */
+
+static bool complain_unknown(const struct daemon *daemon, const char *task, struct text *answer) {
+    const char *near = taskset_nearest_task(daemon->set, task);
+    text_add(answer, "%s has no [task %s]", daemon->path, task);
+    if (near)
+        text_add(answer, "; did you mean '%s'?", near);
+    text_add(answer, "\n");
+    return false;
+}
+
+/* The next name of the line, or NULL. */
+static const char *next_task(char **rest) {
+    char *task;
+    while ((task = strsep(rest, " ")) && *task == '\0')
+        ;
+    return task;
+}
+
+/* All are known; paused ones may have left the file. */
+static bool check_tasks(const struct daemon *daemon, struct asked *asked, bool pause, struct text *answer) {
+    char copy[CONTROL_REQUEST_BYTES], *rest = copy;
+    bool fine = true;
+    snprintf(copy, sizeof copy, "%s", asked->tasks);
+    for (const char *task; (task = next_task(&rest));) {
+        int width = (int)strlen(task);
+        asked->name_width = width > asked->name_width ? width : asked->name_width;
+        if (taskset_find_task(daemon->set, task) == TASKSET_NONE &&
+            (pause || !pauses_find(&daemon->pauses, task)))
+            fine = complain_unknown(daemon, task, answer);
+    }
+    return fine;
+}
+
+static void feed_pause(struct daemon *daemon, const char *task, bool paused) {
+    struct event event = {.kind = EVENT_PAUSE, .task = taskset_find_task(daemon->set, task)};
+    event.pause.paused = paused;
+    if (event.task != TASKSET_NONE)
+        daemon_feed(daemon, &event);
+}
+
+static void pause_one(struct daemon *daemon, const struct asked *asked, const char *task, bool before,
+                      struct text *answer) {
+    const struct pause *pause = pauses_find(&daemon->pauses, task);
+    const struct core_task *core_task = &daemon->core->tasks[taskset_find_task(daemon->set, task)];
+    char at[40];
+    if (!before) {
+        LOG(&daemon->log, LOG_INFO, "paused", log_text("task", task), log_text("by", asked->by),
+            log_number("uid", asked->uid));
+        feed_pause(daemon, task, true);
+    }
+    text_add(answer, "%-*s %s since %s by %s%s\n", asked->name_width, task,
+             before ? "is paused already," : "is paused", clock_words(daemon, pause->since, at), pause->by,
+             core_task->running_count ? "; its run under way may finish" : "");
+}
+
+static void resume_one(struct daemon *daemon, const struct asked *asked, const char *task,
+                       const struct pause *pause, struct text *answer) {
+    uint32_t index = taskset_find_task(daemon->set, task);
+    char since[40], due[40];
+    if (!pause) {
+        text_add(answer, "%-*s was not paused\n", asked->name_width, task);
+        return;
+    }
+    LOG(&daemon->log, LOG_INFO, "resumed", log_text("task", task), log_text("by", asked->by),
+        log_number("uid", asked->uid));
+    feed_pause(daemon, task, false);
+    text_add(answer, "%-*s goes on", asked->name_width, task);
+    if (index == TASKSET_NONE)
+        text_add(answer, " if it comes back into the file");
+    else if (due_has(&daemon->core->due, index))
+        text_add(answer, ", due %s", clock_words(daemon, daemon->core->tasks[index].due, due));
+    text_add(answer, "; was paused since %s by %s\n", clock_words(daemon, pause->since, since), pause->by);
+}
+
+/* On disk first: what is said to be paused stays so. */
+static bool keep(struct daemon *daemon, const struct asked *asked, bool pause, struct pauses *ret_before,
+                 struct text *answer) {
+    struct pauses next = pauses_copy(&daemon->pauses);
+    char copy[CONTROL_REQUEST_BYTES], *rest = copy;
+    struct text error = {0};
+    snprintf(copy, sizeof copy, "%s", asked->tasks);
+    for (const char *task; (task = next_task(&rest));) {
+        if (pause && !pauses_find(&next, task))
+            pauses_add(&next, task, asked->by, daemon->core->wall);
+        else if (!pause)
+            pauses_remove(&next, task);
+    }
+    bool fine = pauses_save(&next, daemon->pauses_path.bytes, &error);
+    *ret_before = fine ? daemon->pauses : next;
+    if (fine)
+        daemon->pauses = next;
+    else
+        text_add(answer, "nothing is %s: %s\n", pause ? "paused" : "resumed", error.bytes);
+    text_finish(&error);
+    return fine;
+}
+
+static bool set_pauses(struct daemon *daemon, struct asked *asked, bool pause, struct text *answer) {
+    struct pauses before;
+    if (!check_tasks(daemon, asked, pause, answer)) {
+        text_add(answer, "nothing is %s\n", pause ? "paused" : "resumed");
+        return false;
+    }
+    struct event now = {.kind = EVENT_TICK};
+    daemon_feed(daemon, &now); /* instants are as of now, not as of the last event */
+    bool fine = keep(daemon, asked, pause, &before, answer);
+    for (const char *task; fine && (task = next_task(&asked->tasks));)
+        if (pause)
+            pause_one(daemon, asked, task, pauses_find(&before, task), answer);
+        else
+            resume_one(daemon, asked, task, pauses_find(&before, task), answer);
+    pauses_finish(&before);
+    return fine;
+}
+
+/* --- trigger --- */
+
+static const struct run *newest_run(const struct core *core, uint32_t task) {
+    const struct run *newest = NULL;
+    for (uint32_t i = 0; i < core->run_used; i++) {
+        const struct run *run = &core->runs[i];
+        if (run->state != RUN_FREE && run->task == task && (!newest || run->number > newest->number))
+            newest = run;
+    }
+    return newest;
+}
+
+/* "run 12 of tick waits: no token ..." */
+static void tell_waiting(const struct daemon *daemon, uint32_t task, const char *already,
+                         struct text *answer) {
+    static const struct status_context nothing;
+    const struct core *core = daemon->core;
+    struct status status;
+    status_init(&status, core, &nothing);
+    struct status_row row = status_row(&status, task);
+    row.running = NULL; /* of interest is why this one waits */
+    size_t start = answer->bytes_count;
+    text_add(answer, "run %" PRIu64 " of %s waits%s: ", core->runs[core->tasks[task].waiting_run].number,
+             core->tasks[task].definition->name, already);
+    status_note(&status, &row, answer);
+    text_end_line(answer, start, 0);
+    status_finish(&status);
+}
+
+static bool refuse(const struct daemon *daemon, uint32_t task, enum trigger_verdict verdict,
+                   struct text *answer) {
+    const char *name = daemon->core->tasks[task].definition->name;
+    switch (verdict) {
+    case TRIGGER_FINE: return false;
+    case TRIGGER_STOPPING: text_add(answer, "the daemon is stopping\n"); break;
+    case TRIGGER_WAITS: tell_waiting(daemon, task, " already", answer); break;
+    case TRIGGER_FULL: text_add(answer, "too many runs wait: no run record is free\n"); break;
+    case TRIGGER_DISABLED: text_add(answer, "%s is disabled; write enabled = on and reload\n", name); break;
+    case TRIGGER_OVERLAPS:
+        text_add(answer,
+                 "run %" PRIu64 " of %s is under way, and overlap = skip; ask again when it has ended\n",
+                 newest_run(daemon->core, task)->number, name);
+        break;
+    }
+    return true;
+}
+
+static bool trigger(struct daemon *daemon, const struct asked *asked, struct text *answer) {
+    struct event event = {.kind = EVENT_TRIGGER, .task = taskset_find_task(daemon->set, asked->tasks)};
+    if (event.task == TASKSET_NONE)
+        return complain_unknown(daemon, asked->tasks, answer);
+    if (refuse(daemon, event.task, hands_may_trigger(daemon->core, event.task), answer))
+        return false;
+    uint64_t number = daemon->core->run_number + 1; /* the step begins with the event */
+    LOG(&daemon->log, LOG_INFO, "triggered", log_text("task", asked->tasks),
+        log_number("run", (int64_t)number), log_text("by", asked->by), log_number("uid", asked->uid));
+    daemon_feed(daemon, &event);
+    if (daemon->core->tasks[event.task].waiting_run != SLOT_NONE)
+        tell_waiting(daemon, event.task, "", answer);
+    else
+        text_add(answer, "run %" PRIu64 " of %s has started\n", number, asked->tasks);
+    if (daemon->core->tasks[event.task].paused)
+        text_add(answer, "the task stays paused\n");
+    return true;
+}
+
+/* --- all of them --- */
+
+bool operate(struct daemon *daemon, const char *request, uid_t uid, struct text *answer) {
+    char verb[16], by[64], tasks[CONTROL_REQUEST_BYTES], uid_text[24];
+    if (sscanf(request, "%15s %63s %4095[^\n]", verb, by, tasks) != 3)
+        return false;
+    snprintf(uid_text, sizeof uid_text, "uid-%u", (unsigned)uid);
+    struct asked asked = {.by = pauses_is_name(by) ? by : uid_text, .uid = uid, .tasks = tasks};
+    struct text told = {0};
+    bool fine;
+    if (strcmp(verb, "pause") == 0 || strcmp(verb, "resume") == 0)
+        fine = set_pauses(daemon, &asked, *verb == 'p', &told);
+    else if (strcmp(verb, "trigger") == 0)
+        fine = trigger(daemon, &asked, &told);
+    else
+        return false;
+    text_add(answer, "%s\n%s", fine ? "ok" : "no", told.bytes ? told.bytes : "");
+    text_finish(&told);
+    return true;
+}
+
+void operate_open(struct daemon *daemon, const char *control_path) {
+    struct text complaint = {0};
+    pauses_path(daemon->set, control_path, &daemon->pauses_path);
+    daemon->pauses = pauses_load(daemon->pauses_path.bytes, &complaint);
+    if (complaint.bytes_count)
+        LOG(&daemon->log, LOG_WARNING, "pauses_unreadable", log_text("message", complaint.bytes),
+            log_text("effect", "what it may have held is not paused"));
+    text_finish(&complaint);
+}
+
+/* What a list at the new place says holds, too: it was left there by a daemon of this file. */
+void operate_move(struct daemon *daemon, const char *control_path) {
+    struct text path = {0}, error = {0};
+    pauses_path(daemon->set, control_path, &path);
+    if (strcmp(path.bytes, daemon->pauses_path.bytes) == 0) {
+        text_finish(&path);
+        return;
+    }
+    struct pauses there = pauses_load(path.bytes, &error);
+    for (uint32_t i = 0; i < there.count; i++)
+        if (!pauses_find(&daemon->pauses, there.items[i].task))
+            pauses_add(&daemon->pauses, there.items[i].task, there.items[i].by, there.items[i].since);
+    pauses_finish(&there);
+    if (error.bytes_count == 0 && pauses_save(&daemon->pauses, path.bytes, &error)) {
+        if (*daemon->pauses_path.bytes && !replace_with_nothing(daemon->pauses_path.bytes))
+            text_add(&error, "cannot remove %s", daemon->pauses_path.bytes);
+        text_finish(&daemon->pauses_path);
+        daemon->pauses_path = path;
+    } else {
+        text_finish(&path);
+    }
+    if (error.bytes_count)
+        LOG(&daemon->log, LOG_WARNING, "pauses_not_moved", log_text("message", error.bytes),
+            log_text("effect", "after a restart what is paused now may not be"));
+    text_finish(&error);
+}
+
+void operate_follow(struct daemon *daemon) {
+    for (uint32_t i = 0; i < daemon->pauses.count; i++)
+        feed_pause(daemon, daemon->pauses.items[i].task, true);
+}
+
+const struct pause *operate_pause_of(const void *context, const char *task) {
+    const struct daemon *daemon = context;
+    return pauses_find(&daemon->pauses, task);
+}
+
+void operate_close(struct daemon *daemon) {
+    pauses_finish(&daemon->pauses);
+    text_finish(&daemon->pauses_path);
+}

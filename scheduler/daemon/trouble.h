@@ -1,0 +1,43 @@
+/*
+ * The tasks that are in trouble now: what the last failure said, how often in a row, what is worth a line in
+ * the log. A task is here from its first failure or skip until its next success.
+ */
+#ifndef SCHEDULER_DAEMON_TROUBLE_H
+#define SCHEDULER_DAEMON_TROUBLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pool/session/session.h"
+
+struct trouble {
+    char *task;             /* its name */
+    uint64_t failure_count; /* in a row */
+    uint64_t signature;     /* of the last failure: what was told of it once is not told again */
+    bool skip_told;
+    char *summary; /* one line; NULL while there were only skips */
+    char *output;  /* the end of what a command printed, or NULL */
+};
+
+struct troubles {
+    void *tree; /* by name */
+};
+
+/* NULL when the task is fine. */
+struct trouble *trouble_find(const struct troubles *troubles, const char *task);
+
+/* The task's, made if need be. */
+struct trouble *trouble_get(struct troubles *troubles, const char *task);
+
+/* Takes in a failure; advice: what to do about it, or NULL. True when it differs from the one before and
+ * should be told in full. */
+bool trouble_add(struct trouble *trouble, const char *outcome, const struct failure *failure,
+                 const char *advice);
+
+/* The last failure is known to have been another one. */
+void trouble_resolve(struct trouble *trouble, const char *summary);
+
+void trouble_clear(struct troubles *troubles, const char *task);
+void troubles_finish(struct troubles *troubles);
+
+#endif

@@ -1,0 +1,153 @@
+#include "scheduler/simulate/tally.h"
+
+#include <stdlib.h>
+
+#include "scheduler/core/parts.h"
+#include "scheduler/core/grant.h"
+
+/* --- lateness: sixteen counters to an octave, so a percentile is right within a sixteenth --- */
+
+#define PRECISION_BITS 4
+#define PRECISION      (1 << PRECISION_BITS)
+#define BUCKETS        (PRECISION * (60 - PRECISION_BITS))
+
+struct simulate_lateness {
+    uint32_t counts[BUCKETS];
+    uint64_t count;
+    int64_t worst_us;
+};
+
+static uint32_t bucket_of(int64_t us) {
+    if (us < PRECISION)
+        return us > 0 ? (uint32_t)us : 0;
+    uint32_t octave = 63 - (uint32_t)__builtin_clzll((unsigned long long)us);
+    uint32_t part = (uint32_t)(us >> (octave - PRECISION_BITS)) & (PRECISION - 1);
+    uint32_t bucket = PRECISION * (octave - PRECISION_BITS + 1) + part;
+    return bucket < BUCKETS ? bucket : BUCKETS - 1;
+}
+
+/* The middle of what falls into the bucket. */
+static int64_t value_of(uint32_t bucket) {
+    if (bucket < PRECISION)
+        return bucket;
+    uint32_t shift = bucket / PRECISION - 1;
+    int64_t least = (int64_t)(PRECISION + bucket % PRECISION) << shift;
+    return least + ((INT64_C(1) << shift) - 1) / 2;
+}
+
+static void see(struct simulate_lateness *lateness, int64_t us) {
+    lateness->counts[bucket_of(us)]++;
+    lateness->worst_us = lateness->count++ == 0 || us > lateness->worst_us ? us : lateness->worst_us;
+}
+
+static int64_t percentile(const struct simulate_lateness *lateness, uint64_t percent) {
+    uint64_t rank = (lateness->count * percent + 99) / 100, seen = 0;
+    for (uint32_t i = 0; rank && i < BUCKETS; i++) {
+        seen += lateness->counts[i];
+        if (seen >= rank)
+            return value_of(i) < lateness->worst_us ? value_of(i) : lateness->worst_us;
+    }
+    return -1;
+}
+
+/* --- the books --- */
+
+void simulate_tally_init(struct simulate_tally *tally, const struct core *core,
+                         struct simulate_facts *facts) {
+    *tally = (struct simulate_tally){
+        .core = core,
+        .facts = facts,
+        .lateness = calloc((size_t)core->task_count + 1, sizeof *tally->lateness),
+        .queueing = calloc((size_t)core->task_count + 1, sizeof *tally->queueing),
+    };
+    if (!tally->lateness || !tally->queueing)
+        abort();
+    for (uint32_t i = 0; i < core->task_count; i++)
+        if (core->tasks[i].definition->overlap == OVERLAP_QUEUE)
+            tally->queueing[tally->queueing_count++] = i;
+}
+
+void simulate_tally_finish(struct simulate_tally *tally) {
+    free(tally->lateness);
+    free(tally->queueing);
+    *tally = (struct simulate_tally){0};
+}
+
+void simulate_tally_record(struct simulate_tally *tally, const struct record *record) {
+    struct simulate_task *task = &tally->facts->tasks[record->task];
+    uint64_t count = (uint64_t)record->occurrence_count;
+    task->due_count += count;
+    if (record->outcome == OUTCOME_SKIPPED) {
+        task->skipped_count += count;
+        return;
+    }
+    task->run_count++;
+    task->merged_count += count - 1;
+    task->failed_count += record->outcome != OUTCOME_OK && record->outcome != OUTCOME_TIMEOUT;
+    task->timeout_count += record->outcome == OUTCOME_TIMEOUT;
+    task->session_us = us_add(task->session_us, record->session_us);
+    task->outside_us = us_add(task->outside_us, record->outside_us);
+    see(&tally->lateness[record->task], record->lateness_us);
+}
+
+/* --- what waits --- */
+
+static void wait_for(struct simulate_tally *tally, uint32_t run_slot, enum reason_code reason, int64_t us) {
+    const struct run *run = &tally->core->runs[run_slot];
+    tally->facts->tasks[run->task].waited_us[reason] += us;
+    tally->facts->pools[run->pool].waited_us[reason] += us;
+}
+
+static void pass_lines(struct simulate_tally *tally, uint32_t pool, int64_t us) {
+    for (enum line line = 0; line < LINES; line++) {
+        const struct due *waiting = &tally->core->pools[pool].queue.lines[line];
+        enum reason_code reason = waiting->count ? grant_why(tally->core, pool, line).reason : REASON_NONE;
+        for (uint32_t i = 0; i < waiting->count; i++)
+            wait_for(tally, waiting->entries[i].id, reason, us);
+    }
+}
+
+/* Sent, and behind others on their session. */
+static void pass_sent(struct simulate_tally *tally, int64_t us) {
+    const struct core *core = tally->core;
+    for (uint32_t i = 0; i < core->slot_used; i++) {
+        if (core->slots[i].run_count < 2)
+            continue;
+        for (uint32_t run = core->slots[i].run_first; run != SLOT_NONE; run = core->runs[run].behind)
+            if (core->runs[run].state == RUN_SENT)
+                wait_for(tally, run, REASON_SHARING, us);
+    }
+}
+
+void simulate_tally_pass(struct simulate_tally *tally, int64_t us) {
+    const struct core *core = tally->core;
+    for (uint32_t pool = 0; pool < core->pool_count; pool++)
+        if (queue_count(&core->pools[pool].queue))
+            pass_lines(tally, pool, us);
+    pass_sent(tally, us);
+    for (uint32_t i = 0; i < core->unweighted.count; i++)
+        wait_for(tally, core->unweighted.entries[i].id, REASON_CHILDREN, us);
+    for (uint32_t i = 0; i < tally->queueing_count; i++) {
+        uint32_t run = core->tasks[tally->queueing[i]].waiting_run;
+        if (run != SLOT_NONE && core->runs[run].state == RUN_HELD)
+            wait_for(tally, run, REASON_OWN_RUN, us);
+    }
+}
+
+void simulate_tally_close(struct simulate_tally *tally) {
+    const struct core *core = tally->core;
+    for (uint32_t i = 0; i < core->run_used; i++) {
+        const struct run *run = &core->runs[i];
+        if (run->state == RUN_FREE)
+            continue;
+        tally->facts->tasks[run->task].due_count += (uint64_t)run->occurrence_count;
+        tally->facts->tasks[run->task].unfinished_count += (uint64_t)run->occurrence_count;
+    }
+    for (uint32_t i = 0; i < core->task_count; i++) {
+        const struct simulate_lateness *lateness = &tally->lateness[i];
+        struct simulate_task *task = &tally->facts->tasks[i];
+        task->late_p50_us = percentile(lateness, 50);
+        task->late_p99_us = percentile(lateness, 99);
+        task->late_worst_us = lateness->count ? lateness->worst_us : -1;
+    }
+}

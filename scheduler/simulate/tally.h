@@ -1,0 +1,32 @@
+/*
+ * Keeps the books of a simulation: what the core's records say of every occurrence and its lateness, and for
+ * what runs wait while time passes.
+ */
+#ifndef SCHEDULER_SIMULATE_TALLY_H
+#define SCHEDULER_SIMULATE_TALLY_H
+
+#include "scheduler/core/core.h"
+#include "scheduler/simulate/simulate.h"
+
+struct simulate_lateness;
+
+struct simulate_tally {
+    const struct core *core;            /* borrowed */
+    struct simulate_facts *facts;       /* borrowed */
+    struct simulate_lateness *lateness; /* by task */
+    uint32_t *queueing;                 /* tasks with overlap = queue: their runs wait outside of the lines */
+    uint32_t queueing_count;
+};
+
+void simulate_tally_init(struct simulate_tally *tally, const struct core *core, struct simulate_facts *facts);
+void simulate_tally_finish(struct simulate_tally *tally);
+
+void simulate_tally_record(struct simulate_tally *tally, const struct record *record);
+
+/* Nothing happens for so long, from the core's present instant on. */
+void simulate_tally_pass(struct simulate_tally *tally, int64_t us);
+
+/* At the end: percentiles, and what is not finished. */
+void simulate_tally_close(struct simulate_tally *tally);
+
+#endif

@@ -1,0 +1,143 @@
+#include "scheduler/status/json.h"
+
+#include "scheduler/core/parts.h"
+#include "scheduler/core/gate.h"
+#include "scheduler/json.h"
+#include "scheduler/core/pause.h"
+
+static json_t *known_json(int64_t us) {
+    return us < 0 ? json_null() : json_integer(us);
+}
+
+static json_t *tokens_json(const struct tokens *tokens) {
+    return json_pack("{si si si si si si si si si si}", "size", tokens->size, "limit", tokens->limit, "taken",
+                     tokens_taken(tokens), "warm", tokens->warm + tokens->checking, "opening",
+                     tokens->opening, "closing", tokens->closing, "leftover", tokens->leftover,
+                     "before_reload", tokens->before, "free", tokens_free(tokens), "held",
+                     tokens_held(tokens));
+}
+
+/* null before the first look at the database, and after one that failed. */
+static json_t *gate_json(const struct status *status, const struct core_pool *pool) {
+    static const char *const scopes[] = {"server", "role", "database"};
+    struct headroom headroom = gate_headroom(status->core, pool);
+    const struct sample *sample = &pool->gate.sample;
+    if (headroom.slots == INT32_MAX)
+        return json_null();
+    return json_pack(
+        "{ss si si si si si si sI sI sI si si si sI sI sb sb}", "scope", scopes[headroom.scope], "usable",
+        headroom.usable, "foreground", headroom.foreground, "ours", headroom.held, "reserve", headroom.kept,
+        "headroom", headroom.slots, "invisible", sample->invisible_count, "age",
+        (json_int_t)mono_since(status->core->now, pool->gate.known_at), "round_trip",
+        (json_int_t)sample->round_trip_us, "clock_ahead", (json_int_t)sample->ahead_us, "active",
+        sample->active_count, "lock_waiters", sample->lock_waiter_count, "idle_in_transaction",
+        sample->idle_in_transaction_count, "idle_in_transaction_for",
+        (json_int_t)sample->idle_in_transaction_us, "oldest_transaction",
+        (json_int_t)sample->oldest_transaction_us, "standby", sample->standby, "pooler", sample->pooled);
+}
+
+static const char *limit_state_name(enum limit_state state) {
+    static const char *const names[] = {"clear", "hold", "high", "critical", "lost", "returning"};
+    return names[state];
+}
+
+/* null where history = off */
+static json_t *history_json(const struct status *status, const struct core_pool *pool) {
+    static const char *const states[] = {
+        [PAST_NEW] = "not read yet", [PAST_ON] = "on", [PAST_BROKEN] = "not recorded"};
+    if (pool->past.state == PAST_OFF || !status->context->bookkeeping_of)
+        return json_null();
+    struct bookkeeping books =
+        status->context->bookkeeping_of(status->context->context, (uint32_t)(pool - status->core->pools));
+    return json_pack("{ss so so sI sI sI}", "state", states[pool->past.state], "error",
+                     *books.error ? json_of(books.error) : json_null(), "name_shared_with",
+                     *books.shared ? json_of(books.shared) : json_null(), "waiting",
+                     (json_int_t)books.waiting_count, "on_disk", (json_int_t)books.disk_count, "lost",
+                     (json_int_t)books.lost_count);
+}
+
+static json_t *pool_json(const struct status *status, const struct core_pool *pool) {
+    const char *error = status_connect_error(status, pool);
+    struct text pressure = {0};
+    status_pressure(&pool->gate.limit, &pressure);
+    const char *cause = pressure.bytes_count > 2 ? pressure.bytes + 2 : NULL;
+    json_t *json =
+        json_pack("{ss so sI si si sb so sb so ss so si sI so}", "name", pool->settings->name, "tokens",
+                  tokens_json(&pool->tokens), "opened", (json_int_t)pool->opened_count, "peak",
+                  pool->held_peak, "waiting", queue_count(&pool->queue), "connect_failing", pool->failing,
+                  "connect_error", json_of(error), "removed", pool->retired, "gate", gate_json(status, pool),
+                  "limit_state", limit_state_name(pool->gate.limit.state), "limit_cause", json_of(cause),
+                  "pressure", gate_pressure_permille(status->core, pool), "samples",
+                  (json_int_t)pool->gate.sample_count, "history", history_json(status, pool));
+    text_finish(&pressure);
+    return json;
+}
+
+static json_t *why_json(const struct status_row *row) {
+    if (!row->waiting)
+        return json_null();
+    return json_pack("{ss sI sI si so}", "reason", admission_reason_name(row->why.reason), "number",
+                     (json_int_t)row->why.number, "threshold", (json_int_t)row->why.threshold, "place",
+                     row->place, "starts_in",
+                     row->starts_in_us > 0 ? json_integer(row->starts_in_us) : json_null());
+}
+
+static json_t *pause_json(const struct status *status, const struct status_row *row) {
+    const struct pause *pause = status_pause(status, row);
+    if (!pause)
+        return json_null();
+    return json_pack("{sI so}", "since", (json_int_t)pause->since.us, "by", json_of(pause->by));
+}
+
+/* Who holds the lock that the run waits for. */
+static json_t *lock_json(const struct status *status, const struct status_row *row) {
+    const struct sample_wait *wait =
+        row->running ? gate_wait_of(&status->core->pools[row->running->pool], row->running) : NULL;
+    if (!wait)
+        return json_null();
+    return json_pack("{si so so sI}", "pid", wait->holder_pid, "name",
+                     *wait->holder_name ? json_of(wait->holder_name) : json_null(), "state",
+                     *wait->holder_state ? json_of(wait->holder_state) : json_null(), "state_for",
+                     (json_int_t)wait->holder_state_us);
+}
+
+static json_t *task_json(const struct status *status, uint32_t index) {
+    struct status_row row = status_row(status, index);
+    const struct task_stats *stats = &row.task->stats;
+    struct text note = {0};
+    status_note(status, &row, &note);
+    json_t *json = json_pack(
+        "{ss ss ss so so so sI sI sI sI so so so so si so so sI sI sI sI sI sI so so}", "name",
+        row.task->definition->name, "pool", status->core->pools[row.task->pool].settings->name, "state",
+        task_state_name(row.state), "due", row.due.us ? json_integer(row.due.us) : json_null(), "last",
+        stats->any ? json_string(outcome_name(stats->last_outcome)) : json_null(), "last_took",
+        stats->any ? json_integer(stats->last_took_us) : json_null(), "ok", (json_int_t)stats->ok_count,
+        "failed", (json_int_t)stats->failed_count, "skipped", (json_int_t)stats->skipped_count, "merged",
+        (json_int_t)stats->merged_count, "late_p50", known_json(row.late_p50_us), "late_p99",
+        known_json(row.late_p99_us), "took_p50", known_json(row.took_p50_us), "took_p99",
+        known_json(row.took_p99_us), "running", row.task->running_count, "waiting", why_json(&row), "note",
+        json_of(note.bytes), "expected", (json_int_t)core_session_us(row.task), "expected_outside",
+        (json_int_t)row.task->expected_us[PHASE_WORK], "interval", (json_int_t)row.task->interval_us,
+        "retried", (json_int_t)stats->retried_count, "session", (json_int_t)stats->session_us, "outside",
+        (json_int_t)stats->outside_us, "paused", pause_json(status, &row), "lock_of",
+        lock_json(status, &row));
+    text_finish(&note);
+    return json;
+}
+
+void status_json(const struct status *status, struct text *text) {
+    const struct core *core = status->core;
+    json_t *pools = json_array(), *tasks = json_array();
+    for (uint32_t i = 0; i < core->pool_count; i++)
+        if (!pool_is_gone(core, i))
+            json_array_append_new(pools, pool_json(status, &core->pools[i]));
+    for (uint32_t i = 0; i < core->task_count; i++)
+        if (!task_is_gone(&core->tasks[i]))
+            json_array_append_new(tasks, task_json(status, i));
+    json_t *all = json_pack("{si ss sI sI so sI sb so so}", "schema", STATUS_JSON_SCHEMA, "version",
+                            status->context->version, "pid", (json_int_t)status->context->pid, "up",
+                            (json_int_t)status->context->up_us, "file", json_of(status->context->path),
+                            "loaded", (json_int_t)status->context->loaded.us, "stopping", core->draining,
+                            "pools", pools, "tasks", tasks);
+    json_print(all, JSON_COMPACT, text);
+}

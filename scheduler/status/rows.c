@@ -1,0 +1,300 @@
+#include "scheduler/status/rows.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "scheduler/core/parts.h"
+#include "scheduler/core/gate.h"
+#include "scheduler/core/grant.h"
+#include "tasks/duration.h"
+
+const char *task_state_name(enum task_state state) {
+    switch (state) {
+    case TASK_WAITING: return "waiting";
+    case TASK_RUNNING: return "running";
+    case TASK_READING: return "reading";
+    case TASK_WORKING: return "working";
+    case TASK_WRITING: return "writing";
+    case TASK_PAUSED: return "paused";
+    case TASK_ON_HOLD: return "on hold";
+    case TASK_STOPPING: return "stopping";
+    case TASK_IDLE: return "idle";
+    case TASK_DISABLED: return "disabled";
+    }
+    return "?";
+}
+
+/* --- gathering --- */
+
+static uint32_t *none_array(uint32_t count) {
+    uint32_t *array = malloc(((size_t)count + 1) * sizeof *array);
+    if (!array)
+        abort();
+    memset(array, 0xff, ((size_t)count + 1) * sizeof *array);
+    return array;
+}
+
+static int compare_entries(const void *a, const void *b) {
+    const struct due_entry *x = a, *y = b;
+    return x->at != y->at ? (x->at > y->at) - (x->at < y->at) : (x->id > y->id) - (x->id < y->id);
+}
+
+/* All that waits for one budget, in one order; and what is before each. */
+static void number_places(struct status *status, const struct due *lines, int line_count) {
+    uint32_t count = 0, at = 0;
+    for (int i = 0; i < line_count; i++)
+        count += lines[i].count;
+    struct due_entry *order = malloc(((size_t)count + 1) * sizeof *order);
+    if (!order)
+        abort();
+    for (int i = 0; i < line_count; i++) {
+        if (lines[i].count)
+            memcpy(order + at, lines[i].entries, lines[i].count * sizeof *order);
+        at += lines[i].count;
+    }
+    qsort(order, count, sizeof *order, compare_entries);
+    int64_t ahead_us = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        status->place_of_run[order[i].id] = i + 1;
+        status->ahead_of_run_us[order[i].id] = ahead_us;
+        ahead_us += status->core->runs[order[i].id].expected_us;
+    }
+    free(order);
+}
+
+static void keep_longest(const struct core *core, uint32_t *kept, uint32_t run) {
+    if (*kept == SLOT_NONE || core->runs[run].started.us < core->runs[*kept].started.us)
+        *kept = run;
+}
+
+void status_init(struct status *status, const struct core *core, const struct status_context *context) {
+    *status = (struct status){.core = core,
+                              .context = context,
+                              .place_of_run = none_array(core->run_used),
+                              .ahead_of_run_us = calloc((size_t)core->run_used + 1, sizeof(int64_t)),
+                              .running_of_task = none_array(core->task_count),
+                              .between_of_task = none_array(core->task_count),
+                              .longest_of_pool = none_array(core->pool_count),
+                              .name_width = 4};
+    if (!status->ahead_of_run_us)
+        abort();
+    for (uint32_t i = 0; i < core->run_used; i++) {
+        const struct run *run = &core->runs[i];
+        if (run->begun && !run_is_on_session(run->state))
+            keep_longest(core, &status->between_of_task[run->task], i);
+        if (!run_is_on_session(run->state))
+            continue;
+        keep_longest(core, &status->running_of_task[run->task], i);
+        if (phase_tokens(run->definition, run->phase))
+            keep_longest(core, &status->longest_of_pool[run->pool], i);
+    }
+    for (uint32_t i = 0; i < core->pool_count; i++)
+        number_places(status, core->pools[i].queue.lines, LINES);
+    number_places(status, &core->unweighted, 1);
+    for (uint32_t i = 0; i < core->task_count; i++) {
+        if (task_is_gone(&core->tasks[i]))
+            continue;
+        int length = (int)strlen(core->tasks[i].definition->name);
+        status->name_width = length > status->name_width ? length : status->name_width;
+    }
+}
+
+void status_finish(struct status *status) {
+    free(status->place_of_run);
+    free(status->ahead_of_run_us);
+    free(status->running_of_task);
+    free(status->between_of_task);
+    free(status->longest_of_pool);
+    *status = (struct status){0};
+}
+
+static struct decision why_waiting(const struct status *status, const struct run *run) {
+    const struct core *core = status->core;
+    if (core->draining && !run->begun)
+        return (struct decision){.verdict = VERDICT_WAIT, .reason = REASON_DRAIN};
+    if (run->state == RUN_DELAYED)
+        return (struct decision){
+            .verdict = VERDICT_WAIT, .reason = REASON_RETRY, .number = run->attempts.failed_count};
+    if (run->state == RUN_HELD)
+        return (struct decision){.verdict = VERDICT_WAIT, .reason = REASON_OWN_RUN};
+    if (phase_tokens(run->definition, run->phase) == 0)
+        return (struct decision){.verdict = VERDICT_WAIT,
+                                 .reason = REASON_CHILDREN,
+                                 .number = core->child_count,
+                                 .threshold = core->set->daemon.children};
+    return grant_why(core, run->pool, queue_line(run->definition, run->phase, run->yielded));
+}
+
+/* For its start; or, when all of the task's runs have begun, for a further phase. */
+static uint32_t waiting_of(const struct status *status, uint32_t index) {
+    uint32_t waiting = status->core->tasks[index].waiting_run;
+    return waiting != SLOT_NONE ? waiting : status->between_of_task[index];
+}
+
+static enum task_state state_of_running(const struct run *run) {
+    if (run->state == RUN_STOPPING)
+        return TASK_STOPPING;
+    switch (run->phase) {
+    case PHASE_READ: return TASK_READING;
+    case PHASE_WORK: return TASK_WORKING;
+    case PHASE_WRITE: return TASK_WRITING;
+    default: return TASK_RUNNING;
+    }
+}
+
+static enum task_state state_of(const struct status *status, uint32_t index) {
+    const struct core_task *task = &status->core->tasks[index];
+    uint32_t running = status->running_of_task[index];
+    if (waiting_of(status, index) != SLOT_NONE)
+        return TASK_WAITING;
+    if (running != SLOT_NONE)
+        return state_of_running(&status->core->runs[running]);
+    if (task->paused && task->definition->enabled && !task->retired)
+        return TASK_PAUSED;
+    if (due_has(&status->core->due, index) && core_is_kept(status->core, index))
+        return TASK_WAITING;
+    if (status->core->now.us < task->held_until.us)
+        return TASK_ON_HOLD;
+    return task->definition->enabled && !task->retired ? TASK_IDLE : TASK_DISABLED;
+}
+
+/* What is under way and what is before it, shared among the tokens in force. */
+static int64_t guess_start(const struct status *status, uint32_t index, const struct decision *why) {
+    const struct run *run = &status->core->runs[index];
+    const struct core_pool *pool = &status->core->pools[run->pool];
+    if (run->state != RUN_WAITING || (why->reason != REASON_TOKENS && why->reason != REASON_LIMIT &&
+                                      why->reason != REASON_WEIGHT && why->reason != REASON_SHARING))
+        return 0;
+    struct crew crew = grant_crew(status->core, pool, INSTANT_MAX);
+    return (crew.busy_us + status->ahead_of_run_us[index]) / gate_in_force(status->core, pool);
+}
+
+struct status_row status_row(const struct status *status, uint32_t index) {
+    const struct core *core = status->core;
+    const struct core_task *task = &core->tasks[index];
+    struct status_row row = {
+        .task = task,
+        .state = state_of(status, index),
+        .due = due_has(&core->due, index) ? task->due : (struct wall){0},
+        .late_p50_us = quantile_get(&core->late[index], 500),
+        .late_p99_us = quantile_get(&core->late[index], 990),
+        .took_p50_us = quantile_get(&core->took[index], 500),
+        .took_p99_us = quantile_get(&core->took[index], 990),
+    };
+    if (status->running_of_task[index] != SLOT_NONE) {
+        row.running = &core->runs[status->running_of_task[index]];
+        row.due = row.running->due_first;
+    }
+    uint32_t waiting = waiting_of(status, index);
+    if (waiting != SLOT_NONE) {
+        row.waiting = &core->runs[waiting];
+        row.due = row.waiting->due_first;
+        row.why = why_waiting(status, row.waiting);
+        row.place = row.waiting->state == RUN_WAITING ? status->place_of_run[waiting] : 1;
+        row.starts_in_us = guess_start(status, waiting, &row.why);
+    }
+    return row;
+}
+
+/* --- the dump --- */
+
+void status_clock(const struct status *status, struct wall at, struct text *text) {
+    static const int64_t day_s = 86400;
+    int64_t s = (at.us + status->context->utc_offset_us) / US_PER_S;
+    int64_t now_s = (status->core->wall.us + status->context->utc_offset_us) / US_PER_S;
+    int64_t days = s / day_s - now_s / day_s;
+    char ahead[24] = "";
+    if (days)
+        snprintf(ahead, sizeof ahead, "%+" PRId64 "d", days);
+    text_add(text, "%02d:%02d:%02d%s", (int)(s % day_s / 3600), (int)(s % 3600 / 60), (int)(s % 60), ahead);
+}
+
+static void print_head(const struct status *status, struct text *text) {
+    char up[DURATION_TEXT_BYTES];
+    size_t start = text->bytes_count;
+    text_add(text, "headgate %s  pid %" PRId64 "  up %s  %s loaded ", status->context->version,
+             status->context->pid, duration_glance(status->context->up_us, up), status->context->path);
+    status_clock(status, status->context->loaded, text);
+    text_add(text, "%s", status->core->draining ? "  STOPPING" : "");
+    text_end_line(text, start, 0);
+}
+
+static void ms_pair(int64_t p50_us, int64_t p99_us, char *buffer, size_t bytes) {
+    char part[2][24];
+    const int64_t values[2] = {p50_us, p99_us};
+    for (int i = 0; i < 2; i++)
+        snprintf(part[i], sizeof part[i], values[i] < 10 * US_PER_MS ? "%.1f" : "%.0f",
+                 (double)values[i] / 1000);
+    snprintf(buffer, bytes, p50_us < 0 ? "-" : "%s/%s", part[0], part[1]);
+}
+
+static void print_last(const struct task_stats *stats, char *buffer, size_t bytes) {
+    char took[DURATION_TEXT_BYTES];
+    if (stats->any)
+        snprintf(buffer, bytes, "%s %s", outcome_name(stats->last_outcome),
+                 duration_glance(stats->last_took_us, took));
+    else
+        snprintf(buffer, bytes, "-");
+}
+
+static void print_row(const struct status *status, const struct status_row *row, uint32_t width,
+                      struct text *text) {
+    size_t start = text->bytes_count;
+    const struct task_stats *stats = &row->task->stats;
+    struct text due = {0};
+    char last[64], late[64], took[64];
+    if (row->due.us)
+        status_clock(status, row->due, &due);
+    print_last(stats, last, sizeof last);
+    ms_pair(row->late_p50_us, row->late_p99_us, late, sizeof late);
+    ms_pair(row->took_p50_us, row->took_p99_us, took, sizeof took);
+    text_add(text, "%-*s  %-8s  %-11s  %-16s %6u %5u %5u %7" PRIu64 "  %15s  %15s  ", status->name_width,
+             row->task->definition->name, task_state_name(row->state), due.bytes ? due.bytes : "-", last,
+             stats->ok_count, stats->failed_count, stats->skipped_count, stats->merged_count, late, took);
+    status_note(status, row, text);
+    text_end_line(text, start, width);
+    text_finish(&due);
+}
+
+/* In the order in which they will start. */
+static void print_waiting(const struct status *status, uint32_t width, struct text *text) {
+    const struct core *core = status->core;
+    struct due_entry *line = malloc(((size_t)core->task_count + 1) * sizeof *line);
+    uint32_t count = 0;
+    if (!line)
+        abort();
+    for (uint32_t i = 0; i < core->task_count; i++) {
+        uint32_t run = waiting_of(status, i);
+        if (run != SLOT_NONE)
+            line[count++] =
+                (struct due_entry){((int64_t)core->runs[run].pool << 32) | status->place_of_run[run], i};
+    }
+    qsort(line, count, sizeof *line, compare_entries);
+    for (uint32_t i = 0; i < count; i++) {
+        struct status_row row = status_row(status, line[i].id);
+        print_row(status, &row, width, text);
+    }
+    free(line);
+}
+
+void status_print(const struct status *status, uint32_t width, struct text *text) {
+    print_head(status, text);
+    for (uint32_t i = 0; i < status->core->pool_count; i++)
+        if (!pool_is_gone(status->core, i))
+            status_pool(status, i, text);
+    text_add(text, "%-*s  %-8s  %-11s  %-16s %6s %5s %5s %7s  %15s  %15s  %s\n", status->name_width, "task",
+             "state", "due", "last", "ok", "fail", "skip", "merged", "late p50/p99 ms", "took p50/p99 ms",
+             "note");
+    print_waiting(status, width, text);
+    for (enum task_state state = TASK_WAITING; state <= TASK_DISABLED; state++) {
+        for (uint32_t i = 0; i < status->core->task_count; i++) {
+            if (state_of(status, i) != state || waiting_of(status, i) != SLOT_NONE ||
+                task_is_gone(&status->core->tasks[i]))
+                continue;
+            struct status_row row = status_row(status, i);
+            print_row(status, &row, width, text);
+        }
+    }
+}
