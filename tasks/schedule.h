@@ -1,8 +1,8 @@
 /*
  * When a task is due: the wall-clock instants with  unix time = phase (mod every).
  * They depend on nothing else, so a restart and a second daemon agree on what an occurrence is. An elastic
- * interval begins there and then goes its own way: its occurrences are named by the slot that they fall in,
- * which begins at such an instant, and as it is never shorter than `every`, no slot has two.
+ * interval begins there and then goes its own way: its occurrences are named by the cell that they fall in,
+ * which begins at such an instant, and as it is never shorter than `every`, no cell has two.
  */
 #ifndef TASKS_SCHEDULE_H
 #define TASKS_SCHEDULE_H
@@ -25,7 +25,7 @@ bool schedule_is_same(const struct schedule *a, const struct schedule *b);
 struct wall schedule_next_after(const struct schedule *schedule, struct wall after);
 
 /*
- * The instant that names the occurrence that is due at `due`, for everyone: itself, or where its slot begins.
+ * The instant that names the occurrence that is due at `due`, for everyone: itself, or where its cell begins.
  * Keys lie on the grid of every_us and phase_us, elastic or not.
  */
 struct wall schedule_key(const struct schedule *schedule, struct wall due);

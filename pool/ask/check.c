@@ -4,11 +4,11 @@
 #include <stdlib.h>
 
 #include "pool/answer.h"
-#include "pool/conninfo.h"
-#include "pool/budget/headroom.h"
 #include "pool/ask/history.h"
 #include "pool/ask/inquiry.h"
+#include "pool/budget/headroom.h"
 #include "pool/budget/look.h"
+#include "pool/conninfo.h"
 #include "tasks/duration.h"
 
 #define NAMES_MOST 8

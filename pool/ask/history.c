@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pool/history_steps.h"
 #include "pool/ask/inquiry.h"
+#include "pool/history_steps.h"
 #include "tasks/duration.h"
 
 /* --- rows --- */

@@ -50,7 +50,7 @@ static void begin(struct script *script) {
 }
 
 /* COMMIT has a segment of its own: where one before it failed, it ends the transaction all the same. */
-bool history_send(struct session *session, const struct history_request *request) {
+bool session_history_send(struct session *session, const struct history_request *request) {
     const char *restore[] = {request->service, request->daemon, request->tasks, request->life},
                *meet[] = {request->service, request->daemon, request->meets, request->tasks ? "t" : "f"},
                *prune[] = {request->keep, request->rows, request->count};
@@ -104,7 +104,7 @@ static void take_array(struct script *script, const PGresult *result) {
     script->history = text_copy(answer.wrong);
 }
 
-void history_take(struct session *session, const PGresult *result) {
+void session_history_take(struct session *session, const PGresult *result) {
     struct script *script = &session->script;
     if (PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) && !script->history_failed)
         fail(script, result);
@@ -113,7 +113,7 @@ void history_take(struct session *session, const PGresult *result) {
     script->history_at++;
 }
 
-void history_report(struct session *session) {
+void session_history_report(struct session *session) {
     struct script *script = &session->script;
     bool failed = script->history_failed || !script->history;
     const char *message = script->history ? script->history : "the server's answer has no records";

@@ -7,11 +7,11 @@
 #ifndef POOL_SESSION_INTERNAL_H
 #define POOL_SESSION_INTERNAL_H
 
-#include "pool/work/cargo.h"
-#include "pool/session/login.h"
 #include "pool/budget/sample.h"
+#include "pool/session/login.h"
 #include "pool/session/session.h"
 #include "pool/session/session_pool.h"
+#include "pool/work/cargo.h"
 
 /* A step is one query, or one sync of a pipeline. */
 enum step {
@@ -260,9 +260,9 @@ void claim_take_refusal(struct flight *flight, const char *detail);
 void claim_take(struct script *script, const PGresult *result);
 
 /* history.c */
-bool history_send(struct session *session, const struct history_request *request);
-void history_take(struct session *session, const PGresult *result);
-void history_report(struct session *session);
+bool session_history_send(struct session *session, const struct history_request *request);
+void session_history_take(struct session *session, const PGresult *result);
+void session_history_report(struct session *session);
 
 /* linger.c */
 void linger_start(struct session *session, int fd);

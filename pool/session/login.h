@@ -7,9 +7,9 @@
 #ifndef POOL_SESSION_LOGIN_H
 #define POOL_SESSION_LOGIN_H
 
-#include "pool/session/aside.h"
 #include "pool/conninfo.h"
 #include "pool/outcome.h"
+#include "pool/session/aside.h"
 
 /* All of it is copied. */
 struct login_request {

@@ -163,7 +163,7 @@ bool script_add_run(struct session *session, const struct session_work *work) {
 
 bool script_add_history(struct session *session, const struct history_request *request) {
     session->script.asking = session->script.recording = true;
-    return history_send(session, request) && script_send_sync(session, STEP_SYNC);
+    return session_history_send(session, request) && script_send_sync(session, STEP_SYNC);
 }
 
 bool script_add_sample(struct session *session) {
@@ -223,7 +223,7 @@ static void take_rows(struct session *session, const PGresult *result, enum step
     else if (step == STEP_VERIFY)
         verify_take(session, result);
     else if (step == STEP_HISTORY)
-        history_take(session, result);
+        session_history_take(session, result);
     else if (step == STEP_CLAIM)
         claim_take(&session->script, result);
 }
@@ -243,7 +243,7 @@ static void take_error(struct session *session, const PGresult *result, enum ste
     else if (script->sampling)
         sampling_take_error(session, result);
     else if (script->recording)
-        history_take(session, result);
+        session_history_take(session, result);
     else if (step != STEP_VERIFY && step != STEP_ROLLBACK)
         flight_take_error(session, result, step);
 }
@@ -301,7 +301,7 @@ static bool take_result(struct session *session, PGresult *result) {
         if (step == STEP_CLEAN)
             script->clean_failed = false;
         else if (step == STEP_HISTORY)
-            history_take(session, result);
+            session_history_take(session, result);
         else
             flight_take_tag(script, result, step);
         return true;
@@ -344,7 +344,7 @@ bool script_drained(struct session *session) {
     if (sampled)
         sampling_report(session);
     else if (recorded)
-        history_report(session);
+        session_history_report(session);
     else if (!script->unclean)
         report_ready(session);
     return true;

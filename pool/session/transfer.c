@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pool/work/json_row.h"
 #include "pool/session/internal.h"
+#include "pool/work/json_row.h"
 #include "tasks/size.h"
 
 /* Lines sent before the first of them is answered. */

@@ -12,17 +12,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "pool/session/aside.h"
 #include "pool/ask/check.h"
 #include "pool/conninfo.h"
+#include "pool/session/aside.h"
+#include "scheduler/commands/hands.h"
+#include "scheduler/commands/history.h"
+#include "scheduler/commands/simulate.h"
+#include "scheduler/commands/terminal.h"
 #include "scheduler/daemon/control.h"
 #include "scheduler/daemon/daemon.h"
 #include "scheduler/daemon/footing.h"
-#include "scheduler/commands/hands.h"
-#include "scheduler/commands/history.h"
 #include "scheduler/daemon/load.h"
-#include "scheduler/commands/simulate.h"
-#include "scheduler/commands/terminal.h"
 #include "tasks/duration.h"
 #include "tasks/suggest.h"
 
@@ -172,7 +172,7 @@ static int check(int argc, char **argv) {
     print_summary(set, file);
     print_warnings(set);
     bool fits = true;
-    char *name = chronicle_name(file);
+    char *name = history_name(file);
     for (uint32_t i = 0; values[1] && i < set->pool_count; i++) {
         struct text text = {0};
         fits &= budget_check(set, i, daemon_identity(file), name, &text);

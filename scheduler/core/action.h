@@ -40,7 +40,7 @@ enum close_cause {
     CLOSE_IDLE,
     CLOSE_RECYCLE,
     CLOSE_ROOM,      /* a command or a smaller size needs the token */
-    CLOSE_GATE,      /* the application needs the slot */
+    CLOSE_GATE,      /* the application needs the session */
     CLOSE_LIMIT,     /* the limit went down */
     CLOSE_TIMEOUT,   /* it did not answer in time */
     CLOSE_CANCELLED, /* a cancel may still be under way to it */

@@ -21,7 +21,7 @@ enum reason_code {
     REASON_LIMIT,    /* no token in force: number = taken, threshold = limit */
     REASON_WEIGHT,   /* too few tokens: number = not taken, threshold = the weight */
     REASON_HEADROOM, /* the gate: number = slots it leaves, threshold = how many are asked for */
-    REASON_FULL,     /* no slot even for the floor: number = free slots, threshold = 1 */
+    REASON_FULL,     /* no session even for the floor: number = free slots, threshold = 1 */
     REASON_SHARING,  /* an open session will get to it in time: number = sessions open, threshold = wanted */
     REASON_OPENING,  /* a session is being opened: number = how many */
     REASON_CHECKING, /* a session is being asked whether it still lives */

@@ -22,22 +22,22 @@ static void miss(struct core *core, uint32_t index, const struct occurrences *mi
     record_skip(core, index, missed->first, missed->last, missed->count, SKIP_MISSED, actions);
 }
 
-/* The run that waits and answers all that this daemon has accounted for; SLOT_NONE when there is none. A run
+/* The run that waits and answers all that this daemon has accounted for; INDEX_NONE when there is none. A run
  * that was asked for, and answers none yet, serves as well. */
 static uint32_t run_to_extend(const struct core *core, const struct core_task *task) {
-    if (task->waiting_run == SLOT_NONE || task->waiting_count > 1)
-        return SLOT_NONE;
+    if (task->waiting_run == INDEX_NONE || task->waiting_count > 1)
+        return INDEX_NONE;
     const struct run *run = &core->runs[task->waiting_run];
     if (run->yielded || run->attempts.failed_count || run->claimed)
-        return SLOT_NONE;
+        return INDEX_NONE;
     bool none = task->answered_until.us < task->answered_from.us;
     bool all = run->occurrence_count > 0 && run->due_first.us == task->answered_from.us;
-    return all || (none && run->occurrence_count == 0) ? task->waiting_run : SLOT_NONE;
+    return all || (none && run->occurrence_count == 0) ? task->waiting_run : INDEX_NONE;
 }
 
 /* Later ones were started or given up already: nothing may come behind them. */
 static bool is_overtaken(const struct core *core, const struct core_task *task) {
-    return task->answered_until.us >= task->answered_from.us && run_to_extend(core, task) == SLOT_NONE;
+    return task->answered_until.us >= task->answered_from.us && run_to_extend(core, task) == INDEX_NONE;
 }
 
 /* It answers what was missed, and what it answered before. */
@@ -57,12 +57,12 @@ static void extend(struct core *core, uint32_t index, const struct occurrences *
 static void answer_once(struct core *core, uint32_t index, const struct occurrences *missed,
                         struct actions *actions) {
     struct core_task *task = &core->tasks[index];
-    if (run_to_extend(core, task) != SLOT_NONE) {
+    if (run_to_extend(core, task) != INDEX_NONE) {
         extend(core, index, missed);
         return;
     }
     if (clock_run_for(core, index, missed, task->running_count ? RUN_HELD : RUN_WAITING, actions) !=
-        SLOT_NONE)
+        INDEX_NONE)
         task->last_due = missed->last;
 }
 
@@ -79,8 +79,8 @@ static int64_t beyond_bounds(const struct core *core, const struct task *task,
 }
 
 /* What the waiting run was to answer has its turn when the last missed one is done: it becomes the first. */
-static void put_off(struct core *core, struct core_task *task, uint32_t slot) {
-    struct run *run = &core->runs[slot];
+static void put_off(struct core *core, struct core_task *task, uint32_t index) {
+    struct run *run = &core->runs[index];
     if (run->occurrence_count > 0)
         task->stats.merged_count -= (uint64_t)(run->occurrence_count - 1);
     run->due_first = run->due_last = task->catch_up_next;
@@ -108,7 +108,7 @@ static void answer_each(struct core *core, uint32_t index, struct occurrences mi
         return;
     task->catch_up_next = oldest;
     uint32_t waiting = run_to_extend(core, task);
-    if (waiting != SLOT_NONE) {
+    if (waiting != INDEX_NONE) {
         put_off(core, task, waiting);
         advance(task, oldest);
     }
@@ -140,7 +140,7 @@ static void answer_put_off(struct core *core, uint32_t index, struct actions *ac
     task->catch_up_next.us = 0;
     if (rest.count < 1)
         return;
-    rest.last = task->answered_until; /* of an elastic task not where its slot begins */
+    rest.last = task->answered_until; /* of an elastic task not where its index begins */
     clock_run_for(core, index, &rest, RUN_WAITING, actions);
 }
 
@@ -160,7 +160,7 @@ void catchup_go_on(struct core *core, uint32_t index, struct actions *actions) {
     } else {
         struct occurrences one = {at, at, 1, core->now, core->now, core->wall.us - at.us};
         advance(task, at);
-        if (clock_run_for(core, index, &one, RUN_WAITING, actions) == SLOT_NONE)
+        if (clock_run_for(core, index, &one, RUN_WAITING, actions) == INDEX_NONE)
             give_up(core, index, task->catch_up_next, SKIP_FULL, actions);
     }
 }

@@ -2,8 +2,8 @@
  * Due instants are wall-clock instants, waited for on the monotonic clock. Time that was missed (a stalled
  * process, a machine that slept, a clock set forward) becomes one run that answers all it missed.
  */
-#include "scheduler/core/parts.h"
 #include "scheduler/core/gate.h"
+#include "scheduler/core/parts.h"
 
 /* Reading two clocks takes a while, and they are slewed alike: only a real step is larger. */
 #define STEP_LEAST_US (500 * US_PER_MS)
@@ -136,12 +136,12 @@ void clock_follow(struct core *core, struct actions *actions) {
 
 uint32_t clock_run_for(struct core *core, uint32_t task, const struct occurrences *due, enum run_state state,
                        struct actions *actions) {
-    uint32_t slot = run_create(core, task);
-    if (slot == SLOT_NONE) {
+    uint32_t index = run_create(core, task);
+    if (index == INDEX_NONE) {
         record_skip(core, task, due->first, due->last, due->count, SKIP_FULL, actions);
-        return slot;
+        return index;
     }
-    struct run *run = &core->runs[slot];
+    struct run *run = &core->runs[index];
     run->due_first = due->first;
     run->due_last = due->last;
     run->occurrence_count = due->count;
@@ -149,14 +149,14 @@ uint32_t clock_run_for(struct core *core, uint32_t task, const struct occurrence
     run->overdue_us = due->overdue_us;
     run->last = due->until;
     core->tasks[task].stats.merged_count += (uint64_t)(due->count - 1);
-    run_move(core, slot, state);
-    return slot;
+    run_move(core, index, state);
+    return index;
 }
 
 /* A run that waits a second time may have missed occurrences that were skipped while it ran: then it answers
  * only its own. */
 static bool may_join(const struct core *core, const struct core_task *task) {
-    if (task->waiting_run == SLOT_NONE)
+    if (task->waiting_run == INDEX_NONE)
         return false;
     const struct run *run = &core->runs[task->waiting_run];
     if (run->claimed && (run->occurrence_count == 0 ||
@@ -167,7 +167,7 @@ static bool may_join(const struct core *core, const struct core_task *task) {
 
 /* What it waits for is not its own work, but a place for it: then the next one waits behind it. */
 static bool is_only_claimed(const struct core *core, const struct core_task *task) {
-    return task->running_count == 0 && task->waiting_count == 1 && task->waiting_run != SLOT_NONE &&
+    return task->running_count == 0 && task->waiting_count == 1 && task->waiting_run != INDEX_NONE &&
            core->runs[task->waiting_run].claimed;
 }
 

@@ -7,8 +7,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "scheduler/core/parts.h"
 #include "scheduler/core/gate.h"
+#include "scheduler/core/parts.h"
 
 /* While something waits in each pool, the core is not woken more often for what falls due. */
 #define TAKE_IN_EVERY_US (5 * US_PER_MS)
@@ -16,7 +16,7 @@
 struct action *actions_add(struct actions *actions, enum action_kind kind) {
     assert(actions->count < ACTIONS_MAX);
     struct action *action = &actions->items[actions->count++];
-    *action = (struct action){.kind = kind, .task = SLOT_NONE};
+    *action = (struct action){.kind = kind, .task = INDEX_NONE};
     return action;
 }
 
@@ -36,94 +36,94 @@ static void pool_connects(struct core_pool *pool) {
 }
 
 static void on_session_opened(struct core *core, uint32_t index, struct actions *actions) {
-    struct slot *slot = &core->slots[index];
-    struct core_pool *pool = &core->pools[slot->pool];
-    if (slot->state != SLOT_OPENING) /* it was closed while it connected */
+    struct core_session *session = &core->sessions[index];
+    struct core_pool *pool = &core->pools[session->pool];
+    if (session->state != CORE_SESSION_OPENING) /* it was closed while it connected */
         return;
-    slot->opened = core->now;
+    session->opened = core->now;
     pool->opened_count++;
-    if (pool->failure != CONNECT_STANDBY || !primary_is_needed(core, slot->pool))
+    if (pool->failure != CONNECT_STANDBY || !primary_is_needed(core, session->pool))
         pool_connects(pool);
-    slot_fall_idle(core, index, actions);
+    core_session_fall_idle(core, index, actions);
 }
 
 static void on_session_failed(struct core *core, uint32_t index, const struct event *event,
                               struct actions *actions) {
-    if (core->slots[index].state != SLOT_OPENING)
+    if (core->sessions[index].state != CORE_SESSION_OPENING)
         return;
-    struct core_pool *pool = &core->pools[core->slots[index].pool];
-    pool_connect_failed(core, core->slots[index].pool, event->failed.failure);
-    slot_move(core, index, SLOT_CLOSING);
+    struct core_pool *pool = &core->pools[core->sessions[index].pool];
+    pool_connect_failed(core, core->sessions[index].pool, event->failed.failure);
+    core_session_move(core, index, CORE_SESSION_CLOSING);
     if (event->failed.failure == CONNECT_FULL && tokens_sessions(&pool->tokens) > 0)
         gate_refused(core, pool, actions);
 }
 
 static void on_session_ready(struct core *core, uint32_t index, const struct event *event,
                              struct actions *actions) {
-    const struct slot *slot = &core->slots[index];
-    if (slot->state != SLOT_CLEANING && slot->state != SLOT_CHECKING)
+    const struct core_session *session = &core->sessions[index];
+    if (session->state != CORE_SESSION_CLEANING && session->state != CORE_SESSION_CHECKING)
         return;
     if (event->ready.breach)
-        slot_breach(core, index, actions);
-    else if (slot->state == SLOT_CLEANING)
-        slot_proved_clean(core, index);
-    slot_fall_idle(core, index, actions);
+        core_session_breach(core, index, actions);
+    else if (session->state == CORE_SESSION_CLEANING)
+        core_session_proved_clean(core, index);
+    core_session_fall_idle(core, index, actions);
 }
 
 static void on_session_broken(struct core *core, uint32_t index, struct actions *actions) {
-    struct slot *slot = &core->slots[index];
-    past_cut_off(core, index, actions);
-    if (slot->state == SLOT_BUSY) /* the token stays taken until the run's event has come */
-        slot->broken = true;
-    if (slot->state == SLOT_CLOSING || slot->state == SLOT_BUSY)
+    struct core_session *session = &core->sessions[index];
+    recording_cut_off(core, index, actions);
+    if (session->state == CORE_SESSION_BUSY) /* the token stays taken until the run's event has come */
+        session->broken = true;
+    if (session->state == CORE_SESSION_CLOSING || session->state == CORE_SESSION_BUSY)
         return;
-    slot_move(core, index, SLOT_CLOSING);
+    core_session_move(core, index, CORE_SESSION_CLOSING);
 }
 
 static void on_sampled(struct core *core, uint32_t index, const struct event *event,
                        struct actions *actions) {
-    const struct slot *slot = &core->slots[index];
-    struct core_pool *pool = &core->pools[slot->pool];
-    if (slot->state != SLOT_CHECKING)
+    const struct core_session *session = &core->sessions[index];
+    struct core_pool *pool = &core->pools[session->pool];
+    if (session->state != CORE_SESSION_CHECKING)
         return;
-    if (slot->conninfo_version == pool->conninfo_version) /* not of a server that was left by a reload */
+    if (session->conninfo_version == pool->conninfo_version) /* not of a server that was left by a reload */
         gate_take_sample(core, pool, event->sample, actions);
-    slot_fall_idle(core, index, actions);
+    core_session_fall_idle(core, index, actions);
 }
 
 static void on_history(struct core *core, uint32_t index, const struct event *event,
                        struct actions *actions) {
-    const struct slot *slot = &core->slots[index];
-    if (slot->state != SLOT_CHECKING)
+    const struct core_session *session = &core->sessions[index];
+    if (session->state != CORE_SESSION_CHECKING)
         return;
-    if (slot->conninfo_version == core->pools[slot->pool].conninfo_version)
-        past_answered(core, &core->pools[slot->pool], event, actions);
-    slot_fall_idle(core, index, actions);
+    if (session->conninfo_version == core->pools[session->pool].conninfo_version)
+        recording_answered(core, &core->pools[session->pool], event, actions);
+    core_session_fall_idle(core, index, actions);
 }
 
 /* The session has lost a run. With its last one it is being cleaned, unless it was lost itself, or a cancel
  * may still hit it. */
-static void release_session(struct core *core, struct handle session, uint32_t run, struct actions *actions) {
-    struct slot *slot = core_slot(core, session);
-    if (!slot || slot->state != SLOT_BUSY)
+static void release_session(struct core *core, struct handle handle, uint32_t run, struct actions *actions) {
+    struct core_session *session = core_session(core, handle);
+    if (!session || session->state != CORE_SESSION_BUSY)
         return;
-    slot_lose_run(core, session.slot, run);
-    if (slot->run_count)
+    core_session_lose_run(core, handle.index, run);
+    if (session->run_count)
         return;
-    slot_move(core, session.slot, SLOT_CLEANING);
-    if (slot->broken)
-        slot_move(core, session.slot, SLOT_CLOSING);
-    else if (slot->cancelled || slot->on_standby)
-        slot_close(core, session.slot, slot->cancelled ? CLOSE_CANCELLED : CLOSE_STANDBY, actions);
-    else if (slot->unclean)
-        slot_clean_later(core, session.slot);
+    core_session_move(core, handle.index, CORE_SESSION_CLEANING);
+    if (session->broken)
+        core_session_move(core, handle.index, CORE_SESSION_CLOSING);
+    else if (session->cancelled || session->on_standby)
+        core_session_close(core, handle.index, session->cancelled ? CLOSE_CANCELLED : CLOSE_STANDBY, actions);
+    else if (session->unclean)
+        core_session_clean_later(core, handle.index);
 }
 
 static void on_run_commits(struct core *core, uint32_t index) {
     struct run *run = &core->runs[index];
     run->commits = true;
-    if (core_slot(core, run->session))
-        slot_follow_runs(core, run->session.slot);
+    if (core_session(core, run->session))
+        core_session_follow_runs(core, run->session.index);
 }
 
 static void on_run_unsent(struct core *core, uint32_t index, struct actions *actions) {
@@ -143,12 +143,12 @@ static void on_run_unsent(struct core *core, uint32_t index, struct actions *act
  */
 static void leave_standby(struct core *core, uint32_t index, struct actions *actions) {
     struct run *run = &core->runs[index];
-    struct slot *slot = core_slot(core, run->session);
+    struct core_session *session = core_session(core, run->session);
     run->needs_primary = true;
     pool_connect_failed(core, run->pool, CONNECT_STANDBY);
-    if (slot) {
-        slot->on_standby = true;
-        slot_rest(core, run->session.slot);
+    if (session) {
+        session->on_standby = true;
+        core_session_rest(core, run->session.index);
     }
     run_action(core, index, ACTION_STANDBY, actions)->number = core->pools[run->pool].failure_count;
 }
@@ -214,20 +214,20 @@ static void on_restored(struct core *core, const struct event *event, struct act
 static void on_drain(struct core *core) {
     if (core->draining) {
         core->drain_now = true;
-        core->sweep_slot = 0; /* what waits for records to be written waits no longer */
+        core->sweep_session = 0; /* what waits for records to be written waits no longer */
         return;
     }
     core->draining = true;
     core->drain_deadline = mono_add(core->now, core->set->daemon.drain_timeout_us);
-    core->sweep_run = core->sweep_slot = core->sweep_task = 0;
-    slot_hurry_closing(core);
+    core->sweep_run = core->sweep_session = core->sweep_task = 0;
+    core_session_hurry_closing(core);
     for (uint32_t task = 0; task < core->task_count; task++)
         due_remove(&core->due, task);
 }
 
 static void take_session_event(struct core *core, const struct event *event, struct actions *actions) {
-    uint32_t index = event->session.slot;
-    if (!core_slot(core, event->session))
+    uint32_t index = event->session.index;
+    if (!core_session(core, event->session))
         return;
     switch (event->kind) {
     case EVENT_SESSION_OPENED: on_session_opened(core, index, actions); break;
@@ -235,10 +235,10 @@ static void take_session_event(struct core *core, const struct event *event, str
     case EVENT_SESSION_READY: on_session_ready(core, index, event, actions); break;
     case EVENT_SESSION_BROKEN: on_session_broken(core, index, actions); break;
     case EVENT_SESSION_GONE:
-        past_cut_off(core, index, actions);
-        if (core->slots[index].state != SLOT_CLOSING)
-            slot_move(core, index, SLOT_CLOSING);
-        slot_move(core, index, SLOT_FREE);
+        recording_cut_off(core, index, actions);
+        if (core->sessions[index].state != CORE_SESSION_CLOSING)
+            core_session_move(core, index, CORE_SESSION_CLOSING);
+        core_session_move(core, index, CORE_SESSION_FREE);
         break;
     case EVENT_SAMPLED: on_sampled(core, index, event, actions); break;
     case EVENT_HISTORY: on_history(core, index, event, actions); break;
@@ -253,19 +253,19 @@ static void take_event(struct core *core, const struct event *event, struct acti
     case EVENT_TICK: break;
     case EVENT_RUN_COMMITS:
         if (under_way)
-            on_run_commits(core, event->run.slot);
+            on_run_commits(core, event->run.index);
         break;
     case EVENT_RUN_UNSENT:
         if (under_way)
-            on_run_unsent(core, event->run.slot, actions);
+            on_run_unsent(core, event->run.index, actions);
         break;
     case EVENT_RUN_ENDED:
         if (under_way)
-            on_run_ended(core, event->run.slot, event, actions);
+            on_run_ended(core, event->run.index, event, actions);
         break;
     case EVENT_COMMAND_SEEN:
         if (under_way)
-            on_command_seen(core, event->run.slot, event, actions);
+            on_command_seen(core, event->run.index, event, actions);
         break;
     case EVENT_POOLER:
         core->pools[event->pool].gate.pooler_waiting_count = event->pooler.waiting_count;
@@ -299,18 +299,18 @@ static bool sweep_runs(struct core *core, struct actions *actions) {
 }
 
 /* Closes idle sessions that are not wanted any more; the busy ones are looked at when they fall idle. */
-static bool sweep_slots(struct core *core, struct actions *actions) {
-    for (; core->sweep_slot < core->slot_used; core->sweep_slot++) {
-        enum slot_state state = core->slots[core->sweep_slot].state;
+static bool sweep_sessions(struct core *core, struct actions *actions) {
+    for (; core->sweep_session < core->session_used; core->sweep_session++) {
+        enum core_session_state state = core->sessions[core->sweep_session].state;
         enum close_cause cause;
-        if (state != SLOT_WARM && state != SLOT_OPENING && state != SLOT_CHECKING)
+        if (state != CORE_SESSION_WARM && state != CORE_SESSION_OPENING && state != CORE_SESSION_CHECKING)
             continue;
-        if (!slot_is_unwanted(core, core->sweep_slot, &cause) ||
-            (state == SLOT_OPENING && cause == CLOSE_LIMIT))
+        if (!core_session_is_unwanted(core, core->sweep_session, &cause) ||
+            (state == CORE_SESSION_OPENING && cause == CLOSE_LIMIT))
             continue; /* what is opened beyond the limit is opened to look whether that is still right */
         if (!actions_have_room(actions))
             return true;
-        slot_close(core, core->sweep_slot, cause, actions);
+        core_session_close(core, core->sweep_session, cause, actions);
     }
     return false;
 }
@@ -344,7 +344,7 @@ static bool stop_begun(struct core *core, struct actions *actions) {
 
 static bool has_records_to_write(const struct core *core) {
     for (uint32_t i = 0; i < core->pool_count; i++)
-        if (past_is_worth_a_session(core, &core->pools[i]))
+        if (recording_is_worth_a_session(core, &core->pools[i]))
             return true;
     return false;
 }
@@ -357,14 +357,14 @@ static bool is_drained(const struct core *core) {
 static bool drain(struct core *core, struct actions *actions) {
     if (!core->drain_late && core->now.us >= core->drain_deadline.us) {
         core->drain_late = true;
-        core->sweep_slot = 0; /* records that were not written until now are kept for the next daemon */
+        core->sweep_session = 0; /* records that were not written until now are kept for the next daemon */
     }
     bool more = stop_begun(core, actions);
     if (!more && is_drained(core) && !core->stopped && actions_have_room(actions)) {
         core->stopped = true;
         actions_add(actions, ACTION_STOPPED);
     }
-    return more || core->sweep_slot < core->slot_used; /* what was given up has left its sessions */
+    return more || core->sweep_session < core->session_used; /* what was given up has left its sessions */
 }
 
 static bool notice_losses(struct core *core, struct actions *actions) {
@@ -385,13 +385,13 @@ bool core_step(struct core *core, const struct event *event, struct actions *act
     take_event(core, event, actions);
     bool more = notice_losses(core, actions);
     more |= sweep_runs(core, actions);
-    more |= sweep_slots(core, actions);
+    more |= sweep_sessions(core, actions);
     more |= hands_sweep(core, actions);
     more |= run_expire(core, actions);
-    more |= slot_expire(core, actions);
+    more |= core_session_expire(core, actions);
     more |= clock_collect_due(core, actions);
     more |= grant_all(core, actions);
-    more |= slot_clean_all(core, actions);
+    more |= core_session_clean_all(core, actions);
     if (core->draining)
         more |= drain(core, actions);
     return more;
@@ -429,7 +429,7 @@ struct mono core_next_wake(const struct core *core) {
     int64_t at = grant_next_wake(core).us;
     at = due_wake(core, at);
     at = earlier(at, &core->run_deadlines);
-    at = earlier(at, &core->slot_deadlines);
+    at = earlier(at, &core->session_deadlines);
     if (core->draining && !core->stopped)
         at = drain_wake(core, at);
     return (struct mono){at};

@@ -10,11 +10,11 @@
  *
  *     clock.c      due instants, and what a stepped wall clock does to them
  *     catchup.c    what was missed while no daemon ran
- *     run.c        the life of a run          slot.c    the life of a session, as the core sees it
+ *     run.c        the life of a run          session.c    the life of a session, as the core sees it
  *     queue.c      what waits, in which order          crew.c    how many sessions that needs
  *     admission.c  may this run start: a pure policy    grant.c   asks the policy and acts on it
  *     retry.c      what follows a failure: a pure policy
- *     past.c       the history: what is put on record, and when a session is asked for it
+ *     recording.c       the history: what is put on record, and when a session is asked for it
  *     hands.c      what a person asks for: pause, resume, trigger
  *     gate.c       samples, limit and headroom of a pool
  *     reload.c     a new ini file under running tasks
@@ -27,13 +27,13 @@
 #include "scheduler/core/action.h"
 #include "scheduler/core/due.h"
 #include "scheduler/core/event.h"
-#include "scheduler/core/recording.h"
 #include "scheduler/core/quantile.h"
 #include "scheduler/core/queue.h"
+#include "scheduler/core/recording.h"
 #include "scheduler/core/retry.h"
 #include "tasks/taskset.h"
 
-#define SLOT_NONE UINT32_MAX
+#define INDEX_NONE UINT32_MAX
 
 /* --- a run: one execution of a task --- */
 
@@ -70,7 +70,7 @@ struct run {
     bool needs_primary; /* a standby has refused it */
     uint64_t number;    /* unique in the life of the daemon; 1 is the first */
     struct handle session;
-    uint32_t behind;               /* the run slot behind it on its session, or SLOT_NONE */
+    uint32_t behind;               /* the run session behind it on its session, or INDEX_NONE */
     int64_t expected_us;           /* learned, when it began to wait */
     struct taskset *set;           /* a reference: the file it was started under */
     const struct task *definition; /* in that set */
@@ -95,18 +95,18 @@ struct run {
 
 /* --- a session, as the core sees it --- */
 
-enum slot_state {
-    SLOT_FREE,
-    SLOT_OPENING,  /* until OPENED or FAILED */
-    SLOT_WARM,     /* on its pool's warm list; leaves it for a run, or when idle or old */
-    SLOT_CHECKING, /* asked something short; warm again when READY */
-    SLOT_BUSY,     /* with runs */
-    SLOT_CLEANING, /* after them, until READY */
-    SLOT_CLOSING,  /* until GONE */
+enum core_session_state {
+    CORE_SESSION_FREE,
+    CORE_SESSION_OPENING,  /* until OPENED or FAILED */
+    CORE_SESSION_WARM,     /* on its pool's warm list; leaves it for a run, or when idle or old */
+    CORE_SESSION_CHECKING, /* asked something short; warm again when READY */
+    CORE_SESSION_BUSY,     /* with runs */
+    CORE_SESSION_CLEANING, /* after them, until READY */
+    CORE_SESSION_CLOSING,  /* until GONE */
 };
 
-struct slot {
-    enum slot_state state;
+struct core_session {
+    enum core_session_state state;
     uint32_t generation;
     uint32_t pool;
     bool broken;     /* lost while BUSY; its runs' own events are on the way */
@@ -114,18 +114,18 @@ struct slot {
     bool cancelled;  /* a cancel was sent: it may hit any run on it, so it takes no more and is closed */
     bool shared;     /* takes further runs: all on it are short, and the pipeline can carry them */
     bool unclean;    /* runs that are said to leave nothing behind were not cleaned after */
-    uint32_t run_first, run_last; /* run slots, in the order in which they were sent; or SLOT_NONE */
+    uint32_t run_first, run_last; /* run indexes, in the order in which they were sent; or INDEX_NONE */
     uint32_t run_count;
-    int64_t backlog_us;  /* what they are expected to take, the first as of its start */
+    int64_t queued_us;   /* what they are expected to take, the first as of its start */
     uint64_t batch;      /* unique; since the last cleaning */
-    uint32_t batch_task; /* the only task in it, or SLOT_NONE */
+    uint32_t batch_task; /* the only task in it, or INDEX_NONE */
     struct mono batch_began;
     struct mono verified; /* when what its runs left behind was last looked for */
     struct mono opened;
     struct mono idle_since;   /* or looked through: it is known to live */
     struct mono unused_since; /* no run was on it */
     uint32_t conninfo_version;
-    uint32_t newer, older; /* on the warm list, most recently used first; slot indexes or SLOT_NONE */
+    uint32_t newer, older; /* on the warm list, most recently used first; session indexes or INDEX_NONE */
     bool in_unclean;       /* on the core's list of those to clean at the end of the step */
     uint32_t next_unclean;
     uint32_t next_free;
@@ -155,7 +155,7 @@ struct core_task {
     const struct task *definition;
     struct taskset *set;    /* a reference: where the definition lives */
     uint32_t pool;          /* index into the core's pools: where new runs go */
-    uint32_t waiting_run;   /* slot of the newest run that waits; or SLOT_NONE */
+    uint32_t waiting_run;   /* index of the newest run that waits; or INDEX_NONE */
     uint32_t waiting_count; /* mostly 0 or 1; one more for each that waits again and found a newer one */
     uint32_t failed_in_row;
     struct wall
@@ -210,9 +210,9 @@ struct core_pool {
     struct taskset *set; /* a reference */
     struct tokens tokens;
     struct queue queue; /* what waits */
-    struct due sharing; /* slots that take further runs, by when they would get to it */
+    struct due sharing; /* sessions that take further runs, by when they would get to it */
     struct gate gate;
-    struct past past;
+    struct recording recording;
     uint32_t warm_newest, warm_oldest;
     struct mono woken; /* the last idle session, by a light run; or such a run needed none */
     uint32_t conninfo_version;
@@ -252,19 +252,19 @@ struct core {
     struct run *runs;
     uint32_t run_capacity, run_used, run_free;
     uint32_t begun_count;     /* runs that have begun and are not over */
-    struct due run_deadlines; /* run slots */
+    struct due run_deadlines; /* run indexes */
     uint64_t run_number;
 
-    struct slot *slots;
-    uint32_t slot_capacity, slot_used, slot_free;
+    struct core_session *sessions;
+    uint32_t session_capacity, session_used, session_free;
     uint32_t open_count; /* not FREE */
-    struct due slot_deadlines;
+    struct due session_deadlines;
 
     /* After a reload, a pause or the start of a drain: what waits and what is open is looked at once, in
      * bounded turns. */
-    uint32_t sweep_run, sweep_slot, sweep_task; /* the next to look at */
+    uint32_t sweep_run, sweep_session, sweep_task; /* the next to look at */
 
-    uint32_t unclean_first; /* slots to clean unless a run comes in the same step */
+    uint32_t unclean_first; /* sessions to clean unless a run comes in the same step */
     uint64_t batch_number;
     struct due unweighted; /* WAITING runs that need no token: outside work, and commands of weight 0 */
     uint32_t child_count;  /* of those that run */
@@ -301,7 +301,7 @@ struct mono core_next_wake(const struct core *core);
 void core_reload(struct core *core, struct taskset *set, struct mono now, struct wall wall);
 
 /* How long a run of the task is expected to hold its tokens, in all its phases. */
-static inline int64_t core_session_us(const struct core_task *task) {
+static inline int64_t task_session_us(const struct core_task *task) {
     return task->expected_us[PHASE_WHOLE] + task->expected_us[PHASE_READ] + task->expected_us[PHASE_WRITE];
 }
 
@@ -321,14 +321,14 @@ bool core_is_kept(const struct core *core, uint32_t task);
 
 /* NULL when the handle names nothing any more. */
 struct run *core_run(const struct core *core, struct handle handle);
-struct slot *core_slot(const struct core *core, struct handle handle);
+struct core_session *core_session(const struct core *core, struct handle handle);
 
-static inline struct handle core_run_handle(const struct core *core, uint32_t slot) {
-    return (struct handle){slot, core->runs[slot].generation};
+static inline struct handle core_run_handle(const struct core *core, uint32_t session) {
+    return (struct handle){session, core->runs[session].generation};
 }
 
-static inline struct handle core_slot_handle(const struct core *core, uint32_t slot) {
-    return (struct handle){slot, core->slots[slot].generation};
+static inline struct handle core_session_handle(const struct core *core, uint32_t session) {
+    return (struct handle){session, core->sessions[session].generation};
 }
 
 #endif

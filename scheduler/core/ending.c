@@ -29,7 +29,7 @@ static struct record record_of_run(const struct run *run) {
 /* What it is told of goes into the history of its pool. */
 static void keep(struct core *core, struct record *record) {
     record->kept = true;
-    past_add(core, &core->pools[record->pool]);
+    recording_add(core, &core->pools[record->pool]);
 }
 
 void record_counted_skip(struct core *core, uint32_t task, struct wall first, struct wall last, int64_t count,
@@ -60,14 +60,14 @@ enum skip_cause run_skip_cause(const struct core *core, const struct run *run) {
 
 /* Of several that wait for their task's other runs, the first; none while one that has its turn waits. */
 static uint32_t first_held(const struct core *core, uint32_t task) {
-    uint32_t first = SLOT_NONE;
+    uint32_t first = INDEX_NONE;
     for (uint32_t i = 0; i < core->run_used; i++) {
         const struct run *run = &core->runs[i];
         if (run->task != task || run->state == RUN_FREE)
             continue;
         if (run->state != RUN_HELD)
-            return SLOT_NONE;
-        if (first == SLOT_NONE || run->number < core->runs[first].number)
+            return INDEX_NONE;
+        if (first == INDEX_NONE || run->number < core->runs[first].number)
             first = i;
     }
     return first;
@@ -77,15 +77,15 @@ static void release_held(struct core *core, uint32_t index) {
     const struct core_task *task = &core->tasks[index];
     if (task->running_count > 0 || task->waiting_count == 0)
         return;
-    bool one = task->waiting_count == 1 && task->waiting_run != SLOT_NONE;
+    bool one = task->waiting_count == 1 && task->waiting_run != INDEX_NONE;
     uint32_t held = one ? task->waiting_run : first_held(core, index);
-    if (held != SLOT_NONE && core->runs[held].state == RUN_HELD)
+    if (held != INDEX_NONE && core->runs[held].state == RUN_HELD)
         run_move(core, held, RUN_WAITING);
 }
 
-void run_skip(struct core *core, uint32_t slot, enum skip_cause cause, struct actions *actions) {
-    const struct run *run = &core->runs[slot];
-    struct record *record = &run_action(core, slot, ACTION_RECORD, actions)->record;
+void run_skip(struct core *core, uint32_t index, enum skip_cause cause, struct actions *actions) {
+    const struct run *run = &core->runs[index];
+    struct record *record = &run_action(core, index, ACTION_RECORD, actions)->record;
     *record = record_of_run(run);
     record->outcome = OUTCOME_SKIPPED;
     record->skip = cause;
@@ -95,7 +95,7 @@ void run_skip(struct core *core, uint32_t slot, enum skip_cause cause, struct ac
         keep(core, record);
     core->tasks[run->task].stats.skipped_count += (uint32_t)run->occurrence_count;
     uint32_t task = run->task;
-    run_move(core, slot, RUN_FREE);
+    run_move(core, index, RUN_FREE);
     release_held(core, task);
     catchup_go_on(core, task, actions);
 }
@@ -103,7 +103,7 @@ void run_skip(struct core *core, uint32_t slot, enum skip_cause cause, struct ac
 /* What was stopped by us failed because of us; what finished all the same is fine. */
 static enum outcome final_outcome(const struct core *core, const struct run *run, const struct event *event) {
     enum outcome told = event->ended.outcome;
-    const struct slot *session = core_slot(core, run->session);
+    const struct core_session *session = core_session(core, run->session);
     bool hit = event_cancelled(event) && (run->stop == STOP_YIELD || (session && session->cancelled));
     if (told != OUTCOME_FAILED)
         return told;
@@ -180,10 +180,10 @@ static void count_in_row(struct core *core, const struct run *run, enum outcome 
     }
 }
 
-static void finish(struct core *core, uint32_t slot, enum outcome outcome, uint64_t row_count, bool simple,
+static void finish(struct core *core, uint32_t index, enum outcome outcome, uint64_t row_count, bool simple,
                    struct actions *actions) {
-    const struct run *run = &core->runs[slot];
-    struct record *record = &run_action(core, slot, ACTION_RECORD, actions)->record;
+    const struct run *run = &core->runs[index];
+    struct record *record = &run_action(core, index, ACTION_RECORD, actions)->record;
     *record = record_of_run(run);
     record->run_number = run->number;
     record->outcome = outcome;
@@ -202,20 +202,21 @@ static void finish(struct core *core, uint32_t slot, enum outcome outcome, uint6
     count_end(core, run, record);
     count_in_row(core, run, outcome, actions);
     uint32_t task = run->task;
-    run_move(core, slot, RUN_FREE);
+    run_move(core, index, RUN_FREE);
     release_held(core, task);
     catchup_go_on(core, task, actions);
 }
 
-void run_be_elsewhere(struct core *core, uint32_t slot, struct wall answered_until, struct actions *actions) {
-    const struct run *run = &core->runs[slot];
-    struct record *record = &run_action(core, slot, ACTION_RECORD, actions)->record;
+void run_be_elsewhere(struct core *core, uint32_t index, struct wall answered_until,
+                      struct actions *actions) {
+    const struct run *run = &core->runs[index];
+    struct record *record = &run_action(core, index, ACTION_RECORD, actions)->record;
     *record = record_of_run(run);
     record->run_number = run->number;
     record->outcome = OUTCOME_ELSEWHERE;
     clock_note_elsewhere(core, run->task, answered_until, actions);
     uint32_t task = run->task;
-    run_move(core, slot, RUN_FREE);
+    run_move(core, index, RUN_FREE);
     release_held(core, task);
 }
 
@@ -235,8 +236,8 @@ void record_resolved(struct core *core, uint32_t index, struct wall key, bool ok
     }
 }
 
-void run_give_up(struct core *core, uint32_t slot, struct actions *actions) {
-    finish(core, slot, OUTCOME_CANCELLED, 0, false, actions);
+void run_give_up(struct core *core, uint32_t index, struct actions *actions) {
+    finish(core, index, OUTCOME_CANCELLED, 0, false, actions);
 }
 
 static uint32_t children_of(const struct run *run, uint64_t row_count) {
@@ -245,8 +246,8 @@ static uint32_t children_of(const struct run *run, uint64_t row_count) {
 }
 
 /* What its work printed is written even when a part of the work failed or was stopped. */
-static bool goes_on(struct core *core, uint32_t slot, enum outcome outcome, uint64_t row_count) {
-    struct run *run = &core->runs[slot];
+static bool goes_on(struct core *core, uint32_t index, enum outcome outcome, uint64_t row_count) {
+    struct run *run = &core->runs[index];
     enum phase next = phase_after(run->definition, run->phase);
     bool read = run->phase == PHASE_READ && outcome == OUTCOME_OK;
     bool worked = run->phase == PHASE_WORK;
@@ -256,7 +257,7 @@ static bool goes_on(struct core *core, uint32_t slot, enum outcome outcome, uint
         run->child_count = children_of(run, row_count);
     else
         run->work_outcome = outcome;
-    run_wait_in(core, slot, RUN_WAITING, next);
+    run_wait_in(core, index, RUN_WAITING, next);
     return true;
 }
 
@@ -267,9 +268,9 @@ static uint64_t random_of(const struct core *core, const struct run *run) {
 }
 
 /* From its start; but a write alone, with what its work printed. */
-static bool tries_again(struct core *core, uint32_t slot, enum outcome outcome, enum failure_kind failure,
+static bool tries_again(struct core *core, uint32_t index, enum outcome outcome, enum failure_kind failure,
                         struct actions *actions) {
-    struct run *run = &core->runs[slot];
+    struct run *run = &core->runs[index];
     bool write = run->phase == PHASE_WRITE;
     int64_t delay_us =
         retry_delay_us(run->definition, run->phase, outcome, failure, &run->attempts, random_of(core, run));
@@ -278,8 +279,8 @@ static bool tries_again(struct core *core, uint32_t slot, enum outcome outcome, 
     retry_count(run->definition, run->phase, outcome, failure, &run->attempts);
     run->retry_at = mono_add(core->now, delay_us);
     core->tasks[run->task].stats.retried_count++;
-    run_action(core, slot, ACTION_RETRY, actions)->delay_us = delay_us;
-    run_wait_in(core, slot, RUN_DELAYED, write ? PHASE_WRITE : phase_first(run->definition));
+    run_action(core, index, ACTION_RETRY, actions)->delay_us = delay_us;
+    run_wait_in(core, index, RUN_DELAYED, write ? PHASE_WRITE : phase_first(run->definition));
     return true;
 }
 
@@ -294,27 +295,27 @@ static enum outcome outcome_of_all(const struct run *run, enum outcome outcome, 
     return run->phase == PHASE_READ ? OUTCOME_NOTHING : outcome;
 }
 
-void run_end(struct core *core, uint32_t slot, const struct event *event, struct actions *actions) {
-    struct run *run = &core->runs[slot];
+void run_end(struct core *core, uint32_t index, const struct event *event, struct actions *actions) {
+    struct run *run = &core->runs[index];
     const struct core_task *task = &core->tasks[run->task];
     enum outcome outcome = final_outcome(core, run, event);
     if (event->ended.claimed)
-        past_note_claim(run, event->ended.claimed_from);
-    if (past_refused(core, slot, event, actions))
+        recording_note_claim(run, event->ended.claimed_from);
+    if (recording_refused(core, index, event, actions))
         return;
     if (run->phase == PHASE_CLAIM) {
-        past_claimed(core, slot, event, actions);
+        recording_claimed(core, index, event, actions);
         return;
     }
     int64_t took_us = mono_since(core->now, run->started);
     *(phase_tokens(run->definition, run->phase) ? &run->session_us : &run->outside_us) += took_us;
     if (task_same_work(run->definition, task->definition)) /* a reload may have changed the text since */
         learn(&core->tasks[run->task], run, outcome, event, took_us);
-    if (goes_on(core, slot, outcome, event->ended.row_count) ||
-        tries_again(core, slot, outcome, event->ended.failure, actions))
+    if (goes_on(core, index, outcome, event->ended.row_count) ||
+        tries_again(core, index, outcome, event->ended.failure, actions))
         return;
     run->unconfirmed = event->ended.failure == FAILURE_UNCONFIRMED;
     run->partly_done = run->phase == PHASE_WRITE ? outcome == OUTCOME_OK : event->ended.done_count > 0;
-    finish(core, slot, outcome_of_all(run, outcome, event->ended.row_count), event->ended.row_count,
+    finish(core, index, outcome_of_all(run, outcome, event->ended.row_count), event->ended.row_count,
            event->ended.simple, actions);
 }

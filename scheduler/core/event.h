@@ -5,9 +5,9 @@
 #ifndef SCHEDULER_CORE_EVENT_H
 #define SCHEDULER_CORE_EVENT_H
 
+#include "pool/budget/sample.h"
 #include "pool/handle.h"
 #include "pool/outcome.h"
-#include "pool/budget/sample.h"
 #include "tasks/instant.h"
 
 enum event_kind {

@@ -116,7 +116,7 @@ static void rest_excess(struct core *core, struct core_pool *pool) {
     enum close_cause cause;
     uint32_t excess = gate_excess(core, pool, &cause);
     while (excess-- > 0 && due_first(&pool->sharing))
-        slot_rest(core, due_first(&pool->sharing)->id);
+        core_session_rest(core, due_first(&pool->sharing)->id);
 }
 
 /* Tells of every change of the limit, and of what stands behind it. */
@@ -128,15 +128,15 @@ static void follow_limit(struct core *core, struct core_pool *pool, enum limit_s
     pool->tokens.limit = pool->gate.limit.tokens;
     if (changed || worse)
         actions_add(actions, ACTION_GATE)->pool = (uint32_t)(pool - core->pools);
-    core->sweep_slot = 0; /* what is open may be too much now */
+    core->sweep_session = 0; /* what is open may be too much now */
     rest_excess(core, pool);
 }
 
-void gate_ask(struct core *core, struct core_pool *pool, uint32_t slot, struct actions *actions) {
-    slot_move(core, slot, SLOT_CHECKING);
-    pool->gate.asked = core_slot_handle(core, slot);
+void gate_ask(struct core *core, struct core_pool *pool, uint32_t session, struct actions *actions) {
+    core_session_move(core, session, CORE_SESSION_CHECKING);
+    pool->gate.asked = core_session_handle(core, session);
     pool->gate.asked_at = core->now;
-    actions_add(actions, ACTION_SAMPLE)->session = core_slot_handle(core, slot);
+    actions_add(actions, ACTION_SAMPLE)->session = core_session_handle(core, session);
 }
 
 void gate_take_sample(struct core *core, struct core_pool *pool, const struct sample *sample,

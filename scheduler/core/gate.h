@@ -1,7 +1,7 @@
 /*
  * A pool's view of its database: when it is looked at, what that says of limit and headroom, and how many of
- * the open sessions have to go. The judgements are pool/budget/headroom.h and pool/budget/limit.h; here they meet the
- * core's sums.
+ * the open sessions have to go. The judgements are pool/budget/headroom.h and pool/budget/limit.h; here they
+ * meet the core's sums.
  */
 #ifndef SCHEDULER_CORE_GATE_H
 #define SCHEDULER_CORE_GATE_H

@@ -5,8 +5,8 @@
  */
 #include "scheduler/core/grant.h"
 
-#include "scheduler/core/parts.h"
 #include "scheduler/core/gate.h"
+#include "scheduler/core/parts.h"
 #include "scheduler/core/turn.h"
 
 /* Without a fresh sample one session or command may be added this often. */
@@ -19,20 +19,21 @@
 /* --- what there is --- */
 
 static bool warm_is_stale(const struct core *core, const struct core_pool *pool) {
-    return pool->warm_newest != SLOT_NONE &&
-           mono_since(core->now, core->slots[pool->warm_newest].idle_since) >= pool->settings->ping_us;
+    return pool->warm_newest != INDEX_NONE &&
+           mono_since(core->now, core->sessions[pool->warm_newest].idle_since) >= pool->settings->ping_us;
 }
 
-/* The first slot from `slot` on with a run of the pool; SLOT_NONE when there is none. */
-static uint32_t next_busy(const struct core *core, const struct core_pool *pool, uint32_t slot) {
-    for (; slot < core->slot_used; slot++)
-        if (core->slots[slot].state == SLOT_BUSY && &core->pools[core->slots[slot].pool] == pool)
-            return slot;
-    return SLOT_NONE;
+/* The first session from `session` on with a run of the pool; INDEX_NONE when there is none. */
+static uint32_t next_busy(const struct core *core, const struct core_pool *pool, uint32_t session) {
+    for (; session < core->session_used; session++)
+        if (core->sessions[session].state == CORE_SESSION_BUSY &&
+            &core->pools[core->sessions[session].pool] == pool)
+            return session;
+    return INDEX_NONE;
 }
 
-static const struct run *first_run(const struct core *core, uint32_t slot) {
-    return &core->runs[core->slots[slot].run_first];
+static const struct run *first_run(const struct core *core, uint32_t session) {
+    return &core->runs[core->sessions[session].run_first];
 }
 
 struct crew grant_crew(const struct core *core, const struct core_pool *pool, int64_t slack_us) {
@@ -43,8 +44,8 @@ struct crew grant_crew(const struct core *core, const struct core_pool *pool, in
         .waiting_us = pool->queue.light_us,
         .longest_us = light->count ? core->runs[due_first(light)->id].expected_us : 0,
     };
-    for (uint32_t i = 0; pool->tokens.busy && (i = next_busy(core, pool, i)) != SLOT_NONE; i++) {
-        int64_t left_us = slot_free_at(core, i) - core->now.us;
+    for (uint32_t i = 0; pool->tokens.busy && (i = next_busy(core, pool, i)) != INDEX_NONE; i++) {
+        int64_t left_us = core_session_free_at(core, i) - core->now.us;
         if (left_us > slack_us)
             crew.stuck_count++;
         else
@@ -103,10 +104,10 @@ static struct decision before_the_first_look(const struct core *core, const stru
                                              const struct supply *supply) {
     bool looked = pool->gate.sample_count > 0;
     struct decision wait = {.verdict = VERDICT_WAIT, .reason = looked ? REASON_HISTORY : REASON_SAMPLE};
-    for (uint32_t i = 0; i < core->slot_used; i++) {
-        const struct slot *slot = &core->slots[i];
-        if (slot->state != SLOT_FREE && slot->state != SLOT_CLOSING && &core->pools[slot->pool] == pool &&
-            slot->conninfo_version == pool->conninfo_version)
+    for (uint32_t i = 0; i < core->session_used; i++) {
+        const struct core_session *session = &core->sessions[i];
+        if (session->state != CORE_SESSION_FREE && session->state != CORE_SESSION_CLOSING &&
+            &core->pools[session->pool] == pool && session->conninfo_version == pool->conninfo_version)
             return wait;
     }
     if (supply->draining || !supply->may_connect || tokens_free(&supply->tokens) == 0)
@@ -120,7 +121,8 @@ struct decision grant_ask(const struct core *core, uint32_t index, const struct 
     struct supply supply = supply_of(core, pool, run);
     struct demand demand = {phase_tokens(run->definition, run->phase),
                             phase_needs_session(run->definition, run->phase)};
-    if ((pool->gate.sample_count == 0 || pool->past.state == PAST_NEW) && tokens_sessions(&pool->tokens) > 0)
+    if ((pool->gate.sample_count == 0 || pool->recording.state == RECORDING_NEW) &&
+        tokens_sessions(&pool->tokens) > 0)
         return before_the_first_look(core, pool, &supply);
     return admission_decide(&supply, &demand);
 }
@@ -147,19 +149,19 @@ struct decision grant_why(const struct core *core, uint32_t index, enum line lin
 
 static void close_oldest_warm(struct core *core, struct core_pool *pool, uint32_t count,
                               struct actions *actions) {
-    for (; count > 0 && pool->warm_oldest != SLOT_NONE && actions_have_room(actions); count--)
-        slot_close(core, pool->warm_oldest, CLOSE_ROOM, actions);
+    for (; count > 0 && pool->warm_oldest != INDEX_NONE && actions_have_room(actions); count--)
+        core_session_close(core, pool->warm_oldest, CLOSE_ROOM, actions);
 }
 
 /* Whether it still lives; the sample asks that, too. */
 static void check_warm(struct core *core, struct core_pool *pool, struct actions *actions) {
-    uint32_t slot = pool->warm_newest;
+    uint32_t session = pool->warm_newest;
     if (gate_wants_sample(core, pool, false)) {
-        gate_ask(core, pool, slot, actions);
+        gate_ask(core, pool, session, actions);
         return;
     }
-    slot_move(core, slot, SLOT_CHECKING);
-    actions_add(actions, ACTION_CHECK)->session = core_slot_handle(core, slot);
+    core_session_move(core, session, CORE_SESSION_CHECKING);
+    actions_add(actions, ACTION_CHECK)->session = core_session_handle(core, session);
 }
 
 static void open_sessions(struct core *core, uint32_t index, uint32_t count, struct actions *actions) {
@@ -167,14 +169,14 @@ static void open_sessions(struct core *core, uint32_t index, uint32_t count, str
     if (!gate_is_fresh(core, pool))
         pool->gate.trickled = core->now;
     for (uint32_t i = 0; i < count && actions_have_room(actions); i++)
-        slot_open(core, index, actions);
+        core_session_open(core, index, actions);
 }
 
 static void start(struct core *core, struct core_pool *pool, uint32_t run, struct actions *actions) {
     bool sql = phase_needs_session(core->runs[run].definition, core->runs[run].phase);
     if (!sql && !gate_is_fresh(core, pool))
         pool->gate.trickled = core->now;
-    run_start(core, run, sql ? pool->warm_newest : SLOT_NONE, actions);
+    run_start(core, run, sql ? pool->warm_newest : INDEX_NONE, actions);
 }
 
 /* Acts on a verdict. False when nothing more can be done for this run now. */
@@ -186,7 +188,7 @@ static bool act(struct core *core, uint32_t index, uint32_t run, const struct de
     case VERDICT_START: start(core, pool, run, actions); return true;
     case VERDICT_CHECK: check_warm(core, pool, actions); return true;
     case VERDICT_SAMPLE:
-        if (pool->gate.asked.generation || pool->warm_newest == SLOT_NONE)
+        if (pool->gate.asked.generation || pool->warm_newest == INDEX_NONE)
             return false;
         gate_ask(core, pool, pool->warm_newest, actions);
         return true;
@@ -201,23 +203,23 @@ static bool act(struct core *core, uint32_t index, uint32_t run, const struct de
 /* Under steady work no session falls idle by itself: one at a time is let to, to take the sample. */
 static void let_one_rest(struct core *core, struct core_pool *pool) {
     const struct due_entry *first = due_first(&pool->sharing);
-    const struct slot *resting = core_slot(core, pool->gate.resting);
+    const struct core_session *resting = core_session(core, pool->gate.resting);
     bool worked_long =
-        first && mono_since(core->now, core->slots[first->id].idle_since) >= pool->settings->sample_us;
-    bool on_its_way =
-        resting && !resting->shared && (resting->state == SLOT_BUSY || resting->state == SLOT_CLEANING);
+        first && mono_since(core->now, core->sessions[first->id].idle_since) >= pool->settings->sample_us;
+    bool on_its_way = resting && !resting->shared &&
+                      (resting->state == CORE_SESSION_BUSY || resting->state == CORE_SESSION_CLEANING);
     if (!worked_long || on_its_way || pool->tokens.warm ||
-        (!gate_wants_sample(core, pool, false) && !past_wants(core, pool)))
+        (!gate_wants_sample(core, pool, false) && !recording_wants(core, pool)))
         return;
-    pool->gate.resting = core_slot_handle(core, first->id);
-    slot_rest(core, first->id);
+    pool->gate.resting = core_session_handle(core, first->id);
+    core_session_rest(core, first->id);
 }
 
-/* The session that gets to a further run first; SLOT_NONE when none takes one. */
+/* The session that gets to a further run first; INDEX_NONE when none takes one. */
 static uint32_t sharing_slot(struct core *core, struct core_pool *pool) {
     let_one_rest(core, pool);
     const struct due_entry *first = due_first(&pool->sharing);
-    return first ? first->id : SLOT_NONE;
+    return first ? first->id : INDEX_NONE;
 }
 
 /*
@@ -238,14 +240,14 @@ static bool waits_for_a_session_that_comes(enum reason_code reason) {
            reason == REASON_SAMPLE || reason == REASON_HISTORY;
 }
 
-static bool grant_light(struct core *core, uint32_t index, uint32_t run_slot, struct actions *actions) {
+static bool grant_light(struct core *core, uint32_t index, uint32_t run_index, struct actions *actions) {
     struct core_pool *pool = &core->pools[index];
-    const struct run *run = &core->runs[run_slot];
+    const struct run *run = &core->runs[run_index];
     bool sharable = !core->draining && run_is_sharable(core, run);
-    uint32_t slot = sharable ? sharing_slot(core, pool) : SLOT_NONE;
-    int64_t free_at = slot == SLOT_NONE ? INSTANT_MAX : slot_free_at(core, slot);
+    uint32_t session = sharable ? sharing_slot(core, pool) : INDEX_NONE;
+    int64_t free_at = session == INDEX_NONE ? INSTANT_MAX : core_session_free_at(core, session);
     if (free_at <= run_latest_start(run)) {
-        run_start(core, run_slot, slot, actions);
+        run_start(core, run_index, session, actions);
         return true;
     }
     struct decision decision = grant_ask(core, index, run);
@@ -254,14 +256,14 @@ static bool grant_light(struct core *core, uint32_t index, uint32_t run_slot, st
             return false;
         pool->woken = core->now;
     }
-    if (act(core, index, run_slot, &decision, actions))
+    if (act(core, index, run_index, &decision, actions))
         return true;
     pool->gate.wanted |= decision.reason == REASON_LIMIT;
     /* late anyway: what is sent can't be overtaken, so it goes only where its turn comes soon */
     if (free_at > us_add(core->now.us, pool->settings->short_us) ||
         waits_for_a_session_that_comes(decision.reason))
         return false;
-    run_start(core, run_slot, slot, actions);
+    run_start(core, run_index, session, actions);
     return true;
 }
 
@@ -277,21 +279,21 @@ static bool is_stuck(const struct core *core, const struct core_pool *pool, cons
     return crew.session_count > 0 && crew.stuck_count == crew.session_count;
 }
 
-/* The one that came last keeps others from their turn the shortest; SLOT_NONE: no run is to blame. */
+/* The one that came last keeps others from their turn the shortest; INDEX_NONE: no run is to blame. */
 static uint32_t find_in_the_way(const struct core *core, const struct core_pool *pool, int64_t patience_us) {
-    uint32_t found = SLOT_NONE;
-    for (uint32_t i = 0; (i = next_busy(core, pool, i)) != SLOT_NONE; i++) {
+    uint32_t found = INDEX_NONE;
+    for (uint32_t i = 0; (i = next_busy(core, pool, i)) != INDEX_NONE; i++) {
         const struct run *run = first_run(core, i);
         if (run_in_the_way_at(core, run, patience_us) <= core->now.us &&
-            (found == SLOT_NONE || run->started.us > core->runs[found].started.us))
-            found = core->slots[i].run_first;
+            (found == INDEX_NONE || run->started.us > core->runs[found].started.us))
+            found = core->sessions[i].run_first;
     }
     return found;
 }
 
 /* A cancel is on its way. Once it has hit, what comes first on the same session may be in the way as well. */
 static bool is_cancelling(const struct core *core, const struct core_pool *pool) {
-    for (uint32_t i = 0; (i = next_busy(core, pool, i)) != SLOT_NONE; i++)
+    for (uint32_t i = 0; (i = next_busy(core, pool, i)) != INDEX_NONE; i++)
         if (first_run(core, i)->state == RUN_STOPPING)
             return true;
     return false;
@@ -302,7 +304,7 @@ static void make_way(struct core *core, struct core_pool *pool, const struct run
     if (!is_stuck(core, pool, head) || is_cancelling(core, pool))
         return;
     uint32_t run = find_in_the_way(core, pool, head->definition->patience_us);
-    if (run != SLOT_NONE)
+    if (run != INDEX_NONE)
         run_yield(core, run, actions);
 }
 
@@ -335,7 +337,7 @@ static bool may_be_passed(const struct core *core, const struct core_pool *pool,
 static bool grant_pool(struct core *core, uint32_t index, struct actions *actions) {
     struct core_pool *pool = &core->pools[index];
     bool closed[LINES] = {false};
-    uint32_t run = SLOT_NONE;
+    uint32_t run = INDEX_NONE;
     for (enum line line; (line = turn_head(core, pool, closed, &run)) != LINES;) {
         if (!actions_have_room(actions))
             return true;
@@ -347,10 +349,10 @@ static bool grant_pool(struct core *core, uint32_t index, struct actions *action
             break;
         closed[line] = true;
     }
-    if (pool->warm_newest != SLOT_NONE && gate_wants_sample(core, pool, false) && actions_have_room(actions))
+    if (pool->warm_newest != INDEX_NONE && gate_wants_sample(core, pool, false) && actions_have_room(actions))
         gate_ask(core, pool, pool->warm_newest, actions); /* the oldest is to fall out of use */
-    if (past_wants(core, pool) && actions_have_room(actions))
-        past_serve(core, pool, actions);
+    if (recording_wants(core, pool) && actions_have_room(actions))
+        recording_serve(core, pool, actions);
     return false;
 }
 
@@ -382,7 +384,7 @@ bool grant_all(struct core *core, struct actions *actions) {
     while ((first = due_first(&core->unweighted)) && child_may_start(core, &core->runs[first->id])) {
         if (!actions_have_room(actions))
             return true;
-        run_start(core, first->id, SLOT_NONE, actions);
+        run_start(core, first->id, INDEX_NONE, actions);
     }
     count_what_was_before(core);
     for (uint32_t pool = 0; pool < core->pool_count; pool++)
@@ -412,7 +414,7 @@ static int64_t patience_wake(const struct core *core, const struct core_pool *po
                       core->now);
         if ((line != LINE_LIGHT && line != LINE_WRITE) || core->now.us < run_latest_start(run))
             continue;
-        for (uint32_t i = 0; (i = next_busy(core, pool, i)) != SLOT_NONE; i++)
+        for (uint32_t i = 0; (i = next_busy(core, pool, i)) != INDEX_NONE; i++)
             wake = sooner(wake, run_in_the_way_at(core, first_run(core, i), run->definition->patience_us),
                           core->now);
     }
@@ -427,12 +429,12 @@ static int64_t pool_wake(const struct core *core, const struct core_pool *pool, 
         wake = sooner(wake, us_add(pool->gate.known_at.us, pool->settings->stale_us + 1), core->now);
     else if (waiting && pool->gate.sample_count)
         wake = sooner(wake, us_add(trickle_begins(pool), TRICKLE_EVERY_US), core->now);
-    if (pool->past.state != PAST_OFF && pool->failing)
+    if (pool->recording.state != RECORDING_OFF && pool->failing)
         wake = sooner(wake, pool->next_attempt.us, core->now);
     if (waiting && pool->failing && tokens_sessions(&pool->tokens) == 0)
         return wake;
     if (pool->tokens.warm || tokens_sessions(&pool->tokens) == 0)
-        wake = sooner(wake, past_next_ask(core, pool).us, core->now);
+        wake = sooner(wake, recording_next_ask(core, pool).us, core->now);
     if (pool->gate.asked.generation)
         wake = sooner(wake, us_add(pool->gate.asked_at.us, pool->settings->stale_us + 1), core->now);
     else if (pool->tokens.warm && !pool_is_over(core, pool))

@@ -49,9 +49,9 @@ enum trigger_verdict hands_may_trigger(const struct core *core, uint32_t index) 
     const struct core_task *task = &core->tasks[index];
     if (core->draining)
         return TRIGGER_STOPPING;
-    if (task->waiting_run != SLOT_NONE)
+    if (task->waiting_run != INDEX_NONE)
         return TRIGGER_WAITS;
-    if (core->run_free == SLOT_NONE && core->run_used == core->run_capacity)
+    if (core->run_free == INDEX_NONE && core->run_used == core->run_capacity)
         return TRIGGER_FULL;
     if (!task->definition->enabled || task->retired)
         return TRIGGER_DISABLED;
@@ -63,10 +63,10 @@ void hands_trigger(struct core *core, uint32_t index) {
     enum trigger_verdict verdict = hands_may_trigger(core, index);
     if (verdict == TRIGGER_STOPPING || verdict == TRIGGER_WAITS || verdict == TRIGGER_FULL)
         return;
-    uint32_t slot = run_create(core, index);
-    struct run *run = &core->runs[slot];
+    uint32_t created = run_create(core, index);
+    struct run *run = &core->runs[created];
     run->triggered = true;
     run->due = core->now;
     run->due_first = run->due_last = core->wall;
-    run_move(core, slot, core->tasks[index].running_count ? RUN_HELD : RUN_WAITING);
+    run_move(core, created, core->tasks[index].running_count ? RUN_HELD : RUN_WAITING);
 }

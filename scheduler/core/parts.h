@@ -27,7 +27,7 @@ struct occurrences {
 /* clock.c */
 uint32_t clock_run_for(
     struct core *core, uint32_t task, const struct occurrences *due, enum run_state state,
-    struct actions *actions); /* SLOT_NONE: none was free, and they are on record as skipped */
+    struct actions *actions); /* INDEX_NONE: none was free, and they are on record as skipped */
 void clock_wait_beyond(struct core *core, uint32_t task, struct wall answered,
                        struct actions *actions); /* due only after that */
 /* A run of it was refused, as it is answered up to there (0: not told). */
@@ -49,12 +49,12 @@ static inline bool catchup_is_on(const struct core_task *task) {
 
 /* run.c */
 uint32_t run_create(struct core *core,
-                    uint32_t task);                 /* RUN_WAITING or RUN_HELD is next; SLOT_NONE when full */
+                    uint32_t task); /* RUN_WAITING or RUN_HELD is next; INDEX_NONE when full */
 void run_redefine(struct core *core, uint32_t run); /* one that waits goes by its task's present definition */
 void run_move(struct core *core, uint32_t run,
               enum run_state to); /* the one mover: counts, queues, deadlines */
-void run_start(struct core *core, uint32_t run, uint32_t slot,
-               struct actions *actions);              /* slot: or SLOT_NONE; behind others when it has some */
+void run_start(struct core *core, uint32_t run, uint32_t session,
+               struct actions *actions); /* session: or INDEX_NONE; behind others when it has some */
 void run_come_first(struct core *core, uint32_t run); /* those before it on its session are done */
 void run_yield(struct core *core, uint32_t run, struct actions *actions); /* it is in others' way */
 bool run_may_wait_again(const struct core *core, uint32_t run, const struct event *event);
@@ -118,36 +118,40 @@ static inline bool run_is_half_done(const struct run *run) {
 bool task_is_gone(const struct core_task *task);
 bool pool_is_gone(const struct core *core, uint32_t pool);
 
-/* slot.c */
-void slot_move(struct core *core, uint32_t slot,
-               enum slot_state to); /* the one mover: tokens, lists, deadlines */
-void slot_open(struct core *core, uint32_t pool, struct actions *actions);
-void slot_close(struct core *core, uint32_t slot, enum close_cause cause, struct actions *actions);
-void slot_fall_idle(struct core *core, uint32_t slot,
-                    struct actions *actions); /* warm, or closed if not wanted */
-void slot_hurry_closing(struct core *core);   /* the drain has begun */
-bool slot_is_unwanted(const struct core *core, uint32_t slot, enum close_cause *ret_cause);
-bool slot_expire(struct core *core, struct actions *actions);
-void slot_take_run(struct core *core, uint32_t slot, uint32_t run);
-void slot_follow_runs(struct core *core, uint32_t slot); /* whether it takes more, and its deadline */
-void slot_lose_run(struct core *core, uint32_t slot, uint32_t run);
-void slot_rest(struct core *core, uint32_t slot); /* it takes no further runs, so that it falls idle soon */
-int64_t slot_free_at(const struct core *core, uint32_t slot);    /* when its runs are expected to be done */
-void slot_clean_later(struct core *core, uint32_t slot);         /* unless a run comes in the same step */
-bool slot_clean_all(struct core *core, struct actions *actions); /* those whose batch has ended */
-void slot_breach(struct core *core, uint32_t slot, struct actions *actions);
-void slot_proved_clean(struct core *core, uint32_t slot);
+/* session.c */
+void core_session_move(struct core *core, uint32_t session,
+                       enum core_session_state to); /* the one mover: tokens, lists, deadlines */
+void core_session_open(struct core *core, uint32_t pool, struct actions *actions);
+void core_session_close(struct core *core, uint32_t session, enum close_cause cause, struct actions *actions);
+void core_session_fall_idle(struct core *core, uint32_t session,
+                            struct actions *actions); /* warm, or closed if not wanted */
+void core_session_hurry_closing(struct core *core);   /* the drain has begun */
+bool core_session_is_unwanted(const struct core *core, uint32_t session, enum close_cause *ret_cause);
+bool core_session_expire(struct core *core, struct actions *actions);
+void core_session_take_run(struct core *core, uint32_t session, uint32_t run);
+void core_session_follow_runs(struct core *core,
+                              uint32_t session); /* whether it takes more, and its deadline */
+void core_session_lose_run(struct core *core, uint32_t session, uint32_t run);
+void core_session_rest(struct core *core,
+                       uint32_t session); /* it takes no further runs, so that it falls idle soon */
+int64_t core_session_free_at(const struct core *core,
+                             uint32_t session); /* when its runs are expected to be done */
+void core_session_clean_later(struct core *core, uint32_t session); /* unless a run comes in the same step */
+bool core_session_clean_all(struct core *core, struct actions *actions); /* those whose batch has ended */
+void core_session_breach(struct core *core, uint32_t session, struct actions *actions);
+void core_session_proved_clean(struct core *core, uint32_t session);
 void pool_connect_failed(struct core *core, uint32_t pool, enum connect_failure failure);
 bool pool_is_quiet(const struct core_pool *pool); /* no session and no run of its own */
 
 /* Nothing will be started in it any more, nor written of what is half done. */
 static inline bool pool_is_over(const struct core *core, const struct core_pool *pool) {
-    return (core->draining || pool->retired) && pool->half_done_count == 0 && past_is_settled(core, pool);
+    return (core->draining || pool->retired) && pool->half_done_count == 0 &&
+           recording_is_settled(core, pool);
 }
 
 /* gate.c */
 struct mono gate_next_sample(const struct core_pool *pool);
-void gate_ask(struct core *core, struct core_pool *pool, uint32_t slot, struct actions *actions);
+void gate_ask(struct core *core, struct core_pool *pool, uint32_t session, struct actions *actions);
 void gate_take_sample(struct core *core, struct core_pool *pool, const struct sample *sample,
                       struct actions *actions);
 void gate_refused(struct core *core, struct core_pool *pool, struct actions *actions);

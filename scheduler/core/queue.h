@@ -18,7 +18,7 @@ enum line {
 };
 
 struct queue {
-    struct due lines[LINES]; /* run slots by their rank */
+    struct due lines[LINES]; /* run indexes by their rank */
     int64_t light_us;        /* what all in LINE_LIGHT are expected to take */
 };
 

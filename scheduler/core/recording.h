@@ -1,6 +1,6 @@
 /*
  * The history of a pool, as the core sees it: whether runs can be put on record, and when a session is asked
- * for that. What is on record is the shell's (ledger.c) and the server's business.
+ * for that. What is on record is the shell's (backlog.c) and the server's business.
  */
 #ifndef SCHEDULER_CORE_RECORDING_H
 #define SCHEDULER_CORE_RECORDING_H
@@ -13,17 +13,17 @@
 #include "tasks/phase.h"
 
 /* Records are written so many at once. */
-#define PAST_BATCH_COUNT 500
+#define RECORDING_BATCH_COUNT 500
 
-enum past_state {
-    PAST_OFF,    /* history = off */
-    PAST_NEW,    /* nothing of the pool starts before it is known what is answered */
-    PAST_ON,     /* runs are put on record before they start */
-    PAST_BROKEN, /* it cannot be written: runs go on without, and their records wait */
+enum recording_state {
+    RECORDING_OFF,    /* history = off */
+    RECORDING_NEW,    /* nothing of the pool starts before it is known what is answered */
+    RECORDING_ON,     /* runs are put on record before they start */
+    RECORDING_BROKEN, /* it cannot be written: runs go on without, and their records wait */
 };
 
-struct past {
-    enum past_state state;
+struct recording {
+    enum recording_state state;
     bool restored;          /* once, since the daemon's start */
     struct handle asked;    /* the session that is asked, or none */
     uint32_t pending_count; /* records that wait to be written */
@@ -44,32 +44,33 @@ struct actions;
 struct event;
 struct run;
 
-void past_begin(struct core_pool *pool); /* by its settings */
+void recording_begin(struct core_pool *pool); /* by its settings */
 /* Whether a session that is idle is to be asked now. */
-bool past_wants(const struct core *core, const struct core_pool *pool);
+bool recording_wants(const struct core *core, const struct core_pool *pool);
 /* When it will be, if nothing happens. */
-struct mono past_next_ask(const struct core *core, const struct core_pool *pool);
-void past_ask(struct core *core, struct core_pool *pool, uint32_t slot, struct actions *actions);
+struct mono recording_next_ask(const struct core *core, const struct core_pool *pool);
+void recording_ask(struct core *core, struct core_pool *pool, uint32_t session, struct actions *actions);
 /* Where none is open. While the daemon stops: whether to wait for one. */
-bool past_is_worth_a_session(const struct core *core, const struct core_pool *pool);
-void past_serve(struct core *core, struct core_pool *pool, struct actions *actions); /* it wants */
-void past_answered(struct core *core, struct core_pool *pool, const struct event *event,
-                   struct actions *actions);
-void past_lost(struct core *core, uint32_t slot); /* it leaves; it may be the one that was asked */
-void past_unanswered(struct core *core, uint32_t slot, struct actions *actions); /* in time */
-void past_cut_off(struct core *core, uint32_t slot, struct actions *actions);    /* its session was lost */
+bool recording_is_worth_a_session(const struct core *core, const struct core_pool *pool);
+void recording_serve(struct core *core, struct core_pool *pool, struct actions *actions); /* it wants */
+void recording_answered(struct core *core, struct core_pool *pool, const struct event *event,
+                        struct actions *actions);
+void recording_lost(struct core *core, uint32_t session); /* it leaves; it may be the one that was asked */
+void recording_unanswered(struct core *core, uint32_t session, struct actions *actions); /* in time */
+void recording_cut_off(struct core *core, uint32_t session,
+                       struct actions *actions); /* its session was lost */
 /* A record was handed out. */
-void past_add(struct core *core, struct core_pool *pool);
+void recording_add(struct core *core, struct core_pool *pool);
 /* Nothing is left, nor will come of what is under way, that only a session could write down. */
-bool past_is_settled(const struct core *core, const struct core_pool *pool);
+bool recording_is_settled(const struct core *core, const struct core_pool *pool);
 /* Outside work and commands have their claim committed on a session first. */
-enum phase past_first_phase(const struct core *core, const struct core_task *task);
-void past_claimed(struct core *core, uint32_t run, const struct event *event, struct actions *actions);
+enum phase recording_first_phase(const struct core *core, const struct core_task *task);
+void recording_claimed(struct core *core, uint32_t run, const struct event *event, struct actions *actions);
 /* Of a run about to be sent: sets how it is put on record. */
-void past_claim(const struct core *core, struct run *run);
+void recording_claim(const struct core *core, struct run *run);
 /* Its claim is committed; what lies before `from` was answered by another run. */
-void past_note_claim(struct run *run, struct wall from);
+void recording_note_claim(struct run *run, struct wall from);
 /* A run whose claim was refused. True: that was its end, or it waits again. */
-bool past_refused(struct core *core, uint32_t run, const struct event *event, struct actions *actions);
+bool recording_refused(struct core *core, uint32_t run, const struct event *event, struct actions *actions);
 
 #endif

@@ -36,7 +36,7 @@ static void due_grow(struct due *due, uint32_t capacity) {
 
 /* --- pools --- */
 
-/* Old indexes to new ones, SLOT_NONE for what is dropped. */
+/* Old indexes to new ones, INDEX_NONE for what is dropped. */
 struct moved {
     uint32_t *pools;
     uint32_t *tasks;
@@ -60,7 +60,7 @@ static void pool_take_over(struct core_pool *pool, struct taskset *set, uint32_t
         if (strcmp(pool->settings->conninfo, settings->conninfo) != 0) { /* another server, maybe */
             pool->gate = (struct gate){0};
             pool->tokens.leftover = 0;
-            pool->past = (struct past){0};
+            pool->recording = (struct recording){0};
             limit_init(&pool->gate.limit, settings->size);
         }
     } else if (pool->settings) {
@@ -75,7 +75,7 @@ static void pool_take_over(struct core_pool *pool, struct taskset *set, uint32_t
     pool->tokens.size = settings->size;
     pool->tokens.limit = pool->gate.limit.tokens;
     pool->retired = false;
-    past_begin(pool);
+    recording_begin(pool);
     taskset_unref(before);
 }
 
@@ -99,14 +99,14 @@ bool task_is_gone(const struct core_task *task) {
 
 bool pool_is_gone(const struct core *core, uint32_t pool) {
     const struct core_pool *own = &core->pools[pool];
-    return own->retired && !pool_is_used(core, pool) && past_is_settled(core, own);
+    return own->retired && !pool_is_used(core, pool) && recording_is_settled(core, own);
 }
 
 static void reload_pools(struct core *core, struct taskset *set, struct moved *moved) {
     struct core_pool *pools = zeroed((size_t)set->pool_count + core->pool_count, sizeof *pools);
     uint32_t count = set->pool_count;
     for (uint32_t i = 0; i < set->pool_count; i++)
-        pools[i].warm_newest = pools[i].warm_oldest = SLOT_NONE;
+        pools[i].warm_newest = pools[i].warm_oldest = INDEX_NONE;
     for (uint32_t i = 0; i < core->pool_count; i++) {
         uint32_t to = taskset_find_pool(set, core->pools[i].settings->name);
         if (to != TASKSET_NONE && !is_same_place(core->pools[i].settings, &set->pools[to]))
@@ -116,7 +116,7 @@ static void reload_pools(struct core *core, struct taskset *set, struct moved *m
             moved->pools[i] = to = count++;
         if (to != TASKSET_NONE) {
             pools[to] = core->pools[i];
-            pools[to].retired = true; /* unless it is taken over below */
+            pools[to].retired = true;    /* unless it is taken over below */
             if (to >= set->pool_count) { /* it works off what it has begun, and grows no more */
                 limit_init(&pools[to].gate.limit, 1);
                 pools[to].tokens.limit = 1;
@@ -154,9 +154,9 @@ static void task_carry(const struct core *core, struct new_tasks *new, uint32_t 
 /* The old task of the same name: in the file before, or retired by an earlier one and still running. */
 static uint32_t find_retired(const struct core *core, const struct moved *moved, const char *name) {
     for (uint32_t i = core->set ? core->set->task_count : 0; i < core->task_count; i++)
-        if (moved->tasks[i] == SLOT_NONE && strcmp(core->tasks[i].definition->name, name) == 0)
+        if (moved->tasks[i] == INDEX_NONE && strcmp(core->tasks[i].definition->name, name) == 0)
             return i;
-    return SLOT_NONE;
+    return INDEX_NONE;
 }
 
 /* What was learned of another text says nothing of this one. */
@@ -173,13 +173,13 @@ static void task_take_over(struct core *core, struct taskset *set, struct new_ta
                            uint32_t from) {
     struct core_task *task = &new->tasks[index];
     const struct task *definition = &set->tasks[index];
-    if (from == SLOT_NONE)
-        task->waiting_run = SLOT_NONE;
+    if (from == INDEX_NONE)
+        task->waiting_run = INDEX_NONE;
     else
         task_carry(core, new, from, index);
-    if (from == SLOT_NONE || !task_same_work(task->definition, definition))
+    if (from == INDEX_NONE || !task_same_work(task->definition, definition))
         forget_work(task, definition);
-    if (from != SLOT_NONE && definition->enabled && due_has(&core->due, from) &&
+    if (from != INDEX_NONE && definition->enabled && due_has(&core->due, from) &&
         schedule_is_same(&core->tasks[from].definition->schedule, &definition->schedule))
         due_set(&new->due, index, core->due.entries[core->due.positions[from] - 1].at);
     task->pool = definition->pool;
@@ -192,7 +192,7 @@ static void task_take_over(struct core *core, struct taskset *set, struct new_ta
 
 static void retire_rest(struct core *core, struct new_tasks *new, struct moved *moved) {
     for (uint32_t i = 0; i < core->task_count; i++) {
-        if (moved->tasks[i] != SLOT_NONE)
+        if (moved->tasks[i] != INDEX_NONE)
             continue;
         if (!task_is_in_use(&core->tasks[i])) {
             taskset_unref(core->tasks[i].set);
@@ -215,14 +215,14 @@ static void reload_tasks(struct core *core, struct taskset *set, struct moved *m
     };
     uint32_t *from_of = zeroed(set->task_count, sizeof *from_of);
     due_init(&new.due, (uint32_t)most);
-    memset(moved->tasks, 0xff, core->task_count * sizeof *moved->tasks); /* SLOT_NONE */
+    memset(moved->tasks, 0xff, core->task_count * sizeof *moved->tasks); /* INDEX_NONE */
     if (core->set)
         taskset_match(core->set, set, from_of);
     for (uint32_t i = 0; i < set->task_count; i++) {
-        uint32_t from = core->set ? from_of[i] : SLOT_NONE;
-        if (from == SLOT_NONE)
+        uint32_t from = core->set ? from_of[i] : INDEX_NONE;
+        if (from == INDEX_NONE)
             from = find_retired(core, moved, set->tasks[i].name);
-        if (from != SLOT_NONE)
+        if (from != INDEX_NONE)
             moved->tasks[from] = i;
         task_take_over(core, set, &new, i, from);
     }
@@ -258,7 +258,7 @@ static uint32_t all_tokens(const struct core *core) {
  * and there is room; and at most so many are on each session. */
 static void make_room(struct core *core, uint32_t children) {
     uint32_t runs = 3 * core->task_count + all_tokens(core) * SHARED_RUNS_MAX + children + core->begun_count;
-    uint32_t slots = all_tokens(core) + core->open_count;
+    uint32_t sessions = all_tokens(core) + core->open_count;
     if (runs > core->run_capacity) {
         core->runs = grown(core->runs, core->run_used, runs, sizeof *core->runs);
         core->run_capacity = runs;
@@ -268,21 +268,22 @@ static void make_room(struct core *core, uint32_t children) {
     for (uint32_t i = 0; i < core->pool_count; i++)
         for (int line = 0; line < LINES; line++)
             due_grow(&core->pools[i].queue.lines[line], core->run_capacity);
-    if (slots > core->slot_capacity) {
-        core->slots = grown(core->slots, core->slot_used, slots, sizeof *core->slots);
-        core->slot_capacity = slots;
-        due_grow(&core->slot_deadlines, slots);
+    if (sessions > core->session_capacity) {
+        core->sessions = grown(core->sessions, core->session_used, sessions, sizeof *core->sessions);
+        core->session_capacity = sessions;
+        due_grow(&core->session_deadlines, sessions);
     }
     for (uint32_t i = 0; i < core->pool_count; i++)
-        due_grow(&core->pools[i].sharing, core->slot_capacity);
+        due_grow(&core->pools[i].sharing, core->session_capacity);
 }
 
 static void rename_all(struct core *core, const struct moved *moved) {
-    for (uint32_t i = 0; i < core->slot_used; i++)
-        if (core->slots[i].state != SLOT_FREE) {
-            struct slot *slot = &core->slots[i];
-            slot->pool = moved->pools[slot->pool];
-            slot->batch_task = slot->batch_task == SLOT_NONE ? SLOT_NONE : moved->tasks[slot->batch_task];
+    for (uint32_t i = 0; i < core->session_used; i++)
+        if (core->sessions[i].state != CORE_SESSION_FREE) {
+            struct core_session *session = &core->sessions[i];
+            session->pool = moved->pools[session->pool];
+            session->batch_task =
+                session->batch_task == INDEX_NONE ? INDEX_NONE : moved->tasks[session->batch_task];
         }
     for (uint32_t i = 0; i < core->run_used; i++) {
         struct run *run = &core->runs[i];
@@ -297,10 +298,10 @@ static void rename_all(struct core *core, const struct moved *moved) {
 
 /* Sessions that are connected as an earlier file said take no further runs. */
 static void rest_left_behind(struct core *core) {
-    for (uint32_t i = 0; i < core->slot_used; i++)
-        if (core->slots[i].shared &&
-            core->slots[i].conninfo_version != core->pools[core->slots[i].pool].conninfo_version)
-            slot_rest(core, i);
+    for (uint32_t i = 0; i < core->session_used; i++)
+        if (core->sessions[i].shared &&
+            core->sessions[i].conninfo_version != core->pools[core->sessions[i].pool].conninfo_version)
+            core_session_rest(core, i);
 }
 
 void core_reload(struct core *core, struct taskset *set, struct mono now, struct wall wall) {
@@ -317,7 +318,7 @@ void core_reload(struct core *core, struct taskset *set, struct mono now, struct
     taskset_unref(before);
     arm_new(core);
     rest_left_behind(core);
-    core->sweep_run = core->sweep_slot = core->sweep_task = 0;
+    core->sweep_run = core->sweep_session = core->sweep_task = 0;
     free(moved.pools);
     free(moved.tasks);
 }
@@ -326,7 +327,7 @@ struct core *core_create(struct taskset *set, uint64_t seed, bool armed, struct 
     struct core *core = zeroed(1, sizeof *core);
     core->seed = seed;
     core->armed = armed;
-    core->run_free = core->slot_free = core->unclean_first = SLOT_NONE;
+    core->run_free = core->session_free = core->unclean_first = INDEX_NONE;
     core_reload(core, set, now, wall);
     return core;
 }
@@ -345,7 +346,7 @@ void core_destroy(struct core *core) {
     }
     due_finish(&core->due);
     due_finish(&core->run_deadlines);
-    due_finish(&core->slot_deadlines);
+    due_finish(&core->session_deadlines);
     due_finish(&core->unweighted);
     taskset_unref(core->set);
     free(core->pools);
@@ -353,6 +354,6 @@ void core_destroy(struct core *core) {
     free(core->late);
     free(core->took);
     free(core->runs);
-    free(core->slots);
+    free(core->sessions);
     free(core);
 }

@@ -7,9 +7,9 @@
 #include "scheduler/core/parts.h"
 
 struct run *core_run(const struct core *core, struct handle handle) {
-    if (handle.generation == 0 || handle.slot >= core->run_used)
+    if (handle.generation == 0 || handle.index >= core->run_used)
         return NULL;
-    struct run *run = &core->runs[handle.slot];
+    struct run *run = &core->runs[handle.index];
     return run->generation == handle.generation && run->state != RUN_FREE ? run : NULL;
 }
 
@@ -22,14 +22,14 @@ static bool needs_session(const struct run *run) {
 }
 
 uint32_t run_create(struct core *core, uint32_t task) {
-    uint32_t slot = core->run_free;
-    if (slot != SLOT_NONE)
-        core->run_free = core->runs[slot].next_free;
+    uint32_t index = core->run_free;
+    if (index != INDEX_NONE)
+        core->run_free = core->runs[index].next_free;
     else if (core->run_used < core->run_capacity)
-        slot = core->run_used++;
+        index = core->run_used++;
     else
-        return SLOT_NONE;
-    struct run *run = &core->runs[slot];
+        return INDEX_NONE;
+    struct run *run = &core->runs[index];
     *run = (struct run){
         .generation = run->generation + 1,
         .task = task,
@@ -37,12 +37,12 @@ uint32_t run_create(struct core *core, uint32_t task) {
         .number = ++core->run_number,
         .set = taskset_ref(core->tasks[task].set),
         .definition = core->tasks[task].definition,
-        .phase = past_first_phase(core, &core->tasks[task]),
+        .phase = recording_first_phase(core, &core->tasks[task]),
         .reclaims = core->tasks[task].elsewhere_count > 0,
         .child_count = 1,
-        .behind = SLOT_NONE,
+        .behind = INDEX_NONE,
     };
-    return slot;
+    return index;
 }
 
 /* Where it waits; NULL with weight 0, which waits for no pool. */
@@ -52,22 +52,22 @@ static struct due *line_of(struct core_pool *pool, const struct run *run) {
     return &pool->queue.lines[queue_line(run->definition, run->phase, run->yielded)];
 }
 
-static void queue_leave(struct core *core, struct core_pool *pool, uint32_t slot) {
-    const struct run *run = &core->runs[slot];
+static void queue_leave(struct core *core, struct core_pool *pool, uint32_t index) {
+    const struct run *run = &core->runs[index];
     struct due *line = line_of(pool, run);
-    due_remove(line ? line : &core->unweighted, slot);
+    due_remove(line ? line : &core->unweighted, index);
     if (line == &pool->queue.lines[LINE_LIGHT])
         pool->queue.light_us -= run->expected_us;
 }
 
-static void queue_enter(struct core *core, struct core_pool *pool, uint32_t slot) {
-    struct run *run = &core->runs[slot];
+static void queue_enter(struct core *core, struct core_pool *pool, uint32_t index) {
+    struct run *run = &core->runs[index];
     struct due *line = line_of(pool, run);
     run->expected_us = core->tasks[run->task].expected_us[run->phase];
     if (!run->begun)
         run->since = run->due;
     int64_t rank_us = queue_rank(run->definition, run->due.us, run->expected_us, pool->settings->max_wait_us);
-    due_set(line ? line : &core->unweighted, slot, rank_us);
+    due_set(line ? line : &core->unweighted, index, rank_us);
     if (line == &pool->queue.lines[LINE_LIGHT])
         pool->queue.light_us += run->expected_us;
 }
@@ -81,34 +81,34 @@ static int64_t start_deadline(const struct run *run) {
     return us_add(run->last.us, run->definition->start_deadline_us);
 }
 
-static void arm_deadline(struct core *core, uint32_t slot, int64_t deadline) {
+static void arm_deadline(struct core *core, uint32_t index, int64_t deadline) {
     if (deadline != INSTANT_MAX)
-        due_set(&core->run_deadlines, slot, deadline);
+        due_set(&core->run_deadlines, index, deadline);
 }
 
-void run_redefine(struct core *core, uint32_t slot) {
-    struct run *run = &core->runs[slot];
+void run_redefine(struct core *core, uint32_t index) {
+    struct run *run = &core->runs[index];
     const struct core_task *task = &core->tasks[run->task];
     if (run->claimed) /* it is on record under the file that it was claimed under, in that database */
         return;
     if (run->state == RUN_WAITING)
-        queue_leave(core, &core->pools[run->pool], slot);
+        queue_leave(core, &core->pools[run->pool], index);
     taskset_unref(run->set);
     run->set = taskset_ref(task->set);
     run->definition = task->definition;
-    run->phase = past_first_phase(core, task);
+    run->phase = recording_first_phase(core, task);
     run->pool = task->pool;
     if (run->state != RUN_WAITING)
         return;
-    queue_enter(core, &core->pools[run->pool], slot);
-    due_remove(&core->run_deadlines, slot);
-    arm_deadline(core, slot, start_deadline(run));
+    queue_enter(core, &core->pools[run->pool], index);
+    due_remove(&core->run_deadlines, index);
+    arm_deadline(core, index, start_deadline(run));
 }
 
 static void tokens_take(struct core *core, struct core_pool *pool, const struct run *run) {
     core->child_count += weight_of(run) == 0 ? run->child_count : 0;
     pool->tokens.command +=
-        needs_session(run) ? weight_of(run) - 1 : weight_of(run); /* its session is a slot */
+        needs_session(run) ? weight_of(run) - 1 : weight_of(run); /* its session is a index */
     if (tokens_held(&pool->tokens) > pool->held_peak)
         pool->held_peak = tokens_held(&pool->tokens);
 }
@@ -124,7 +124,7 @@ static void begin(struct core *core, struct run *run) {
     core->tasks[run->task].running_count++;
     run->keeps_session =
         run->definition->work == WORK_PHASES ||
-        (run->definition->work == WORK_COMMAND && core->pools[run->pool].past.state == PAST_ON);
+        (run->definition->work == WORK_COMMAND && core->pools[run->pool].recording.state == RECORDING_ON);
     core->pools[run->pool].half_done_count += run->keeps_session;
 }
 
@@ -137,7 +137,7 @@ static void be_over(struct core *core, struct run *run) {
     core->tasks[run->task].running_count--;
     pool->half_done_count -= run->keeps_session;
     if (pool_is_over(core, pool))
-        core->sweep_slot = 0; /* its sessions were kept for what was to be written */
+        core->sweep_session = 0; /* its sessions were kept for what was to be written */
 }
 
 static int64_t first_deadline(const struct run *run, const struct pool_settings *pool) {
@@ -164,34 +164,34 @@ static bool is_legal(enum run_state from, enum run_state to) {
     return false;
 }
 
-static void stop_waiting(struct core_task *task, uint32_t slot) {
+static void stop_waiting(struct core_task *task, uint32_t index) {
     task->waiting_count--;
-    if (task->waiting_run == slot)
-        task->waiting_run = SLOT_NONE;
+    if (task->waiting_run == index)
+        task->waiting_run = INDEX_NONE;
 }
 
-static void begin_waiting(struct core *core, struct core_task *task, uint32_t slot) {
+static void begin_waiting(struct core *core, struct core_task *task, uint32_t index) {
     task->waiting_count++;
-    if (task->waiting_run == SLOT_NONE || core->runs[slot].number > core->runs[task->waiting_run].number)
-        task->waiting_run = slot;
+    if (task->waiting_run == INDEX_NONE || core->runs[index].number > core->runs[task->waiting_run].number)
+        task->waiting_run = index;
 }
 
-static void leave_state(struct core *core, uint32_t slot, struct core_pool *pool, enum run_state to) {
-    struct run *run = &core->runs[slot];
-    due_remove(&core->run_deadlines, slot);
+static void leave_state(struct core *core, uint32_t index, struct core_pool *pool, enum run_state to) {
+    struct run *run = &core->runs[index];
+    due_remove(&core->run_deadlines, index);
     if (run->state == RUN_WAITING)
-        queue_leave(core, pool, slot);
+        queue_leave(core, pool, index);
     if (run_is_waiting(run->state) && run->begun)
         core->tasks[run->task].between_count--;
     else if (run_is_waiting(run->state))
-        stop_waiting(&core->tasks[run->task], slot);
+        stop_waiting(&core->tasks[run->task], index);
     if (run_is_on_session(run->state) && !run_is_on_session(to))
         tokens_give(core, pool, run);
 }
 
 /* Counted as under way, or as waiting for its start. */
-static void count_as(struct core *core, uint32_t slot, enum run_state to) {
-    struct run *run = &core->runs[slot];
+static void count_as(struct core *core, uint32_t index, enum run_state to) {
+    struct run *run = &core->runs[index];
     if (run_is_on_session(to) && !run->begun)
         begin(core, run);
     else if (to == RUN_FREE || (run_is_waiting(to) && run->phase <= phase_first(run->definition)))
@@ -199,54 +199,54 @@ static void count_as(struct core *core, uint32_t slot, enum run_state to) {
     if (run_is_waiting(to) && run->begun)
         core->tasks[run->task].between_count++;
     else if (run_is_waiting(to))
-        begin_waiting(core, &core->tasks[run->task], slot);
+        begin_waiting(core, &core->tasks[run->task], index);
 }
 
-static void enter_state(struct core *core, uint32_t slot, struct core_pool *pool) {
-    struct run *run = &core->runs[slot];
+static void enter_state(struct core *core, uint32_t index, struct core_pool *pool) {
+    struct run *run = &core->runs[index];
     switch (run->state) {
     case RUN_FREE:
         taskset_unref(run->set);
         run->set = NULL;
         run->next_free = core->run_free;
-        core->run_free = slot;
+        core->run_free = index;
         break;
     case RUN_WAITING:
-        queue_enter(core, pool, slot);
-        arm_deadline(core, slot, start_deadline(run));
+        queue_enter(core, pool, index);
+        arm_deadline(core, index, start_deadline(run));
         break;
-    case RUN_DELAYED: arm_deadline(core, slot, run->retry_at.us); break;
-    case RUN_RUNNING: arm_deadline(core, slot, first_deadline(run, pool->settings)); break;
-    case RUN_STOPPING: arm_deadline(core, slot, us_add(core->now.us, STOP_GRACE_US)); break;
+    case RUN_DELAYED: arm_deadline(core, index, run->retry_at.us); break;
+    case RUN_RUNNING: arm_deadline(core, index, first_deadline(run, pool->settings)); break;
+    case RUN_STOPPING: arm_deadline(core, index, us_add(core->now.us, STOP_GRACE_US)); break;
     case RUN_HELD:
     case RUN_SENT: break;
     }
 }
 
 /* To a state of the same phase or of another one. */
-static void move(struct core *core, uint32_t slot, enum run_state to, enum phase phase) {
-    struct run *run = &core->runs[slot];
+static void move(struct core *core, uint32_t index, enum run_state to, enum phase phase) {
+    struct run *run = &core->runs[index];
     struct core_pool *pool = &core->pools[run->pool];
     bool had_tokens = run_is_on_session(run->state);
     assert(is_legal(run->state, to));
-    leave_state(core, slot, pool, to);
+    leave_state(core, index, pool, to);
     run->state = to;
     run->phase = phase;
     if (run_is_on_session(to) && !had_tokens)
         tokens_take(core, pool, run);
-    count_as(core, slot, to);
-    enter_state(core, slot, pool);
+    count_as(core, index, to);
+    enter_state(core, index, pool);
 }
 
-void run_move(struct core *core, uint32_t slot, enum run_state to) {
-    move(core, slot, to, core->runs[slot].phase);
+void run_move(struct core *core, uint32_t index, enum run_state to) {
+    move(core, index, to, core->runs[index].phase);
 }
 
-struct action *run_action(struct core *core, uint32_t slot, enum action_kind kind, struct actions *actions) {
+struct action *run_action(struct core *core, uint32_t index, enum action_kind kind, struct actions *actions) {
     struct action *action = actions_add(actions, kind);
-    action->run = core_run_handle(core, slot);
-    action->task = core->runs[slot].task;
-    action->session = core->runs[slot].session;
+    action->run = core_run_handle(core, index);
+    action->task = core->runs[index].task;
+    action->session = core->runs[index].session;
     return action;
 }
 
@@ -258,37 +258,37 @@ static void note_beginning(const struct core *core, struct run *run) {
     run->began_at = core->wall;
 }
 
-void run_start(struct core *core, uint32_t slot, uint32_t session, struct actions *actions) {
-    struct run *run = &core->runs[slot];
-    bool first = session == SLOT_NONE || core->slots[session].run_count == 0;
+void run_start(struct core *core, uint32_t index, uint32_t session, struct actions *actions) {
+    struct run *run = &core->runs[index];
+    bool first = session == INDEX_NONE || core->sessions[session].run_count == 0;
     run->started = core->now;
     run->commits = false;
     note_beginning(core, run);
-    past_claim(core, run);
-    run_move(core, slot, first ? RUN_RUNNING : RUN_SENT);
-    if (session != SLOT_NONE) {
-        run->session = core_slot_handle(core, session);
-        slot_take_run(core, session, slot);
+    recording_claim(core, run);
+    run_move(core, index, first ? RUN_RUNNING : RUN_SENT);
+    if (session != INDEX_NONE) {
+        run->session = core_session_handle(core, session);
+        core_session_take_run(core, session, index);
     }
-    run_action(core, slot, ACTION_START, actions);
+    run_action(core, index, ACTION_START, actions);
 }
 
-void run_come_first(struct core *core, uint32_t slot) {
-    struct run *run = &core->runs[slot];
+void run_come_first(struct core *core, uint32_t index) {
+    struct run *run = &core->runs[index];
     run->started = core->now;
     note_beginning(core, run);
-    run_move(core, slot, RUN_RUNNING);
+    run_move(core, index, RUN_RUNNING);
 }
 
-void run_stop(struct core *core, uint32_t slot, enum stop_cause cause, struct actions *actions) {
-    struct slot *session = core_slot(core, core->runs[slot].session);
-    core->runs[slot].stop = cause;
-    run_move(core, slot, RUN_STOPPING);
+void run_stop(struct core *core, uint32_t index, enum stop_cause cause, struct actions *actions) {
+    struct core_session *session = core_session(core, core->runs[index].session);
+    core->runs[index].stop = cause;
+    run_move(core, index, RUN_STOPPING);
     if (session) {
         session->cancelled = true;
-        slot_rest(core, core->runs[slot].session.slot);
+        core_session_rest(core, core->runs[index].session.index);
     }
-    run_action(core, slot, ACTION_CANCEL, actions);
+    run_action(core, index, ACTION_CANCEL, actions);
 }
 
 int64_t run_latest_start(const struct run *run) {
@@ -334,9 +334,9 @@ int64_t run_in_the_way_at(const struct core *core, const struct run *run, int64_
 
 /* Its transaction was rolled back by our cancel, meant for it or for the one before it; or a standby has
  * refused it, and nothing is done there: so it may be repeated. */
-bool run_may_wait_again(const struct core *core, uint32_t slot, const struct event *event) {
-    const struct run *run = &core->runs[slot];
-    const struct slot *session = core_slot(core, run->session);
+bool run_may_wait_again(const struct core *core, uint32_t index, const struct event *event) {
+    const struct run *run = &core->runs[index];
+    const struct core_session *session = core_session(core, run->session);
     bool asked = run->stop == STOP_YIELD;
     bool hit = run->stop == STOP_NONE && session && session->cancelled;
     if (event->ended.failure == FAILURE_STANDBY)
@@ -345,62 +345,62 @@ bool run_may_wait_again(const struct core *core, uint32_t slot, const struct eve
            (asked || hit) && run->definition->transaction;
 }
 
-void run_wait_in(struct core *core, uint32_t slot, enum run_state state, enum phase phase) {
-    struct run *run = &core->runs[slot];
+void run_wait_in(struct core *core, uint32_t index, enum run_state state, enum phase phase) {
+    struct run *run = &core->runs[index];
     run->stop = STOP_NONE;
     run->held_told = false;
     run->session = HANDLE_NONE;
     run->since = core->now;
-    move(core, slot, state, phase);
+    move(core, index, state, phase);
     if (!run->begun)
-        run_redefine(core, slot); /* a reload may have come since it began */
+        run_redefine(core, index); /* a reload may have come since it began */
 }
 
-void run_wait_again(struct core *core, uint32_t slot, struct actions *actions) {
-    struct run *run = &core->runs[slot];
+void run_wait_again(struct core *core, uint32_t index, struct actions *actions) {
+    struct run *run = &core->runs[index];
     enum skip_cause cause = run_skip_cause(core, run);
     if (cause && !run_is_half_done(run)) {
-        run_skip(core, slot, cause, actions);
+        run_skip(core, index, cause, actions);
         return;
     }
     run->yielded |= run->stop == STOP_YIELD || run->needs_primary; /* others may only want to read */
-    run_wait_in(core, slot, RUN_WAITING, run->phase);
+    run_wait_in(core, index, RUN_WAITING, run->phase);
 }
 
-void run_yield(struct core *core, uint32_t slot, struct actions *actions) {
-    run_stop(core, slot, STOP_YIELD, actions);
-    run_action(core, slot, ACTION_YIELDED, actions);
+void run_yield(struct core *core, uint32_t index, struct actions *actions) {
+    run_stop(core, index, STOP_YIELD, actions);
+    run_action(core, index, ACTION_YIELDED, actions);
 }
 
-static void run_deadline(struct core *core, uint32_t slot, struct actions *actions) {
-    struct run *run = &core->runs[slot];
+static void run_deadline(struct core *core, uint32_t index, struct actions *actions) {
+    struct run *run = &core->runs[index];
     const struct pool_settings *pool = core->pools[run->pool].settings;
-    due_remove(&core->run_deadlines, slot);
+    due_remove(&core->run_deadlines, index);
     if (run->state == RUN_DELAYED) {
-        run_move(core, slot, RUN_WAITING);
+        run_move(core, index, RUN_WAITING);
         return;
     }
     if (run->state == RUN_WAITING) {
         if (start_deadline(run) <= core->now.us)
-            run_skip(core, slot, SKIP_LATE, actions);
+            run_skip(core, index, SKIP_LATE, actions);
         else
-            arm_deadline(core, slot, start_deadline(run)); /* a later occurrence has joined it */
+            arm_deadline(core, index, start_deadline(run)); /* a later occurrence has joined it */
         return;
     }
     if (run->state == RUN_STOPPING) {
-        run_action(core, slot, ACTION_ABORT, actions);
+        run_action(core, index, ACTION_ABORT, actions);
         return;
     }
     int64_t timeout_us = phase_timeout_us(run->definition, run->phase);
     if (timeout_us && mono_since(core->now, run->started) >= timeout_us) {
-        run_stop(core, slot, STOP_TIMEOUT, actions);
+        run_stop(core, index, STOP_TIMEOUT, actions);
         return;
     }
     run->held_told = true;
-    run_action(core, slot, ACTION_HELD, actions)->held_us = mono_since(core->now, run->started);
+    run_action(core, index, ACTION_HELD, actions)->held_us = mono_since(core->now, run->started);
     int64_t next = first_deadline(run, pool);
     if (next != INSTANT_MAX)
-        due_set(&core->run_deadlines, slot, next);
+        due_set(&core->run_deadlines, index, next);
 }
 
 bool run_expire(struct core *core, struct actions *actions) {

@@ -11,9 +11,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "scheduler/daemon/state.h"
 #include "scheduler/daemon/footing.h"
 #include "scheduler/daemon/load.h"
+#include "scheduler/daemon/state.h"
 #include "tasks/hash.h"
 
 #define STEPS_PER_TURN 256
@@ -446,11 +446,11 @@ int daemon_run(const struct daemon_request *request) {
         .directory = directory_of(request->path),
         .set = taskset_ref(request->set),
         .identity = daemon_identity(request->path),
-        .name = chronicle_name(request->path),
+        .name = history_name(request->path),
         .once_task = request->once_task,
     };
     struct text error = {0};
-    daemon.life = chronicle_life(daemon.name, wall_now());
+    daemon.life = history_life(daemon.name, wall_now());
     log_init(&daemon.log, request->set->daemon.log_level, STDERR_FILENO);
     int code = 1, failed = uv_loop_init(&daemon.loop);
     if (failed) {

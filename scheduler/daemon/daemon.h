@@ -18,7 +18,7 @@ struct daemon_request {
 uint32_t daemon_identity(const char *path);
 
 /* The same in words, as the history knows it; to free(). */
-char *chronicle_name(const char *path);
+char *history_name(const char *path);
 
 /* Returns the exit code. */
 int daemon_run(const struct daemon_request *request);

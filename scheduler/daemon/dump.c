@@ -7,8 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "scheduler/replace.h"
 #include "scheduler/daemon/state.h"
+#include "scheduler/replace.h"
 #include "scheduler/status/json.h"
 #include "scheduler/status/metrics.h"
 
@@ -31,7 +31,7 @@ static struct progress progress_of(const void *context, uint32_t run) {
 }
 
 static struct bookkeeping bookkeeping_of(const void *context, uint32_t pool) {
-    return chronicle_books(context, pool);
+    return history_books(context, pool);
 }
 
 void dump_compose(struct daemon *daemon, enum dump_form form, uint32_t width, struct text *text) {

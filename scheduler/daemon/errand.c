@@ -15,15 +15,15 @@ struct errand {
     char *complaint, *output;  /* of work that failed in part, and whose output is written all the same */
 };
 
-static struct errand *errand_of(struct daemon *daemon, uint32_t slot, const struct run *run) {
-    struct errand *errand = daemon->errands[slot];
+static struct errand *errand_of(struct daemon *daemon, uint32_t index, const struct run *run) {
+    struct errand *errand = daemon->errands[index];
     if (errand)
         return errand;
     errand = calloc(1, sizeof *errand);
     if (!errand)
         abort();
     errand->cargo = cargo_create(&daemon->spools, run->definition->phases->max_bytes);
-    daemon->errands[slot] = errand;
+    daemon->errands[index] = errand;
     return errand;
 }
 
@@ -53,15 +53,15 @@ static void start_on_session(struct daemon *daemon, const struct action *action,
 }
 
 void errand_start(struct daemon *daemon, const struct action *action, const struct run *run) {
-    struct errand *errand = errand_of(daemon, action->run.slot, run);
+    struct errand *errand = errand_of(daemon, action->run.index, run);
     if (run->phase == PHASE_WORK)
         start_work(daemon, action, run, errand);
     else
         start_on_session(daemon, action, run, errand);
 }
 
-void errand_signal(struct daemon *daemon, uint32_t slot, int signal) {
-    struct errand *errand = daemon->errands[slot];
+void errand_signal(struct daemon *daemon, uint32_t index, int signal) {
+    struct errand *errand = daemon->errands[index];
     if (errand && errand->outside)
         outside_signal(errand->outside, signal);
 }
@@ -70,8 +70,8 @@ static char *copy(const char *text) {
     return text && *text ? text_copy(text) : NULL;
 }
 
-void errand_worked(struct daemon *daemon, uint32_t slot) {
-    struct errand *errand = daemon->errands[slot];
+void errand_worked(struct daemon *daemon, uint32_t index) {
+    struct errand *errand = daemon->errands[index];
     if (!errand || !errand->outside)
         return;
     errand->outside = NULL; /* it frees itself */
@@ -82,8 +82,8 @@ void errand_worked(struct daemon *daemon, uint32_t slot) {
     errand->output = daemon->failure ? copy(daemon->failure->output) : NULL;
 }
 
-bool errand_complaint(const struct daemon *daemon, uint32_t slot, struct failure *ret) {
-    const struct errand *errand = daemon->errands[slot];
+bool errand_complaint(const struct daemon *daemon, uint32_t index, struct failure *ret) {
+    const struct errand *errand = daemon->errands[index];
     if (!errand || !errand->complaint)
         return false;
     *ret = (struct failure){.message = errand->complaint,
@@ -92,8 +92,8 @@ bool errand_complaint(const struct daemon *daemon, uint32_t slot, struct failure
     return true;
 }
 
-struct progress errand_progress(const struct daemon *daemon, uint32_t slot) {
-    const struct errand *errand = daemon->errands[slot];
+struct progress errand_progress(const struct daemon *daemon, uint32_t index) {
+    const struct errand *errand = daemon->errands[index];
     if (!errand)
         return (struct progress){0};
     const struct cargo *cargo = errand->cargo;
@@ -106,13 +106,13 @@ struct progress errand_progress(const struct daemon *daemon, uint32_t slot) {
     };
 }
 
-void errand_end(struct daemon *daemon, uint32_t slot) {
-    struct errand *errand = daemon->errands[slot];
+void errand_end(struct daemon *daemon, uint32_t index) {
+    struct errand *errand = daemon->errands[index];
     if (!errand)
         return;
     cargo_destroy(errand->cargo);
     free(errand->complaint);
     free(errand->output);
     free(errand);
-    daemon->errands[slot] = NULL;
+    daemon->errands[index] = NULL;
 }

@@ -9,11 +9,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "scheduler/status/rows.h"
 #include "scheduler/commands/terminal.h"
+#include "scheduler/status/rows.h"
 #include "tasks/duration.h"
 
-const char *journal_skip_reason(enum skip_cause cause) {
+const char *log_skip_reason(enum skip_cause cause) {
     switch (cause) {
     case SKIP_NONE: return NULL;
     case SKIP_OVERLAP: return "its own run is under way (overlap = skip)";
@@ -28,7 +28,7 @@ const char *journal_skip_reason(enum skip_cause cause) {
     return NULL;
 }
 
-const char *journal_skip_outcome(enum skip_cause cause) {
+const char *log_skip_outcome(enum skip_cause cause) {
     return cause == SKIP_MISSED ? "missed" : "skipped";
 }
 
@@ -47,7 +47,7 @@ static const char *instant_text(struct wall at, char buffer[static 40]) {
     return buffer;
 }
 
-static void journal_skip(struct daemon *daemon, const char *task, const struct record *record) {
+static void log_skip(struct daemon *daemon, const char *task, const struct record *record) {
     char due[40];
     struct trouble *trouble = trouble_get(&daemon->troubles, task);
     bool repeats = record->skip == SKIP_OVERLAP || record->skip == SKIP_HOLD || record->skip == SKIP_LATE;
@@ -56,10 +56,10 @@ static void journal_skip(struct daemon *daemon, const char *task, const struct r
     LOG(&daemon->log, level, record->skip == SKIP_MISSED ? "missed" : "skipped", log_text("task", task),
         log_text("due", instant_text(record->due_first, due)),
         log_number("occurrences", record->occurrence_count),
-        log_text("reason", journal_skip_reason(record->skip)));
+        log_text("reason", log_skip_reason(record->skip)));
 }
 
-static void journal_ok(struct daemon *daemon, const char *task, const struct record *record) {
+static void log_ok(struct daemon *daemon, const char *task, const struct record *record) {
     const struct trouble *trouble = trouble_find(&daemon->troubles, task);
     bool recovered = trouble && trouble->failure_count;
     LOG(&daemon->log, recovered ? LOG_INFO : LOG_DEBUG,
@@ -89,7 +89,7 @@ static const char *or_null(const char *text) {
     return text && *text ? text : NULL;
 }
 
-static void journal_failure(struct daemon *daemon, const char *task, const struct record *record) {
+static void log_failure(struct daemon *daemon, const char *task, const struct record *record) {
     static const struct failure unsaid;
     const struct failure *failure = daemon->failure ? daemon->failure : &unsaid;
     const char *outcome = outcome_name(record->outcome);
@@ -138,14 +138,14 @@ static void print_counts(const struct task *task, const struct record *record,
     }
 }
 
-static void journal_once(struct daemon *daemon, const struct action *action) {
+static void log_once(struct daemon *daemon, const struct action *action) {
     static const struct failure unsaid;
     const struct record *record = &action->record;
     const struct failure *failure = daemon->failure ? daemon->failure : &unsaid;
     const struct task *task = daemon->core->tasks[record->task].definition;
     struct progress progress = {0};
     if (action->run.generation)
-        progress = errand_progress(daemon, action->run.slot);
+        progress = errand_progress(daemon, action->run.index);
     daemon->once_done = true;
     daemon->once_outcome = record->outcome;
     if (or_null(failure->output))
@@ -159,30 +159,30 @@ static void journal_once(struct daemon *daemon, const struct action *action) {
     fflush(stdout);
 }
 
-static void journal_elsewhere(struct daemon *daemon, const char *task, const struct record *record) {
+static void log_elsewhere(struct daemon *daemon, const char *task, const struct record *record) {
     char due[40];
     LOG(&daemon->log, LOG_DEBUG, "elsewhere", log_text("task", task),
         log_number("run", (int64_t)record->run_number), log_text("due", instant_text(record->due_first, due)),
         log_text("effect", "another daemon answers it"));
 }
 
-void journal_record(struct daemon *daemon, const struct action *action) {
+void log_record(struct daemon *daemon, const struct action *action) {
     const struct record *record = &action->record;
     const char *task = daemon->core->tasks[record->task].definition->name;
     if (record->outcome == OUTCOME_OK || record->outcome == OUTCOME_NOTHING)
-        journal_ok(daemon, task, record);
+        log_ok(daemon, task, record);
     else if (record->outcome == OUTCOME_ELSEWHERE)
-        journal_elsewhere(daemon, task, record);
+        log_elsewhere(daemon, task, record);
     else if (record->outcome == OUTCOME_SKIPPED)
-        journal_skip(daemon, task, record);
+        log_skip(daemon, task, record);
     else
-        journal_failure(daemon, task, record);
+        log_failure(daemon, task, record);
     if (daemon->once_task)
-        journal_once(daemon, action);
+        log_once(daemon, action);
 }
 
 /* Before the core knows. */
-void journal_resolved(struct daemon *daemon, const char *task, const char *due, const struct event *event) {
+void log_resolved(struct daemon *daemon, const char *task, const char *due, const struct event *event) {
     bool ok = event->resolved.ok;
     const struct task_stats *stats =
         event->task == TASKSET_NONE ? NULL : &daemon->core->tasks[event->task].stats;
@@ -200,7 +200,7 @@ void journal_resolved(struct daemon *daemon, const char *task, const char *due, 
                                  "done");
 }
 
-void journal_kept(struct daemon *daemon, const struct action *action) {
+void log_kept(struct daemon *daemon, const struct action *action) {
     char until[40], by[DURATION_TEXT_BYTES];
     const struct core_task *task = &daemon->core->tasks[action->task];
     LOG(&daemon->log, LOG_INFO, "kept_waiting", log_text("task", task->definition->name),
@@ -211,7 +211,7 @@ void journal_kept(struct daemon *daemon, const struct action *action) {
         log_text("advice", "compare the clocks of the hosts that run headgate"));
 }
 
-void journal_retry(struct daemon *daemon, const struct action *action) {
+void log_retry(struct daemon *daemon, const struct action *action) {
     static const struct failure unsaid;
     const struct failure *failure = daemon->failure ? daemon->failure : &unsaid;
     const struct run *run = core_run(daemon->core, action->run);
@@ -222,7 +222,7 @@ void journal_retry(struct daemon *daemon, const struct action *action) {
         log_text("sqlstate", or_null(failure->sqlstate)), log_text("message", or_null(failure->message)));
 }
 
-void journal_hold(struct daemon *daemon, const struct action *action) {
+void log_hold(struct daemon *daemon, const struct action *action) {
     const struct core_task *task = &daemon->core->tasks[action->task];
     char hold[DURATION_TEXT_BYTES];
     LOG(&daemon->log, LOG_WARNING, "on_hold", log_text("task", task->definition->name),
@@ -231,7 +231,7 @@ void journal_hold(struct daemon *daemon, const struct action *action) {
         log_text("effect", "what is due meanwhile is skipped; longer after each further failure"));
 }
 
-void journal_ahead(struct daemon *daemon, const struct action *action) {
+void log_ahead(struct daemon *daemon, const struct action *action) {
     char by[DURATION_TEXT_BYTES];
     LOG(&daemon->log, LOG_WARNING, "record_ahead",
         log_text("task", daemon->core->tasks[action->task].definition->name),
@@ -240,7 +240,7 @@ void journal_ahead(struct daemon *daemon, const struct action *action) {
         log_text("advice", "compare the clocks of the hosts that run headgate"));
 }
 
-void journal_connect(struct daemon *daemon, struct session_pool *pool, const struct failure *failure) {
+void log_connect(struct daemon *daemon, struct session_pool *pool, const struct failure *failure) {
     struct text where = {0};
     bool changed = strcmp(pool->connect_error, failure->message) != 0;
     snprintf(pool->connect_error, sizeof pool->connect_error, "%s", failure->message);
@@ -257,7 +257,7 @@ void journal_connect(struct daemon *daemon, struct session_pool *pool, const str
     text_finish(&where);
 }
 
-void journal_connected(struct daemon *daemon, struct session_pool *pool, struct session *session) {
+void log_connected(struct daemon *daemon, struct session_pool *pool, struct session *session) {
     struct text where = {0};
     conninfo_describe(&pool->conninfo, &where);
     LOG(&daemon->log, pool->connect_failures ? LOG_INFO : LOG_DEBUG, "connected",
@@ -270,7 +270,7 @@ void journal_connected(struct daemon *daemon, struct session_pool *pool, struct 
 }
 
 /* On each login that leads there again, and those are a second apart. */
-void journal_standby(struct daemon *daemon, const struct action *action) {
+void log_standby(struct daemon *daemon, const struct action *action) {
     static const struct failure unsaid;
     const struct failure *failure = daemon->failure ? daemon->failure : &unsaid;
     const struct run *run = core_run(daemon->core, action->run);
@@ -285,7 +285,7 @@ void journal_standby(struct daemon *daemon, const struct action *action) {
     text_finish(&where);
 }
 
-void journal_gate(struct daemon *daemon, uint32_t index) {
+void log_gate(struct daemon *daemon, uint32_t index) {
     const struct core_pool *pool = &daemon->core->pools[index];
     struct text cause = {0};
     status_pressure(&pool->gate.limit, &cause);
@@ -296,13 +296,13 @@ void journal_gate(struct daemon *daemon, uint32_t index) {
     text_finish(&cause);
 }
 
-void journal_blind(struct daemon *daemon, const struct session_pool *pool) {
+void log_blind(struct daemon *daemon, const struct session_pool *pool) {
     LOG(&daemon->log, LOG_WARNING, "sample_failed", log_text("pool", pool->name),
         log_text("message", daemon->failure ? daemon->failure->message : NULL),
         log_text("effect", "nothing more is opened than one session or command every 5 s"));
 }
 
-void journal_clocks(struct daemon *daemon, const struct sample *sample, uint32_t index) {
+void log_clocks(struct daemon *daemon, const struct sample *sample, uint32_t index) {
     const struct core_pool *pool = &daemon->core->pools[index];
     char ahead[DURATION_TEXT_BYTES];
     bool apart = sample_clocks_are_apart(sample);
@@ -318,7 +318,7 @@ void journal_clocks(struct daemon *daemon, const struct sample *sample, uint32_t
         LOG(&daemon->log, LOG_INFO, "clocks_agree", log_text("pool", pool->settings->name));
 }
 
-void journal_breach(struct daemon *daemon, const struct action *action) {
+void log_breach(struct daemon *daemon, const struct action *action) {
     const char *task = daemon->core->tasks[action->task].definition->name;
     const char *left = daemon->failure ? daemon->failure->message : NULL;
     if (action->number)
@@ -333,7 +333,7 @@ void journal_breach(struct daemon *daemon, const struct action *action) {
             log_text("advice", "write session = discard"));
 }
 
-void journal_heavier(struct daemon *daemon, const struct action *action) {
+void log_heavier(struct daemon *daemon, const struct action *action) {
     const struct task *task = daemon->core->tasks[action->task].definition;
     LOG(&daemon->log, LOG_WARNING, "heavier_than_declared", log_text("task", task->name),
         log_number("tokens", task->tokens), log_number("sessions", action->number),
@@ -341,7 +341,7 @@ void journal_heavier(struct daemon *daemon, const struct action *action) {
         log_text("advice", "raise its tokens"));
 }
 
-void journal_pooler(struct daemon *daemon, uint32_t pool, const char *error) {
+void log_pooler(struct daemon *daemon, uint32_t pool, const char *error) {
     LOG(&daemon->log, error ? LOG_WARNING : LOG_INFO, error ? "pooler_not_asked" : "pooler_asked_again",
         log_text("pool", daemon->core->pools[pool].settings->name), log_text("message", error),
         log_text("effect", error ? "clients that wait in the pooler do not count as pressure" : NULL));

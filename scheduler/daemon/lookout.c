@@ -15,7 +15,7 @@ static void on_pooler(void *context, const struct pooler_load *load) {
     event.pooler.waiting_count = load->known && load->waiting_count > 0 ? (uint32_t)load->waiting_count : 0;
     daemon_event(whom->daemon, &event);
     if (load->known == whom->told)
-        journal_pooler(whom->daemon, whom->pool, load->known ? NULL : load->error);
+        log_pooler(whom->daemon, whom->pool, load->known ? NULL : load->error);
     whom->told = !load->known;
 }
 

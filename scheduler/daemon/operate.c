@@ -12,9 +12,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "scheduler/replace.h"
-#include "scheduler/daemon/state.h"
 #include "scheduler/core/hands.h"
+#include "scheduler/daemon/state.h"
+#include "scheduler/replace.h"
 
 /* --- words --- */
 
@@ -209,7 +209,7 @@ static bool trigger(struct daemon *daemon, const struct asked *asked, struct tex
     LOG(&daemon->log, LOG_INFO, "triggered", log_text("task", asked->tasks),
         log_number("run", (int64_t)number), log_text("by", asked->by), log_number("uid", asked->uid));
     daemon_feed(daemon, &event);
-    if (daemon->core->tasks[event.task].waiting_run != SLOT_NONE)
+    if (daemon->core->tasks[event.task].waiting_run != INDEX_NONE)
         tell_waiting(daemon, event.task, "", answer);
     else
         text_add(answer, "run %" PRIu64 " of %s has started\n", number, asked->tasks);

@@ -10,8 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "scheduler/replace.h"
 #include "scheduler/daemon/control.h"
+#include "scheduler/replace.h"
 
 #define HEAD         "# headgate: paused tasks, since when (UTC), by whom; written by the daemon\n"
 #define FILE_MOST    ((size_t)4 * 1024 * 1024)

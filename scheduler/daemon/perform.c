@@ -13,17 +13,17 @@
 _Static_assert(SHARED_RUNS_MAX <= SESSION_RUNS_MAX, "the core sends a session no more than it takes");
 
 struct session *perform_session(const struct daemon *daemon, struct handle handle) {
-    struct session *session = handle.generation ? daemon->sessions[handle.slot] : NULL;
+    struct session *session = handle.generation ? daemon->sessions[handle.index] : NULL;
     return session && handle_is(session_handle(session), handle) ? session : NULL;
 }
 
 static void forget(struct daemon *daemon, struct handle handle) {
     session_forget(perform_session(daemon, handle));
-    daemon->sessions[handle.slot] = NULL;
+    daemon->sessions[handle.index] = NULL;
 }
 
 static void perform_forget(struct daemon *daemon, const struct action *action) {
-    LOG(&daemon->log, LOG_WARNING, "linger_passed", log_number("session", action->session.slot + 1),
+    LOG(&daemon->log, LOG_WARNING, "linger_passed", log_number("session", action->session.index + 1),
         log_text("effect", "its token is free, although the server never said that its backend is gone"));
     forget(daemon, action->session);
 }
@@ -46,7 +46,7 @@ static const char *close_reason(enum close_cause cause) {
 
 static void perform_close(struct daemon *daemon, const struct action *action) {
     struct session *session = perform_session(daemon, action->session);
-    LOG(&daemon->log, LOG_DEBUG, "session_closed", log_number("session", action->session.slot + 1),
+    LOG(&daemon->log, LOG_DEBUG, "session_closed", log_number("session", action->session.index + 1),
         log_text("reason", close_reason(action->close_cause)));
     session_close(session, close_reason(action->close_cause));
 }
@@ -67,7 +67,7 @@ struct command_work perform_command_work(const struct daemon *daemon, struct han
 
 static void start_command(struct daemon *daemon, const struct action *action, const struct run *run) {
     struct command_work work = perform_command_work(daemon, action->run, run);
-    daemon->commands[action->run.slot] = command_start(&daemon->loop, &work, daemon_report, daemon);
+    daemon->commands[action->run.index] = command_start(&daemon->loop, &work, daemon_report, daemon);
 }
 
 /* From here on the plans of what a run calls are worth more than they cost to keep. */
@@ -129,9 +129,9 @@ static void perform_stop(struct daemon *daemon, const struct action *action) {
                            : run->stop == STOP_YIELD ? "others wait, and it takes far longer than usual"
                                                      : "the daemon is stopping"));
     if (run->definition->work == WORK_COMMAND)
-        command_signal(daemon->commands[action->run.slot], abort_it ? SIGKILL : SIGTERM);
+        command_signal(daemon->commands[action->run.index], abort_it ? SIGKILL : SIGTERM);
     else if (run->phase == PHASE_WORK)
-        errand_signal(daemon, action->run.slot, abort_it ? SIGKILL : SIGTERM);
+        errand_signal(daemon, action->run.index, abort_it ? SIGKILL : SIGTERM);
     else if (abort_it)
         session_close(perform_session(daemon, action->session), "it did not answer to a cancel within 5 s");
     else
@@ -151,25 +151,25 @@ static void perform_record(struct daemon *daemon, const struct action *action) {
     const struct failure *failure = daemon->failure;
     struct failure complaint;
     bool is_run = action->run.generation != 0;
-    if (is_run && !failure && errand_complaint(daemon, action->run.slot, &complaint))
+    if (is_run && !failure && errand_complaint(daemon, action->run.index, &complaint))
         daemon->failure = &complaint;
-    journal_record(daemon, action);
-    chronicle_record(daemon, action);
+    log_record(daemon, action);
+    history_record(daemon, action);
     daemon->failure = failure;
     if (is_run)
-        errand_end(daemon, action->run.slot);
+        errand_end(daemon, action->run.index);
 }
 
 static void perform_one(struct daemon *daemon, const struct action *action) {
     char by[DURATION_TEXT_BYTES];
     switch (action->kind) {
     case ACTION_OPEN:
-        daemon->sessions[action->session.slot] = session_open(daemon->pools[action->pool], action->session);
+        daemon->sessions[action->session.index] = session_open(daemon->pools[action->pool], action->session);
         break;
     case ACTION_CHECK: session_check(perform_session(daemon, action->session)); break;
     case ACTION_SAMPLE: session_sample(perform_session(daemon, action->session)); break;
-    case ACTION_HISTORY: chronicle_ask(daemon, action); break;
-    case ACTION_HISTORY_STATE: chronicle_tell(daemon, action->pool); break;
+    case ACTION_HISTORY: history_ask(daemon, action); break;
+    case ACTION_HISTORY_STATE: history_tell(daemon, action->pool); break;
     case ACTION_CLEAN: session_clean(perform_session(daemon, action->session)); break;
     case ACTION_VERIFY: session_verify(perform_session(daemon, action->session)); break;
     case ACTION_CLOSE: perform_close(daemon, action); break;
@@ -178,16 +178,16 @@ static void perform_one(struct daemon *daemon, const struct action *action) {
     case ACTION_CANCEL:
     case ACTION_ABORT: perform_stop(daemon, action); break;
     case ACTION_YIELDED: break; /* the cancel beside it was told */
-    case ACTION_RETRY: journal_retry(daemon, action); break;
-    case ACTION_HOLD: journal_hold(daemon, action); break;
-    case ACTION_BREACH: journal_breach(daemon, action); break;
-    case ACTION_HEAVIER: journal_heavier(daemon, action); break;
-    case ACTION_STANDBY: journal_standby(daemon, action); break;
-    case ACTION_GATE: journal_gate(daemon, action->pool); break;
+    case ACTION_RETRY: log_retry(daemon, action); break;
+    case ACTION_HOLD: log_hold(daemon, action); break;
+    case ACTION_BREACH: log_breach(daemon, action); break;
+    case ACTION_HEAVIER: log_heavier(daemon, action); break;
+    case ACTION_STANDBY: log_standby(daemon, action); break;
+    case ACTION_GATE: log_gate(daemon, action->pool); break;
     case ACTION_RECORD: perform_record(daemon, action); break;
     case ACTION_HELD: perform_held(daemon, action); break;
-    case ACTION_AHEAD: journal_ahead(daemon, action); break;
-    case ACTION_KEPT: journal_kept(daemon, action); break;
+    case ACTION_AHEAD: log_ahead(daemon, action); break;
+    case ACTION_KEPT: log_kept(daemon, action); break;
     case ACTION_STEPPED:
         LOG(&daemon->log, LOG_WARNING, "clock_stepped",
             log_text("by", duration_glance(action->stepped_us, by)),
@@ -212,36 +212,36 @@ static void tell_leftovers(struct daemon *daemon, struct session_pool *pool, uin
 }
 
 static void take_session_news(struct daemon *daemon, struct event *event, struct session *session) {
-    const struct slot *slot = core_slot(daemon->core, event->session);
-    struct session_pool *pool = slot ? daemon->pools[slot->pool] : NULL;
+    const struct core_session *known = core_session(daemon->core, event->session);
+    struct session_pool *pool = known ? daemon->pools[known->pool] : NULL;
     switch (event->kind) {
     case EVENT_SESSION_OPENED:
-        if (slot)
-            journal_connected(daemon, pool, session);
+        if (known)
+            log_connected(daemon, pool, session);
         break;
     case EVENT_SESSION_FAILED:
-        if (slot)
-            journal_connect(daemon, pool, daemon->failure);
+        if (known)
+            log_connect(daemon, pool, daemon->failure);
         session_close(session, "it could not be opened");
         break;
     case EVENT_SAMPLED:
-        if (slot && event->sample->known)
+        if (known && event->sample->known)
             tell_leftovers(daemon, pool, (uint32_t)event->sample->leftover_count,
-                           daemon->core->pools[slot->pool].tokens.leftover);
-        else if (slot && !daemon->core->pools[slot->pool].gate.look_failed) /* the first of a row */
-            journal_blind(daemon, pool);
-        if (slot) {
-            journal_clocks(daemon, event->sample, slot->pool);
-            lookout_sampled(daemon, slot->pool, event->sample);
+                           daemon->core->pools[known->pool].tokens.leftover);
+        else if (known && !daemon->core->pools[known->pool].gate.look_failed) /* the first of a row */
+            log_blind(daemon, pool);
+        if (known) {
+            log_clocks(daemon, event->sample, known->pool);
+            lookout_sampled(daemon, known->pool, event->sample);
         }
         break;
     case EVENT_HISTORY:
-        if (slot)
-            chronicle_take(daemon, slot->pool, event);
+        if (known)
+            history_take(daemon, known->pool, event);
         break;
     case EVENT_SESSION_BROKEN:
         LOG(&daemon->log, daemon->failure->message ? LOG_INFO : LOG_DEBUG, "session_lost",
-            log_text("pool", pool ? pool->name : NULL), log_number("session", event->session.slot + 1),
+            log_text("pool", pool ? pool->name : NULL), log_number("session", event->session.index + 1),
             log_text("message", daemon->failure->message));
         session_close(session, "it was lost");
         break;
@@ -254,8 +254,8 @@ void perform_event(struct daemon *daemon, struct event *event) {
     const struct run *run = core_run(daemon->core, event->run);
     struct session *session = perform_session(daemon, event->session);
     if (event->kind == EVENT_RUN_ENDED && run && !session) {
-        daemon->commands[event->run.slot] = NULL;
-        errand_worked(daemon, event->run.slot);
+        daemon->commands[event->run.index] = NULL;
+        errand_worked(daemon, event->run.index);
     }
     if (session)
         take_session_news(daemon, event, session);
@@ -327,8 +327,8 @@ void perform_follow(struct daemon *daemon, struct session_pool **fresh) {
     daemon->pool_count = core->pool_count;
     lookout_follow(daemon);
     daemon->sessions =
-        resized(daemon->sessions, daemon->session_capacity, core->slot_capacity, sizeof *daemon->sessions);
-    daemon->session_capacity = core->slot_capacity;
+        resized(daemon->sessions, daemon->session_capacity, core->session_capacity, sizeof *daemon->sessions);
+    daemon->session_capacity = core->session_capacity;
     daemon->commands =
         resized(daemon->commands, daemon->command_capacity, core->run_capacity, sizeof *daemon->commands);
     daemon->errands =
@@ -337,12 +337,12 @@ void perform_follow(struct daemon *daemon, struct session_pool **fresh) {
     daemon->spools.directory = spool_directory(core->set);
     for (uint32_t i = 0; i < daemon->pool_count; i++)
         daemon->pools[i]->daemon_name = daemon->life;
-    chronicle_follow(daemon);
+    history_follow(daemon);
 }
 
 void perform_finish(struct daemon *daemon) {
     lookout_close(daemon);
-    chronicle_close(daemon);
+    history_close(daemon);
     for (uint32_t i = 0; i < daemon->session_capacity; i++)
         session_forget(daemon->sessions[i]);
     for (uint32_t i = 0; i < daemon->pool_count; i++)

@@ -1,7 +1,7 @@
 /*
  * What the files of the daemon lend each other: daemon.c (the loop), perform.c (actions become sessions and
  * children), operate.c (what a person asks
- * for), journal.c (what happened becomes log lines). Not for anybody else.
+ * for), log_events.c (what happened becomes log lines). Not for anybody else.
  */
 #ifndef SCHEDULER_DAEMON_STATE_H
 #define SCHEDULER_DAEMON_STATE_H
@@ -9,18 +9,18 @@
 #include <jansson.h>
 #include <uv.h>
 
-#include "pool/work/command.h"
-#include "scheduler/daemon/log.h"
 #include "pool/pooler.h"
 #include "pool/session/session_pool.h"
+#include "pool/work/command.h"
 #include "pool/work/spool.h"
+#include "scheduler/core/core.h"
 #include "scheduler/daemon/alarm.h"
 #include "scheduler/daemon/control.h"
-#include "scheduler/core/core.h"
-#include "scheduler/history/backlog.h"
+#include "scheduler/daemon/log.h"
 #include "scheduler/daemon/pauses.h"
-#include "scheduler/status/rows.h"
 #include "scheduler/daemon/trouble.h"
+#include "scheduler/history/backlog.h"
+#include "scheduler/status/rows.h"
 
 #define SIGNALS 4
 
@@ -32,10 +32,10 @@ struct pooler_context {
 };
 
 /* The history of a pool. */
-struct chronicle {
+struct history {
     char *pool;  /* owned, as is: */
     char *place; /* the pool's */
-    struct ledger *ledger;
+    struct backlog *backlog;
     bool restoring, meeting; /* what is asked now */
     struct mono meet_at;
     char shared[256]; /* another daemon that has our name, and other tasks; "": none */
@@ -77,7 +77,7 @@ struct daemon {
     uint32_t queue_count, queue_capacity;
     bool core_has_more;
 
-    /* By the core's slots and pools; the arrays follow its capacities. */
+    /* By the core's sessions and pools; the arrays follow its capacities. */
     struct session **sessions;
     uint32_t session_capacity;
     struct command **commands;
@@ -88,8 +88,8 @@ struct daemon {
     struct pooler **poolers; /* by pool; NULL without a pooler_conninfo */
     struct pooler_context *pooler_contexts;
     uint32_t pool_count;
-    struct chronicle **chronicles; /* by pool; NULL without a history */
-    uint32_t chronicle_count;
+    struct history **histories; /* by pool; NULL without a history */
+    uint32_t history_count;
     struct text line; /* a record is composed here */
 
     struct pauses pauses;
@@ -144,7 +144,7 @@ struct session_work perform_session_work(const struct daemon *daemon, struct han
 struct command_work perform_command_work(const struct daemon *daemon, struct handle handle,
                                          const struct run *run);
 
-/* errand.c, by run slot */
+/* errand.c, by run index */
 void errand_start(struct daemon *daemon, const struct action *action, const struct run *run);
 void errand_signal(struct daemon *daemon, uint32_t run, int signal);
 void errand_worked(struct daemon *daemon, uint32_t run); /* the outside work under way has ended */
@@ -158,41 +158,41 @@ void lookout_follow(struct daemon *daemon); /* the poolers of the present file *
 void lookout_close(struct daemon *daemon);
 void lookout_sampled(struct daemon *daemon, uint32_t pool, const struct sample *sample);
 
-/* chronicle.c */
-void chronicle_record(struct daemon *daemon, const struct action *action);
-void chronicle_ask(struct daemon *daemon, const struct action *action);
-void chronicle_take(struct daemon *daemon, uint32_t pool, struct event *event);
-void chronicle_tell(struct daemon *daemon, uint32_t pool); /* its state has changed */
-struct bookkeeping chronicle_books(const struct daemon *daemon, uint32_t pool);
-void chronicle_follow(struct daemon *daemon);
-void chronicle_close(struct daemon *daemon);
-char *chronicle_life(const char *name, struct wall now); /* to free() */
+/* history.c */
+void history_record(struct daemon *daemon, const struct action *action);
+void history_ask(struct daemon *daemon, const struct action *action);
+void history_take(struct daemon *daemon, uint32_t pool, struct event *event);
+void history_tell(struct daemon *daemon, uint32_t pool); /* its state has changed */
+struct bookkeeping history_books(const struct daemon *daemon, uint32_t pool);
+void history_follow(struct daemon *daemon);
+void history_close(struct daemon *daemon);
+char *history_life(const char *name, struct wall now); /* to free() */
 
 /* namesake.c: asks, where it is time; takes a row of the answer; and what all of it came to ("": nobody). */
 #define NAMESAKE_TEXT_BYTES 17
-void namesake_ask(const struct daemon *daemon, struct chronicle *chronicle, struct history_request *request,
+void namesake_ask(const struct daemon *daemon, struct history *history, struct history_request *request,
                   char text[static NAMESAKE_TEXT_BYTES]);
 void namesake_take(const json_t *row, char *shared, size_t bytes);
 void namesake_note(struct daemon *daemon, uint32_t pool, const char *shared);
 
-/* journal.c */
-const char *journal_skip_reason(enum skip_cause cause);
-const char *journal_skip_outcome(enum skip_cause cause);
-void journal_record(struct daemon *daemon, const struct action *action);
-void journal_gate(struct daemon *daemon, uint32_t pool);                    /* its limit changed */
-void journal_blind(struct daemon *daemon, const struct session_pool *pool); /* a sample failed */
+/* log_events.c */
+const char *log_skip_reason(enum skip_cause cause);
+const char *log_skip_outcome(enum skip_cause cause);
+void log_record(struct daemon *daemon, const struct action *action);
+void log_gate(struct daemon *daemon, uint32_t pool);                    /* its limit changed */
+void log_blind(struct daemon *daemon, const struct session_pool *pool); /* a sample failed */
 /* When the clocks of the server and of ours come apart, and when they agree again. */
-void journal_clocks(struct daemon *daemon, const struct sample *sample, uint32_t pool);
-void journal_pooler(struct daemon *daemon, uint32_t pool, const char *error);
-void journal_resolved(struct daemon *daemon, const char *task, const char *due, const struct event *event);
-void journal_kept(struct daemon *daemon, const struct action *action);
-void journal_retry(struct daemon *daemon, const struct action *action);
-void journal_ahead(struct daemon *daemon, const struct action *action);
-void journal_hold(struct daemon *daemon, const struct action *action);
-void journal_breach(struct daemon *daemon, const struct action *action);
-void journal_heavier(struct daemon *daemon, const struct action *action);
-void journal_standby(struct daemon *daemon, const struct action *action);
-void journal_connect(struct daemon *daemon, struct session_pool *pool, const struct failure *failure);
-void journal_connected(struct daemon *daemon, struct session_pool *pool, struct session *session);
+void log_clocks(struct daemon *daemon, const struct sample *sample, uint32_t pool);
+void log_pooler(struct daemon *daemon, uint32_t pool, const char *error);
+void log_resolved(struct daemon *daemon, const char *task, const char *due, const struct event *event);
+void log_kept(struct daemon *daemon, const struct action *action);
+void log_retry(struct daemon *daemon, const struct action *action);
+void log_ahead(struct daemon *daemon, const struct action *action);
+void log_hold(struct daemon *daemon, const struct action *action);
+void log_breach(struct daemon *daemon, const struct action *action);
+void log_heavier(struct daemon *daemon, const struct action *action);
+void log_standby(struct daemon *daemon, const struct action *action);
+void log_connect(struct daemon *daemon, struct session_pool *pool, const struct failure *failure);
+void log_connected(struct daemon *daemon, struct session_pool *pool, struct session *session);
 
 #endif

@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "scheduler/replace.h"
 #include "scheduler/core/recording.h"
+#include "scheduler/replace.h"
 
 #define BATCH_BYTES ((size_t)512 * 1024)
 
@@ -24,7 +24,7 @@ struct line {
 TAILQ_HEAD(lines, line);
 
 /* What is to be read of the file is younger than what is in memory. */
-struct ledger {
+struct backlog {
     char *path;
     struct lines lines;
     uint32_t memory_count;
@@ -39,7 +39,7 @@ struct ledger {
     bool losing; /* told */
 };
 
-static void remember(struct ledger *ledger, const char *bytes, size_t bytes_count) {
+static void remember(struct backlog *backlog, const char *bytes, size_t bytes_count) {
     struct line *line = malloc(sizeof *line + bytes_count + 1);
     if (!line)
         abort();
@@ -47,17 +47,17 @@ static void remember(struct ledger *ledger, const char *bytes, size_t bytes_coun
     line->bytes[bytes_count] = '\0';
     line->bytes_count = bytes_count;
     line->in_file = false;
-    TAILQ_INSERT_TAIL(&ledger->lines, line, in_memory);
-    ledger->memory_count++;
-    ledger->memory_bytes += bytes_count;
+    TAILQ_INSERT_TAIL(&backlog->lines, line, in_memory);
+    backlog->memory_count++;
+    backlog->memory_bytes += bytes_count;
 }
 
-static void forget_first(struct ledger *ledger) {
-    struct line *line = TAILQ_FIRST(&ledger->lines);
-    TAILQ_REMOVE(&ledger->lines, line, in_memory);
-    ledger->in_file_count -= line->in_file;
-    ledger->memory_count--;
-    ledger->memory_bytes -= line->bytes_count;
+static void forget_first(struct backlog *backlog) {
+    struct line *line = TAILQ_FIRST(&backlog->lines);
+    TAILQ_REMOVE(&backlog->lines, line, in_memory);
+    backlog->in_file_count -= line->in_file;
+    backlog->memory_count--;
+    backlog->memory_bytes -= line->bytes_count;
     free(line);
 }
 
@@ -80,290 +80,290 @@ static FILE *open_file(const char *path, int flags, struct text *error) {
     return file;
 }
 
-static void drop_file(struct ledger *ledger) {
-    if (!ledger->file)
+static void drop_file(struct backlog *backlog) {
+    if (!backlog->file)
         return;
-    fclose(ledger->file);
-    ledger->file = NULL;
-    ledger->disk_count = 0;
-    ledger->disk_bytes = 0;
-    ledger->read_at = 0;
-    unlink(ledger->path);
+    fclose(backlog->file);
+    backlog->file = NULL;
+    backlog->disk_count = 0;
+    backlog->disk_bytes = 0;
+    backlog->read_at = 0;
+    unlink(backlog->path);
 }
 
-static bool make_file(struct ledger *ledger, struct text *error) {
-    ledger->file = open_file(ledger->path, O_RDWR | O_CREAT, error);
-    if (!ledger->file)
+static bool make_file(struct backlog *backlog, struct text *error) {
+    backlog->file = open_file(backlog->path, O_RDWR | O_CREAT, error);
+    if (!backlog->file)
         return false;
-    if (ftruncate(fileno(ledger->file), 0) == 0)
+    if (ftruncate(fileno(backlog->file), 0) == 0)
         return true;
-    text_add(error, "%s: %s", ledger->path, strerror(errno));
-    drop_file(ledger);
+    text_add(error, "%s: %s", backlog->path, strerror(errno));
+    drop_file(backlog);
     return false;
 }
 
 /* The whole line or nothing of it. */
-static bool append(struct ledger *ledger, const char *line, struct text *error) {
-    if (!ledger->file && !make_file(ledger, error))
+static bool append(struct backlog *backlog, const char *line, struct text *error) {
+    if (!backlog->file && !make_file(backlog, error))
         return false;
-    fseek(ledger->file, 0, SEEK_END);
-    long end = ftell(ledger->file);
-    if (fprintf(ledger->file, "%s\n", line) < 0 || fflush(ledger->file) != 0) {
-        text_add(error, "%s: %s", ledger->path, strerror(errno));
-        clearerr(ledger->file);
-        if (ftruncate(fileno(ledger->file), end) != 0 ||
-            (ledger->disk_count == 0 && ledger->in_file_count == 0))
-            drop_file(ledger);
+    fseek(backlog->file, 0, SEEK_END);
+    long end = ftell(backlog->file);
+    if (fprintf(backlog->file, "%s\n", line) < 0 || fflush(backlog->file) != 0) {
+        text_add(error, "%s: %s", backlog->path, strerror(errno));
+        clearerr(backlog->file);
+        if (ftruncate(fileno(backlog->file), end) != 0 ||
+            (backlog->disk_count == 0 && backlog->in_file_count == 0))
+            drop_file(backlog);
         return false;
     }
-    ledger->disk_count++;
-    ledger->disk_bytes += strlen(line) + 1;
+    backlog->disk_count++;
+    backlog->disk_bytes += strlen(line) + 1;
     return true;
 }
 
 /* A line that the machine lost with its power is empty, or has zeros; or somebody has cut it. */
-static void take_line(struct ledger *ledger, const char *line, size_t bytes_count) {
+static void take_line(struct backlog *backlog, const char *line, size_t bytes_count) {
     bool whole = line[--bytes_count] == '\n';
-    ledger->disk_count -= ledger->disk_count > 0;
+    backlog->disk_count -= backlog->disk_count > 0;
     if (!whole || bytes_count == 0 || memchr(line, '\0', bytes_count)) {
-        ledger->lost_count++;
+        backlog->lost_count++;
         return;
     }
-    remember(ledger, line, bytes_count);
-    TAILQ_LAST(&ledger->lines, lines)->in_file = true;
-    ledger->in_file_count++;
+    remember(backlog, line, bytes_count);
+    TAILQ_LAST(&backlog->lines, lines)->in_file = true;
+    backlog->in_file_count++;
 }
 
-static void refill(struct ledger *ledger) {
+static void refill(struct backlog *backlog) {
     char *line = NULL;
     size_t capacity = 0;
     ssize_t bytes_count = 0;
-    if (!ledger->file)
+    if (!backlog->file)
         return;
-    fseek(ledger->file, ledger->read_at, SEEK_SET);
-    while (ledger->memory_bytes < LEDGER_MEMORY_BYTES &&
-           (bytes_count = getline(&line, &capacity, ledger->file)) > 0)
-        take_line(ledger, line, (size_t)bytes_count);
-    ledger->read_at = ftell(ledger->file);
+    fseek(backlog->file, backlog->read_at, SEEK_SET);
+    while (backlog->memory_bytes < BACKLOG_MEMORY_BYTES &&
+           (bytes_count = getline(&line, &capacity, backlog->file)) > 0)
+        take_line(backlog, line, (size_t)bytes_count);
+    backlog->read_at = ftell(backlog->file);
     if (bytes_count <= 0) {
-        ledger->lost_count += ledger->disk_count; /* it cannot be read, or somebody has cut it */
-        ledger->disk_count = 0;
+        backlog->lost_count += backlog->disk_count; /* it cannot be read, or somebody has cut it */
+        backlog->disk_count = 0;
     }
     free(line);
 }
 
 /* The file is of use until what was read of it is written. */
-static void drop_read_file(struct ledger *ledger) {
-    if (ledger->disk_count == 0 && ledger->in_file_count == 0)
-        drop_file(ledger);
+static void drop_read_file(struct backlog *backlog) {
+    if (backlog->disk_count == 0 && backlog->in_file_count == 0)
+        drop_file(backlog);
 }
 
 /* Counts its lines. A last one without its end was cut off by a crash: nothing is to be appended to that. */
-static void look_through(struct ledger *ledger) {
+static void look_through(struct backlog *backlog) {
     long whole_bytes = 0, at = 0;
-    for (int c; (c = getc(ledger->file)) != EOF;) {
+    for (int c; (c = getc(backlog->file)) != EOF;) {
         at++;
         if (c != '\n')
             continue;
-        ledger->disk_count++;
+        backlog->disk_count++;
         whole_bytes = at;
     }
-    ledger->disk_bytes = (uint64_t)whole_bytes;
-    if (ftruncate(fileno(ledger->file), whole_bytes) != 0)
-        drop_file(ledger);
+    backlog->disk_bytes = (uint64_t)whole_bytes;
+    if (ftruncate(fileno(backlog->file), whole_bytes) != 0)
+        drop_file(backlog);
 }
 
 /* --- --- */
 
-struct ledger *ledger_create(const char *path, struct text *error) {
-    struct ledger *ledger = calloc(1, sizeof *ledger);
-    if (!ledger)
+struct backlog *backlog_create(const char *path, struct text *error) {
+    struct backlog *backlog = calloc(1, sizeof *backlog);
+    if (!backlog)
         abort();
-    ledger->path = text_copy(path);
-    TAILQ_INIT(&ledger->lines);
-    ledger->batch_most = PAST_BATCH_COUNT;
-    ledger->file = open_file(path, O_RDWR, error);
-    if (ledger->file)
-        look_through(ledger);
-    refill(ledger);
-    drop_read_file(ledger);
-    return ledger;
+    backlog->path = text_copy(path);
+    TAILQ_INIT(&backlog->lines);
+    backlog->batch_most = RECORDING_BATCH_COUNT;
+    backlog->file = open_file(path, O_RDWR, error);
+    if (backlog->file)
+        look_through(backlog);
+    refill(backlog);
+    drop_read_file(backlog);
+    return backlog;
 }
 
-static bool save(struct ledger *ledger, struct text *error) {
+static bool save(struct backlog *backlog, struct text *error) {
     struct replace replace;
     struct line *line;
-    bool saved = replace_begin(&replace, ledger->path);
+    bool saved = replace_begin(&replace, backlog->path);
     if (saved) {
-        TAILQ_FOREACH(line, &ledger->lines, in_memory)
+        TAILQ_FOREACH(line, &backlog->lines, in_memory)
         fprintf(replace.file, "%s\n", line->bytes);
-        if (ledger->file)
-            fseek(ledger->file, ledger->read_at, SEEK_SET);
-        for (int c; ledger->file && (c = getc(ledger->file)) != EOF;)
+        if (backlog->file)
+            fseek(backlog->file, backlog->read_at, SEEK_SET);
+        for (int c; backlog->file && (c = getc(backlog->file)) != EOF;)
             putc(c, replace.file);
-        saved = replace_end(&replace, !ledger->file || !ferror(ledger->file));
+        saved = replace_end(&replace, !backlog->file || !ferror(backlog->file));
     }
     if (!saved)
-        text_add(error, "%s: %s", ledger->path, strerror(errno));
+        text_add(error, "%s: %s", backlog->path, strerror(errno));
     return saved;
 }
 
-bool ledger_destroy(struct ledger *ledger, struct text *error) {
-    if (!ledger)
+bool backlog_destroy(struct backlog *backlog, struct text *error) {
+    if (!backlog)
         return true;
     bool saved = true;
-    if (ledger_count(ledger) == 0)
-        drop_file(ledger);
+    if (backlog_count(backlog) == 0)
+        drop_file(backlog);
     else
-        saved = save(ledger, error);
-    if (ledger->file)
-        fclose(ledger->file);
-    while (!TAILQ_EMPTY(&ledger->lines))
-        forget_first(ledger);
-    free(ledger->path);
-    free(ledger);
+        saved = save(backlog, error);
+    if (backlog->file)
+        fclose(backlog->file);
+    while (!TAILQ_EMPTY(&backlog->lines))
+        forget_first(backlog);
+    free(backlog->path);
+    free(backlog);
     return saved;
 }
 
-bool ledger_add(struct ledger *ledger, const char *line, struct text *error) {
+bool backlog_add(struct backlog *backlog, const char *line, struct text *error) {
     struct text why = {0};
     bool kept = true;
-    if (ledger->disk_count == 0 && ledger->memory_bytes < LEDGER_MEMORY_BYTES) {
-        remember(ledger, line, strlen(line));
-    } else if (ledger->disk_bytes >= LEDGER_DISK_BYTES) {
-        text_add(&why, "%s has reached its limit of %d MiB", ledger->path,
-                 (int)(LEDGER_DISK_BYTES / 1024 / 1024));
+    if (backlog->disk_count == 0 && backlog->memory_bytes < BACKLOG_MEMORY_BYTES) {
+        remember(backlog, line, strlen(line));
+    } else if (backlog->disk_bytes >= BACKLOG_DISK_BYTES) {
+        text_add(&why, "%s has reached its limit of %d MiB", backlog->path,
+                 (int)(BACKLOG_DISK_BYTES / 1024 / 1024));
         kept = false;
     } else {
-        kept = append(ledger, line, &why);
+        kept = append(backlog, line, &why);
     }
-    ledger->lost_count += !kept;
-    if (!kept && !ledger->losing)
+    backlog->lost_count += !kept;
+    if (!kept && !backlog->losing)
         text_add_bytes(error, why.bytes, why.bytes_count);
-    ledger->losing = !kept;
+    backlog->losing = !kept;
     text_finish(&why);
     return kept;
 }
 
-static void empty_into(struct ledger *to, struct ledger *from, struct text *error) {
-    for (; ledger_count(from) > 0; refill(from))
+static void empty_into(struct backlog *to, struct backlog *from, struct text *error) {
+    for (; backlog_count(from) > 0; refill(from))
         while (!TAILQ_EMPTY(&from->lines)) {
-            ledger_add(to, TAILQ_FIRST(&from->lines)->bytes, error);
+            backlog_add(to, TAILQ_FIRST(&from->lines)->bytes, error);
             forget_first(from);
         }
     to->lost_count += from->lost_count;
     drop_file(from);
 }
 
-void ledger_take_in(struct ledger *to, struct ledger *from, struct text *error) {
+void backlog_take_in(struct backlog *to, struct backlog *from, struct text *error) {
     empty_into(to, from, error);
     free(from->path);
     free(from);
 }
 
 /* The file holds all now: what is in memory, and behind that what is to be read. */
-static void go_on_in_saved(struct ledger *ledger, struct text *error) {
+static void go_on_in_saved(struct backlog *backlog, struct text *error) {
     struct line *line;
-    ledger->file = open_file(ledger->path, O_RDWR, error);
-    ledger->read_at = 0;
-    TAILQ_FOREACH(line, &ledger->lines, in_memory) {
-        line->in_file = ledger->file != NULL;
-        ledger->read_at += (long)line->bytes_count + 1;
+    backlog->file = open_file(backlog->path, O_RDWR, error);
+    backlog->read_at = 0;
+    TAILQ_FOREACH(line, &backlog->lines, in_memory) {
+        line->in_file = backlog->file != NULL;
+        backlog->read_at += (long)line->bytes_count + 1;
     }
-    ledger->in_file_count = ledger->file ? ledger->memory_count : 0;
-    ledger->disk_bytes = 0;
-    if (ledger->file && fseek(ledger->file, 0, SEEK_END) == 0)
-        ledger->disk_bytes = (uint64_t)ftell(ledger->file);
-    if (ledger->file)
+    backlog->in_file_count = backlog->file ? backlog->memory_count : 0;
+    backlog->disk_bytes = 0;
+    if (backlog->file && fseek(backlog->file, 0, SEEK_END) == 0)
+        backlog->disk_bytes = (uint64_t)ftell(backlog->file);
+    if (backlog->file)
         return;
-    ledger->lost_count += ledger->disk_count;
-    ledger->disk_count = 0;
+    backlog->lost_count += backlog->disk_count;
+    backlog->disk_count = 0;
 }
 
-void ledger_move(struct ledger *ledger, const char *path, struct text *error) {
-    char *before = ledger->path, *after = text_copy(path);
-    ledger_take_in(ledger, ledger_create(path, error), error);
-    ledger->path = after;
-    if (ledger->file && !save(ledger, error)) {
-        ledger->path = before;
+void backlog_move(struct backlog *backlog, const char *path, struct text *error) {
+    char *before = backlog->path, *after = text_copy(path);
+    backlog_take_in(backlog, backlog_create(path, error), error);
+    backlog->path = after;
+    if (backlog->file && !save(backlog, error)) {
+        backlog->path = before;
         free(after);
         return;
     }
-    if (ledger->file) {
-        fclose(ledger->file);
+    if (backlog->file) {
+        fclose(backlog->file);
         unlink(before);
-        go_on_in_saved(ledger, error);
+        go_on_in_saved(backlog, error);
     }
     free(before);
 }
 
-const char *ledger_path(const struct ledger *ledger) {
-    return ledger->path;
+const char *backlog_path(const struct backlog *backlog) {
+    return backlog->path;
 }
 
-uint32_t ledger_count(const struct ledger *ledger) {
-    return ledger->memory_count + ledger->disk_count;
+uint32_t backlog_count(const struct backlog *backlog) {
+    return backlog->memory_count + backlog->disk_count;
 }
 
-uint64_t ledger_lost_count(const struct ledger *ledger) {
-    return ledger->lost_count;
+uint64_t backlog_lost_count(const struct backlog *backlog) {
+    return backlog->lost_count;
 }
 
-uint32_t ledger_on_disk_count(const struct ledger *ledger) {
-    return ledger->disk_count;
+uint32_t backlog_on_disk_count(const struct backlog *backlog) {
+    return backlog->disk_count;
 }
 
-uint32_t ledger_batch(struct ledger *ledger, struct text *batch) {
+uint32_t backlog_batch(struct backlog *backlog, struct text *batch) {
     const struct line *line;
-    ledger->sent_count = 0;
+    backlog->sent_count = 0;
     text_clear(batch);
-    TAILQ_FOREACH(line, &ledger->lines, in_memory) {
+    TAILQ_FOREACH(line, &backlog->lines, in_memory) {
         bool full = batch->bytes_count + line->bytes_count + 2 > BATCH_BYTES;
-        if (ledger->sent_count == ledger->batch_most || (ledger->sent_count && full))
+        if (backlog->sent_count == backlog->batch_most || (backlog->sent_count && full))
             break;
-        text_add_bytes(batch, ledger->sent_count++ ? "," : "[", 1);
+        text_add_bytes(batch, backlog->sent_count++ ? "," : "[", 1);
         text_add_bytes(batch, line->bytes, line->bytes_count);
     }
-    text_add(batch, "%s]", ledger->sent_count ? "" : "[");
-    return ledger->sent_count;
+    text_add(batch, "%s]", backlog->sent_count ? "" : "[");
+    return backlog->sent_count;
 }
 
-static void forget_sent(struct ledger *ledger) {
-    for (; ledger->sent_count; ledger->sent_count--)
-        forget_first(ledger);
-    if (ledger->memory_count == 0)
-        refill(ledger);
-    drop_read_file(ledger);
+static void forget_sent(struct backlog *backlog) {
+    for (; backlog->sent_count; backlog->sent_count--)
+        forget_first(backlog);
+    if (backlog->memory_count == 0)
+        refill(backlog);
+    drop_read_file(backlog);
 }
 
-uint32_t ledger_written(struct ledger *ledger) {
-    uint32_t count = ledger->sent_count;
-    ledger->batch_most =
-        ledger->batch_most < PAST_BATCH_COUNT / 2 ? 2 * ledger->batch_most : PAST_BATCH_COUNT;
-    forget_sent(ledger);
+uint32_t backlog_written(struct backlog *backlog) {
+    uint32_t count = backlog->sent_count;
+    backlog->batch_most =
+        backlog->batch_most < RECORDING_BATCH_COUNT / 2 ? 2 * backlog->batch_most : RECORDING_BATCH_COUNT;
+    forget_sent(backlog);
     return count;
 }
 
-void ledger_refused(struct ledger *ledger, int blocked) {
-    struct line *line = TAILQ_FIRST(&ledger->lines);
+void backlog_refused(struct backlog *backlog, int blocked) {
+    struct line *line = TAILQ_FIRST(&backlog->lines);
     for (int i = 0; line && i < blocked; i++)
         line = TAILQ_NEXT(line, in_memory);
-    if (blocked >= 0 && line && (uint32_t)blocked < ledger->sent_count) {
-        TAILQ_REMOVE(&ledger->lines, line, in_memory);
-        TAILQ_INSERT_TAIL(&ledger->lines, line, in_memory);
+    if (blocked >= 0 && line && (uint32_t)blocked < backlog->sent_count) {
+        TAILQ_REMOVE(&backlog->lines, line, in_memory);
+        TAILQ_INSERT_TAIL(&backlog->lines, line, in_memory);
     }
-    ledger->sent_count = 0;
+    backlog->sent_count = 0;
 }
 
 /* Half of it next time, until the one is found. */
-bool ledger_give_up(struct ledger *ledger) {
-    if (ledger->sent_count > 1) {
-        ledger->batch_most = ledger->sent_count / 2;
-        ledger->sent_count = 0;
+bool backlog_give_up(struct backlog *backlog) {
+    if (backlog->sent_count > 1) {
+        backlog->batch_most = backlog->sent_count / 2;
+        backlog->sent_count = 0;
         return false;
     }
-    ledger->batch_most = 1;
-    ledger->lost_count += ledger->sent_count;
-    forget_sent(ledger);
+    backlog->batch_most = 1;
+    backlog->lost_count += backlog->sent_count;
+    forget_sent(backlog);
     return true;
 }

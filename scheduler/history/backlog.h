@@ -10,41 +10,41 @@
 
 #include "tasks/text.h"
 
-#define LEDGER_MEMORY_BYTES ((size_t)4 * 1024 * 1024)
-#define LEDGER_DISK_BYTES   ((uint64_t)64 * 1024 * 1024)
+#define BACKLOG_MEMORY_BYTES ((size_t)4 * 1024 * 1024)
+#define BACKLOG_DISK_BYTES   ((uint64_t)64 * 1024 * 1024)
 
-struct ledger;
+struct backlog;
 
 /* Takes up what an earlier daemon left in the file at `path`. Never NULL; *error says why that was not
  * possible. */
-struct ledger *ledger_create(const char *path, struct text *error);
+struct backlog *backlog_create(const char *path, struct text *error);
 
 /* Keeps in its file what was not written. Accepts NULL. False with *error: so many records are lost. */
-bool ledger_destroy(struct ledger *ledger, struct text *error);
+bool backlog_destroy(struct backlog *backlog, struct text *error);
 
 /* All that waits in `from` waits in `to` from now on, behind what is there; `from` is destroyed, and its file
  * removed. */
-void ledger_take_in(struct ledger *to, struct ledger *from, struct text *error);
-const char *ledger_path(const struct ledger *ledger);
+void backlog_take_in(struct backlog *to, struct backlog *from, struct text *error);
+const char *backlog_path(const struct backlog *backlog);
 /* Its file is another one from now on, with what the old one had, and what was there behind that. *error says
  * why not. */
-void ledger_move(struct ledger *ledger, const char *path, struct text *error);
+void backlog_move(struct backlog *backlog, const char *path, struct text *error);
 
 /* One line, without its end. False: it is lost, and counted; *error says why when that is new. */
-bool ledger_add(struct ledger *ledger, const char *line, struct text *error);
+bool backlog_add(struct backlog *backlog, const char *line, struct text *error);
 
-uint32_t ledger_count(const struct ledger *ledger);
-uint64_t ledger_lost_count(const struct ledger *ledger);
-uint32_t ledger_on_disk_count(const struct ledger *ledger);
+uint32_t backlog_count(const struct backlog *backlog);
+uint64_t backlog_lost_count(const struct backlog *backlog);
+uint32_t backlog_on_disk_count(const struct backlog *backlog);
 
 /* A JSON array of the oldest ones; returns how many these are. Its fate is told by the next call of one of
  * the two below. */
-uint32_t ledger_batch(struct ledger *ledger, struct text *batch);
-uint32_t ledger_written(struct ledger *ledger); /* how many these were */
+uint32_t backlog_batch(struct backlog *backlog, struct text *batch);
+uint32_t backlog_written(struct backlog *backlog); /* how many these were */
 /* Not written. blocked: the number in the batch of one that waits; it goes behind the others. -1: none. */
-void ledger_refused(struct ledger *ledger, int blocked);
+void backlog_refused(struct backlog *backlog, int blocked);
 /* The database will never take this batch. False: a smaller one is tried; true: it was one record, which is
  * lost, and counted. */
-bool ledger_give_up(struct ledger *ledger);
+bool backlog_give_up(struct backlog *backlog);
 
 #endif

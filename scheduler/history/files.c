@@ -1,5 +1,5 @@
 /*
- * Where records wait while no database takes them: each pool's ledger has a file under `spool`, named by the
+ * Where records wait while no database takes them: each pool's backlog has a file under `spool`, named by the
  * ini file, the pool and its database. What is there is read by the pool that has that database now, whatever
  * its name is; what no pool has is left, and told.
  */
@@ -40,62 +40,62 @@ static void tell_unusable(struct daemon *daemon, const char *pool, struct text *
     text_clear(error);
 }
 
-static void close_one(struct daemon *daemon, struct chronicle *chronicle) {
+static void close_one(struct daemon *daemon, struct history *history) {
     struct text error = {0};
-    if (!chronicle)
+    if (!history)
         return;
-    uint32_t count = ledger_count(chronicle->ledger);
-    char *path = text_copy(ledger_path(chronicle->ledger));
-    if (!ledger_destroy(chronicle->ledger, &error))
-        LOG(&daemon->log, LOG_ERROR, "history_lost", log_text("pool", chronicle->pool),
+    uint32_t count = backlog_count(history->backlog);
+    char *path = text_copy(backlog_path(history->backlog));
+    if (!backlog_destroy(history->backlog, &error))
+        LOG(&daemon->log, LOG_ERROR, "history_lost", log_text("pool", history->pool),
             log_number("records", count), log_text("message", error.bytes));
     else if (count)
-        LOG(&daemon->log, LOG_WARNING, "history_spooled", log_text("pool", chronicle->pool),
+        LOG(&daemon->log, LOG_WARNING, "history_spooled", log_text("pool", history->pool),
             log_number("records", count), log_text("file", path),
             log_text("effect", "they are written by the next start that has this spool and this database"));
     text_finish(&error);
     free(path);
-    free(chronicle->pool);
-    free(chronicle->place);
-    free(chronicle);
+    free(history->pool);
+    free(history->place);
+    free(history);
 }
 
-static struct chronicle *open_one(struct daemon *daemon, const char *pool, const char *place) {
+static struct history *open_one(struct daemon *daemon, const char *pool, const char *place) {
     struct text path = {0}, error = {0};
-    struct chronicle *chronicle = calloc(1, sizeof *chronicle);
-    if (!chronicle)
+    struct history *history = calloc(1, sizeof *history);
+    if (!history)
         abort();
     path_of(daemon, pool, place, &path);
-    chronicle->pool = text_copy(pool);
-    chronicle->place = text_copy(place);
-    chronicle->ledger = ledger_create(path.bytes, &error);
+    history->pool = text_copy(pool);
+    history->place = text_copy(place);
+    history->backlog = backlog_create(path.bytes, &error);
     tell_unusable(daemon, pool, &error);
     text_finish(&path);
     text_finish(&error);
-    return chronicle;
+    return history;
 }
 
 /* `spool` was changed: what waits goes there. */
-static void follow_spool(struct daemon *daemon, struct chronicle *chronicle) {
+static void follow_spool(struct daemon *daemon, struct history *history) {
     struct text path = {0}, error = {0};
-    path_of(daemon, chronicle->pool, chronicle->place, &path);
-    if (strcmp(path.bytes, ledger_path(chronicle->ledger)) != 0) {
-        ledger_move(chronicle->ledger, path.bytes, &error);
-        tell_unusable(daemon, chronicle->pool, &error);
+    path_of(daemon, history->pool, history->place, &path);
+    if (strcmp(path.bytes, backlog_path(history->backlog)) != 0) {
+        backlog_move(history->backlog, path.bytes, &error);
+        tell_unusable(daemon, history->pool, &error);
     }
     text_finish(&path);
     text_finish(&error);
 }
 
-static struct chronicle *take_over(struct daemon *daemon, const struct pool_settings *pool) {
+static struct history *take_over(struct daemon *daemon, const struct pool_settings *pool) {
     const char *place = pool->place ? pool->place : "";
-    for (uint32_t i = 0; i < daemon->chronicle_count; i++) {
-        struct chronicle *chronicle = daemon->chronicles[i];
-        if (!chronicle || strcmp(chronicle->pool, pool->name) != 0 || strcmp(chronicle->place, place) != 0)
+    for (uint32_t i = 0; i < daemon->history_count; i++) {
+        struct history *history = daemon->histories[i];
+        if (!history || strcmp(history->pool, pool->name) != 0 || strcmp(history->place, place) != 0)
             continue;
-        daemon->chronicles[i] = NULL;
-        follow_spool(daemon, chronicle);
-        return chronicle;
+        daemon->histories[i] = NULL;
+        follow_spool(daemon, history);
+        return history;
     }
     return open_one(daemon, pool->name, place);
 }
@@ -103,29 +103,29 @@ static struct chronicle *take_over(struct daemon *daemon, const struct pool_sett
 /* --- what an earlier file left --- */
 
 /* The one whose file it is, or whose database it is of; NULL: none. */
-static struct chronicle *heir_of(const struct daemon *daemon, const char *name, bool *ret_own) {
-    struct chronicle *heir = NULL;
+static struct history *heir_of(const struct daemon *daemon, const char *name, bool *ret_own) {
+    struct history *heir = NULL;
     *ret_own = false;
-    for (uint32_t i = 0; i < daemon->chronicle_count && !*ret_own; i++) {
-        struct chronicle *chronicle = daemon->chronicles[i];
-        if (!chronicle)
+    for (uint32_t i = 0; i < daemon->history_count && !*ret_own; i++) {
+        struct history *history = daemon->histories[i];
+        if (!history)
             continue;
         struct text ending = {0};
-        ending_of(chronicle->place, &ending);
+        ending_of(history->place, &ending);
         bool same_place = strcmp(name + strlen(name) - ENDING_BYTES, ending.bytes) == 0;
-        *ret_own = strcmp(strrchr(ledger_path(chronicle->ledger), '/') + 1, name) == 0;
+        *ret_own = strcmp(strrchr(backlog_path(history->backlog), '/') + 1, name) == 0;
         if (*ret_own || (same_place && !heir))
-            heir = chronicle;
+            heir = history;
         text_finish(&ending);
     }
     return heir;
 }
 
-static void take_in(struct daemon *daemon, struct chronicle *heir, const char *path) {
+static void take_in(struct daemon *daemon, struct history *heir, const char *path) {
     struct text error = {0};
-    struct ledger *left = ledger_create(path, &error);
-    uint32_t count = ledger_count(left);
-    ledger_take_in(heir->ledger, left, &error);
+    struct backlog *left = backlog_create(path, &error);
+    uint32_t count = backlog_count(left);
+    backlog_take_in(heir->backlog, left, &error);
     tell_unusable(daemon, heir->pool, &error);
     LOG(&daemon->log, LOG_INFO, "history_found", log_text("file", path), log_text("pool", heir->pool),
         log_number("records", count), log_text("reason", "it is of the same database"));
@@ -149,7 +149,7 @@ static bool is_ours(const struct daemon *daemon, DIR *directory, const char *nam
 static void look_at(struct daemon *daemon, const char *name) {
     struct text path = {0};
     bool own;
-    struct chronicle *heir = heir_of(daemon, name, &own);
+    struct history *heir = heir_of(daemon, name, &own);
     text_add(&path, "%s/%s", daemon->spools.directory, name);
     if (heir && !own)
         take_in(daemon, heir, path.bytes);
@@ -172,25 +172,25 @@ static void look_for_left(struct daemon *daemon) {
         closedir(directory);
 }
 
-void chronicle_follow(struct daemon *daemon) {
+void history_follow(struct daemon *daemon) {
     const struct core *core = daemon->core;
-    struct chronicle **chronicles = calloc(core->pool_count + 1, sizeof *chronicles);
-    if (!chronicles)
+    struct history **histories = calloc(core->pool_count + 1, sizeof *histories);
+    if (!histories)
         abort();
     for (uint32_t i = 0; i < core->pool_count; i++)
         if (core->pools[i].settings->history)
-            chronicles[i] = take_over(daemon, core->pools[i].settings);
+            histories[i] = take_over(daemon, core->pools[i].settings);
     daemon->work_hash = taskset_work_hash(core->set);
-    chronicle_close(daemon);
-    daemon->chronicles = chronicles;
-    daemon->chronicle_count = core->pool_count;
+    history_close(daemon);
+    daemon->histories = histories;
+    daemon->history_count = core->pool_count;
     look_for_left(daemon);
 }
 
-void chronicle_close(struct daemon *daemon) {
-    for (uint32_t i = 0; i < daemon->chronicle_count; i++)
-        close_one(daemon, daemon->chronicles[i]);
-    free(daemon->chronicles);
-    daemon->chronicles = NULL;
-    daemon->chronicle_count = 0;
+void history_close(struct daemon *daemon) {
+    for (uint32_t i = 0; i < daemon->history_count; i++)
+        close_one(daemon, daemon->histories[i]);
+    free(daemon->histories);
+    daemon->histories = NULL;
+    daemon->history_count = 0;
 }

@@ -1,5 +1,5 @@
 /*
- * What the core records becomes lines of a pool's ledger, and the ledger's lines go to the database on the
+ * What the core records becomes lines of a pool's backlog, and the backlog's lines go to the database on the
  * session that the core says. And the other way: what the history knows of the tasks, at the start.
  */
 #include <inttypes.h>
@@ -46,7 +46,7 @@ static const char *outcome_of(const struct record *record) {
     case OUTCOME_OK:
     case OUTCOME_NOTHING: return "ok";
     case OUTCOME_UNKNOWN: return "unknown";
-    case OUTCOME_SKIPPED: return record->skip == SKIP_DRAIN ? "released" : journal_skip_outcome(record->skip);
+    case OUTCOME_SKIPPED: return record->skip == SKIP_DRAIN ? "released" : log_skip_outcome(record->skip);
     default: return "failed";
     }
 }
@@ -56,7 +56,7 @@ static const char *reason_of(const struct record *record) {
     case OUTCOME_NOTHING: return "its read gave no row";
     case OUTCOME_TIMEOUT: return "timeout";
     case OUTCOME_CANCELLED: return "cancelled: the daemon was told to stop";
-    case OUTCOME_SKIPPED: return journal_skip_reason(record->skip);
+    case OUTCOME_SKIPPED: return log_skip_reason(record->skip);
     default: return NULL;
     }
 }
@@ -92,20 +92,20 @@ static void add_record(const struct daemon *daemon, const struct record *record,
              record->claiming ? "true" : "false");
 }
 
-static struct chronicle *chronicle_of(struct daemon *daemon, uint32_t pool) {
-    return daemon->chronicles[pool];
+static struct history *history_of(struct daemon *daemon, uint32_t pool) {
+    return daemon->histories[pool];
 }
 
-void chronicle_record(struct daemon *daemon, const struct action *action) {
+void history_record(struct daemon *daemon, const struct action *action) {
     const struct record *record = &action->record;
     uint32_t pool = record->pool;
-    struct chronicle *chronicle = chronicle_of(daemon, pool);
+    struct history *history = history_of(daemon, pool);
     struct text error = {0};
-    if (!chronicle || !record->kept)
+    if (!history || !record->kept)
         return;
     text_clear(&daemon->line);
     add_record(daemon, record, &daemon->line);
-    ledger_add(chronicle->ledger, daemon->line.bytes, &error);
+    backlog_add(history->backlog, daemon->line.bytes, &error);
     if (error.bytes_count)
         LOG(&daemon->log, LOG_ERROR, "history_lost", log_text("pool", daemon->pools[pool]->name),
             log_text("message", error.bytes),
@@ -138,38 +138,38 @@ static json_t *tasks_of(const struct daemon *daemon, uint32_t pool) {
 
 static void ask_to_prune(struct daemon *daemon, uint32_t pool, struct history_request *request,
                          char (*texts)[PRUNE_TEXT_BYTES]) {
-    struct chronicle *chronicle = chronicle_of(daemon, pool);
+    struct history *history = history_of(daemon, pool);
     const struct pool_settings *settings = daemon->core->pools[pool].settings;
-    if (daemon->core->now.us < chronicle->prune_at.us && chronicle->written_count < PRUNE_EVERY_COUNT)
+    if (daemon->core->now.us < history->prune_at.us && history->written_count < PRUNE_EVERY_COUNT)
         return;
-    chronicle->prune_at = mono_add(daemon->core->now, PRUNE_EVERY_US);
+    history->prune_at = mono_add(daemon->core->now, PRUNE_EVERY_US);
     snprintf(texts[0], PRUNE_TEXT_BYTES, "%" PRId64 " s", settings->history_keep_us / US_PER_S);
     snprintf(texts[1], PRUNE_TEXT_BYTES, "%" PRIu32, settings->history_rows);
-    snprintf(texts[2], PRUNE_TEXT_BYTES, "%" PRIu32, PRUNE_COUNT + 2 * chronicle->written_count);
+    snprintf(texts[2], PRUNE_TEXT_BYTES, "%" PRIu32, PRUNE_COUNT + 2 * history->written_count);
     request->keep = texts[0];
     request->rows = texts[1];
     request->count = texts[2];
-    chronicle->written_count = 0;
+    history->written_count = 0;
 }
 
-void chronicle_ask(struct daemon *daemon, const struct action *action) {
-    struct chronicle *chronicle = chronicle_of(daemon, action->pool);
+void history_ask(struct daemon *daemon, const struct action *action) {
+    struct history *history = history_of(daemon, action->pool);
     struct text batch = {0};
     char prune_texts[3][PRUNE_TEXT_BYTES], meet_text[NAMESAKE_TEXT_BYTES];
     struct history_request request = {
         .service = daemon->core->set->daemon.name, .daemon = daemon->name, .life = daemon->life};
     char *tasks = NULL;
-    ledger_batch(chronicle->ledger, &batch);
+    backlog_batch(history->backlog, &batch);
     request.records = batch.bytes;
-    chronicle->restoring = !daemon->core->pools[action->pool].past.restored;
-    if (chronicle->restoring) {
+    history->restoring = !daemon->core->pools[action->pool].recording.restored;
+    if (history->restoring) {
         json_t *json = tasks_of(daemon, action->pool);
         request.tasks = tasks = json_dumps(json, JSON_COMPACT);
         json_decref(json);
     } else {
         ask_to_prune(daemon, action->pool, &request, prune_texts);
     }
-    namesake_ask(daemon, chronicle, &request, meet_text);
+    namesake_ask(daemon, history, &request, meet_text);
     session_history(perform_session(daemon, action->session), &request);
     text_finish(&batch);
     free(tasks);
@@ -189,7 +189,7 @@ static void take_resolved(struct daemon *daemon, const json_t *row) {
         return;
     event.resolved.due.us = json_integer_value(due_us);
     event.resolved.ok = strcmp(outcome, "ok") == 0;
-    journal_resolved(daemon, name, due, &event);
+    log_resolved(daemon, name, due, &event);
     if (task != TASKSET_NONE)
         daemon_feed(daemon, &event);
 }
@@ -264,13 +264,13 @@ static void take_row(struct daemon *daemon, const json_t *row, char *shared, siz
 }
 
 static void take_answers(struct daemon *daemon, uint32_t pool, const json_t *answers) {
-    char shared[sizeof(struct chronicle){0}.shared] = "";
+    char shared[sizeof(struct history){0}.shared] = "";
     size_t i, j;
     const json_t *rows, *row;
     json_array_foreach(answers, i, rows) {
         json_array_foreach(rows, j, row) take_row(daemon, row, shared, sizeof shared);
     }
-    if (chronicle_of(daemon, pool)->meeting)
+    if (history_of(daemon, pool)->meeting)
         namesake_note(daemon, pool, shared);
 }
 
@@ -288,41 +288,41 @@ static bool is_of_the_records(const struct failure *failure) {
 
 static void take_failure(struct daemon *daemon, uint32_t pool, const struct failure *failure,
                          struct event *event) {
-    struct chronicle *chronicle = chronicle_of(daemon, pool);
+    struct history *history = history_of(daemon, pool);
     event->history.failed = true;
     event->history.failed_for_long |= !is_passing(failure);
-    snprintf(chronicle->error, sizeof chronicle->error, "%s", failure->message);
-    if (is_of_the_records(failure) && !chronicle->restoring) {
+    snprintf(history->error, sizeof history->error, "%s", failure->message);
+    if (is_of_the_records(failure) && !history->restoring) {
         event->history.failed_for_long = false;
-        if (ledger_give_up(chronicle->ledger))
+        if (backlog_give_up(history->backlog))
             LOG(&daemon->log, LOG_ERROR, "history_lost", log_text("pool", daemon->pools[pool]->name),
                 log_text("sqlstate", failure->sqlstate), log_text("message", failure->message),
                 log_text("effect", "the database does not take this record"));
         return;
     }
-    ledger_refused(chronicle->ledger,
-                   is_passing(failure) && failure->detail ? (int)strtol(failure->detail, NULL, 10) : -1);
+    backlog_refused(history->backlog,
+                    is_passing(failure) && failure->detail ? (int)strtol(failure->detail, NULL, 10) : -1);
 }
 
-void chronicle_take(struct daemon *daemon, uint32_t pool, struct event *event) {
+void history_take(struct daemon *daemon, uint32_t pool, struct event *event) {
     static const struct failure untrue = {.sqlstate = "HG000",
                                           .message = "this is no history of headgate's: its answer is not as "
                                                      "it should be"};
-    struct chronicle *chronicle = chronicle_of(daemon, pool);
-    if (!chronicle)
+    struct history *history = history_of(daemon, pool);
+    if (!history)
         return;
     json_t *answers = daemon->answer ? read_answer(daemon->answer) : NULL;
     if (answers) {
-        *chronicle->error = '\0';
-        chronicle->written_count += ledger_written(chronicle->ledger);
+        *history->error = '\0';
+        history->written_count += backlog_written(history->backlog);
         take_answers(daemon, pool, answers);
-        event->history.restored = chronicle->restoring;
+        event->history.restored = history->restoring;
     } else {
         daemon->failure = daemon->failure ? daemon->failure : &untrue;
         take_failure(daemon, pool, daemon->failure, event);
     }
     json_decref(answers);
-    event->history.left_count = ledger_count(chronicle->ledger);
+    event->history.left_count = backlog_count(history->backlog);
 }
 
 static const char *advice_on(const struct failure *failure) {
@@ -344,40 +344,40 @@ static void note_why(const struct failure *failure, char *error, size_t bytes) {
         snprintf(error, bytes, "%s", failure->message);
 }
 
-void chronicle_tell(struct daemon *daemon, uint32_t pool) {
-    struct chronicle *chronicle = chronicle_of(daemon, pool);
-    bool broken = daemon->core->pools[pool].past.state == PAST_BROKEN;
-    if (!chronicle)
+void history_tell(struct daemon *daemon, uint32_t pool) {
+    struct history *history = history_of(daemon, pool);
+    bool broken = daemon->core->pools[pool].recording.state == RECORDING_BROKEN;
+    if (!history)
         return;
     if (broken)
-        note_why(daemon->failure, chronicle->error, sizeof chronicle->error);
+        note_why(daemon->failure, history->error, sizeof history->error);
     LOG(&daemon->log, broken ? LOG_WARNING : LOG_INFO, broken ? "history_broken" : "history_back",
-        log_text("pool", daemon->pools[pool]->name), log_text("message", broken ? chronicle->error : NULL),
-        log_number("records_waiting", ledger_count(chronicle->ledger)),
+        log_text("pool", daemon->pools[pool]->name), log_text("message", broken ? history->error : NULL),
+        log_number("records_waiting", backlog_count(history->backlog)),
         log_text("effect", broken ? "tasks go on; their records wait" : "runs are put on record again"),
         log_text("advice", broken ? advice_on(daemon->failure) : NULL));
 }
 
-struct bookkeeping chronicle_books(const struct daemon *daemon, uint32_t pool) {
-    const struct chronicle *chronicle = pool < daemon->chronicle_count ? daemon->chronicles[pool] : NULL;
-    if (!chronicle)
+struct bookkeeping history_books(const struct daemon *daemon, uint32_t pool) {
+    const struct history *history = pool < daemon->history_count ? daemon->histories[pool] : NULL;
+    if (!history)
         return (struct bookkeeping){.error = "", .shared = ""};
-    return (struct bookkeeping){.error = chronicle->error,
-                                .shared = chronicle->shared,
-                                .waiting_count = ledger_count(chronicle->ledger),
-                                .disk_count = ledger_on_disk_count(chronicle->ledger),
-                                .lost_count = ledger_lost_count(chronicle->ledger)};
+    return (struct bookkeeping){.error = history->error,
+                                .shared = history->shared,
+                                .waiting_count = backlog_count(history->backlog),
+                                .disk_count = backlog_on_disk_count(history->backlog),
+                                .lost_count = backlog_lost_count(history->backlog)};
 }
 
 /* --- who we are in it --- */
 
-char *chronicle_life(const char *name, struct wall now) {
+char *history_life(const char *name, struct wall now) {
     struct text life = {0};
     text_add(&life, "%s (%" PRId64 "-%d)", name, now.us, (int)getpid());
     return life.bytes;
 }
 
-char *chronicle_name(const char *path) {
+char *history_name(const char *path) {
     char host[256] = "", real[PATH_MAX];
     struct text name = {0};
     gethostname(host, sizeof host - 1);

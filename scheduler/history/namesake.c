@@ -12,13 +12,13 @@
 /* Asked this often, when records are written anyway. */
 #define ASK_EVERY_US (10 * US_PER_S)
 
-void namesake_ask(const struct daemon *daemon, struct chronicle *chronicle, struct history_request *request,
+void namesake_ask(const struct daemon *daemon, struct history *history, struct history_request *request,
                   char text[static NAMESAKE_TEXT_BYTES]) {
     const struct core *core = daemon->core;
-    chronicle->meeting = chronicle->restoring || core->now.us >= chronicle->meet_at.us;
-    if (!chronicle->meeting)
+    history->meeting = history->restoring || core->now.us >= history->meet_at.us;
+    if (!history->meeting)
         return;
-    chronicle->meet_at = mono_add(core->now, ASK_EVERY_US);
+    history->meet_at = mono_add(core->now, ASK_EVERY_US);
     snprintf(text, NAMESAKE_TEXT_BYTES, "%016" PRIx64, daemon->work_hash);
     request->meets = text;
 }
@@ -40,10 +40,10 @@ static size_t name_length(const char *shared) {
 
 /* Told when it is another one than before. */
 void namesake_note(struct daemon *daemon, uint32_t pool, const char *shared) {
-    struct chronicle *chronicle = daemon->chronicles[pool];
+    struct history *history = daemon->histories[pool];
     size_t length = name_length(shared);
-    bool told = length == name_length(chronicle->shared) && strncmp(shared, chronicle->shared, length) == 0;
-    snprintf(chronicle->shared, sizeof chronicle->shared, "%s", shared);
+    bool told = length == name_length(history->shared) && strncmp(shared, history->shared, length) == 0;
+    snprintf(history->shared, sizeof history->shared, "%s", shared);
     if (*shared && !told)
         LOG(&daemon->log, LOG_WARNING, "name_shared", log_text("pool", daemon->pools[pool]->name),
             log_text("name", daemon->core->set->daemon.name), log_text("by", shared),

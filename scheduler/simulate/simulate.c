@@ -72,7 +72,7 @@ static void close_facts(struct simulate_world *world) {
 /* Its database keeps none: on a real one a record costs a run some tenths of a millisecond. */
 static void forget_history(struct core *core) {
     for (uint32_t i = 0; i < core->pool_count; i++)
-        core->pools[i].past = (struct past){.state = PAST_OFF};
+        core->pools[i].recording = (struct recording){.state = RECORDING_OFF};
 }
 
 void simulate(struct taskset *set, const struct simulate_options *options, struct simulate_facts *ret) {

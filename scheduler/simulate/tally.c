@@ -2,8 +2,8 @@
 
 #include <stdlib.h>
 
-#include "scheduler/core/parts.h"
 #include "scheduler/core/grant.h"
+#include "scheduler/core/parts.h"
 
 /* --- lateness: sixteen counters to an octave, so a percentile is right within a sixteenth --- */
 
@@ -92,8 +92,8 @@ void simulate_tally_record(struct simulate_tally *tally, const struct record *re
 
 /* --- what waits --- */
 
-static void wait_for(struct simulate_tally *tally, uint32_t run_slot, enum reason_code reason, int64_t us) {
-    const struct run *run = &tally->core->runs[run_slot];
+static void wait_for(struct simulate_tally *tally, uint32_t run_index, enum reason_code reason, int64_t us) {
+    const struct run *run = &tally->core->runs[run_index];
     tally->facts->tasks[run->task].waited_us[reason] += us;
     tally->facts->pools[run->pool].waited_us[reason] += us;
 }
@@ -110,10 +110,10 @@ static void pass_lines(struct simulate_tally *tally, uint32_t pool, int64_t us) 
 /* Sent, and behind others on their session. */
 static void pass_sent(struct simulate_tally *tally, int64_t us) {
     const struct core *core = tally->core;
-    for (uint32_t i = 0; i < core->slot_used; i++) {
-        if (core->slots[i].run_count < 2)
+    for (uint32_t i = 0; i < core->session_used; i++) {
+        if (core->sessions[i].run_count < 2)
             continue;
-        for (uint32_t run = core->slots[i].run_first; run != SLOT_NONE; run = core->runs[run].behind)
+        for (uint32_t run = core->sessions[i].run_first; run != INDEX_NONE; run = core->runs[run].behind)
             if (core->runs[run].state == RUN_SENT)
                 wait_for(tally, run, REASON_SHARING, us);
     }
@@ -129,7 +129,7 @@ void simulate_tally_pass(struct simulate_tally *tally, int64_t us) {
         wait_for(tally, core->unweighted.entries[i].id, REASON_CHILDREN, us);
     for (uint32_t i = 0; i < tally->queueing_count; i++) {
         uint32_t run = core->tasks[tally->queueing[i]].waiting_run;
-        if (run != SLOT_NONE && core->runs[run].state == RUN_HELD)
+        if (run != INDEX_NONE && core->runs[run].state == RUN_HELD)
             wait_for(tally, run, REASON_OWN_RUN, us);
     }
 }

@@ -43,15 +43,15 @@ static void answer(struct simulate_world *world, uint32_t session, enum simulate
 }
 
 static void open_session(struct simulate_world *world, const struct action *action) {
-    struct model_session *session = &world->sessions[action->session.slot];
+    struct model_session *session = &world->sessions[action->session.index];
     session->generation = action->session.generation;
     session->pool = action->pool;
-    session->run_first = session->run_last = SLOT_NONE;
+    session->run_first = session->run_last = INDEX_NONE;
     session->on_server = slots_take(world, action->pool, 1);
     if (session->on_server)
-        answer(world, action->session.slot, SIMULATE_OPENED, world->now_us + OPEN_US);
+        answer(world, action->session.index, SIMULATE_OPENED, world->now_us + OPEN_US);
     else
-        answer(world, action->session.slot, SIMULATE_REFUSED, world->now_us + REFUSED_US);
+        answer(world, action->session.index, SIMULATE_REFUSED, world->now_us + REFUSED_US);
 }
 
 static void close_session(struct simulate_world *world, uint32_t session) {
@@ -87,7 +87,7 @@ static void send_to_session(struct simulate_world *world, uint32_t slot, uint32_
     struct model_session *session = &world->sessions[session_slot];
     world->runs[slot].session = session_slot;
     session->stamp++; /* it will not be idle before this run's end */
-    if (session->run_first != SLOT_NONE) {
+    if (session->run_first != INDEX_NONE) {
         world->runs[session->run_last].behind = slot;
         session->run_last = slot;
         return;
@@ -98,13 +98,13 @@ static void send_to_session(struct simulate_world *world, uint32_t slot, uint32_
 
 static void start_run(struct simulate_world *world, const struct action *action) {
     const struct run *run = core_run(world->core, action->run);
-    struct model_run *model = &world->runs[action->run.slot];
+    struct model_run *model = &world->runs[action->run.index];
     bool sql = phase_needs_session(run->definition, run->phase);
     *model = (struct model_run){
         .generation = action->run.generation,
         .stamp = model->stamp,
-        .session = SLOT_NONE,
-        .behind = SLOT_NONE,
+        .session = INDEX_NONE,
+        .behind = INDEX_NONE,
         .pool = run->pool,
         .took_us = some_time(world, run),
         .slot_count = phase_tokens(run->definition, run->phase) - sql,
@@ -117,9 +117,9 @@ static void start_run(struct simulate_world *world, const struct action *action)
     }
     world->command_counts[run->pool] += model->slot_count;
     if (sql)
-        send_to_session(world, action->run.slot, action->session.slot);
+        send_to_session(world, action->run.index, action->session.index);
     else
-        begin_run(world, action->run.slot, world->now_us);
+        begin_run(world, action->run.index, world->now_us);
 }
 
 /* A cancel request, or TERM. It hits what runs. */
@@ -138,7 +138,7 @@ static void leave_session(struct simulate_world *world, uint32_t slot) {
     assert(session->run_first == slot);
     session->run_first = run->behind;
     session->free_at_us = world->now_us + (run->discard ? CLEAN_US : 0);
-    if (session->run_first != SLOT_NONE)
+    if (session->run_first != INDEX_NONE)
         begin_run(world, session->run_first, session->free_at_us);
     else if (run->discard)
         answer(world, run->session, SIMULATE_READY, session->free_at_us);
@@ -156,13 +156,13 @@ static void lose_run(struct simulate_world *world, uint32_t slot) {
 
 static void abort_run(struct simulate_world *world, uint32_t slot) {
     uint32_t session = world->runs[slot].session;
-    if (session == SLOT_NONE) {
+    if (session == INDEX_NONE) {
         lose_run(world, slot);
         return;
     }
-    for (uint32_t run = world->sessions[session].run_first; run != SLOT_NONE; run = world->runs[run].behind)
+    for (uint32_t run = world->sessions[session].run_first; run != INDEX_NONE; run = world->runs[run].behind)
         lose_run(world, run);
-    world->sessions[session].run_first = SLOT_NONE;
+    world->sessions[session].run_first = INDEX_NONE;
     answer(world, session, SIMULATE_BROKEN, world->now_us);
 }
 
@@ -177,14 +177,14 @@ static void carry_out(struct simulate_world *world, const struct action *action)
     case ACTION_OPEN: open_session(world, action); break;
     case ACTION_CHECK:
     case ACTION_CLEAN:
-    case ACTION_VERIFY: answer(world, action->session.slot, SIMULATE_READY, world->now_us + CLEAN_US); break;
+    case ACTION_VERIFY: answer(world, action->session.index, SIMULATE_READY, world->now_us + CLEAN_US); break;
     case ACTION_SAMPLE:
-        answer(world, action->session.slot, SIMULATE_SAMPLED, world->now_us + SAMPLE_US);
+        answer(world, action->session.index, SIMULATE_SAMPLED, world->now_us + SAMPLE_US);
         break;
-    case ACTION_CLOSE: close_session(world, action->session.slot); break;
+    case ACTION_CLOSE: close_session(world, action->session.index); break;
     case ACTION_START: start_run(world, action); break;
-    case ACTION_CANCEL: cancel_run(world, action->run.slot); break;
-    case ACTION_ABORT: abort_run(world, action->run.slot); break;
+    case ACTION_CANCEL: cancel_run(world, action->run.index); break;
+    case ACTION_ABORT: abort_run(world, action->run.index); break;
     case ACTION_RECORD: simulate_tally_record(&world->tally, &action->record); break;
     case ACTION_GATE: follow_gate(world, action->pool); break;
     case ACTION_YIELDED: world->facts->pools[core_run(world->core, action->run)->pool].yielded_count++; break;
@@ -231,7 +231,7 @@ static void end_run(struct simulate_world *world, uint32_t slot) {
         world->command_counts[run->pool] -= run->slot_count;
         slots_give(world, run->pool, run->slot_count);
     }
-    if (run->session != SLOT_NONE) {
+    if (run->session != INDEX_NONE) {
         event.session = (struct handle){run->session, world->sessions[run->session].generation};
         if (!run->lost)
             leave_session(world, slot);
@@ -320,7 +320,7 @@ void simulate_world_init(struct simulate_world *world, const struct simulate_opt
         .core = core,
         .facts = facts,
         .databases = zeroed(facts->server_count, sizeof *world->databases),
-        .sessions = zeroed(core->slot_capacity, sizeof *world->sessions),
+        .sessions = zeroed(core->session_capacity, sizeof *world->sessions),
         .runs = zeroed(core->run_capacity, sizeof *world->runs),
         .ours_counts = zeroed(facts->pool_count, sizeof *world->ours_counts),
         .command_counts = zeroed(facts->pool_count, sizeof *world->command_counts),

@@ -18,7 +18,7 @@ struct model_session {
     uint32_t pool;
     uint32_t stamp; /* of its next answer */
     bool on_server;
-    uint32_t run_first, run_last; /* run slots or SLOT_NONE */
+    uint32_t run_first, run_last; /* run indexes or INDEX_NONE */
     int64_t free_at_us;           /* the server is done with all that was sent before the first run */
 };
 

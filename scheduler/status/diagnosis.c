@@ -2,8 +2,8 @@
 
 #include <stddef.h>
 
-#include "scheduler/core/parts.h"
 #include "scheduler/core/gate.h"
+#include "scheduler/core/parts.h"
 
 #define KEPT_TIMES 10 /* what it usually takes */
 
@@ -13,7 +13,7 @@ static int64_t work_permille(const struct core *core, uint32_t pool) {
         const struct core_task *task = &core->tasks[i];
         if (task->pool != pool || task->retired || !task->definition->enabled)
             continue;
-        int64_t session_us = core_session_us(task);
+        int64_t session_us = task_session_us(task);
         int64_t busy_us = session_us < task->definition->schedule.every_us
                               ? session_us
                               : task->definition->schedule.every_us;

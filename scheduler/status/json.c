@@ -1,9 +1,9 @@
 #include "scheduler/status/json.h"
 
-#include "scheduler/core/parts.h"
 #include "scheduler/core/gate.h"
-#include "scheduler/json.h"
+#include "scheduler/core/parts.h"
 #include "scheduler/core/pause.h"
+#include "scheduler/json.h"
 
 static json_t *known_json(int64_t us) {
     return us < 0 ? json_null() : json_integer(us);
@@ -44,12 +44,12 @@ static const char *limit_state_name(enum limit_state state) {
 /* null where history = off */
 static json_t *history_json(const struct status *status, const struct core_pool *pool) {
     static const char *const states[] = {
-        [PAST_NEW] = "not read yet", [PAST_ON] = "on", [PAST_BROKEN] = "not recorded"};
-    if (pool->past.state == PAST_OFF || !status->context->bookkeeping_of)
+        [RECORDING_NEW] = "not read yet", [RECORDING_ON] = "on", [RECORDING_BROKEN] = "not recorded"};
+    if (pool->recording.state == RECORDING_OFF || !status->context->bookkeeping_of)
         return json_null();
     struct bookkeeping books =
         status->context->bookkeeping_of(status->context->context, (uint32_t)(pool - status->core->pools));
-    return json_pack("{ss so so sI sI sI}", "state", states[pool->past.state], "error",
+    return json_pack("{ss so so sI sI sI}", "state", states[pool->recording.state], "error",
                      *books.error ? json_of(books.error) : json_null(), "name_shared_with",
                      *books.shared ? json_of(books.shared) : json_null(), "waiting",
                      (json_int_t)books.waiting_count, "on_disk", (json_int_t)books.disk_count, "lost",
@@ -116,7 +116,7 @@ static json_t *task_json(const struct status *status, uint32_t index) {
         (json_int_t)stats->merged_count, "late_p50", known_json(row.late_p50_us), "late_p99",
         known_json(row.late_p99_us), "took_p50", known_json(row.took_p50_us), "took_p99",
         known_json(row.took_p99_us), "running", row.task->running_count, "waiting", why_json(&row), "note",
-        json_of(note.bytes), "expected", (json_int_t)core_session_us(row.task), "expected_outside",
+        json_of(note.bytes), "expected", (json_int_t)task_session_us(row.task), "expected_outside",
         (json_int_t)row.task->expected_us[PHASE_WORK], "interval", (json_int_t)row.task->interval_us,
         "retried", (json_int_t)stats->retried_count, "session", (json_int_t)stats->session_us, "outside",
         (json_int_t)stats->outside_us, "paused", pause_json(status, &row), "lock_of",

@@ -2,8 +2,8 @@
 
 #include <inttypes.h>
 
-#include "scheduler/core/parts.h"
 #include "scheduler/core/gate.h"
+#include "scheduler/core/parts.h"
 
 /* --- one sample, one family --- */
 

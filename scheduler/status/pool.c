@@ -5,8 +5,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "scheduler/status/diagnosis.h"
 #include "scheduler/core/gate.h"
+#include "scheduler/status/diagnosis.h"
 #include "scheduler/status/rows.h"
 #include "tasks/duration.h"
 
@@ -171,15 +171,15 @@ static struct bookkeeping bookkeeping_of(const struct status *status, uint32_t p
 
 /* Silent while all is well. */
 static void print_history(const struct status *status, uint32_t index, struct text *text) {
-    const struct past *past = &status->core->pools[index].past;
+    const struct recording *recording = &status->core->pools[index].recording;
     struct bookkeeping books = bookkeeping_of(status, index);
     char age[DURATION_TEXT_BYTES];
-    if (past->state == PAST_BROKEN)
+    if (recording->state == RECORDING_BROKEN)
         text_add_line(text, "  history     runs are not recorded for %s: %s; %u record%s wait%s",
-                      duration_glance(mono_since(status->core->now, past->broken_since), age), books.error,
-                      books.waiting_count, books.waiting_count == 1 ? "" : "s",
+                      duration_glance(mono_since(status->core->now, recording->broken_since), age),
+                      books.error, books.waiting_count, books.waiting_count == 1 ? "" : "s",
                       books.waiting_count == 1 ? "s" : "");
-    else if (past->state == PAST_NEW)
+    else if (recording->state == RECORDING_NEW)
         text_add_line(text, "  history     not read yet: nothing starts before%s%s", *books.error ? ": " : "",
                       books.error);
     else if (books.disk_count)

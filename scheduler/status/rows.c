@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "scheduler/core/parts.h"
 #include "scheduler/core/gate.h"
 #include "scheduler/core/grant.h"
+#include "scheduler/core/parts.h"
 #include "tasks/duration.h"
 
 const char *task_state_name(enum task_state state) {
@@ -65,7 +65,7 @@ static void number_places(struct status *status, const struct due *lines, int li
 }
 
 static void keep_longest(const struct core *core, uint32_t *kept, uint32_t run) {
-    if (*kept == SLOT_NONE || core->runs[run].started.us < core->runs[*kept].started.us)
+    if (*kept == INDEX_NONE || core->runs[run].started.us < core->runs[*kept].started.us)
         *kept = run;
 }
 
@@ -130,7 +130,7 @@ static struct decision why_waiting(const struct status *status, const struct run
 /* For its start; or, when all of the task's runs have begun, for a further phase. */
 static uint32_t waiting_of(const struct status *status, uint32_t index) {
     uint32_t waiting = status->core->tasks[index].waiting_run;
-    return waiting != SLOT_NONE ? waiting : status->between_of_task[index];
+    return waiting != INDEX_NONE ? waiting : status->between_of_task[index];
 }
 
 static enum task_state state_of_running(const struct run *run) {
@@ -147,9 +147,9 @@ static enum task_state state_of_running(const struct run *run) {
 static enum task_state state_of(const struct status *status, uint32_t index) {
     const struct core_task *task = &status->core->tasks[index];
     uint32_t running = status->running_of_task[index];
-    if (waiting_of(status, index) != SLOT_NONE)
+    if (waiting_of(status, index) != INDEX_NONE)
         return TASK_WAITING;
-    if (running != SLOT_NONE)
+    if (running != INDEX_NONE)
         return state_of_running(&status->core->runs[running]);
     if (task->paused && task->definition->enabled && !task->retired)
         return TASK_PAUSED;
@@ -183,12 +183,12 @@ struct status_row status_row(const struct status *status, uint32_t index) {
         .took_p50_us = quantile_get(&core->took[index], 500),
         .took_p99_us = quantile_get(&core->took[index], 990),
     };
-    if (status->running_of_task[index] != SLOT_NONE) {
+    if (status->running_of_task[index] != INDEX_NONE) {
         row.running = &core->runs[status->running_of_task[index]];
         row.due = row.running->due_first;
     }
     uint32_t waiting = waiting_of(status, index);
-    if (waiting != SLOT_NONE) {
+    if (waiting != INDEX_NONE) {
         row.waiting = &core->runs[waiting];
         row.due = row.waiting->due_first;
         row.why = why_waiting(status, row.waiting);
@@ -267,7 +267,7 @@ static void print_waiting(const struct status *status, uint32_t width, struct te
         abort();
     for (uint32_t i = 0; i < core->task_count; i++) {
         uint32_t run = waiting_of(status, i);
-        if (run != SLOT_NONE)
+        if (run != INDEX_NONE)
             line[count++] =
                 (struct due_entry){((int64_t)core->runs[run].pool << 32) | status->place_of_run[run], i};
     }
@@ -290,7 +290,7 @@ void status_print(const struct status *status, uint32_t width, struct text *text
     print_waiting(status, width, text);
     for (enum task_state state = TASK_WAITING; state <= TASK_DISABLED; state++) {
         for (uint32_t i = 0; i < status->core->task_count; i++) {
-            if (state_of(status, i) != state || waiting_of(status, i) != SLOT_NONE ||
+            if (state_of(status, i) != state || waiting_of(status, i) != INDEX_NONE ||
                 task_is_gone(&status->core->tasks[i]))
                 continue;
             struct status_row row = status_row(status, i);

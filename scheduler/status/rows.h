@@ -40,7 +40,7 @@ struct status_context {
     const char *(*connect_error_of)(const void *context, const char *pool_name);
     /* Who has paused a task, and since when; NULL: nobody, or it is not known. */
     const struct pause *(*pause_of)(const void *context, const char *task_name);
-    struct progress (*progress_of)(const void *context, uint32_t run_slot);
+    struct progress (*progress_of)(const void *context, uint32_t run_index);
     struct bookkeeping (*bookkeeping_of)(const void *context, uint32_t pool);
     const void *context;
 };
@@ -76,11 +76,11 @@ struct status_row {
 struct status {
     const struct core *core;
     const struct status_context *context;
-    uint32_t *place_of_run;    /* by run slot */
-    int64_t *ahead_of_run_us;  /* by run slot: what those before it are expected to take */
-    uint32_t *running_of_task; /* by task: run slot or SLOT_NONE */
+    uint32_t *place_of_run;    /* by run index */
+    int64_t *ahead_of_run_us;  /* by run index: what those before it are expected to take */
+    uint32_t *running_of_task; /* by task: run index or INDEX_NONE */
     uint32_t *between_of_task; /* the same: a run that waits for its next phase */
-    uint32_t *longest_of_pool; /* by pool: run slot or SLOT_NONE */
+    uint32_t *longest_of_pool; /* by pool: run index or INDEX_NONE */
     int name_width;
 };
 

@@ -11,7 +11,7 @@
 
 static void note_longest(const struct status *status, uint32_t pool, struct text *text) {
     uint32_t longest = status->longest_of_pool[pool];
-    if (longest == SLOT_NONE)
+    if (longest == INDEX_NONE)
         return;
     const struct run *run = &status->core->runs[longest];
     char age[DURATION_TEXT_BYTES];
@@ -234,11 +234,11 @@ static void note_running(const struct status *status, const struct status_row *r
     char age[DURATION_TEXT_BYTES];
     duration_glance(mono_since(status->core->now, run->started), age);
     if (run->state == RUN_SENT)
-        text_add(text, "on session %u, behind others for %s", run->session.slot + 1, age);
+        text_add(text, "on session %u, behind others for %s", run->session.index + 1, age);
     else if (run->phase == PHASE_WORK)
         note_working(status, run, text);
     else if (phase_needs_session(run->definition, run->phase)) {
-        text_add(text, "on session %u for %s", run->session.slot + 1, age);
+        text_add(text, "on session %u for %s", run->session.index + 1, age);
         note_lock(status, run, text);
     } else
         text_add(text, "command for %s, %u token%s", age, run->definition->tokens,

@@ -34,7 +34,7 @@ static void on_report(void *context, const struct report *report, const struct f
     case REPORT_SESSION_OPENED: bench->open_count++; break;
     case REPORT_SESSION_READY: break;
     case REPORT_RUN_ENDED:
-        bench->in_flight[report->session.slot]--;
+        bench->in_flight[report->session.index]--;
         bench->ended++;
         if (report->ended.outcome == OUTCOME_OK)
             break;
@@ -56,7 +56,7 @@ static void top_up(struct bench *bench) {
                                 .clean = bench->clean};
     for (uint32_t i = 0; i < bench->session_count; i++)
         for (; bench->in_flight[i] < SESSION_RUNS_MAX && bench->started < bench->wanted; bench->in_flight[i]++) {
-            work.run.slot = bench->started++;
+            work.run.index = bench->started++;
             session_run(bench->sessions[i], &work);
         }
     session_pool_flush(bench->pool);

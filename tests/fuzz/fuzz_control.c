@@ -21,9 +21,9 @@ static struct daemon *stopping_daemon(void) {
     MUST(faults.count == 0);
     daemon.core = core_create(daemon.set, 1, true, daemon_now(), (struct wall){US_PER_DAY});
     daemon.core->draining = true;
-    daemon.chronicles = calloc(1, sizeof *daemon.chronicles);
+    daemon.histories = calloc(1, sizeof *daemon.histories);
     daemon.errands = calloc(daemon.core->run_capacity + 1, sizeof *daemon.errands);
-    MUST(daemon.chronicles && daemon.errands);
+    MUST(daemon.histories && daemon.errands);
     log_init(&daemon.log, LOG_ERROR, open("/dev/null", O_WRONLY | O_CLOEXEC));
     text_add(&daemon.pauses_path, "/dev/shm/headgate-fuzz-control-%d", (int)getpid());
     return &daemon;

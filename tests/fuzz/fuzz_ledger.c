@@ -15,16 +15,16 @@ static void put(const char *path, const uint8_t *data, size_t size) {
 }
 
 /* The first byte decides what becomes of the batches. */
-static void work_off(struct ledger *ledger, uint8_t fate) {
+static void work_off(struct backlog *backlog, uint8_t fate) {
     for (int turn = 0; turn < 64; turn++) {
         struct text batch = {0};
-        uint32_t count = ledger_batch(ledger, &batch);
+        uint32_t count = backlog_batch(backlog, &batch);
         if (count && (fate >> turn % 8 & 1)) {
-            MUST(ledger_written(ledger) == count);
+            MUST(backlog_written(backlog) == count);
         } else if (count && turn % 3 == 0) {
-            (void)ledger_give_up(ledger);
+            (void)backlog_give_up(backlog);
         } else if (count) {
-            ledger_refused(ledger, turn % 5 == 0 ? (int)(fate % count) : -1);
+            backlog_refused(backlog, turn % 5 == 0 ? (int)(fate % count) : -1);
         }
         text_finish(&batch);
     }
@@ -33,16 +33,16 @@ static void work_off(struct ledger *ledger, uint8_t fate) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     char path[64];
     struct text error = {0};
-    snprintf(path, sizeof path, "/dev/shm/headgate-fuzz-ledger-%d", (int)getpid());
+    snprintf(path, sizeof path, "/dev/shm/headgate-fuzz-backlog-%d", (int)getpid());
     put(path, data, size);
-    struct ledger *ledger = ledger_create(path, &error);
-    ledger_add(ledger, "{\"added\":1}", &error);
-    work_off(ledger, size ? data[0] : 0);
-    MUST(ledger_destroy(ledger, &error));
-    struct ledger *again = ledger_create(path, &error);
+    struct backlog *backlog = backlog_create(path, &error);
+    backlog_add(backlog, "{\"added\":1}", &error);
+    work_off(backlog, size ? data[0] : 0);
+    MUST(backlog_destroy(backlog, &error));
+    struct backlog *again = backlog_create(path, &error);
     work_off(again, 0xFF);
-    MUST(ledger_count(again) == 0);
-    MUST(ledger_destroy(again, &error));
+    MUST(backlog_count(again) == 0);
+    MUST(backlog_destroy(again, &error));
     MUST(access(path, F_OK) != 0);
     text_finish(&error);
     return 0;

@@ -12,7 +12,7 @@ static void record(void *context, const struct report *report, const struct fail
     struct driver *driver = context;
     assert_true(driver->note_count < NOTES_MAX);
     struct note *note = &driver->notes[driver->note_count++];
-    *note = (struct note){.kind = report->kind, .session = report->session.slot, .run = report->run.slot};
+    *note = (struct note){.kind = report->kind, .session = report->session.index, .run = report->run.index};
     if (failure) {
         note->failed = true;
         memcpy(note->sqlstate, failure->sqlstate, sizeof note->sqlstate);

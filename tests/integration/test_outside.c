@@ -92,7 +92,7 @@ static int tear_down(void **state) {
 static void on_report(void *context, const struct report *report, const struct failure *failure) {
     assert_ptr_equal(context, &rig);
     assert_int_equal(report->kind, REPORT_RUN_ENDED);
-    assert_int_equal(report->run.slot, 7);
+    assert_int_equal(report->run.index, 7);
     assert_false(rig.ended);
     rig.ended = true;
     rig.outcome = report->ended.outcome;

@@ -23,7 +23,7 @@
 #define TASKS_MOST      40
 
 /* Occurrences of one task, as the records tell them. */
-struct ledger {
+struct backlog {
     char name[16];
     struct answered {
         int64_t first, last, count;
@@ -35,8 +35,8 @@ struct ledger {
 struct story {
     uint64_t seed;
     struct world world;
-    struct ledger ledgers[TASKS_MOST];
-    uint32_t ledger_count;
+    struct backlog ledgers[TASKS_MOST];
+    uint32_t backlog_count;
     bool clock_went_back;
     bool reloaded;
 };
@@ -191,15 +191,15 @@ static void check_pool(const struct story *story, uint32_t index) {
     const struct tokens *tokens = &pool->tokens;
     struct tokens counted = {0};
     uint32_t heaviest = 0, weights = 0;
-    for (uint32_t i = 0; i < core->slot_used; i++) {
-        const struct slot *slot = &core->slots[i];
-        if (slot->pool != index)
+    for (uint32_t i = 0; i < core->session_used; i++) {
+        const struct core_session *session = &core->sessions[i];
+        if (session->pool != index)
             continue;
-        counted.opening += slot->state == SLOT_OPENING;
-        counted.warm += slot->state == SLOT_WARM;
-        counted.checking += slot->state == SLOT_CHECKING;
-        counted.busy += slot->state == SLOT_BUSY || slot->state == SLOT_CLEANING;
-        counted.closing += slot->state == SLOT_CLOSING;
+        counted.opening += session->state == CORE_SESSION_OPENING;
+        counted.warm += session->state == CORE_SESSION_WARM;
+        counted.checking += session->state == CORE_SESSION_CHECKING;
+        counted.busy += session->state == CORE_SESSION_BUSY || session->state == CORE_SESSION_CLEANING;
+        counted.closing += session->state == CORE_SESSION_CLOSING;
     }
     for (uint32_t i = 0; i < core->run_used; i++) {
         const struct run *run = &core->runs[i];
@@ -277,26 +277,26 @@ static void check_waits(const struct story *story) {
 
 /* --- the account --- */
 
-static struct ledger *ledger_of(struct story *story, const struct task *task) {
-    for (uint32_t i = 0; i < story->ledger_count; i++)
+static struct backlog *backlog_of(struct story *story, const struct task *task) {
+    for (uint32_t i = 0; i < story->backlog_count; i++)
         if (strcmp(story->ledgers[i].name, task->name) == 0)
             return &story->ledgers[i];
-    assert(story->ledger_count < TASKS_MOST);
-    struct ledger *ledger = &story->ledgers[story->ledger_count++];
-    snprintf(ledger->name, sizeof ledger->name, "%s", task->name);
-    ledger->every_us = task->schedule.every_us;
-    return ledger;
+    assert(story->backlog_count < TASKS_MOST);
+    struct backlog *backlog = &story->ledgers[story->backlog_count++];
+    snprintf(backlog->name, sizeof backlog->name, "%s", task->name);
+    backlog->every_us = task->schedule.every_us;
+    return backlog;
 }
 
 static void on_record(struct world *world, const struct record *record) {
     struct story *story = world->context;
-    struct ledger *ledger = ledger_of(story, world->core->tasks[record->task].definition);
-    if (ledger->count == ledger->capacity) {
-        ledger->capacity = ledger->capacity ? ledger->capacity * 2 : 64;
-        ledger->ranges = realloc(ledger->ranges, ledger->capacity * sizeof *ledger->ranges);
-        assert(ledger->ranges);
+    struct backlog *backlog = backlog_of(story, world->core->tasks[record->task].definition);
+    if (backlog->count == backlog->capacity) {
+        backlog->capacity = backlog->capacity ? backlog->capacity * 2 : 64;
+        backlog->ranges = realloc(backlog->ranges, backlog->capacity * sizeof *backlog->ranges);
+        assert(backlog->ranges);
     }
-    ledger->ranges[ledger->count++] =
+    backlog->ranges[backlog->count++] =
         (struct answered){record->due_first.us, record->due_last.us, record->occurrence_count};
     world->outcome_counts[record->outcome]++;
     world->trace = hash_bytes(world->trace, &record->outcome, sizeof record->outcome);
@@ -308,14 +308,14 @@ static int compare_ranges(const void *a, const void *b) {
 }
 
 /* No occurrence is missing, none is answered twice. */
-static void check_ledger(const struct story *story, struct ledger *ledger) {
-    qsort(ledger->ranges, ledger->count, sizeof *ledger->ranges, compare_ranges);
-    for (uint32_t i = 0; i < ledger->count; i++) {
-        const struct answered *range = &ledger->ranges[i];
-        if ((range->last - range->first) / ledger->every_us + 1 != range->count)
+static void check_ledger(const struct story *story, struct backlog *backlog) {
+    qsort(backlog->ranges, backlog->count, sizeof *backlog->ranges, compare_ranges);
+    for (uint32_t i = 0; i < backlog->count; i++) {
+        const struct answered *range = &backlog->ranges[i];
+        if ((range->last - range->first) / backlog->every_us + 1 != range->count)
             fail(story, "a record's count is not what its range holds");
-        if (i > 0 && range->first != ledger->ranges[i - 1].last + ledger->every_us)
-            fail(story, range->first > ledger->ranges[i - 1].last ? "an occurrence is missing"
+        if (i > 0 && range->first != backlog->ranges[i - 1].last + backlog->every_us)
+            fail(story, range->first > backlog->ranges[i - 1].last ? "an occurrence is missing"
                                                                   : "one is answered twice");
     }
 }
@@ -335,7 +335,7 @@ static void step_clock(struct story *story) {
 
 static void reload(struct story *story) {
     struct world *world = &story->world;
-    uint32_t slots = world->core->slot_capacity, runs = world->core->run_capacity;
+    uint32_t slots = world->core->session_capacity, runs = world->core->run_capacity;
     struct taskset *set = random_set(world);
     core_reload(world->core, set, (struct mono){world->now_us}, (struct wall){world->wall_us});
     taskset_unref(set);
@@ -418,7 +418,7 @@ static uint64_t tell(uint64_t seed, uint64_t *ret_steps) {
     if (seed % 8 != 5)
         live_without(&story);
     stop(&story);
-    for (uint32_t i = 0; i < story.ledger_count; i++) {
+    for (uint32_t i = 0; i < story.backlog_count; i++) {
         if (!story.reloaded)
             check_ledger(&story, &story.ledgers[i]);
         free(story.ledgers[i].ranges);

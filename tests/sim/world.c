@@ -34,7 +34,7 @@ static void happen_in(struct world *world, int64_t us, struct event event) {
         assert(world->events);
     }
     bool of_run = event.kind == EVENT_RUN_ENDED || event.kind == EVENT_RUN_UNSENT;
-    uint64_t start = of_run ? world->runs[event.run.slot].start : 0;
+    uint64_t start = of_run ? world->runs[event.run.index].start : 0;
     struct timed_event new = {world->now_us + us, ++world->event_number, start, event};
     uint32_t i = world->event_count++;
     for (; i > 0 && is_before(&new, &world->events[(i - 1) / 2]); i = (i - 1) / 2)
@@ -45,7 +45,7 @@ static void happen_in(struct world *world, int64_t us, struct event event) {
 /* A tick instead of an end that was overtaken by another one. */
 static struct event next_event(struct world *world) {
     struct event first = world->events[0].event;
-    if (world->events[0].start && world->runs[first.run.slot].start != world->events[0].start)
+    if (world->events[0].start && world->runs[first.run.index].start != world->events[0].start)
         first = (struct event){.kind = EVENT_TICK};
     struct timed_event last = world->events[--world->event_count];
     uint32_t i = 0;
@@ -65,7 +65,7 @@ static struct event next_event(struct world *world) {
 /* --- sessions --- */
 
 static struct model_session *model_of(struct world *world, struct handle handle) {
-    struct model_session *session = &world->sessions[handle.slot];
+    struct model_session *session = &world->sessions[handle.index];
     return session->generation == handle.generation ? session : NULL;
 }
 
@@ -82,7 +82,7 @@ static void run_ends(struct world *world, int64_t us, struct handle run, struct 
     else if (outcome == OUTCOME_FAILED && session.generation && happens(world, 500))
         event.ended.failure = world_random(world, 2) ? FAILURE_CONFLICT : FAILURE_LOCK;
     event.ended.row_count = world_random(world, 4) ? world_random(world, 20) : 0;
-    world->runs[run.slot].ends = true;
+    world->runs[run.index].ends = true;
     happen_in(world, us, event);
 }
 
@@ -98,7 +98,7 @@ static void leave_server(struct world *world, struct handle handle) {
 
 static void open_session(struct world *world, const struct action *action) {
     struct handle handle = action->session;
-    struct model_session *session = &world->sessions[handle.slot];
+    struct model_session *session = &world->sessions[handle.index];
     *session = (struct model_session){.generation = handle.generation, .pool = action->pool};
     struct event failed = {.kind = EVENT_SESSION_FAILED, .session = handle};
     failed.failed.failure = CONNECT_UNREACHABLE;
@@ -119,7 +119,7 @@ static void open_session(struct world *world, const struct action *action) {
 
 /* Nothing more is heard of this start of the run. */
 static void forget_start(struct world *world, struct handle run) {
-    world->runs[run.slot] = (struct model_run){.start = ++world->start_number};
+    world->runs[run.index] = (struct model_run){.start = ++world->start_number};
 }
 
 static void break_session(struct world *world, struct handle handle) {
@@ -174,7 +174,7 @@ static void start_run(struct world *world, const struct action *action) {
 
 /* A cancel hits whatever the server is at: mostly the one that it is meant for. */
 static void stop_run(struct world *world, const struct action *action) {
-    struct model_run *run = &world->runs[action->run.slot];
+    struct model_run *run = &world->runs[action->run.index];
     if (run->ends && action->kind == ACTION_CANCEL)
         return;
     if (action->kind == ACTION_ABORT || !happens(world, world->faults.answer_hangs)) {
@@ -214,8 +214,8 @@ static void answer(struct world *world, const struct action *action) {
 /* --- actions --- */
 
 static void remember(struct world *world, const struct action *action) {
-    const uint64_t facts[] = {(uint64_t)world->now_us, action->kind,           action->session.slot,
-                              action->run.slot,        action->run.generation, action->task};
+    const uint64_t facts[] = {(uint64_t)world->now_us, action->kind,           action->session.index,
+                              action->run.index,        action->run.generation, action->task};
     world->trace = hash_bytes(world->trace, facts, sizeof facts);
 }
 
@@ -258,8 +258,8 @@ static void before_core(struct world *world, const struct event *event) {
     if (!event->session.generation || !model_of(world, event->session))
         return;
     struct model_session *session = model_of(world, event->session);
-    const struct slot *slot = core_slot(world->core, event->session);
-    bool open = slot && slot->state != SLOT_CLOSING;
+    const struct core_session *known = core_session(world->core, event->session);
+    bool open = known && known->state != CORE_SESSION_CLOSING;
     if (event->kind == EVENT_SESSION_GONE && session->on_server) {
         session->on_server = false;
         world->server_used[session->pool]--;
@@ -312,10 +312,10 @@ bool world_advance(struct world *world, int64_t until_us) {
 
 void world_outage(struct world *world, bool down) {
     world->down = down;
-    for (uint32_t i = 0; down && i < world->core->slot_used; i++) {
-        const struct slot *slot = &world->core->slots[i];
-        struct handle handle = core_slot_handle(world->core, i);
-        if (slot->state != SLOT_FREE && slot->state != SLOT_CLOSING && slot->state != SLOT_OPENING)
+    for (uint32_t i = 0; down && i < world->core->session_used; i++) {
+        const struct core_session *known = &world->core->sessions[i];
+        struct handle handle = core_session_handle(world->core, i);
+        if (known->state != CORE_SESSION_FREE && known->state != CORE_SESSION_CLOSING && known->state != CORE_SESSION_OPENING)
             break_session(world, handle);
     }
 }
@@ -331,7 +331,7 @@ static void *grown(void *old, uint32_t old_count, uint32_t count, size_t bytes) 
 }
 
 void world_follow_reload(struct world *world, uint32_t old_slots, uint32_t old_runs) {
-    world->sessions = grown(world->sessions, old_slots, world->core->slot_capacity, sizeof *world->sessions);
+    world->sessions = grown(world->sessions, old_slots, world->core->session_capacity, sizeof *world->sessions);
     world->runs = grown(world->runs, old_runs, world->core->run_capacity, sizeof *world->runs);
 }
 

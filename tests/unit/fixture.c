@@ -162,7 +162,7 @@ struct handle fixture_warm_up(struct fixture *fixture, const char *task) {
     struct handle session = core_run(fixture->core, run)->session;
     fixture_end(fixture, run, OUTCOME_OK);
     fixture_session(fixture, EVENT_SESSION_READY, session);
-    assert_int_equal(core_slot(fixture->core, session)->state, SLOT_WARM);
+    assert_int_equal(core_session(fixture->core, session)->state, CORE_SESSION_WARM);
     return session;
 }
 

@@ -23,37 +23,37 @@ static void restore(struct fixture *f, int64_t answered_s) {
 
 /* --- every record, and what they cover --- */
 
-#define LEDGER_MOST 4096
+#define BACKLOG_MOST 4096
 
-struct ledger {
+struct backlog {
     uint32_t count, start_count, most_at_once;
-    struct record records[LEDGER_MOST];
+    struct record records[BACKLOG_MOST];
 };
 
 /* Takes in the last step, and ends what it started, and so on. */
-static void absorb(struct fixture *f, struct ledger *ledger) {
+static void absorb(struct fixture *f, struct backlog *backlog) {
     struct handle started[16];
     uint32_t count = 0;
     for (uint32_t i = 0; i < f->count; i++) {
         if (f->kept[i].kind == ACTION_RECORD) {
-            assert_true(ledger->count < LEDGER_MOST);
-            ledger->records[ledger->count++] = f->kept[i].record;
+            assert_true(backlog->count < BACKLOG_MOST);
+            backlog->records[backlog->count++] = f->kept[i].record;
         }
         if (f->kept[i].kind == ACTION_START)
             started[count++] = f->kept[i].run;
     }
-    ledger->start_count += count;
-    ledger->most_at_once = count > ledger->most_at_once ? count : ledger->most_at_once;
+    backlog->start_count += count;
+    backlog->most_at_once = count > backlog->most_at_once ? count : backlog->most_at_once;
     for (uint32_t i = 0; i < count; i++) {
         fixture_end(f, started[i], OUTCOME_OK);
-        absorb(f, ledger);
+        absorb(f, backlog);
     }
 }
 
-static void live(struct fixture *f, struct ledger *ledger, int64_t seconds) {
+static void live(struct fixture *f, struct backlog *backlog, int64_t seconds) {
     for (int64_t i = 0; i < seconds; i++) {
         fixture_pass(f, 1 * S);
-        absorb(f, ledger);
+        absorb(f, backlog);
     }
 }
 
@@ -63,21 +63,21 @@ static int by_first(const void *a, const void *b) {
 }
 
 /* Runs in the order of what they answer, as they ended; no occurrence in two records; the counts are right. */
-static void assert_in_order(const struct ledger *ledger) {
+static void assert_in_order(const struct backlog *backlog) {
     struct wall last = {0};
-    for (uint32_t i = 0; i < ledger->count; i++) {
-        const struct record *record = &ledger->records[i];
+    for (uint32_t i = 0; i < backlog->count; i++) {
+        const struct record *record = &backlog->records[i];
         assert_true(record->due_first.us > last.us);
         last = record->due_last;
         assert_int_equal(record->occurrence_count, 1 + (record->due_last.us - record->due_first.us) / (10 * S));
     }
 }
 
-static int64_t assert_disjoint(const struct ledger *ledger, const char *name) {
-    struct ledger *sorted = malloc(sizeof *sorted);
+static int64_t assert_disjoint(const struct backlog *backlog, const char *name) {
+    struct backlog *sorted = malloc(sizeof *sorted);
     int64_t sum = 0;
     assert_non_null(sorted);
-    *sorted = *ledger;
+    *sorted = *backlog;
     qsort(sorted->records, sorted->count, sizeof *sorted->records, by_first);
     for (uint32_t i = 0; i < sorted->count; i++) {
         const struct record *record = &sorted->records[i];
@@ -127,23 +127,23 @@ static void restored_missed_occurrences_are_answered_as_catch_up_says(void **sta
     (void)state;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         struct text ini = {0};
-        struct ledger *ledger = calloc(1, sizeof *ledger);
+        struct backlog *backlog = calloc(1, sizeof *backlog);
         text_add(&ini, COMMAND "%s", table[i].keys);
         struct fixture *f = fixture_create(ini.bytes);
         restore(f, table[i].answered_s);
-        absorb(f, ledger);
+        absorb(f, backlog);
         uint32_t missed_count = 0;
-        for (uint32_t j = 0; j < ledger->count; j++)
-            missed_count += ledger->records[j].skip == SKIP_MISSED;
+        for (uint32_t j = 0; j < backlog->count; j++)
+            missed_count += backlog->records[j].skip == SKIP_MISSED;
         const struct task_stats *stats = &fixture_core_task(f, "a")->stats;
-        if (missed_count != table[i].missed_count || ledger->start_count != table[i].start_count ||
-            assert_disjoint(ledger, table[i].name) != table[i].answered_count ||
-            (int64_t)stats->merged_count != table[i].merged_count || ledger->most_at_once > 1)
-            fail_msg("%s: %u missed, %u started", table[i].name, missed_count, ledger->start_count);
-        assert_in_order(ledger);
+        if (missed_count != table[i].missed_count || backlog->start_count != table[i].start_count ||
+            assert_disjoint(backlog, table[i].name) != table[i].answered_count ||
+            (int64_t)stats->merged_count != table[i].merged_count || backlog->most_at_once > 1)
+            fail_msg("%s: %u missed, %u started", table[i].name, missed_count, backlog->start_count);
+        assert_in_order(backlog);
         assert_int_equal(core_next_wake(f->core).us, 10 * S);
         text_finish(&ini);
-        free(ledger);
+        free(backlog);
         fixture_destroy(f);
     }
 }
@@ -294,7 +294,7 @@ static void restored_twice_disabled_or_unarmed_changes_nothing(void **state) {
 
 static void all_waiting_run_has_its_turn_after_the_missed(void **state) {
     struct fixture *f = fixture_create(SQL "catch_up = all\n");
-    struct ledger *ledger = calloc(1, sizeof *ledger);
+    struct backlog *backlog = calloc(1, sizeof *backlog);
     (void)state;
     fixture_pass(f, 10 * S);
     struct handle session = fixture_need(f, ACTION_OPEN)->session;
@@ -303,7 +303,7 @@ static void all_waiting_run_has_its_turn_after_the_missed(void **state) {
     assert_int_equal(fixture_core_task(f, "a")->stats.merged_count, 0);
     fixture_end(f, open_and_start(f, session), OUTCOME_OK);
     for (int i = 0; i < 2; i++) {
-        ledger->records[ledger->count++] = fixture_need(f, ACTION_RECORD)->record;
+        backlog->records[backlog->count++] = fixture_need(f, ACTION_RECORD)->record;
         if (i == 1)
             fixture_pass(f, 10 * S); /* due at 40, which joins the run that waits behind them */
         fixture_session(f, EVENT_SESSION_READY, session);
@@ -313,12 +313,12 @@ static void all_waiting_run_has_its_turn_after_the_missed(void **state) {
             fixture_pass(f, 10 * S); /* due at 30, while the second missed one runs */
         fixture_end(f, core_run_handle(f->core, 0), OUTCOME_OK); /* the only record, used again */
     }
-    ledger->records[ledger->count++] = fixture_need(f, ACTION_RECORD)->record;
-    assert_range(&ledger->records[0], -10, -10, 1);
-    assert_range(&ledger->records[1], 0, 0, 1);
-    assert_range(&ledger->records[2], 10, 40, 4);
+    backlog->records[backlog->count++] = fixture_need(f, ACTION_RECORD)->record;
+    assert_range(&backlog->records[0], -10, -10, 1);
+    assert_range(&backlog->records[1], 0, 0, 1);
+    assert_range(&backlog->records[2], 10, 40, 4);
     assert_int_equal(fixture_core_task(f, "a")->stats.merged_count, 3);
-    free(ledger);
+    free(backlog);
     fixture_destroy(f);
 }
 
@@ -363,7 +363,7 @@ static void all_rest_is_on_record_when_it_is_given_up(void **state) {
     for (int way = 0; way < WAYS; way++) {
         struct fixture *f = fixture_create(way == DRAINED_WAITING ? SQL "catch_up = all\n"
                                                                   : COMMAND "catch_up = all\nhold_after = 1\n");
-        struct ledger *ledger = calloc(1, sizeof *ledger);
+        struct backlog *backlog = calloc(1, sizeof *backlog);
         restore(f, -40);
         struct handle run = way == DRAINED_WAITING ? HANDLE_NONE : fixture_started(f, "a");
         fixture_pass(f, 10 * S); /* it runs */
@@ -373,36 +373,36 @@ static void all_rest_is_on_record_when_it_is_given_up(void **state) {
             fixture_reload(f, way == REMOVED ? POOL "[task b]\nevery = 1h\nsql = x\n" : COMMAND "catch_up = all\nenabled = off\n");
         if (run.generation)
             fixture_end(f, run, way == HELD ? OUTCOME_FAILED : OUTCOME_OK);
-        absorb(f, ledger);
-        assert_in_order(ledger);
-        assert_int_equal(ledger->count, 2);
-        assert_range(&ledger->records[0], -30, -30, 1);
-        assert_int_equal(ledger->records[1].skip, causes[way]);
-        assert_range(&ledger->records[1], -20, 10, 4);
-        free(ledger);
+        absorb(f, backlog);
+        assert_in_order(backlog);
+        assert_int_equal(backlog->count, 2);
+        assert_range(&backlog->records[0], -30, -30, 1);
+        assert_int_equal(backlog->records[1].skip, causes[way]);
+        assert_range(&backlog->records[1], -20, 10, 4);
+        free(backlog);
         fixture_destroy(f);
     }
 }
 
 static void all_another_schedule_goes_on_by_it(void **state) {
     struct fixture *f = fixture_create(COMMAND "catch_up = all\n");
-    struct ledger *ledger = calloc(1, sizeof *ledger);
+    struct backlog *backlog = calloc(1, sizeof *backlog);
     (void)state;
     restore(f, -60); /* -50 .. 0 */
     struct handle run = fixture_started(f, "a");
     fixture_reload(f, POOL "[task a]\nevery = 20s\nphase = 0\ncatch_up = all\ncommand = true\ntokens = 0\n");
     fixture_end(f, run, OUTCOME_OK);
-    absorb(f, ledger);
-    assert_int_equal(ledger->start_count, 3); /* -40, -20, 0 */
-    assert_range(&ledger->records[1], -40, -40, 1);
-    assert_range(&ledger->records[3], 0, 0, 1);
+    absorb(f, backlog);
+    assert_int_equal(backlog->start_count, 3); /* -40, -20, 0 */
+    assert_range(&backlog->records[1], -40, -40, 1);
+    assert_range(&backlog->records[3], 0, 0, 1);
     fixture_pass(f, 20 * S);
     fixture_started(f, "a");
-    free(ledger);
+    free(backlog);
     fixture_destroy(f);
 }
 
-/* --- elastic intervals, named by their slots --- */
+/* --- elastic intervals, named by their cells --- */
 
 static void restored_elastic_task_counts_slots(void **state) {
     static const struct {
@@ -412,16 +412,16 @@ static void restored_elastic_task_counts_slots(void **state) {
     (void)state;
     for (size_t i = 0; i < 2; i++) {
         struct text ini = {0};
-        struct ledger *ledger = calloc(1, sizeof *ledger);
+        struct backlog *backlog = calloc(1, sizeof *backlog);
         text_add(&ini, POOL "[task a]\nevery = 10s..15s\nphase = 0\ncommand = true\ntokens = 0\ncatch_up = %s\n", table[i].choice);
         struct fixture *f = fixture_create(ini.bytes);
-        restore(f, -23); /* in the slot that begins at -30 */
-        absorb(f, ledger);
-        assert_int_equal(ledger->start_count, table[i].start_count);
-        assert_int_equal(assert_disjoint(ledger, table[i].choice), 3);
-        assert_in_order(ledger);
+        restore(f, -23); /* in the cell that begins at -30 */
+        absorb(f, backlog);
+        assert_int_equal(backlog->start_count, table[i].start_count);
+        assert_int_equal(assert_disjoint(backlog, table[i].choice), 3);
+        assert_in_order(backlog);
         text_finish(&ini);
-        free(ledger);
+        free(backlog);
         fixture_destroy(f);
     }
 }
@@ -526,22 +526,22 @@ static void clock_any_step_answers_each_occurrence_once(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof clocks / sizeof *clocks; i++) {
         struct fixture *f = fixture_create(COMMAND);
-        struct ledger *ledger = calloc(1, sizeof *ledger);
-        live(f, ledger, 64);
-        assert_int_equal(ledger->start_count, 6);
+        struct backlog *backlog = calloc(1, sizeof *backlog);
+        live(f, backlog, 64);
+        assert_int_equal(backlog->start_count, 6);
         for (const struct clock_move *move = clocks[i].moves; move->step_s; move++) {
-            uint32_t before = ledger->start_count;
+            uint32_t before = backlog->start_count;
             f->wall.us += move->step_s * S;
             f->now.us += move->stalled ? move->step_s * S : 0;
-            live(f, ledger, 1);
-            uint32_t at_once = ledger->start_count - before;
-            live(f, ledger, 59);
-            if (at_once != move->at_once || ledger->start_count - before != move->in_a_minute)
-                fail_msg("%s: %u runs at once, %u in a minute", clocks[i].name, at_once, ledger->start_count - before);
+            live(f, backlog, 1);
+            uint32_t at_once = backlog->start_count - before;
+            live(f, backlog, 59);
+            if (at_once != move->at_once || backlog->start_count - before != move->in_a_minute)
+                fail_msg("%s: %u runs at once, %u in a minute", clocks[i].name, at_once, backlog->start_count - before);
         }
         if (!clocks[i].repeats)
-            assert_disjoint(ledger, clocks[i].name);
-        free(ledger);
+            assert_disjoint(backlog, clocks[i].name);
+        free(backlog);
         fixture_destroy(f);
     }
 }
@@ -549,20 +549,20 @@ static void clock_any_step_answers_each_occurrence_once(void **state) {
 /* Set back by an hour after a minute: the hour runs again up to that minute, which does not. */
 static void clock_set_back_passes_over_what_was_answered(void **state) {
     struct fixture *f = fixture_create(COMMAND);
-    struct ledger *ledger = calloc(1, sizeof *ledger);
+    struct backlog *backlog = calloc(1, sizeof *backlog);
     (void)state;
-    live(f, ledger, 64);
+    live(f, backlog, 64);
     f->wall.us -= 3600 * S;
-    live(f, ledger, 3700);
-    assert_disjoint(ledger, "back");
-    assert_int_equal(ledger->start_count, 6 + 360 + 4); /* -3530 .. 60 less 10 .. 60 which were; 70 .. 160 */
-    free(ledger);
+    live(f, backlog, 3700);
+    assert_disjoint(backlog, "back");
+    assert_int_equal(backlog->start_count, 6 + 360 + 4); /* -3530 .. 60 less 10 .. 60 which were; 70 .. 160 */
+    free(backlog);
     fixture_destroy(f);
 }
 
 static void clock_set_back_while_catching_up_repeats_nothing(void **state) {
     struct fixture *f = fixture_create(COMMAND "catch_up = all\n");
-    struct ledger *ledger = calloc(1, sizeof *ledger);
+    struct backlog *backlog = calloc(1, sizeof *backlog);
     (void)state;
     restore(f, -40);
     struct handle run = fixture_started(f, "a");
@@ -571,33 +571,33 @@ static void clock_set_back_while_catching_up_repeats_nothing(void **state) {
     fixture_pass(f, 30 * S);
     assert_null(fixture_find(f, ACTION_RECORD));
     fixture_end(f, run, OUTCOME_OK);
-    absorb(f, ledger);
-    live(f, ledger, 100);
-    assert_disjoint(ledger, "catching up");
-    assert_in_order(ledger);
-    assert_range(&ledger->records[0], -30, -30, 1);
-    free(ledger);
+    absorb(f, backlog);
+    live(f, backlog, 100);
+    assert_disjoint(backlog, "catching up");
+    assert_in_order(backlog);
+    assert_range(&backlog->records[0], -30, -30, 1);
+    free(backlog);
     fixture_destroy(f);
 }
 
 /* By so much that nobody waits for the clock to come again; but what was put off must not be behind it. */
 static void clock_set_far_back_while_catching_up_records_what_is_due(void **state) {
     struct fixture *f = fixture_create(COMMAND "catch_up = all\n");
-    struct ledger *ledger = calloc(1, sizeof *ledger);
+    struct backlog *backlog = calloc(1, sizeof *backlog);
     (void)state;
     restore(f, -40);
     struct handle run = fixture_started(f, "a");
     fixture_pass(f, 15 * S);
     f->wall.us -= YEARS_10;
-    live(f, ledger, 30);
-    assert_int_equal(ledger->count, 3);
-    assert_int_equal(ledger->records[0].skip, SKIP_MISSED);
+    live(f, backlog, 30);
+    assert_int_equal(backlog->count, 3);
+    assert_int_equal(backlog->records[0].skip, SKIP_MISSED);
     fixture_end(f, run, OUTCOME_OK);
-    absorb(f, ledger);
-    assert_int_equal(assert_disjoint(ledger, "far back"), 3 + 5);
-    assert_range(&ledger->records[3], -30, -30, 1);
-    assert_range(&ledger->records[7], 10, 10, 1);
-    free(ledger);
+    absorb(f, backlog);
+    assert_int_equal(assert_disjoint(backlog, "far back"), 3 + 5);
+    assert_range(&backlog->records[3], -30, -30, 1);
+    assert_range(&backlog->records[7], 10, 10, 1);
+    free(backlog);
     fixture_destroy(f);
 }
 

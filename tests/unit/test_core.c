@@ -366,7 +366,7 @@ static void run_unsent_waits_again_and_is_not_spent(void **state) {
     fixture_unsent(f, run);
     assert_null(fixture_find(f, ACTION_RECORD));
     assert_int_equal(run_state_of(f, run), RUN_WAITING);
-    assert_int_equal(core_slot(f->core, session)->state, SLOT_CLOSING);
+    assert_int_equal(core_session(f->core, session)->state, CORE_SESSION_CLOSING);
     fixture_session(f, EVENT_SESSION_GONE, session);
     fixture_session(f, EVENT_SESSION_OPENED, fixture_need(f, ACTION_OPEN)->session);
     assert_true(handle_is(fixture_started(f, "a"), run));
@@ -619,12 +619,12 @@ static void handle_of_the_past_is_ignored(void **state) {
     hand_on(f, old);
     fixture_trigger(f, "a");
     struct handle run = fixture_started(f, "a");
-    assert_int_equal(run.slot, old.slot);
+    assert_int_equal(run.index, old.index);
     fixture_end(f, old, OUTCOME_FAILED);
     fixture_unsent(f, old);
     assert_int_equal(f->count, 0);
     assert_int_equal(run_state_of(f, run), RUN_RUNNING);
-    struct handle never = {session.slot, session.generation + 1};
+    struct handle never = {session.index, session.generation + 1};
     static const enum event_kind kinds[] = {EVENT_SESSION_OPENED, EVENT_SESSION_FAILED, EVENT_SESSION_READY,
                                             EVENT_SESSION_BROKEN, EVENT_SESSION_GONE,   EVENT_SAMPLED};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
@@ -632,7 +632,7 @@ static void handle_of_the_past_is_ignored(void **state) {
         fixture_session(f, kinds[i], HANDLE_NONE);
         fixture_session(f, kinds[i], (struct handle){9999, 1});
         assert_int_equal(f->count, 0);
-        assert_int_equal(core_slot(f->core, session)->state, SLOT_BUSY);
+        assert_int_equal(core_session(f->core, session)->state, CORE_SESSION_BUSY);
     }
     fixture_destroy(f);
 }

@@ -23,7 +23,7 @@ static char path[250];
 static int make_directory(void **state) {
     const char *temporary = getenv("TMPDIR");
     (void)state;
-    snprintf(directory, sizeof directory, "%s/headgate-ledger.XXXXXX", temporary ? temporary : "/tmp");
+    snprintf(directory, sizeof directory, "%s/headgate-backlog.XXXXXX", temporary ? temporary : "/tmp");
     if (!mkdtemp(directory))
         return -1;
     snprintf(path, sizeof path, "%s/p.history", directory);
@@ -37,17 +37,17 @@ static int remove_directory(void **state) {
     return rmdir(directory); /* nothing else is left in it */
 }
 
-static struct ledger *open_ledger(void) {
+static struct backlog *open_ledger(void) {
     struct text error = {0};
-    struct ledger *ledger = ledger_create(path, &error);
+    struct backlog *backlog = backlog_create(path, &error);
     if (error.bytes_count)
         fail_msg("%s", error.bytes);
-    return ledger;
+    return backlog;
 }
 
-static void close_ledger(struct ledger *ledger) {
+static void close_ledger(struct backlog *backlog) {
     struct text error = {0};
-    if (!ledger_destroy(ledger, &error) || error.bytes_count)
+    if (!backlog_destroy(backlog, &error) || error.bytes_count)
         fail_msg("%s", error.bytes_count ? error.bytes : "not saved, and no word why");
 }
 
@@ -59,18 +59,18 @@ static void make_line(char *line, uint32_t number, size_t bytes) {
     memcpy(line + length + fill, "\"}", 3);
 }
 
-static bool add_one(struct ledger *ledger, uint32_t number, size_t bytes, struct text *error) {
+static bool add_one(struct backlog *backlog, uint32_t number, size_t bytes, struct text *error) {
     char *line = malloc(bytes + 50);
     make_line(line, number, bytes);
-    bool added = ledger_add(ledger, line, error);
+    bool added = backlog_add(backlog, line, error);
     free(line);
     return added;
 }
 
-static void add(struct ledger *ledger, uint32_t first, uint32_t count, size_t bytes) {
+static void add(struct backlog *backlog, uint32_t first, uint32_t count, size_t bytes) {
     struct text error = {0};
     for (uint32_t i = first; i < first + count; i++)
-        if (!add_one(ledger, i, bytes, &error))
+        if (!add_one(backlog, i, bytes, &error))
             fail_msg("%u: %s", i, error.bytes);
 }
 
@@ -96,32 +96,32 @@ static uint32_t numbers_of(const struct text *batch, uint32_t *ret_numbers) {
     return count;
 }
 
-static uint32_t batch_of(struct ledger *ledger, uint32_t *ret_numbers) {
+static uint32_t batch_of(struct backlog *backlog, uint32_t *ret_numbers) {
     struct text batch = {0};
-    uint32_t sent_count = ledger_batch(ledger, &batch), count = numbers_of(&batch, ret_numbers);
+    uint32_t sent_count = backlog_batch(backlog, &batch), count = numbers_of(&batch, ret_numbers);
     assert_int_equal(sent_count, count);
     text_finish(&batch);
     return count;
 }
 
 /* All of them are written, batch by batch: they are first, first + 1, ... */
-static void expect_all(struct ledger *ledger, uint32_t first, uint32_t count) {
+static void expect_all(struct backlog *backlog, uint32_t first, uint32_t count) {
     static uint32_t numbers[BATCH_MOST_COUNT];
     uint32_t left = count;
-    assert_int_equal(ledger_count(ledger), count);
+    assert_int_equal(backlog_count(backlog), count);
     while (left) {
-        uint32_t got = batch_of(ledger, numbers);
+        uint32_t got = batch_of(backlog, numbers);
         assert_in_range(got, 1, left);
         for (uint32_t i = 0; i < got; i++, first++)
             if (numbers[i] != first)
                 fail_msg("%u instead of %u", numbers[i], first);
-        ledger_written(ledger);
+        backlog_written(backlog);
         left -= got;
-        assert_int_equal(ledger_count(ledger), left);
+        assert_int_equal(backlog_count(backlog), left);
     }
-    assert_int_equal(batch_of(ledger, numbers), 0);
-    ledger_written(ledger);
-    assert_int_equal(ledger_on_disk_count(ledger), 0);
+    assert_int_equal(batch_of(backlog, numbers), 0);
+    backlog_written(backlog);
+    assert_int_equal(backlog_on_disk_count(backlog), 0);
 }
 
 static void write_file(const char *bytes, size_t bytes_count) {
@@ -137,70 +137,70 @@ static bool is_there(void) {
 }
 
 /* Lines of a KiB until some are in the file. Returns how many there are in all. */
-static uint32_t fill_memory(struct ledger *ledger, uint32_t on_disk_count) {
-    uint32_t count = (uint32_t)(LEDGER_MEMORY_BYTES / KIB) + on_disk_count;
-    add(ledger, 0, count, KIB);
-    assert_int_equal(ledger_on_disk_count(ledger), on_disk_count);
+static uint32_t fill_memory(struct backlog *backlog, uint32_t on_disk_count) {
+    uint32_t count = (uint32_t)(BACKLOG_MEMORY_BYTES / KIB) + on_disk_count;
+    add(backlog, 0, count, KIB);
+    assert_int_equal(backlog_on_disk_count(backlog), on_disk_count);
     return count;
 }
 
 /* --- order --- */
 
-static void ledger_empty_is_an_empty_batch_and_no_file(void **state) {
-    struct ledger *ledger = open_ledger();
+static void backlog_empty_is_an_empty_batch_and_no_file(void **state) {
+    struct backlog *backlog = open_ledger();
     (void)state;
-    expect_all(ledger, 0, 0);
-    ledger_refused(ledger, 0);
-    ledger_give_up(ledger);
-    close_ledger(ledger);
+    expect_all(backlog, 0, 0);
+    backlog_refused(backlog, 0);
+    backlog_give_up(backlog);
+    close_ledger(backlog);
     assert_false(is_there());
     close_ledger(NULL);
 }
 
-static void ledger_keeps_the_order_in_memory(void **state) {
-    struct ledger *ledger = open_ledger();
+static void backlog_keeps_the_order_in_memory(void **state) {
+    struct backlog *backlog = open_ledger();
     (void)state;
-    add(ledger, 0, 1234, 100);
+    add(backlog, 0, 1234, 100);
     assert_false(is_there());
-    expect_all(ledger, 0, 1234);
-    close_ledger(ledger);
+    expect_all(backlog, 0, 1234);
+    close_ledger(backlog);
     assert_false(is_there());
 }
 
-static void ledger_keeps_the_order_over_the_file(void **state) {
-    struct ledger *ledger = open_ledger();
+static void backlog_keeps_the_order_over_the_file(void **state) {
+    struct backlog *backlog = open_ledger();
     struct stat status;
     (void)state;
-    uint32_t count = fill_memory(ledger, 10000);
+    uint32_t count = fill_memory(backlog, 10000);
     assert_int_equal(lstat(path, &status), 0);
     assert_int_equal(status.st_mode & 0777, 0600);
-    expect_all(ledger, 0, count);
+    expect_all(backlog, 0, count);
     assert_false(is_there());
-    add(ledger, count, 10, 100); /* in memory again */
-    assert_int_equal(ledger_on_disk_count(ledger), 0);
-    expect_all(ledger, count, 10);
-    close_ledger(ledger);
+    add(backlog, count, 10, 100); /* in memory again */
+    assert_int_equal(backlog_on_disk_count(backlog), 0);
+    expect_all(backlog, count, 10);
+    close_ledger(backlog);
 }
 
 /* What is added while some of the file was read goes behind the rest of it. */
-static void ledger_keeps_the_order_while_more_comes(void **state) {
+static void backlog_keeps_the_order_while_more_comes(void **state) {
     static uint32_t numbers[BATCH_MOST_COUNT];
-    struct ledger *ledger = open_ledger();
-    uint32_t next = 0, added = fill_memory(ledger, 9000);
+    struct backlog *backlog = open_ledger();
+    uint32_t next = 0, added = fill_memory(backlog, 9000);
     (void)state;
     for (int round = 0; next < added; round++) {
-        uint32_t got = batch_of(ledger, numbers);
+        uint32_t got = batch_of(backlog, numbers);
         if (round < 40) { /* while it is under way */
-            add(ledger, added, 300, KIB);
+            add(backlog, added, 300, KIB);
             added += 300;
         }
         for (uint32_t i = 0; i < got; i++, next++)
             if (numbers[i] != next)
                 fail_msg("%u instead of %u", numbers[i], next);
-        ledger_written(ledger);
+        backlog_written(backlog);
     }
-    assert_int_equal(ledger_count(ledger), 0);
-    close_ledger(ledger);
+    assert_int_equal(backlog_count(backlog), 0);
+    close_ledger(backlog);
 }
 
 /* --- batches --- */
@@ -215,17 +215,17 @@ static void batch_is_bounded_by_count_and_bytes(void **state) {
     (void)state;
     for (size_t i = 0; i < COUNT(table); i++) {
         static uint32_t numbers[BATCH_MOST_COUNT];
-        struct ledger *ledger = open_ledger();
+        struct backlog *backlog = open_ledger();
         struct text batch = {0};
-        add(ledger, 0, table[i].count, table[i].bytes);
-        ledger_batch(ledger, &batch);
+        add(backlog, 0, table[i].count, table[i].bytes);
+        backlog_batch(backlog, &batch);
         assert_int_equal(numbers_of(&batch, numbers), table[i].expected);
         assert_true(table[i].expected == 1 || batch.bytes_count <= BATCH_MOST_BYTES);
         text_finish(&batch);
-        ledger_written(ledger);
-        assert_int_equal(ledger_count(ledger), table[i].count - table[i].expected);
-        expect_all(ledger, table[i].expected, table[i].count - table[i].expected);
-        close_ledger(ledger);
+        backlog_written(backlog);
+        assert_int_equal(backlog_count(backlog), table[i].count - table[i].expected);
+        expect_all(backlog, table[i].expected, table[i].count - table[i].expected);
+        close_ledger(backlog);
     }
 }
 
@@ -238,35 +238,35 @@ static void batch_refused_comes_again_the_blocked_one_last(void **state) {
     (void)state;
     for (size_t i = 0; i < COUNT(table); i++) {
         static uint32_t numbers[BATCH_MOST_COUNT];
-        struct ledger *ledger = open_ledger();
-        add(ledger, 0, 4, 50);
-        assert_int_equal(batch_of(ledger, numbers), 4);
-        ledger_refused(ledger, table[i].blocked);
-        assert_int_equal(ledger_count(ledger), 4);
-        assert_int_equal(batch_of(ledger, numbers), 4);
+        struct backlog *backlog = open_ledger();
+        add(backlog, 0, 4, 50);
+        assert_int_equal(batch_of(backlog, numbers), 4);
+        backlog_refused(backlog, table[i].blocked);
+        assert_int_equal(backlog_count(backlog), 4);
+        assert_int_equal(batch_of(backlog, numbers), 4);
         assert_memory_equal(numbers, table[i].order, sizeof table[i].order);
-        ledger_written(ledger);
-        assert_int_equal(ledger_count(ledger), 0);
-        close_ledger(ledger);
+        backlog_written(backlog);
+        assert_int_equal(backlog_count(backlog), 0);
+        close_ledger(backlog);
     }
 }
 
 /* One that came after the batch was made is not the one that blocks it, nor written with it. */
 static void batch_is_what_was_sent(void **state) {
     static uint32_t numbers[BATCH_MOST_COUNT];
-    struct ledger *ledger = open_ledger();
+    struct backlog *backlog = open_ledger();
     (void)state;
-    add(ledger, 0, 2, 50);
-    assert_int_equal(batch_of(ledger, numbers), 2);
-    add(ledger, 2, 2, 50);
-    ledger_refused(ledger, 2);
-    assert_int_equal(batch_of(ledger, numbers), 4);
+    add(backlog, 0, 2, 50);
+    assert_int_equal(batch_of(backlog, numbers), 2);
+    add(backlog, 2, 2, 50);
+    backlog_refused(backlog, 2);
+    assert_int_equal(batch_of(backlog, numbers), 4);
     assert_int_equal(numbers[2], 2);
-    add(ledger, 4, 1, 50);
-    ledger_written(ledger);
-    expect_all(ledger, 4, 1);
-    ledger_written(ledger); /* of nothing */
-    close_ledger(ledger);
+    add(backlog, 4, 1, 50);
+    backlog_written(backlog);
+    expect_all(backlog, 4, 1);
+    backlog_written(backlog); /* of nothing */
+    close_ledger(backlog);
 }
 
 /* What the database never takes is found by halves; the others are written. */
@@ -275,88 +275,88 @@ static void record_given_up_is_found_among_the_others(void **state) {
     static uint32_t numbers[BATCH_MOST_COUNT];
     (void)state;
     for (size_t i = 0; i < COUNT(bad); i++) {
-        struct ledger *ledger = open_ledger();
+        struct backlog *backlog = open_ledger();
         uint32_t written_count = 0, tries = 0;
-        add(ledger, 0, 700, 50);
-        while (ledger_count(ledger)) {
-            uint32_t count = batch_of(ledger, numbers);
+        add(backlog, 0, 700, 50);
+        while (backlog_count(backlog)) {
+            uint32_t count = batch_of(backlog, numbers);
             bool refused = numbers[0] <= bad[i] && bad[i] <= numbers[count - 1];
             assert_in_range(++tries, 1, 40);
             if (refused) {
-                assert_int_equal(ledger_give_up(ledger), count == 1);
+                assert_int_equal(backlog_give_up(backlog), count == 1);
                 continue;
             }
-            ledger_written(ledger);
+            backlog_written(backlog);
             written_count += count;
         }
         assert_int_equal(written_count, 699);
-        assert_int_equal(ledger_lost_count(ledger), 1);
-        close_ledger(ledger);
+        assert_int_equal(backlog_lost_count(backlog), 1);
+        close_ledger(backlog);
     }
 }
 
 /* --- from one daemon to the next --- */
 
-static void ledger_is_saved_and_taken_up(void **state) {
+static void backlog_is_saved_and_taken_up(void **state) {
     static const uint32_t on_disk[] = {0, 1, 9000};
     (void)state;
     for (size_t i = 0; i < COUNT(on_disk); i++) {
-        struct ledger *ledger = open_ledger();
-        uint32_t count = fill_memory(ledger, on_disk[i]);
+        struct backlog *backlog = open_ledger();
+        uint32_t count = fill_memory(backlog, on_disk[i]);
         for (int restart = 0; restart < 3; restart++) {
-            close_ledger(ledger);
-            ledger = open_ledger();
-            assert_int_equal(ledger_count(ledger), count);
+            close_ledger(backlog);
+            backlog = open_ledger();
+            assert_int_equal(backlog_count(backlog), count);
         }
-        add(ledger, count, 5, KIB);
-        expect_all(ledger, 0, count + 5);
-        close_ledger(ledger);
+        add(backlog, count, 5, KIB);
+        expect_all(backlog, 0, count + 5);
+        close_ledger(backlog);
         assert_false(is_there());
     }
 }
 
-static void ledger_partly_written_is_saved_without_that(void **state) {
+static void backlog_partly_written_is_saved_without_that(void **state) {
     static uint32_t numbers[BATCH_MOST_COUNT];
-    struct ledger *ledger = open_ledger();
+    struct backlog *backlog = open_ledger();
     (void)state;
-    uint32_t count = fill_memory(ledger, 9000), first = 0;
+    uint32_t count = fill_memory(backlog, 9000), first = 0;
     for (int i = 0; i < 15; i++) {
-        first += batch_of(ledger, numbers);
-        ledger_written(ledger);
+        first += batch_of(backlog, numbers);
+        backlog_written(backlog);
     }
-    batch_of(ledger, numbers); /* nobody says what became of it */
-    close_ledger(ledger);
-    ledger = open_ledger();
-    expect_all(ledger, first, count - first);
-    close_ledger(ledger);
+    batch_of(backlog, numbers); /* nobody says what became of it */
+    close_ledger(backlog);
+    backlog = open_ledger();
+    expect_all(backlog, first, count - first);
+    close_ledger(backlog);
 }
 
 /* A daemon that is killed leaves in the file what it read from there and did not write. */
-static void ledger_keeps_the_file_until_all_of_it_is_written(void **state) {
+static void backlog_keeps_the_file_until_all_of_it_is_written(void **state) {
     static uint32_t numbers[BATCH_MOST_COUNT];
-    struct ledger *ledger = open_ledger();
+    struct backlog *backlog = open_ledger();
     (void)state;
-    add(ledger, 0, 700, 50);
-    close_ledger(ledger);
-    ledger = open_ledger();
-    assert_int_equal(ledger_on_disk_count(ledger), 0);
-    struct ledger *after_kill = open_ledger();
-    assert_int_equal(ledger_count(after_kill), 700);
-    batch_of(ledger, numbers);
-    ledger_written(ledger);
-    add(ledger, 700, 100, 50); /* not in the file: there is room in memory */
+    add(backlog, 0, 700, 50);
+    close_ledger(backlog);
+    backlog = open_ledger();
+    assert_int_equal(backlog_on_disk_count(backlog), 0);
+    struct backlog *after_kill = open_ledger();
+    assert_int_equal(backlog_count(after_kill), 700);
+    batch_of(backlog, numbers);
+    backlog_written(backlog);
+    add(backlog, 700, 100, 50); /* not in the file: there is room in memory */
     assert_true(is_there());
-    batch_of(ledger, numbers);
-    ledger_written(ledger);
+    batch_of(backlog, numbers);
+    backlog_written(backlog);
     assert_false(is_there());
-    assert_int_equal(ledger_count(ledger), 0);
-    close_ledger(ledger);
+    assert_int_equal(backlog_count(backlog), 0);
+    close_ledger(backlog);
     expect_all(after_kill, 0, 700);
     close_ledger(after_kill);
 }
 
 /* A crash cuts the last line; one before it may be all zeros, where the machine lost its power. */
-static void ledger_after_a_crash_has_the_whole_lines(void **state) {
+static void backlog_after_a_crash_has_the_whole_lines(void **state) {
     static const struct {
         const char *name, *bytes;
         size_t bytes_count;
@@ -374,61 +374,61 @@ static void ledger_after_a_crash_has_the_whole_lines(void **state) {
     (void)state;
     for (size_t i = 0; i < COUNT(table); i++) {
         write_file(table[i].bytes, table[i].bytes_count);
-        struct ledger *ledger = open_ledger();
-        if (ledger_count(ledger) != table[i].count || ledger_lost_count(ledger) != table[i].lost_count)
-            fail_msg("%s: %u lines, %u lost", table[i].name, ledger_count(ledger),
-                     (unsigned)ledger_lost_count(ledger));
-        add(ledger, table[i].count, 3, 50);
-        expect_all(ledger, 0, table[i].count + 3);
-        close_ledger(ledger);
+        struct backlog *backlog = open_ledger();
+        if (backlog_count(backlog) != table[i].count || backlog_lost_count(backlog) != table[i].lost_count)
+            fail_msg("%s: %u lines, %u lost", table[i].name, backlog_count(backlog),
+                     (unsigned)backlog_lost_count(backlog));
+        add(backlog, table[i].count, 3, 50);
+        expect_all(backlog, 0, table[i].count + 3);
+        close_ledger(backlog);
     }
 }
 
 /* Where memory has no room for the whole file, more is appended to it: not to the piece of a line. */
-static void ledger_after_a_crash_appends_whole_lines(void **state) {
-    struct ledger *ledger = open_ledger();
+static void backlog_after_a_crash_appends_whole_lines(void **state) {
+    struct backlog *backlog = open_ledger();
     (void)state;
-    uint32_t count = fill_memory(ledger, 9000);
-    close_ledger(ledger);
+    uint32_t count = fill_memory(backlog, 9000);
+    close_ledger(backlog);
     FILE *file = fopen(path, "a");
     fputs("{\"n\":77,\"x", file);
     fclose(file);
-    ledger = open_ledger();
-    assert_int_equal(ledger_count(ledger), count);
-    add(ledger, count, 20, 50);
-    close_ledger(ledger);
-    ledger = open_ledger();
-    expect_all(ledger, 0, count + 20);
-    close_ledger(ledger);
+    backlog = open_ledger();
+    assert_int_equal(backlog_count(backlog), count);
+    add(backlog, count, 20, 50);
+    close_ledger(backlog);
+    backlog = open_ledger();
+    expect_all(backlog, 0, count + 20);
+    close_ledger(backlog);
 }
 
-static void ledger_whose_file_was_cut_counts_what_is_gone(void **state) {
+static void backlog_whose_file_was_cut_counts_what_is_gone(void **state) {
     static uint32_t numbers[BATCH_MOST_COUNT];
-    struct ledger *ledger = open_ledger();
-    uint32_t count = fill_memory(ledger, 100), read_count = 0;
+    struct backlog *backlog = open_ledger();
+    uint32_t count = fill_memory(backlog, 100), read_count = 0;
     (void)state;
     assert_int_equal(truncate(path, 40 * KIB), 0);
-    for (uint32_t got; (got = batch_of(ledger, numbers)) > 0; read_count += got)
-        ledger_written(ledger);
-    assert_int_equal(read_count + ledger_lost_count(ledger), count);
-    assert_int_equal(ledger_lost_count(ledger), 61);
-    assert_int_equal(ledger_count(ledger), 0);
-    close_ledger(ledger);
+    for (uint32_t got; (got = batch_of(backlog, numbers)) > 0; read_count += got)
+        backlog_written(backlog);
+    assert_int_equal(read_count + backlog_lost_count(backlog), count);
+    assert_int_equal(backlog_lost_count(backlog), 61);
+    assert_int_equal(backlog_count(backlog), 0);
+    close_ledger(backlog);
 }
 
 /* --- a place that is not ours --- */
 
 static void expect_refused(const char *piece) {
     struct text error = {0};
-    struct ledger *ledger = ledger_create(path, &error);
-    assert_non_null(ledger);
+    struct backlog *backlog = backlog_create(path, &error);
+    assert_non_null(backlog);
     assert_non_null(error.bytes);
     if (!strstr(error.bytes, piece))
         fail_msg("'%s' does not say '%s'", error.bytes, piece);
-    add(ledger, 0, 10, 50); /* memory does */
-    expect_all(ledger, 0, 10);
+    add(backlog, 0, 10, 50); /* memory does */
+    expect_all(backlog, 0, 10);
     text_finish(&error);
-    assert_true(ledger_destroy(ledger, &error));
+    assert_true(backlog_destroy(backlog, &error));
     text_finish(&error);
 }
 
@@ -445,75 +445,75 @@ static void expect_content(const char *of, const char *expected) {
 /* Beyond memory, nothing is written there either. */
 static void expect_overflow_is_lost(void) {
     struct text error = {0};
-    struct ledger *ledger = ledger_create(path, &error);
+    struct backlog *backlog = backlog_create(path, &error);
     text_clear(&error);
-    add(ledger, 0, (uint32_t)(LEDGER_MEMORY_BYTES / KIB), KIB);
-    assert_false(add_one(ledger, 0, 50, &error));
+    add(backlog, 0, (uint32_t)(BACKLOG_MEMORY_BYTES / KIB), KIB);
+    assert_false(add_one(backlog, 0, 50, &error));
     assert_true(error.bytes_count > 0);
-    assert_int_equal(ledger_lost_count(ledger), 1);
-    for (uint32_t left = ledger_count(ledger); left; left = ledger_count(ledger)) {
+    assert_int_equal(backlog_lost_count(backlog), 1);
+    for (uint32_t left = backlog_count(backlog); left; left = backlog_count(backlog)) {
         static uint32_t numbers[BATCH_MOST_COUNT];
-        batch_of(ledger, numbers);
-        ledger_written(ledger);
+        batch_of(backlog, numbers);
+        backlog_written(backlog);
     }
-    ledger_destroy(ledger, &error);
+    backlog_destroy(backlog, &error);
     text_finish(&error);
 }
 
 /* --- another file --- */
 
 /* `spool` was changed: what was sent, what is in memory and what is in the file, then what lay there. */
-static void ledger_moved_keeps_the_order_and_leaves_nothing(void **state) {
+static void backlog_moved_keeps_the_order_and_leaves_nothing(void **state) {
     char elsewhere[300], old[250];
     struct text error = {0}, batch = {0};
     (void)state;
     snprintf(elsewhere, sizeof elsewhere, "%s.moved", path);
     snprintf(old, sizeof old, "%s", path);
     snprintf(path, sizeof path, "%s", elsewhere);
-    struct ledger *ledger = open_ledger();
-    add(ledger, 9000, 10, 100);
-    close_ledger(ledger);
+    struct backlog *backlog = open_ledger();
+    add(backlog, 9000, 10, 100);
+    close_ledger(backlog);
     snprintf(path, sizeof path, "%s", old);
-    ledger = open_ledger();
-    add(ledger, 0, 9000, KIB);
-    assert_true(ledger_on_disk_count(ledger) > 0);
-    uint32_t sent_count = ledger_batch(ledger, &batch);
-    ledger_move(ledger, elsewhere, &error);
+    backlog = open_ledger();
+    add(backlog, 0, 9000, KIB);
+    assert_true(backlog_on_disk_count(backlog) > 0);
+    uint32_t sent_count = backlog_batch(backlog, &batch);
+    backlog_move(backlog, elsewhere, &error);
     assert_int_equal(error.bytes_count, 0);
     assert_int_equal(access(old, F_OK), -1);
-    assert_int_equal(ledger_count(ledger), 9010);
-    assert_int_equal(ledger_written(ledger), sent_count);
-    expect_all(ledger, sent_count, 9010 - sent_count);
-    assert_int_equal(ledger_lost_count(ledger), 0);
+    assert_int_equal(backlog_count(backlog), 9010);
+    assert_int_equal(backlog_written(backlog), sent_count);
+    expect_all(backlog, sent_count, 9010 - sent_count);
+    assert_int_equal(backlog_lost_count(backlog), 0);
     snprintf(path, sizeof path, "%s", elsewhere);
-    close_ledger(ledger);
+    close_ledger(backlog);
     assert_int_equal(access(elsewhere, F_OK), -1);
     snprintf(path, sizeof path, "%s", old);
     text_finish(&batch);
 }
 
-static void ledger_takes_in_what_another_one_has(void **state) {
+static void backlog_takes_in_what_another_one_has(void **state) {
     char other[300], old[250];
     struct text error = {0};
     (void)state;
     snprintf(other, sizeof other, "%s.other", path);
     snprintf(old, sizeof old, "%s", path);
     snprintf(path, sizeof path, "%s", other);
-    struct ledger *left = open_ledger();
+    struct backlog *left = open_ledger();
     add(left, 5, 9000, KIB);
     close_ledger(left);
     left = open_ledger();
     snprintf(path, sizeof path, "%s", old);
-    struct ledger *ledger = open_ledger();
-    add(ledger, 0, 5, 100);
-    ledger_take_in(ledger, left, &error);
+    struct backlog *backlog = open_ledger();
+    add(backlog, 0, 5, 100);
+    backlog_take_in(backlog, left, &error);
     assert_int_equal(error.bytes_count, 0);
     assert_int_equal(access(other, F_OK), -1);
-    expect_all(ledger, 0, 9005);
-    close_ledger(ledger);
+    expect_all(backlog, 0, 9005);
+    close_ledger(backlog);
 }
 
-static void ledger_follows_no_symbolic_link(void **state) {
+static void backlog_follows_no_symbolic_link(void **state) {
     char target[250];
     (void)state;
     snprintf(target, sizeof target, "%s/target", directory);
@@ -528,7 +528,7 @@ static void ledger_follows_no_symbolic_link(void **state) {
     unlink(target);
 }
 
-static void ledger_at_a_directory_says_so(void **state) {
+static void backlog_at_a_directory_says_so(void **state) {
     (void)state;
     assert_int_equal(mkdir(path, 0700), 0);
     expect_refused("directory");
@@ -536,7 +536,7 @@ static void ledger_at_a_directory_says_so(void **state) {
     assert_true(is_there());
 }
 
-static void ledger_of_somebody_else_is_left_alone(void **state) {
+static void backlog_of_somebody_else_is_left_alone(void **state) {
     (void)state;
     write_file("precious\n", 9);
     if (chown(path, 12345, 12345) != 0)
@@ -547,17 +547,17 @@ static void ledger_of_somebody_else_is_left_alone(void **state) {
     expect_content(path, "precious\n");
 }
 
-static void ledger_in_no_directory_works_until_it_is_full(void **state) {
+static void backlog_in_no_directory_works_until_it_is_full(void **state) {
     struct text error = {0};
     (void)state;
-    struct ledger *ledger = ledger_create("/nowhere/p.history", &error);
+    struct backlog *backlog = backlog_create("/nowhere/p.history", &error);
     assert_int_equal(error.bytes_count, 0);
-    uint32_t count = (uint32_t)(LEDGER_MEMORY_BYTES / KIB);
-    add(ledger, 0, count, KIB);
-    assert_false(add_one(ledger, count, KIB, &error));
+    uint32_t count = (uint32_t)(BACKLOG_MEMORY_BYTES / KIB);
+    add(backlog, 0, count, KIB);
+    assert_false(add_one(backlog, count, KIB, &error));
     helper_expect_text("error", error.bytes, "/nowhere/p.history: No such file or directory");
     text_clear(&error);
-    assert_false(ledger_destroy(ledger, &error)); /* so many are lost */
+    assert_false(backlog_destroy(backlog, &error)); /* so many are lost */
     assert_non_null(strstr(error.bytes, "/nowhere/p.history"));
     assert_non_null(strstr(error.bytes, "No such file or directory"));
     text_finish(&error);
@@ -565,79 +565,79 @@ static void ledger_in_no_directory_works_until_it_is_full(void **state) {
 
 /* --- a disk that refuses --- */
 
-static void ledger_at_its_limit_counts_and_tells_once(void **state) {
-    struct ledger *ledger = open_ledger();
+static void backlog_at_its_limit_counts_and_tells_once(void **state) {
+    struct backlog *backlog = open_ledger();
     struct text error = {0};
     (void)state;
-    add(ledger, 0, 5, MIB); /* 4 in memory */
-    add(ledger, 5, 63, MIB);
+    add(backlog, 0, 5, MIB); /* 4 in memory */
+    add(backlog, 5, 63, MIB);
     for (uint32_t i = 0; i < 3; i++)
-        assert_true(add_one(ledger, 68, 50, &error) == false);
-    assert_int_equal(ledger_lost_count(ledger), 3);
+        assert_true(add_one(backlog, 68, 50, &error) == false);
+    assert_int_equal(backlog_lost_count(backlog), 3);
     assert_non_null(strstr(error.bytes, "has reached its limit of 64 MiB"));
     assert_null(strstr(strstr(error.bytes, "limit") + 1, "limit")); /* once */
-    expect_all(ledger, 0, 68);
+    expect_all(backlog, 0, 68);
     text_clear(&error);
-    assert_true(add_one(ledger, 0, 50, &error));
+    assert_true(add_one(backlog, 0, 50, &error));
     assert_int_equal(error.bytes_count, 0);
-    expect_all(ledger, 0, 1);
-    assert_int_equal(ledger_lost_count(ledger), 3);
-    close_ledger(ledger);
+    expect_all(backlog, 0, 1);
+    assert_int_equal(backlog_lost_count(backlog), 3);
+    close_ledger(backlog);
     text_finish(&error);
 }
 
 /* A line that does not fit leaves nothing of itself, neither in the file nor on its way there. */
-static void ledger_on_a_full_disk_keeps_whole_lines(void **state) {
+static void backlog_on_a_full_disk_keeps_whole_lines(void **state) {
     static const size_t sizes[] = {50, KIB, 3 * KIB, 100 * KIB};
     (void)state;
     for (size_t i = 0; i < COUNT(sizes); i++) {
-        struct ledger *ledger = open_ledger();
+        struct backlog *backlog = open_ledger();
         struct text error = {0};
-        uint32_t count = fill_memory(ledger, 100), lost = 0;
+        uint32_t count = fill_memory(backlog, 100), lost = 0;
         helper_limit_files(101 * KIB + 100);
-        while (add_one(ledger, count, sizes[i], &error))
+        while (add_one(backlog, count, sizes[i], &error))
             count++;
         assert_non_null(strstr(error.bytes, "File too large"));
         text_clear(&error);
         for (lost = 1; lost < 5; lost++)
-            assert_false(add_one(ledger, 99, sizes[i], &error));
+            assert_false(add_one(backlog, 99, sizes[i], &error));
         assert_int_equal(error.bytes_count, 0); /* told once */
         helper_limit_files(RLIM_INFINITY);
-        assert_int_equal(ledger_lost_count(ledger), lost);
-        assert_int_equal(ledger_count(ledger), count);
-        add(ledger, count, 10, sizes[i]); /* there is room again */
+        assert_int_equal(backlog_lost_count(backlog), lost);
+        assert_int_equal(backlog_count(backlog), count);
+        add(backlog, count, 10, sizes[i]); /* there is room again */
         if (i % 2) {
-            close_ledger(ledger);
-            ledger = open_ledger();
+            close_ledger(backlog);
+            backlog = open_ledger();
         }
-        expect_all(ledger, 0, count + 10);
-        close_ledger(ledger);
+        expect_all(backlog, 0, count + 10);
+        close_ledger(backlog);
         text_finish(&error);
     }
 }
 
-static void ledger_on_a_disk_without_any_room_leaves_no_file(void **state) {
-    struct ledger *ledger = open_ledger();
+static void backlog_on_a_disk_without_any_room_leaves_no_file(void **state) {
+    struct backlog *backlog = open_ledger();
     struct text error = {0};
     (void)state;
-    uint32_t count = fill_memory(ledger, 0);
+    uint32_t count = fill_memory(backlog, 0);
     helper_limit_files(10);
-    assert_false(add_one(ledger, 99, 50, &error));
+    assert_false(add_one(backlog, 99, 50, &error));
     assert_false(is_there());
     helper_limit_files(RLIM_INFINITY);
-    expect_all(ledger, 0, count);
-    close_ledger(ledger);
+    expect_all(backlog, 0, count);
+    close_ledger(backlog);
     text_finish(&error);
 }
 
 /* What could not be saved is not there in part: what was there stays. */
-static void ledger_that_cannot_be_saved_says_so(void **state) {
-    struct ledger *ledger = open_ledger();
+static void backlog_that_cannot_be_saved_says_so(void **state) {
+    struct backlog *backlog = open_ledger();
     struct text error = {0};
     (void)state;
-    add(ledger, 0, 100, KIB);
+    add(backlog, 0, 100, KIB);
     helper_limit_files(50 * KIB);
-    assert_false(ledger_destroy(ledger, &error));
+    assert_false(backlog_destroy(backlog, &error));
     helper_limit_files(RLIM_INFINITY);
     assert_non_null(strstr(error.bytes, "File too large"));
     assert_false(is_there());
@@ -649,30 +649,30 @@ static void ledger_that_cannot_be_saved_says_so(void **state) {
 int main(void) {
     signal(SIGXFSZ, SIG_IGN);
     const struct CMUnitTest tests[] = {
-        IN_DIRECTORY(ledger_empty_is_an_empty_batch_and_no_file),
-        IN_DIRECTORY(ledger_keeps_the_order_in_memory),
-        IN_DIRECTORY(ledger_keeps_the_order_over_the_file),
-        IN_DIRECTORY(ledger_keeps_the_order_while_more_comes),
+        IN_DIRECTORY(backlog_empty_is_an_empty_batch_and_no_file),
+        IN_DIRECTORY(backlog_keeps_the_order_in_memory),
+        IN_DIRECTORY(backlog_keeps_the_order_over_the_file),
+        IN_DIRECTORY(backlog_keeps_the_order_while_more_comes),
         IN_DIRECTORY(batch_is_bounded_by_count_and_bytes),
         IN_DIRECTORY(batch_refused_comes_again_the_blocked_one_last),
         IN_DIRECTORY(batch_is_what_was_sent),
         IN_DIRECTORY(record_given_up_is_found_among_the_others),
-        IN_DIRECTORY(ledger_is_saved_and_taken_up),
-        IN_DIRECTORY(ledger_keeps_the_file_until_all_of_it_is_written),
-        IN_DIRECTORY(ledger_partly_written_is_saved_without_that),
-        IN_DIRECTORY(ledger_after_a_crash_has_the_whole_lines),
-        IN_DIRECTORY(ledger_after_a_crash_appends_whole_lines),
-        IN_DIRECTORY(ledger_whose_file_was_cut_counts_what_is_gone),
-        IN_DIRECTORY(ledger_moved_keeps_the_order_and_leaves_nothing),
-        IN_DIRECTORY(ledger_takes_in_what_another_one_has),
-        IN_DIRECTORY(ledger_follows_no_symbolic_link),
-        IN_DIRECTORY(ledger_at_a_directory_says_so),
-        IN_DIRECTORY(ledger_of_somebody_else_is_left_alone),
-        IN_DIRECTORY(ledger_in_no_directory_works_until_it_is_full),
-        IN_DIRECTORY(ledger_at_its_limit_counts_and_tells_once),
-        IN_DIRECTORY(ledger_on_a_full_disk_keeps_whole_lines),
-        IN_DIRECTORY(ledger_on_a_disk_without_any_room_leaves_no_file),
-        IN_DIRECTORY(ledger_that_cannot_be_saved_says_so),
+        IN_DIRECTORY(backlog_is_saved_and_taken_up),
+        IN_DIRECTORY(backlog_keeps_the_file_until_all_of_it_is_written),
+        IN_DIRECTORY(backlog_partly_written_is_saved_without_that),
+        IN_DIRECTORY(backlog_after_a_crash_has_the_whole_lines),
+        IN_DIRECTORY(backlog_after_a_crash_appends_whole_lines),
+        IN_DIRECTORY(backlog_whose_file_was_cut_counts_what_is_gone),
+        IN_DIRECTORY(backlog_moved_keeps_the_order_and_leaves_nothing),
+        IN_DIRECTORY(backlog_takes_in_what_another_one_has),
+        IN_DIRECTORY(backlog_follows_no_symbolic_link),
+        IN_DIRECTORY(backlog_at_a_directory_says_so),
+        IN_DIRECTORY(backlog_of_somebody_else_is_left_alone),
+        IN_DIRECTORY(backlog_in_no_directory_works_until_it_is_full),
+        IN_DIRECTORY(backlog_at_its_limit_counts_and_tells_once),
+        IN_DIRECTORY(backlog_on_a_full_disk_keeps_whole_lines),
+        IN_DIRECTORY(backlog_on_a_disk_without_any_room_leaves_no_file),
+        IN_DIRECTORY(backlog_that_cannot_be_saved_says_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -26,8 +26,8 @@ static struct core_pool *pool_of(const struct fixture *f) {
     return &f->core->pools[0];
 }
 
-static enum past_state state_of(const struct fixture *f) {
-    return pool_of(f)->past.state;
+static enum recording_state state_of(const struct fixture *f) {
+    return pool_of(f)->recording.state;
 }
 
 static void expect(const struct fixture *f, struct handle handle, enum phase phase, enum run_state state) {
@@ -68,7 +68,7 @@ static struct fixture *known(const char *ini, bool armed) {
     struct fixture *f = armed ? fixture_create(ini) : fixture_create_unarmed(ini);
     open_one(f);
     say(f, asked(f), RESTORED, 0);
-    assert_int_equal(state_of(f), PAST_ON);
+    assert_int_equal(state_of(f), RECORDING_ON);
     assert_int_equal(pool_of(f)->tokens.warm, 1);
     return f;
 }
@@ -80,7 +80,7 @@ static void end_event(struct fixture *f, struct handle run, struct event event) 
     event.kind = EVENT_RUN_ENDED;
     event.run = run;
     fixture_step(f, event);
-    if (!core_slot(f->core, session) || core_slot(f->core, session)->state != SLOT_CLEANING)
+    if (!core_session(f->core, session) || core_session(f->core, session)->state != CORE_SESSION_CLEANING)
         return;
     uint32_t count = kept->count;
     struct action before[KEPT_MAX];
@@ -130,7 +130,7 @@ static void leave_record(struct fixture *f, const char *task) {
 
 static void break_history(struct fixture *f, const char *task) {
     refuse(f, trigger(f, task), FAILURE_CLAIM);
-    assert_int_equal(state_of(f), PAST_BROKEN);
+    assert_int_equal(state_of(f), RECORDING_BROKEN);
 }
 
 static void lose(struct fixture *f, struct handle session) {
@@ -179,7 +179,7 @@ static void start_whose_history_is_refused_goes_on_without(void **state) {
     fixture_trigger(f, "a");
     f->count = 0;
     fixture_tick(f);
-    struct handle session = {0, f->core->slots[0].generation};
+    struct handle session = {0, f->core->sessions[0].generation};
     fixture_session(f, EVENT_SESSION_OPENED, session);
     fixture_sample(f, session, 0);
     say(f, session, LASTING, 0);
@@ -194,7 +194,7 @@ static void run_without_until_it_is_back(struct fixture *f) {
     end(f, fixture_started(f, "a"), OUTCOME_OK);
     fixture_pass(f, 10 * S);
     say(f, asked(f), RESTORED, 0);
-    assert_int_equal(state_of(f), PAST_ON);
+    assert_int_equal(state_of(f), RECORDING_ON);
 }
 
 /* A statement timeout, say, that is always too short. */
@@ -205,12 +205,12 @@ static void start_told_to_wait_for_too_long_goes_on_without(void **state) {
     fixture_trigger(f, "a");
     for (int i = 0; i < 10; i++) {
         say(f, session, PASSING, 0);
-        assert_int_equal(state_of(f), PAST_NEW);
+        assert_int_equal(state_of(f), RECORDING_NEW);
         fixture_pass(f, 1 * S);
         session = asked(f);
     }
     say(f, session, PASSING, 0);
-    assert_int_equal(state_of(f), PAST_BROKEN);
+    assert_int_equal(state_of(f), RECORDING_BROKEN);
     run_without_until_it_is_back(f);
     fixture_destroy(f);
 }
@@ -222,14 +222,14 @@ static void start_whose_session_is_lost_each_time_goes_on_without(void **state) 
     struct handle session = open_one(f);
     for (int i = 0; i < 2; i++) {
         lose(f, session);
-        assert_int_equal(state_of(f), PAST_NEW);
+        assert_int_equal(state_of(f), RECORDING_NEW);
         assert_null(fixture_find(f, ACTION_OPEN));
         fixture_pass(f, 1 * S);
         session = open_one(f);
         asked(f);
     }
     lose(f, session);
-    assert_int_equal(state_of(f), PAST_BROKEN);
+    assert_int_equal(state_of(f), RECORDING_BROKEN);
     fixture_trigger(f, "a");
     session = fixture_need(f, ACTION_OPEN)->session;
     fixture_session(f, EVENT_SESSION_OPENED, session);
@@ -250,7 +250,7 @@ static void session_lost_now_and_then_breaks_no_history(void **state) {
             open_one(f);
         }
         say(f, asked(f), WRITTEN, 0);
-        assert_int_equal(state_of(f), PAST_ON);
+        assert_int_equal(state_of(f), RECORDING_ON);
     }
     fixture_destroy(f);
 }
@@ -260,7 +260,7 @@ static void start_told_to_wait_asks_again_in_a_second(void **state) {
     (void)state;
     struct handle session = open_one(f);
     say(f, session, PASSING, 0);
-    assert_int_equal(state_of(f), PAST_NEW);
+    assert_int_equal(state_of(f), RECORDING_NEW);
     assert_int_equal(core_next_wake(f->core).us, 1 * S);
     fixture_trigger(f, "a"); /* a session is idle, but not for that */
     assert_int_equal(f->count, 0);
@@ -391,9 +391,9 @@ static void claim_is_not_the_beginning(void **state) {
     expect(f, run, PHASE_WHOLE, RUN_WAITING);
     fixture_advance(f, 7 * S);
     end(f, other, OUTCOME_OK);
-    for (uint32_t i = 0; i < f->core->slot_used; i++)
-        if (f->core->slots[i].state == SLOT_CLOSING)
-            fixture_session(f, EVENT_SESSION_GONE, core_slot_handle(f->core, i));
+    for (uint32_t i = 0; i < f->core->session_used; i++)
+        if (f->core->sessions[i].state == CORE_SESSION_CLOSING)
+            fixture_session(f, EVENT_SESSION_GONE, core_session_handle(f->core, i));
     expect(f, run, PHASE_WHOLE, RUN_RUNNING);
     fixture_advance(f, 2 * S);
     end(f, run, OUTCOME_OK);
@@ -431,9 +431,9 @@ static void claimed_run_that_waits_is_joined(void **state) {
         assert_int_equal(fixture_core_task(f, "a")->stats.skipped_count, 0);
         assert_int_equal(fixture_core_task(f, "a")->stats.merged_count, 2);
         end(f, other, OUTCOME_OK);
-        for (uint32_t slot = 0; slot < f->core->slot_used; slot++)
-            if (f->core->slots[slot].state == SLOT_CLOSING)
-                fixture_session(f, EVENT_SESSION_GONE, core_slot_handle(f->core, slot));
+        for (uint32_t session = 0; session < f->core->session_used; session++)
+            if (f->core->sessions[session].state == CORE_SESSION_CLOSING)
+                fixture_session(f, EVENT_SESSION_GONE, core_session_handle(f->core, session));
         expect(f, run, PHASE_WHOLE, RUN_RUNNING);
         end(f, run, OUTCOME_OK);
         const struct record *record = &fixture_need(f, ACTION_RECORD)->record;
@@ -565,8 +565,8 @@ static void claim_taken_is_answered_elsewhere_and_counts_nothing(void **state) {
         const struct core_task *task = fixture_core_task(f, "a");
         assert_int_equal(task->stats.ok_count + task->stats.failed_count + task->stats.skipped_count, 0);
         assert_int_equal(task->failed_in_row + task->running_count + task->waiting_count, 0);
-        assert_int_equal(pool_of(f)->past.pending_count, 0);
-        assert_int_equal(state_of(f), PAST_ON);
+        assert_int_equal(pool_of(f)->recording.pending_count, 0);
+        assert_int_equal(state_of(f), RECORDING_ON);
         fixture_destroy(f);
     }
 }
@@ -640,7 +640,7 @@ static void claim_failing_repeats_the_run_without(void **state) {
         struct handle run = trigger(f, "a");
         refuse(f, run, FAILURE_CLAIM);
         assert_int_equal(fixture_count(f, ACTION_HISTORY_STATE), 1);
-        assert_int_equal(state_of(f), PAST_BROKEN);
+        assert_int_equal(state_of(f), RECORDING_BROKEN);
         assert_null(fixture_find(f, ACTION_RECORD));
         assert_null(fixture_find(f, ACTION_RETRY));
         expect(f, run, table[i].phase, RUN_RUNNING);
@@ -698,7 +698,7 @@ static void claim_that_waited_for_a_locked_table_goes_without(void **state) {
     struct handle run = trigger(f, "a");
     refuse(f, run, FAILURE_CLAIM_WAIT);
     say(f, asked(f), LASTING, 0);
-    assert_int_equal(state_of(f), PAST_BROKEN);
+    assert_int_equal(state_of(f), RECORDING_BROKEN);
     fixture_pass(f, 1 * S);
     expect(f, run, PHASE_CLAIM, RUN_RUNNING); /* it finds out by itself */
     refuse(f, run, FAILURE_CLAIM_WAIT);
@@ -734,12 +734,12 @@ static void claim_that_loses_its_session_each_time_goes_without(void **state) {
     struct handle run = trigger(f, "a");
     for (int i = 0; i < 2; i++) {
         refuse(f, run, FAILURE_LOST);
-        assert_int_equal(state_of(f), PAST_ON);
+        assert_int_equal(state_of(f), RECORDING_ON);
         fixture_pass(f, 1 * S);
         expect(f, run, PHASE_CLAIM, RUN_RUNNING);
     }
     refuse(f, run, FAILURE_LOST);
-    assert_int_equal(state_of(f), PAST_BROKEN);
+    assert_int_equal(state_of(f), RECORDING_BROKEN);
     expect(f, run, PHASE_WHOLE, RUN_RUNNING);
     fixture_destroy(f);
 }
@@ -780,7 +780,7 @@ static void write_whose_run_is_gone_fails_for_good(void **state) {
     expect(f, run, PHASE_WRITE, RUN_RUNNING);
     refuse(f, run, FAILURE_GONE);
     assert_int_equal(fixture_need(f, ACTION_RECORD)->record.outcome, OUTCOME_FAILED);
-    assert_int_equal(state_of(f), PAST_ON);
+    assert_int_equal(state_of(f), RECORDING_ON);
     fixture_destroy(f);
 }
 
@@ -811,15 +811,15 @@ static void broken_is_tried_every_ten_seconds_and_comes_back(void **state) {
         assert_int_equal(core_next_wake(f->core).us, i * 10 * S);
         fixture_pass(f, 10 * S);
         struct handle session = asked(f);
-        assert_false(pool_of(f)->past.restored); /* what is missing is made again */
+        assert_false(pool_of(f)->recording.restored); /* what is missing is made again */
         say(f, session, LASTING, 1);
         assert_null(fixture_find(f, ACTION_HISTORY_STATE));
     }
-    assert_int_equal(pool_of(f)->past.broken_since.us, 0);
+    assert_int_equal(pool_of(f)->recording.broken_since.us, 0);
     fixture_pass(f, 10 * S);
     say(f, asked(f), RESTORED, 0);
     assert_int_equal(fixture_count(f, ACTION_HISTORY_STATE), 1);
-    assert_int_equal(state_of(f), PAST_ON);
+    assert_int_equal(state_of(f), RECORDING_ON);
     assert_int_equal(core_run(f->core, trigger(f, "a"))->claim, CLAIM_WITHIN);
     fixture_destroy(f);
 }
@@ -846,7 +846,7 @@ static void records_are_gathered_for_a_while(void **state) {
     assert_null(fixture_find(f, ACTION_HISTORY));
     fixture_pass(f, 1);
     say(f, asked(f), WRITTEN, 0);
-    assert_int_equal(pool_of(f)->past.pending_count, 0);
+    assert_int_equal(pool_of(f)->recording.pending_count, 0);
     assert_true(core_next_wake(f->core).us > 100 * S);
     fixture_destroy(f);
 }
@@ -918,7 +918,7 @@ static void records_refused_for_now_wait_a_second(void **state) {
     leave_record(f, "a");
     fixture_pass(f, 200 * MS);
     say(f, asked(f), PASSING, 1);
-    assert_int_equal(state_of(f), PAST_ON);
+    assert_int_equal(state_of(f), RECORDING_ON);
     assert_int_equal(core_next_wake(f->core).us, 1200 * MS);
     fixture_pass(f, 1 * S);
     asked(f);
@@ -945,7 +945,7 @@ static void records_without_a_session_open_one(void **state) {
     (void)state;
     struct handle run = trigger(f, "a");
     accept_claim(f, run);
-    lose(f, core_slot_handle(f->core, 0));
+    lose(f, core_session_handle(f->core, 0));
     end(f, run, OUTCOME_OK);
     assert_null(fixture_find(f, ACTION_OPEN));
     fixture_pass(f, 200 * MS);
@@ -968,11 +968,11 @@ static void records_are_written_under_steady_work(void **state) {
     for (int i = 0; i < 4000; i++) {
         fixture_advance(f, 1 * MS);
         fixture_trigger(f, i % 2 ? "a" : "b");
-        struct handle busy = {0, f->core->slots[0].generation};
-        const struct slot *slot = core_slot(f->core, busy);
-        if (slot->state == SLOT_BUSY)
-            fixture_end(f, core_run_handle(f->core, slot->run_first), OUTCOME_OK);
-        if (slot->state == SLOT_CLEANING)
+        struct handle busy = {0, f->core->sessions[0].generation};
+        const struct core_session *session = core_session(f->core, busy);
+        if (session->state == CORE_SESSION_BUSY)
+            fixture_end(f, core_run_handle(f->core, session->run_first), OUTCOME_OK);
+        if (session->state == CORE_SESSION_CLEANING)
             fixture_session(f, EVENT_SESSION_READY, busy);
         if (fixture_find(f, ACTION_SAMPLE))
             fixture_sample(f, busy, 0);
@@ -1049,7 +1049,7 @@ static void drain_does_not_wait_for_a_broken_history(void **state) {
     (void)state;
     break_history(f, "a");
     end(f, fixture_started(f, "a"), OUTCOME_OK);
-    assert_int_equal(pool_of(f)->past.pending_count, 1);
+    assert_int_equal(pool_of(f)->recording.pending_count, 1);
     fixture_drain(f);
     assert_null(fixture_find(f, ACTION_HISTORY));
     assert_int_equal(fixture_need(f, ACTION_CLOSE)->close_cause, CLOSE_DRAIN);
@@ -1099,7 +1099,7 @@ static void drain_does_not_wait_for_a_server_that_takes_no_session(void **state)
     struct fixture *f = known(POOL(1) SQL("a"), false);
     (void)state;
     leave_record(f, "a");
-    lose(f, core_slot_handle(f->core, 0));
+    lose(f, core_session_handle(f->core, 0));
     fixture_drain(f);
     struct handle session = fixture_need(f, ACTION_OPEN)->session;
     fixture_fail(f, session, CONNECT_UNREACHABLE);
@@ -1184,7 +1184,7 @@ static void reload_turns_the_history_off(void **state) {
     (void)state;
     leave_record(f, "b");
     fixture_reload(f, OFF(2) COMMAND("a") SQL("b"));
-    assert_int_equal(state_of(f), PAST_OFF);
+    assert_int_equal(state_of(f), RECORDING_OFF);
     fixture_pass(f, 1 * S);
     assert_null(fixture_find(f, ACTION_HISTORY));
     expect(f, trigger(f, "a"), PHASE_WHOLE, RUN_RUNNING);
@@ -1203,7 +1203,7 @@ static void reload_off_under_a_claim_goes_on_without(void **state) {
         struct handle run = trigger(f, "a");
         fixture_reload(f, OFF(2) COMMAND("a"));
         refuse(f, run, failures[i]);
-        assert_int_equal(state_of(f), PAST_OFF);
+        assert_int_equal(state_of(f), RECORDING_OFF);
         assert_null(fixture_find(f, ACTION_HISTORY_STATE));
         expect(f, run, PHASE_WHOLE, RUN_RUNNING);
         fixture_destroy(f);
@@ -1218,8 +1218,8 @@ static void reload_off_while_the_session_is_asked_ignores_the_answer(void **stat
         struct handle session = open_one(f);
         fixture_reload(f, OFF(2) SQL("a"));
         say(f, session, all[i], 5);
-        assert_int_equal(state_of(f), PAST_OFF);
-        assert_int_equal(core_slot(f->core, session)->state, SLOT_WARM);
+        assert_int_equal(state_of(f), RECORDING_OFF);
+        assert_int_equal(core_session(f->core, session)->state, CORE_SESSION_WARM);
         trigger(f, "a");
         fixture_destroy(f);
     }
@@ -1231,15 +1231,15 @@ static void reload_tells_the_history_and_goes_on(void **state) {
     (void)state;
     fixture_reload(f, POOL(2) SQL("a") SQL("b"));
     struct handle session = asked(f);
-    assert_false(pool_of(f)->past.restored);
+    assert_false(pool_of(f)->recording.restored);
     fixture_trigger(f, "b");
     say(f, session, PASSING, 0);
     assert_int_equal(core_run(f->core, fixture_started(f, "b"))->claim, CLAIM_WITHIN);
     end(f, fixture_started(f, "b"), OUTCOME_OK);
     fixture_pass(f, 1 * S);
     say(f, asked(f), RESTORED, 0);
-    assert_true(pool_of(f)->past.restored);
-    assert_int_equal(state_of(f), PAST_ON);
+    assert_true(pool_of(f)->recording.restored);
+    assert_int_equal(state_of(f), RECORDING_ON);
     assert_null(fixture_find(f, ACTION_HISTORY_STATE));
     fixture_destroy(f);
 }
@@ -1274,12 +1274,12 @@ static void reload_to_another_database_ends_a_run_where_it_began(void **state) {
     assert_int_equal(f->core->pool_count, 2);
     assert_int_equal(core_run(f->core, run)->pool, 1);
     assert_true(f->core->pools[1].retired);
-    assert_int_equal(state_of(f), PAST_NEW); /* the other database's history is not known */
+    assert_int_equal(state_of(f), RECORDING_NEW); /* the other database's history is not known */
     assert_string_equal(f->core->pools[core_run(f->core, run)->pool].settings->place, "here");
     end(f, run, OUTCOME_OK);
     expect(f, run, PHASE_WRITE, core_run(f->core, run)->state);
     if (core_run(f->core, run)->state == RUN_RUNNING)
-        assert_int_equal(core_slot(f->core, core_run(f->core, run)->session)->pool, 1);
+        assert_int_equal(core_session(f->core, core_run(f->core, run)->session)->pool, 1);
     reload_elsewhere(f, ini, "here"); /* back: it is the same pool again */
     assert_int_equal(core_run(f->core, run)->pool, 0);
     assert_string_equal(f->core->pools[0].settings->place, "here");
@@ -1376,11 +1376,11 @@ static void wake_is_calm_while_the_history_fails(void **state) {
             open_one(f);
         fixture_trigger(f, "a");
         if (table[i].answer == lose_when_asked) {
-            fixture_session(f, EVENT_SESSION_OPENED, core_slot_handle(f->core, 0));
-            fixture_sample(f, core_slot_handle(f->core, 0), 0);
+            fixture_session(f, EVENT_SESSION_OPENED, core_session_handle(f->core, 0));
+            fixture_sample(f, core_session_handle(f->core, 0), 0);
         } else {
             f->count = 0;
-            say(f, core_slot_handle(f->core, 0), table[i].answer == say_lasting ? LASTING : PASSING, 1);
+            say(f, core_session_handle(f->core, 0), table[i].answer == say_lasting ? LASTING : PASSING, 1);
             if (fixture_find(f, ACTION_START))
                 end(f, fixture_started(f, "a"), OUTCOME_OK);
         }
@@ -1399,7 +1399,7 @@ static void wake_is_calm_while_the_session_does_not_answer(void **state) {
     fixture_pass(f, ANSWER_WAIT_US - f->now.us);
     assert_int_equal(fixture_need(f, ACTION_CLOSE)->close_cause, CLOSE_TIMEOUT);
     assert_int_equal(fixture_count(f, ACTION_HISTORY_STATE), 1);
-    assert_int_equal(state_of(f), PAST_BROKEN);
+    assert_int_equal(state_of(f), RECORDING_BROKEN);
     fixture_session(f, EVENT_SESSION_GONE, fixture_need(f, ACTION_CLOSE)->session);
     fixture_session(f, EVENT_SESSION_OPENED, fixture_need(f, ACTION_OPEN)->session);
     assert_int_equal(core_run(f->core, fixture_started(f, "a"))->claim, CLAIM_NONE);

@@ -31,7 +31,7 @@ static bool is_under_way(const struct fixture *f, struct handle run) {
 
 /* The session answers that it is clean; then the look at the database, if one is due. */
 static void clean(struct fixture *f, struct handle session) {
-    if (session.generation == 0 || !core_slot(f->core, session))
+    if (session.generation == 0 || !core_session(f->core, session))
         return;
     fixture_session(f, EVENT_SESSION_READY, session);
     if (fixture_find(f, ACTION_SAMPLE))

@@ -76,7 +76,7 @@ static void schedule_key_is_the_last_grid_instant(void **state) {
             assert_int_equal(schedule_key(&schedules[s], (struct wall){rows[i][0]}).us, rows[i][1]);
 }
 
-/* Keys of an elastic task whose interval is anything it may be, from anywhere in a slot. */
+/* Keys of an elastic task whose interval is anything it may be, from anywhere in a cell. */
 static void schedule_gap_most_is_reached_and_never_passed(void **state) {
     (void)state;
     for (int64_t most_us = 5; most_us <= 16; most_us++) {
@@ -86,7 +86,7 @@ static void schedule_gap_most_is_reached_and_never_passed(void **state) {
             for (int64_t interval_us = 5; interval_us <= most_us; interval_us++) {
                 int64_t gap_us = schedule_key(&schedule, (struct wall){due_us + interval_us}).us -
                                  schedule_key(&schedule, (struct wall){due_us}).us;
-                assert_true(gap_us >= 5); /* no slot has two */
+                assert_true(gap_us >= 5); /* no cell has two */
                 seen_us = gap_us > seen_us ? gap_us : seen_us;
             }
         assert_int_equal(schedule_gap_most_us(&schedule), seen_us);

@@ -208,9 +208,9 @@ static void status_of_hostile_texts_is_lines_that_can_be_shown(void **state) {
     pool->gate.sample.idle_in_transaction_count = 2;
     pool->gate.sample.idle_in_transaction_us = 3600 * S;
     snprintf(pool->gate.sample.idle_in_transaction_name, SAMPLE_NAME_BYTES, "%s", HOSTILE);
-    for (enum past_state past = PAST_NEW; past <= PAST_BROKEN; past++) {
+    for (enum recording_state past = RECORDING_NEW; past <= RECORDING_BROKEN; past++) {
         struct text dump = {0};
-        pool->past.state = past;
+        pool->recording.state = past;
         status_init(&status, f->core, &hostile);
         status_print(&status, 0, &dump);
         status_finish(&status);

@@ -52,7 +52,7 @@ static void slot_ten_short_tasks_due_together_take_one_session(void **state) {
         assert_true(handle_is(fixture_need(f, ACTION_START)->session, session));
         assert_null(fixture_find(f, ACTION_OPEN));
     }
-    assert_int_equal(core_slot(f->core, session)->run_count, 10);
+    assert_int_equal(core_session(f->core, session)->run_count, 10);
     assert_int_equal(tokens_held(&f->core->pools[0].tokens), 1);
     fixture_destroy(f);
 }
@@ -66,7 +66,7 @@ static void slot_patience_that_would_break_opens_another(void **state) {
         fixture_trigger(f, name_of(i));
         opened += fixture_count(f, ACTION_OPEN);
     }
-    assert_int_equal(core_slot(f->core, session)->run_count, 5); /* the fifth starts after 20 ms */
+    assert_int_equal(core_session(f->core, session)->run_count, 5); /* the fifth starts after 20 ms */
     assert_in_range(opened, 1, 2);
     fixture_destroy(f);
 }
@@ -81,12 +81,12 @@ static void slot_late_runs_are_sent_only_where_they_come_soon(void **state) {
     struct handle first = fixture_started(f, "t0");
     for (int i = 1; i < 10; i++)
         fixture_trigger(f, name_of(i));
-    assert_int_equal(core_slot(f->core, session)->run_count, 5);
+    assert_int_equal(core_session(f->core, session)->run_count, 5);
     assert_int_equal(queue_count(&f->core->pools[0].queue), 5);
     fixture_advance(f, 5 * MS);
     fixture_end(f, first, OUTCOME_OK);
     fixture_started(f, "t5");
-    assert_int_equal(core_slot(f->core, session)->run_count, 5);
+    assert_int_equal(core_session(f->core, session)->run_count, 5);
     fixture_destroy(f);
 }
 
@@ -139,8 +139,8 @@ static void slot_run_in_the_way_is_taken_off_and_not_spent(void **state) {
     assert_int_equal(core_run(f->core, runs[1])->state, RUN_WAITING);
     assert_false(core_run(f->core, runs[1])->yielded); /* it was not to blame */
     fixture_end(f, runs[2], OUTCOME_OK);
-    assert_int_equal(core_slot(f->core, session)->state,
-                     SLOT_CLOSING); /* a cancel may still be on its way to it */
+    assert_int_equal(core_session(f->core, session)->state,
+                     CORE_SESSION_CLOSING); /* a cancel may still be on its way to it */
     fixture_destroy(f);
 }
 
