@@ -15,7 +15,7 @@ static const char *const session_cares[] = {"discard", "clean", NULL};
 /* What a task's section says before it is put together. */
 struct task_draft {
     struct task task;
-    struct phases phases;
+    struct stages stages;
     int64_t phase_us, patience_us; /* -1: not given */
     const char *sql, *sql_file, *command, *pool;
     const char *read, *read_file, *words, *write, *write_file;
@@ -30,8 +30,8 @@ const struct key config_task_keys[] = {
     {"read", KEY_TEXT, FIELD(task_draft, read), NULL, 0, 0, NULL},
     {"read_file", KEY_TEXT, FIELD(task_draft, read_file), NULL, 0, 0, NULL},
     {"work", KEY_TEXT, FIELD(task_draft, words), NULL, 0, 0, NULL},
-    {"work_parallel", KEY_COUNT, FIELD(task_draft, phases.parallel), "0", 0, 1000, NULL},
-    {"max_bytes", KEY_BYTES, FIELD(task_draft, phases.max_bytes), "16MiB", 1024, INT64_C(1) << 40, NULL},
+    {"work_parallel", KEY_COUNT, FIELD(task_draft, stages.parallel), "0", 0, 1000, NULL},
+    {"max_bytes", KEY_BYTES, FIELD(task_draft, stages.max_bytes), "16MiB", 1024, INT64_C(1) << 40, NULL},
     {"write", KEY_TEXT, FIELD(task_draft, write), NULL, 0, 0, NULL},
     {"write_file", KEY_TEXT, FIELD(task_draft, write_file), NULL, 0, 0, NULL},
     {"pool", KEY_TEXT, FIELD(task_draft, pool), NULL, 0, 0, NULL},
@@ -39,12 +39,12 @@ const struct key config_task_keys[] = {
     {"priority", KEY_CHOICE, FIELD(task_draft, task.priority), "normal", 0, 0, priorities},
     {"patience", KEY_DURATION, FIELD(task_draft, patience_us), NULL, 0, YEARS_10, NULL},
     {"expect", KEY_DURATION, FIELD(task_draft, task.expect_us), "50ms", US_PER_MS, US_PER_DAY, NULL},
-    {"expect_work", KEY_DURATION, FIELD(task_draft, phases.expect_work_us), "1s", US_PER_MS, US_PER_DAY,
+    {"expect_work", KEY_DURATION, FIELD(task_draft, stages.expect_work_us), "1s", US_PER_MS, US_PER_DAY,
      NULL},
     {"timeout", KEY_DURATION, FIELD(task_draft, task.timeout_us), "0", 0, YEARS_10, NULL},
-    {"read_timeout", KEY_DURATION, FIELD(task_draft, phases.read_timeout_us), NULL, 0, YEARS_10, NULL},
-    {"work_timeout", KEY_DURATION, FIELD(task_draft, phases.work_timeout_us), NULL, 0, YEARS_10, NULL},
-    {"write_timeout", KEY_DURATION, FIELD(task_draft, phases.write_timeout_us), NULL, 0, YEARS_10, NULL},
+    {"read_timeout", KEY_DURATION, FIELD(task_draft, stages.read_timeout_us), NULL, 0, YEARS_10, NULL},
+    {"work_timeout", KEY_DURATION, FIELD(task_draft, stages.work_timeout_us), NULL, 0, YEARS_10, NULL},
+    {"write_timeout", KEY_DURATION, FIELD(task_draft, stages.write_timeout_us), NULL, 0, YEARS_10, NULL},
     {"start_deadline", KEY_DURATION, FIELD(task_draft, task.start_deadline_us), "0", 0, YEARS_10, NULL},
     {"conflict_retries", KEY_COUNT, FIELD(task_draft, task.conflict_retries), "5", 0, 100, NULL},
     {"retry_lock", KEY_SWITCH, FIELD(task_draft, task.retry_lock), "off", 0, 0, NULL},
@@ -100,17 +100,17 @@ static const char *read_sql(struct reader *reader, const struct inifile_section 
                              reader->faults);
 }
 
-static void read_phases(struct reader *reader, const struct inifile_section *section,
+static void read_stages(struct reader *reader, const struct inifile_section *section,
                         struct task_draft *draft) {
     struct task *task = &draft->task;
-    struct phases *phases = arena_alloc(&reader->set->arena, sizeof *phases);
-    task->work = WORK_PHASES;
-    task->phases = phases;
-    *phases = draft->phases;
-    phases->read = read_sql(reader, section, "read", draft->read, draft->read_file);
-    phases->write = read_sql(reader, section, "write", draft->write, draft->write_file);
-    phases->read_path = draft->read_file;
-    phases->write_path = draft->write_file;
+    struct stages *stages = arena_alloc(&reader->set->arena, sizeof *stages);
+    task->work = WORK_STAGES;
+    task->stages = stages;
+    *stages = draft->stages;
+    stages->read = read_sql(reader, section, "read", draft->read, draft->read_file);
+    stages->write = read_sql(reader, section, "write", draft->write, draft->write_file);
+    stages->read_path = draft->read_file;
+    stages->write_path = draft->write_file;
     if (draft->words)
         read_command(reader, section, "work", draft->words, &task->argv);
     else if (!section->incomplete)
@@ -122,7 +122,7 @@ static void read_phases(struct reader *reader, const struct inifile_section *sec
         fault_add(reader->faults, keys_line(section, "work"),
                   "[%s] has work, but neither read nor write; write command = ... and tokens = 0",
                   section->name);
-    if (phases->parallel && !draft->read && !draft->read_file)
+    if (stages->parallel && !draft->read && !draft->read_file)
         fault_add(reader->faults, keys_line(section, "work_parallel"),
                   "work_parallel is how many rows of read are worked on at once; [%s] has no read",
                   section->name);
@@ -132,8 +132,8 @@ static void read_phases(struct reader *reader, const struct inifile_section *sec
 static void read_work(struct reader *reader, const struct inifile_section *section,
                       struct task_draft *draft) {
     struct task *task = &draft->task;
-    bool phased = draft->read || draft->read_file || draft->words || draft->write || draft->write_file;
-    int kinds = (draft->sql != NULL) + (draft->sql_file != NULL) + (draft->command != NULL) + phased;
+    bool staged = draft->read || draft->read_file || draft->words || draft->write || draft->write_file;
+    int kinds = (draft->sql != NULL) + (draft->sql_file != NULL) + (draft->command != NULL) + staged;
     if (kinds == 0 && section->incomplete)
         return;
     if (kinds != 1) {
@@ -144,8 +144,8 @@ static void read_work(struct reader *reader, const struct inifile_section *secti
                   section->name);
         return;
     }
-    if (phased) {
-        read_phases(reader, section, draft);
+    if (staged) {
+        read_stages(reader, section, draft);
     } else if (draft->command) {
         task->work = WORK_COMMAND;
         read_command(reader, section, "command", draft->command, &task->argv);
@@ -162,17 +162,17 @@ static void read_work(struct reader *reader, const struct inifile_section *secti
 /* Keys that say nothing for a kind of work would be a promise not kept. */
 static const struct {
     const char *key;
-    bool sql, command, phases;
+    bool sql, command, stages;
     const char *why;
 } fitting[] = {
     {"transaction", true, false, false, "read and write are transactions, a command makes its own"},
-    {"session", true, false, false, "the session is cleaned after each phase, and a command has its own"},
-    {"tokens", true, true, false, "a phase on the database takes one, outside work none"},
+    {"session", true, false, false, "the session is cleaned after each stage, and a command has its own"},
+    {"tokens", true, true, false, "a stage on the database takes one, outside work none"},
     {"read_timeout", false, false, true, "write timeout"},
     {"work_timeout", false, false, true, "write timeout"},
     {"write_timeout", false, false, true, "write timeout"},
     {"work_parallel", false, false, true, "only outside work has children"},
-    {"max_bytes", false, false, true, "only phases keep rows and output"},
+    {"max_bytes", false, false, true, "only stages keep rows and output"},
     {"expect_work", false, false, true, "write expect"},
     {"conflict_retries", true, false, true, "a command's transactions are its own"},
     {"retry_lock", true, false, true, "a command's transactions are its own"},
@@ -180,12 +180,12 @@ static const struct {
 
 static void refuse_unfitting_keys(struct reader *reader, const struct inifile_section *section,
                                   enum work work) {
-    static const char *const kinds[] = {"SQL", "a command", "phases"};
+    static const char *const kinds[] = {"SQL", "a command", "stages"};
     for (size_t i = 0; i < sizeof fitting / sizeof *fitting; i++) {
         const struct inifile_entry *entry = keys_find(section, fitting[i].key);
         bool fits = work == WORK_SQL       ? fitting[i].sql
                     : work == WORK_COMMAND ? fitting[i].command
-                                           : fitting[i].phases;
+                                           : fitting[i].stages;
         if (entry && !fits)
             fault_add(reader->faults, entry->line, "'%s' says nothing here: [%s] is %s; %s", entry->key,
                       section->name, kinds[work], fitting[i].why);
@@ -205,8 +205,8 @@ static void refuse_unbounded_keys(struct reader *reader, const struct inifile_se
     }
 }
 
-static void read_timeouts(struct phases *phases, int64_t timeout_us) {
-    int64_t *const own[] = {&phases->read_timeout_us, &phases->work_timeout_us, &phases->write_timeout_us};
+static void read_timeouts(struct stages *stages, int64_t timeout_us) {
+    int64_t *const own[] = {&stages->read_timeout_us, &stages->work_timeout_us, &stages->write_timeout_us};
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
         if (*own[i] < 0)
             *own[i] = timeout_us;
@@ -265,9 +265,9 @@ void config_read_task(struct reader *reader, const struct inifile_section *secti
     const char *name = config_section_name(reader, section);
     struct task_draft draft = {
         .task = {.name = name ? name : "", .line = section->line}, .phase_us = -1, .patience_us = -1};
-    draft.phases.read_timeout_us = draft.phases.work_timeout_us = draft.phases.write_timeout_us = -1;
+    draft.stages.read_timeout_us = draft.stages.work_timeout_us = draft.stages.write_timeout_us = -1;
     keys_read(config_task_keys, section, &draft, reader->faults);
-    read_timeouts(&draft.phases, draft.task.timeout_us);
+    read_timeouts(&draft.stages, draft.task.timeout_us);
     read_work(reader, section, &draft);
     refuse_unfitting_keys(reader, section, draft.task.work);
     refuse_unbounded_keys(reader, section, draft.task.catch_up);

@@ -21,7 +21,7 @@ enum catch_up { CATCH_UP_SKIP, CATCH_UP_ONCE, CATCH_UP_ALL };
 enum work {
     WORK_SQL,
     WORK_COMMAND,
-    WORK_PHASES, /* read on a session, work outside, write on a session: phase.h */
+    WORK_STAGES, /* read on a session, work outside, write on a session: stage.h */
 };
 
 /* Two durations in us: where something begins, and where its growth ends. */
@@ -35,14 +35,14 @@ enum session_care {
     SESSION_CLEAN,   /* the author's word that the task leaves nothing behind */
 };
 
-/* What a phased task has beside its argv, which is its work. */
-struct phases {
+/* What a staged task has beside its argv, which is its work. */
+struct stages {
     const char *read, *write; /* SQL, or NULL */
     const char *read_path, *write_path;
     uint32_t parallel;  /* children at a time, one row each; 0: one child gets all rows */
     uint64_t max_bytes; /* of what a run reads, and of what its work prints */
     int64_t expect_work_us;
-    int64_t read_timeout_us, work_timeout_us, write_timeout_us; /* from the phase's start; 0: none */
+    int64_t read_timeout_us, work_timeout_us, write_timeout_us; /* from the stage's start; 0: none */
 };
 
 struct task {
@@ -53,8 +53,8 @@ struct task {
     enum work work;
     const char *sql;             /* WORK_SQL: the text to send */
     const char *sql_path;        /* where it was read from; NULL when it stands in the ini file */
-    char **argv;                 /* WORK_COMMAND, WORK_PHASES: ended with NULL */
-    const struct phases *phases; /* WORK_PHASES; else NULL */
+    char **argv;                 /* WORK_COMMAND, WORK_STAGES: ended with NULL */
+    const struct stages *stages; /* WORK_STAGES; else NULL */
     struct schedule schedule;
     int64_t patience_us;       /* how late a run may start before a further session is opened for it */
     int64_t expect_us;         /* how long a run takes, until that was learned */

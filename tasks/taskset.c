@@ -81,9 +81,9 @@ bool task_same_work(const struct task *a, const struct task *b) {
     switch (a->work) {
     case WORK_SQL: return strcmp(a->sql, b->sql) == 0;
     case WORK_COMMAND: return same_words(a->argv, b->argv);
-    case WORK_PHASES:
-        return same_words(a->argv, b->argv) && same_text(a->phases->read, b->phases->read) &&
-               same_text(a->phases->write, b->phases->write);
+    case WORK_STAGES:
+        return same_words(a->argv, b->argv) && same_text(a->stages->read, b->stages->read) &&
+               same_text(a->stages->write, b->stages->write);
     }
     return false;
 }
@@ -98,8 +98,8 @@ static uint64_t task_work_hash(const struct task *task) {
     hash = hash_bytes(hash, &task->schedule.phase_us, sizeof task->schedule.phase_us);
     for (char **word = task->argv; word && *word; word++)
         hash = hash_text(hash, *word);
-    if (task->phases)
-        hash = hash_text(hash_text(hash, task->phases->read), task->phases->write);
+    if (task->stages)
+        hash = hash_text(hash_text(hash, task->stages->read), task->stages->write);
     return hash_finish(hash);
 }
 

@@ -98,7 +98,7 @@ static void name_place(struct flight *flight, enum step step) {
 static const char *advice_for(const struct flight *flight, const char *sqlstate, const char *position,
                               enum step step) {
     bool several = sqlstate_is_syntax(sqlstate) && !position; /* a syntax error has a place in the text */
-    if (several && flight->work.phase != SESSION_WHOLE)
+    if (several && flight->work.stage != SESSION_WHOLE)
         return "read and write are one statement each; put several into a function";
     if (step == STEP_LINE && sqlstate_is_protocol(sqlstate))
         return "write takes $1, a line of its work's output, and nothing else";
@@ -114,7 +114,7 @@ static bool is_unclaimed(const struct flight *flight) {
 /* No more than its claim was sent, or its COMMIT was not. */
 bool flight_is_uncommitted(const struct flight *flight) {
     return (is_unclaimed(flight) && !flight->follows) ||
-           (flight->work.phase != SESSION_WHOLE && !flight->commit_sent);
+           (flight->work.stage != SESSION_WHOLE && !flight->commit_sent);
 }
 
 bool flight_is_fatal(const PGresult *result) {
@@ -141,7 +141,7 @@ void flight_take_error(struct session *session, const PGresult *result, enum ste
         sqlstate = "";
     flight->lost = flight_is_last_word(result) &&
                    (is_unclaimed(flight) || flight_is_uncommitted(flight) ||
-                    (flight->work.phase != SESSION_WHOLE && sqlstate_is_idle_end(sqlstate)));
+                    (flight->work.stage != SESSION_WHOLE && sqlstate_is_idle_end(sqlstate)));
     flight_fail(flight, sqlstate, message ? message : PQresultErrorMessage(result),
                 advice_for(flight, sqlstate, position, step));
     flight->partly |= step == STEP_WORK && !flight->work.transaction && !flight->simple &&
@@ -194,7 +194,7 @@ void flight_take_tag(struct script *script, PGresult *result, enum step step) {
     if (step != STEP_WORK && step != STEP_LINE)
         return;
     flight->partly |= script->simple && statement_tag_commits(tag);
-    if (flight->work.phase == SESSION_WHOLE)
+    if (flight->work.stage == SESSION_WHOLE)
         add_rows(flight, PQcmdTuples(result));
     flight->leaked = !script->simple && statement_tag_is_transaction(tag);
     if (flight->leaked)
@@ -218,7 +218,7 @@ void flight_retry(struct flight *flight) {
 
 bool flight_has_not_begun(struct script *script, const PGresult *last_word) {
     const struct flight *flight = flight_first(script);
-    return flight->work.phase == SESSION_WHOLE && !flight->claimed && !flight->failed &&
+    return flight->work.stage == SESSION_WHOLE && !flight->claimed && !flight->failed &&
            strcmp(PQresultErrorField(last_word, PG_DIAG_SQLSTATE), "57P05") == 0;
 }
 
@@ -232,7 +232,7 @@ static void report_end(struct session *session, const struct flight *flight, enu
     memcpy(failure.sqlstate, flight->sqlstate, SQLSTATE_BYTES);
     struct report report = {.kind = REPORT_RUN_ENDED, .run = flight->work.run};
     report.ended.outcome = outcome;
-    report.ended.row_count = flight->work.phase == SESSION_WRITE ? flight->line_count : flight->row_count;
+    report.ended.row_count = flight->work.stage == SESSION_WRITE ? flight->line_count : flight->row_count;
     report.ended.simple = flight->simple;
     report.ended.claimed = flight->claimed;
     report.ended.claimed_from = flight->claimed_from;

@@ -78,7 +78,7 @@ static size_t most_bytes(const struct script *script) {
 static bool may_grow(struct session *session) {
     struct script *script = &session->script;
     const struct flight *flight = flight_first(script);
-    if (flight && flight->work.phase == SESSION_READ)
+    if (flight && flight->work.stage == SESSION_READ)
         return transfer_may_grow(session);
     return script->intake.bytes_count <= most_bytes(script) ||
            refuse(session,

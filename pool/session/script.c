@@ -125,7 +125,7 @@ static bool send_claim_before(struct session *session, const struct session_work
 }
 
 static bool send_work(struct session *session, const struct session_work *work) {
-    if (work->phase != SESSION_WHOLE)
+    if (work->stage != SESSION_WHOLE)
         return transfer_begin(session);
     bool sent = session->pool->pooled ? send_pooled_run(session, work) : send_run(session, work);
     cleaning_want_after(session, work);
@@ -133,7 +133,7 @@ static bool send_work(struct session *session, const struct session_work *work) 
 }
 
 static bool can_follow_its_claim(const struct session *session, const struct session_work *work) {
-    return work->sql && work->phase == SESSION_WHOLE && !session->pool->pooled &&
+    return work->sql && work->stage == SESSION_WHOLE && !session->pool->pooled &&
            claim_is_key(&work->claimed) && statement_is_one_transaction(work->sql);
 }
 
@@ -251,7 +251,7 @@ static void take_error(struct session *session, const PGresult *result, enum ste
 static bool take_row(struct session *session, const PGresult *result) {
     struct flight *flight = flight_first(&session->script);
     flight->row_count += flight->row_count < INT64_MAX;
-    return flight->work.phase != SESSION_READ || transfer_take_row(session, result);
+    return flight->work.stage != SESSION_READ || transfer_take_row(session, result);
 }
 
 /* Libpq's own word has no SQLSTATE; a pooler's, as it ends the session, tells no outcome, either. */
@@ -354,7 +354,7 @@ static bool run_ended(struct session *session) {
     struct script *script = &session->script;
     const struct flight *flight = flight_first(script);
     bool leaked = flight->leaked;
-    bool whole = flight->work.phase == SESSION_WHOLE;
+    bool whole = flight->work.stage == SESSION_WHOLE;
     bool left_open =
         whole && session->pool->pooled && flight->failed && flight->work.transaction && !flight->committed;
     script->simple_due =

@@ -49,8 +49,8 @@ struct claim_values {
     bool looks; /* its key alone does not tell, because an earlier claim of it may be committed */
 };
 
-/* What a text is to its run: all of it, or the phase that gives rows, or that takes lines. */
-enum session_phase { SESSION_WHOLE, SESSION_READ, SESSION_WRITE };
+/* What a text is to its run: all of it, or the stage that gives rows, or that takes lines. */
+enum session_stage { SESSION_WHOLE, SESSION_READ, SESSION_WRITE };
 
 /*
  * The text of a run. Borrowed until its RUN_ENDED or RUN_UNSENT. A read puts its rows into the cargo; a write
@@ -60,7 +60,7 @@ enum session_phase { SESSION_WHOLE, SESSION_READ, SESSION_WRITE };
  */
 struct session_work {
     struct handle run;
-    enum session_phase phase;
+    enum session_stage stage;
     struct cargo *cargo; /* of READ and WRITE */
     const char *sql;     /* NULL: its claim is all */
     enum claim claim;

@@ -141,7 +141,7 @@ bool transfer_begin(struct session *session) {
     if (!cleaning_send_due(session) || !begin_send(session) ||
         (work->claim == CLAIM_DONE && !claim_send(session, work, CLAIM_DONE)) || !send_encoding(session))
         return false;
-    if (work->phase == SESSION_READ) {
+    if (work->stage == SESSION_READ) {
         cargo_begin_rows(work->cargo);
         script->named = false;
         return script_send_query(session, STEP_WORK, flight_text(script, work)) &&
@@ -167,7 +167,7 @@ bool transfer_go_on(struct session *session) {
     struct flight *flight = flight_first(script);
     struct text error = {0};
     bool any = false;
-    if (!flight->failed && flight->work.phase == SESSION_WRITE && !send_lines(session, &any, &error))
+    if (!flight->failed && flight->work.stage == SESSION_WRITE && !send_lines(session, &any, &error))
         return false;
     if (error.bytes_count)
         flight_fail(flight, "", error.bytes, NULL);

@@ -1,5 +1,5 @@
 /*
- * What a run of several phases carries from one to the next: the rows that `read` gave, for its work's stdin;
+ * What a run of several stages carries from one to the next: the rows that `read` gave, for its work's stdin;
  * the lines that its work printed, for `write`. Bounded, and kept until the run is over, so that a write that
  * fails or waits is repeated without doing the work again.
  */

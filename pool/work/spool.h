@@ -1,5 +1,5 @@
 /*
- * Bytes on their way from one phase of a run to the next: added at the end, read from the start as often as
+ * Bytes on their way from one stage of a run to the next: added at the end, read from the start as often as
  * needed. In memory while they are few; then in a file without a name, which is gone when the daemon is,
  * however it ends.
  */

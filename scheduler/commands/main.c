@@ -121,22 +121,22 @@ static void print_summary(const struct taskset *set, const char *file) {
     terminal_say(stdout, "%s: %u task%s in %u pool%s, nothing wrong\n", file, set->task_count,
                  set->task_count == 1 ? "" : "s", set->pool_count, set->pool_count == 1 ? "" : "s");
     for (uint32_t p = 0; p < set->pool_count; p++) {
-        uint32_t sql = 0, phased = 0, commands_count = 0, off = 0;
+        uint32_t sql = 0, staged = 0, commands_count = 0, off = 0;
         double per_minute = 0;
         for (uint32_t i = 0; i < set->task_count; i++) {
             const struct task *task = &set->tasks[i];
             if (task->pool != p)
                 continue;
             sql += task->work == WORK_SQL;
-            phased += task->work == WORK_PHASES;
+            staged += task->work == WORK_STAGES;
             commands_count += task->work == WORK_COMMAND;
             off += !task->enabled;
             per_minute += task->enabled ? 60.0 * US_PER_S / (double)task->schedule.every_us : 0;
         }
         printf("pool %s: never more than %u sessions; %u SQL task%s, ", set->pools[p].name,
                set->pools[p].size, sql, sql == 1 ? "" : "s");
-        if (phased)
-            printf("%u phased, ", phased);
+        if (staged)
+            printf("%u staged, ", staged);
         printf("%u command%s", commands_count, commands_count == 1 ? "" : "s");
         printf(off ? ", %u of them disabled; %.1f runs a minute\n" : "%.0u; %.1f runs a minute\n", off,
                per_minute);

@@ -16,7 +16,7 @@
 #include "scheduler/simulate/plot.h"
 #include "scheduler/simulate/spec.h"
 #include "tasks/duration.h"
-#include "tasks/phase.h"
+#include "tasks/stage.h"
 
 #define FOREGROUNDS_MOST 16
 #define TOOKS_MOST       1024
@@ -41,7 +41,7 @@ const char simulate_help[] =
     "                          for so long; active=2 how many of them are active at a time\n"
     "  --took TASK=DURATION    how long the task's runs take; DURATION alone is for all; may be repeated.\n"
     "                          Else what the daemon of FILE has learned, else the task's key expect. Of a "
-    "phased\n"
+    "staged\n"
     "                          task it is for its read and its write each; its outside work takes what was\n"
     "                          learned, else its key expect_work\n"
     "  --slots N               max_connections of the server; 100 if not said, 3 of them for superusers\n"
@@ -164,9 +164,9 @@ struct durations {
     struct text told;
 };
 
-/* What the daemon knows is of both phases on the database together. */
-static int64_t each_phase_us(const struct task *task, int64_t us) {
-    bool both = phase_expect_us(task, PHASE_READ) && phase_expect_us(task, PHASE_WRITE);
+/* What the daemon knows is of both stages on the database together. */
+static int64_t each_stage_us(const struct task *task, int64_t us) {
+    bool both = stage_expect_us(task, STAGE_READ) && stage_expect_us(task, STAGE_WRITE);
     return both && us > 1 ? us / 2 : us;
 }
 
@@ -180,7 +180,7 @@ static void take_learned(const struct taskset *set, const json_t *tasks, struct 
         uint32_t index = name ? taskset_find_task(set, name) : TASKSET_NONE;
         if (index == TASKSET_NONE || us <= 0)
             continue;
-        durations->took_us[index] = each_phase_us(&set->tasks[index], us);
+        durations->took_us[index] = each_stage_us(&set->tasks[index], us);
         durations->work_us[index] = outside_us > 0 ? outside_us : durations->work_us[index];
         durations->sources[index] = "daemon";
     }
@@ -242,7 +242,7 @@ static bool find_durations(const struct request *request, const struct taskset *
     durations->sources = zeroed(set->task_count, sizeof *durations->sources);
     for (uint32_t i = 0; i < set->task_count; i++) {
         durations->took_us[i] = set->tasks[i].expect_us;
-        durations->work_us[i] = phase_expect_us(&set->tasks[i], PHASE_WORK);
+        durations->work_us[i] = stage_expect_us(&set->tasks[i], STAGE_WORK);
         durations->sources[i] = "expect";
     }
     ask_daemon(set, request->file, durations);

@@ -76,10 +76,10 @@ struct record {
     uint32_t tokens;
     bool has_rows;       /* of a command, what is counted is the bytes of its output */
     int64_t lateness_us; /* start minus the first due instant */
-    int64_t took_us;     /* from the start of its first phase */
+    int64_t took_us;     /* from the start of its first stage */
     int64_t session_us, outside_us;
     uint32_t attempt_count; /* 1: no retry */
-    struct wall started;    /* its first phase */
+    struct wall started;    /* its first stage */
     bool kept;              /* it belongs into the history */
     bool within;            /* it was one transaction with what the history says of it */
     bool claiming;          /* its claim was sent with it and not answered: without a row, it did not begin */

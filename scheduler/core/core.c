@@ -206,8 +206,8 @@ static void on_restored(struct core *core, const struct event *event, struct act
     go_on_from(&task->stats.ok_count, event->restored.ok_count);
     go_on_from(&task->stats.failed_count, event->restored.failed_count);
     go_on_from(&task->stats.skipped_count, event->restored.skipped_count);
-    if (event->restored.took_us > 0 && task->definition->work != WORK_PHASES)
-        task->expected_us[PHASE_WHOLE] = event->restored.took_us;
+    if (event->restored.took_us > 0 && task->definition->work != WORK_STAGES)
+        task->expected_us[STAGE_WHOLE] = event->restored.took_us;
     catchup_restore(core, event->task, event->restored.answered_until, event->restored.ahead_until, actions);
 }
 
@@ -321,7 +321,7 @@ static struct mono write_deadline(const struct core *core) {
 }
 
 static bool may_go_on(const struct core *core, const struct run *run) {
-    struct mono until = run->phase == PHASE_WRITE ? write_deadline(core) : core->drain_deadline;
+    struct mono until = run->stage == STAGE_WRITE ? write_deadline(core) : core->drain_deadline;
     return !core->drain_now && core->now.us < until.us;
 }
 

@@ -55,8 +55,8 @@ struct run {
     uint32_t generation;
     uint32_t task;      /* index into the core's tasks */
     uint32_t pool;      /* index into the core's pools: where its tokens are */
-    enum phase phase;   /* that waits, or is under way */
-    bool begun;         /* it started, and is not over: between phases it waits, and is still under way */
+    enum stage stage;   /* that waits, or is under way */
+    bool begun;         /* it started, and is not over: between stages it waits, and is still under way */
     bool keeps_session; /* in its pool, while it is under way without one */
     bool triggered;     /* by a person: a pause does not touch it */
     bool held_told;
@@ -79,11 +79,11 @@ struct run {
     struct mono due;      /* of the first occurrence, or when it was found to have been missed */
     int64_t overdue_us;   /* it was missed so long before `due` */
     struct mono last;     /* the same of the last one */
-    struct mono since;    /* it waits: its due instant, or the end of the phase before */
+    struct mono since;    /* it waits: its due instant, or the end of the stage before */
     struct wall began_at; /* `began` for people */
-    struct mono began;    /* when its first phase started, at the first attempt */
+    struct mono began;    /* when its first stage started, at the first attempt */
     struct mono started;  /* when its tokens were granted, or when it became the first on its session */
-    int64_t session_us, outside_us; /* of the phases that are over */
+    int64_t session_us, outside_us; /* of the stages that are over */
     struct attempts attempts;
     enum outcome work_outcome; /* of its outside work, some of whose output is to be written all the same */
     bool unconfirmed;          /* it is committed, and a standby may lack it */
@@ -161,7 +161,7 @@ struct core_task {
     struct wall
         last_due; /* the last occurrence: the waiting run is joined by later ones if it answers that */
     uint32_t running_count; /* begun and not over */
-    uint32_t between_count; /* of them: waiting for a further phase */
+    uint32_t between_count; /* of them: waiting for a further stage */
     bool retired;           /* no longer in the file; kept while its run is under way */
     bool simple;            /* its text needs the simple protocol */
     bool proven;            /* the extended protocol is known to take its text */
@@ -178,7 +178,7 @@ struct core_task {
                                   * again when the clock is set back; until < from: nothing yet */
     struct wall catch_up_next;   /* catch_up = all: the next missed one to have a run of its own; from
                                   * answered_from on: the last of them is under way; 0: none are left */
-    int64_t expected_us[PHASES]; /* robust running estimates of how long each takes; at first: `expect` */
+    int64_t expected_us[STAGES]; /* robust running estimates of how long each takes; at first: `expect` */
     struct mono held_until;      /* on hold after failed_in_row */
     int64_t interval_us;         /* in force when it was last armed */
     uint64_t batch;              /* the last that it was in */
@@ -226,7 +226,7 @@ struct core_pool {
     /* statistics */
     uint64_t opened_count;
     uint32_t held_peak;
-    uint32_t half_done_count; /* runs that have begun and will need a session: for another phase, or their
+    uint32_t half_done_count; /* runs that have begun and will need a session: for another stage, or their
                                  record */
 };
 
@@ -300,9 +300,9 @@ struct mono core_next_wake(const struct core *core);
  */
 void core_reload(struct core *core, struct taskset *set, struct mono now, struct wall wall);
 
-/* How long a run of the task is expected to hold its tokens, in all its phases. */
+/* How long a run of the task is expected to hold its tokens, in all its stages. */
 static inline int64_t task_session_us(const struct core_task *task) {
-    return task->expected_us[PHASE_WHOLE] + task->expected_us[PHASE_READ] + task->expected_us[PHASE_WRITE];
+    return task->expected_us[STAGE_WHOLE] + task->expected_us[STAGE_READ] + task->expected_us[STAGE_WRITE];
 }
 
 /* The instant that names an occurrence in the history. What was triggered by hand answers none: its instant

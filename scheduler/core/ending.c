@@ -1,5 +1,5 @@
 /*
- * How a phase of a run ends, and what follows: the next phase, another attempt, or its record.
+ * How a stage of a run ends, and what follows: the next stage, another attempt, or its record.
  */
 #include "scheduler/core/parts.h"
 #include "tasks/hash.h"
@@ -122,13 +122,13 @@ static int64_t learned(int64_t expected_us, int64_t took_us, bool first) {
 
 static void learn(struct core_task *task, const struct run *run, enum outcome outcome,
                   const struct event *event, int64_t took_us) {
-    bool partly = run->phase == PHASE_WORK && event->ended.row_count > 0; /* the rest of its work failed */
+    bool partly = run->stage == STAGE_WORK && event->ended.row_count > 0; /* the rest of its work failed */
     if (outcome != OUTCOME_OK && outcome != OUTCOME_TIMEOUT && !partly)
         return;
-    int64_t *expected_us = &task->expected_us[run->phase];
+    int64_t *expected_us = &task->expected_us[run->stage];
     *expected_us = learned(*expected_us, took_us, task->stats.ok_count == 0);
     task->simple |= event->ended.simple;
-    task->proven = run->phase == PHASE_WHOLE && outcome == OUTCOME_OK && !task->simple;
+    task->proven = run->stage == STAGE_WHOLE && outcome == OUTCOME_OK && !task->simple;
 }
 
 /* --- its end --- */
@@ -241,17 +241,17 @@ void run_give_up(struct core *core, uint32_t index, struct actions *actions) {
 }
 
 static uint32_t children_of(const struct run *run, uint64_t row_count) {
-    uint32_t most = run->definition->phases->parallel;
+    uint32_t most = run->definition->stages->parallel;
     return most == 0 ? 1 : row_count < most ? (uint32_t)row_count : most;
 }
 
 /* What its work printed is written even when a part of the work failed or was stopped. */
 static bool goes_on(struct core *core, uint32_t index, enum outcome outcome, uint64_t row_count) {
     struct run *run = &core->runs[index];
-    enum phase next = phase_after(run->definition, run->phase);
-    bool read = run->phase == PHASE_READ && outcome == OUTCOME_OK;
-    bool worked = run->phase == PHASE_WORK;
-    if (next == PHASE_END || row_count == 0 || (!read && !worked) || core->drain_now)
+    enum stage next = stage_after(run->definition, run->stage);
+    bool read = run->stage == STAGE_READ && outcome == OUTCOME_OK;
+    bool worked = run->stage == STAGE_WORK;
+    if (next == STAGE_END || row_count == 0 || (!read && !worked) || core->drain_now)
         return false;
     if (read)
         run->child_count = children_of(run, row_count);
@@ -271,28 +271,28 @@ static uint64_t random_of(const struct core *core, const struct run *run) {
 static bool tries_again(struct core *core, uint32_t index, enum outcome outcome, enum failure_kind failure,
                         struct actions *actions) {
     struct run *run = &core->runs[index];
-    bool write = run->phase == PHASE_WRITE;
+    bool write = run->stage == STAGE_WRITE;
     int64_t delay_us =
-        retry_delay_us(run->definition, run->phase, outcome, failure, &run->attempts, random_of(core, run));
+        retry_delay_us(run->definition, run->stage, outcome, failure, &run->attempts, random_of(core, run));
     if (delay_us < 0 || core->drain_now || (!write && run_skip_cause(core, run)))
         return false;
-    retry_count(run->definition, run->phase, outcome, failure, &run->attempts);
+    retry_count(run->definition, run->stage, outcome, failure, &run->attempts);
     run->retry_at = mono_add(core->now, delay_us);
     core->tasks[run->task].stats.retried_count++;
     run_action(core, index, ACTION_RETRY, actions)->delay_us = delay_us;
-    run_wait_in(core, index, RUN_DELAYED, write ? PHASE_WRITE : phase_first(run->definition));
+    run_wait_in(core, index, RUN_DELAYED, write ? STAGE_WRITE : stage_first(run->definition));
     return true;
 }
 
-/* Of a run that goes no further, by the phase that has ended. */
+/* Of a run that goes no further, by the stage that has ended. */
 static enum outcome outcome_of_all(const struct run *run, enum outcome outcome, uint64_t row_count) {
     if (outcome != OUTCOME_OK)
         return outcome;
-    if (phase_after(run->definition, run->phase) == PHASE_END)
-        return run->phase == PHASE_WRITE ? run->work_outcome : outcome;
+    if (stage_after(run->definition, run->stage) == STAGE_END)
+        return run->stage == STAGE_WRITE ? run->work_outcome : outcome;
     if (row_count > 0) /* the drain keeps it from what would follow */
         return OUTCOME_CANCELLED;
-    return run->phase == PHASE_READ ? OUTCOME_NOTHING : outcome;
+    return run->stage == STAGE_READ ? OUTCOME_NOTHING : outcome;
 }
 
 void run_end(struct core *core, uint32_t index, const struct event *event, struct actions *actions) {
@@ -303,19 +303,19 @@ void run_end(struct core *core, uint32_t index, const struct event *event, struc
         recording_note_claim(run, event->ended.claimed_from);
     if (recording_refused(core, index, event, actions))
         return;
-    if (run->phase == PHASE_CLAIM) {
+    if (run->stage == STAGE_CLAIM) {
         recording_claimed(core, index, event, actions);
         return;
     }
     int64_t took_us = mono_since(core->now, run->started);
-    *(phase_tokens(run->definition, run->phase) ? &run->session_us : &run->outside_us) += took_us;
+    *(stage_tokens(run->definition, run->stage) ? &run->session_us : &run->outside_us) += took_us;
     if (task_same_work(run->definition, task->definition)) /* a reload may have changed the text since */
         learn(&core->tasks[run->task], run, outcome, event, took_us);
     if (goes_on(core, index, outcome, event->ended.row_count) ||
         tries_again(core, index, outcome, event->ended.failure, actions))
         return;
     run->unconfirmed = event->ended.failure == FAILURE_UNCONFIRMED;
-    run->partly_done = run->phase == PHASE_WRITE ? outcome == OUTCOME_OK : event->ended.done_count > 0;
+    run->partly_done = run->stage == STAGE_WRITE ? outcome == OUTCOME_OK : event->ended.done_count > 0;
     finish(core, index, outcome_of_all(run, outcome, event->ended.row_count), event->ended.row_count,
            event->ended.simple, actions);
 }

@@ -58,7 +58,7 @@ static uint32_t wanted_sessions(const struct core *core, const struct core_pool 
                                 const struct run *run) {
     int64_t slack_us = run_latest_start(run) - core->now.us;
     struct crew crew = grant_crew(core, pool, slack_us);
-    if (queue_line(run->definition, run->phase, run->yielded) != LINE_LIGHT) {
+    if (queue_line(run->definition, run->stage, run->yielded) != LINE_LIGHT) {
         crew.waiting_count++;
         crew.longest_us = run->expected_us;
         crew.waiting_us += run->expected_us;
@@ -81,7 +81,7 @@ static struct supply supply_of(const struct core *core, const struct core_pool *
     const struct tokens *tokens = &pool->tokens;
     struct headroom headroom = gate_headroom(core, pool);
     bool fresh = gate_is_fresh(core, pool);
-    enum line line = queue_line(run->definition, run->phase, run->yielded);
+    enum line line = queue_line(run->definition, run->stage, run->yielded);
     return (struct supply){
         .tokens = *tokens,
         .gate_slots = headroom.slots,
@@ -119,8 +119,8 @@ static struct decision before_the_first_look(const struct core *core, const stru
 struct decision grant_ask(const struct core *core, uint32_t index, const struct run *run) {
     const struct core_pool *pool = &core->pools[index];
     struct supply supply = supply_of(core, pool, run);
-    struct demand demand = {phase_tokens(run->definition, run->phase),
-                            phase_needs_session(run->definition, run->phase)};
+    struct demand demand = {stage_tokens(run->definition, run->stage),
+                            stage_needs_session(run->definition, run->stage)};
     if ((pool->gate.sample_count == 0 || pool->recording.state == RECORDING_NEW) &&
         tokens_sessions(&pool->tokens) > 0)
         return before_the_first_look(core, pool, &supply);
@@ -173,7 +173,7 @@ static void open_sessions(struct core *core, uint32_t index, uint32_t count, str
 }
 
 static void start(struct core *core, struct core_pool *pool, uint32_t run, struct actions *actions) {
-    bool sql = phase_needs_session(core->runs[run].definition, core->runs[run].phase);
+    bool sql = stage_needs_session(core->runs[run].definition, core->runs[run].stage);
     if (!sql && !gate_is_fresh(core, pool))
         pool->gate.trickled = core->now;
     run_start(core, run, sql ? pool->warm_newest : INDEX_NONE, actions);
@@ -230,7 +230,7 @@ static uint32_t sharing_slot(struct core *core, struct core_pool *pool) {
 static struct mono may_wake_a_session_at(const struct core_pool *pool, const struct run *run) {
     int64_t apart_us = run->expected_us / (2 * (int64_t)(tokens_sessions(&pool->tokens) + 1));
     if (apart_us < APART_LEAST_US || pool->woken.us == 0 || pool->tokens.busy == 0 ||
-        !phase_needs_session(run->definition, run->phase))
+        !stage_needs_session(run->definition, run->stage))
         return (struct mono){0};
     return (struct mono){us_add(pool->woken.us, apart_us < APART_MOST_US ? apart_us : APART_MOST_US)};
 }

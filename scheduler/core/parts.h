@@ -63,7 +63,7 @@ bool run_is_sharable(const struct core *core, const struct run *run);
 int64_t run_in_the_way_at(const struct core *core, const struct run *run, int64_t patience_us);
 int64_t run_latest_start(const struct run *run); /* its due instant and its patience */
 void run_wait_in(struct core *core, uint32_t run, enum run_state state,
-                 enum phase phase); /* its session or its children are done with it */
+                 enum stage stage); /* its session or its children are done with it */
 struct action *run_action(struct core *core, uint32_t run, enum action_kind kind,
                           struct actions *actions); /* that names it */
 void run_stop(struct core *core, uint32_t run, enum stop_cause cause, struct actions *actions);
@@ -111,7 +111,7 @@ static inline bool run_is_on_session(enum run_state state) {
 
 /* Then it is finished even while the daemon drains, and under the file that it began with. */
 static inline bool run_is_half_done(const struct run *run) {
-    return run->begun && run->phase > phase_first(run->definition);
+    return run->begun && run->stage > stage_first(run->definition);
 }
 
 /* reload.c: no longer in the file, and nothing of it runs, waits or is owed. The next reload drops it. */

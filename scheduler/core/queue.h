@@ -7,7 +7,7 @@
 #define SCHEDULER_CORE_QUEUE_H
 
 #include "scheduler/core/due.h"
-#include "tasks/phase.h"
+#include "tasks/stage.h"
 
 enum line {
     LINE_LIGHT,    /* SQL on one session, which it may share; and claims */
@@ -32,11 +32,11 @@ void queue_finish(struct queue *queue);
  */
 int64_t queue_rank(const struct task *task, int64_t due_us, int64_t expected_us, int64_t max_wait_us);
 
-/* Where a run's phase waits; not for weight 0, which waits for no pool. yielded: it was in others' way. */
-static inline enum line queue_line(const struct task *task, enum phase phase, bool yielded) {
-    if (phase == PHASE_WRITE)
+/* Where a run's stage waits; not for weight 0, which waits for no pool. yielded: it was in others' way. */
+static inline enum line queue_line(const struct task *task, enum stage stage, bool yielded) {
+    if (stage == STAGE_WRITE)
         return LINE_WRITE;
-    if (!phase_needs_session(task, phase) || phase_tokens(task, phase) != 1)
+    if (!stage_needs_session(task, stage) || stage_tokens(task, stage) != 1)
         return LINE_HEAVY;
     return yielded ? LINE_RETURNED : LINE_LIGHT;
 }

@@ -187,24 +187,24 @@ bool recording_is_settled(const struct core *core, const struct core_pool *pool)
     return recording->state != RECORDING_ON || recording->pending_count == 0 || (core->draining && too_late);
 }
 
-enum phase recording_first_phase(const struct core *core, const struct core_task *task) {
+enum stage recording_first_stage(const struct core *core, const struct core_task *task) {
     const struct recording *recording = &core->pools[task->pool].recording;
-    enum phase first = phase_first(task->definition);
+    enum stage first = stage_first(task->definition);
     bool kept = recording->state == RECORDING_NEW || recording->state == RECORDING_ON;
-    return kept && !phase_needs_session(task->definition, first) ? PHASE_CLAIM : first;
+    return kept && !stage_needs_session(task->definition, first) ? STAGE_CLAIM : first;
 }
 
 /* What is in one transaction with its claim needs none of its own. */
 void recording_claim(const struct core *core, struct run *run) {
     bool within =
         run->definition->work == WORK_SQL && run->definition->transaction && !core->tasks[run->task].simple;
-    bool first = run->phase == PHASE_CLAIM || run->phase == phase_first(run->definition);
+    bool first = run->stage == STAGE_CLAIM || run->stage == stage_first(run->definition);
     run->claim = CLAIM_NONE;
-    if (run->phase == PHASE_WRITE && run->claimed && core->pools[run->pool].recording.state == RECORDING_ON)
+    if (run->stage == STAGE_WRITE && run->claimed && core->pools[run->pool].recording.state == RECORDING_ON)
         run->claim = CLAIM_DONE;
-    if (run->phase == PHASE_CLAIM ||
+    if (run->stage == STAGE_CLAIM ||
         (core->pools[run->pool].recording.state == RECORDING_ON && !run->claimed && first &&
-         phase_needs_session(run->definition, run->phase)))
+         stage_needs_session(run->definition, run->stage)))
         run->claim = within ? CLAIM_WITHIN : CLAIM_BEFORE;
 }
 
@@ -224,20 +224,20 @@ void recording_note_claim(struct run *run, struct wall from) {
 static void claim_again(struct core *core, uint32_t index, struct actions *actions) {
     struct run *run = &core->runs[index];
     run->reclaims = true;
-    if (run->phase != PHASE_WRITE && run_skip_cause(core, run)) {
+    if (run->stage != STAGE_WRITE && run_skip_cause(core, run)) {
         run_wait_again(core, index, actions);
         return;
     }
     run->retry_at = mono_add(core->now, CLAIM_AGAIN_US);
-    run_wait_in(core, index, RUN_DELAYED, run->phase);
+    run_wait_in(core, index, RUN_DELAYED, run->stage);
 }
 
 /* It goes on without a record, which is made when it has ended. */
 static void go_without(struct core *core, uint32_t index, struct actions *actions) {
-    if (core->runs[index].phase == PHASE_WRITE)
-        run_wait_in(core, index, RUN_WAITING, PHASE_WRITE);
-    else if (core->runs[index].phase == PHASE_CLAIM && !run_skip_cause(core, &core->runs[index]))
-        run_wait_in(core, index, RUN_WAITING, phase_first(core->runs[index].definition));
+    if (core->runs[index].stage == STAGE_WRITE)
+        run_wait_in(core, index, RUN_WAITING, STAGE_WRITE);
+    else if (core->runs[index].stage == STAGE_CLAIM && !run_skip_cause(core, &core->runs[index]))
+        run_wait_in(core, index, RUN_WAITING, stage_first(core->runs[index].definition));
     else
         run_wait_again(core, index, actions);
 }
@@ -281,7 +281,7 @@ void recording_claimed(struct core *core, uint32_t index, const struct event *ev
     if (run_skip_cause(core, run))
         run_wait_again(core, index, actions);
     else if (event->ended.outcome == OUTCOME_OK)
-        run_wait_in(core, index, RUN_WAITING, phase_first(run->definition));
+        run_wait_in(core, index, RUN_WAITING, stage_first(run->definition));
     else /* its session was lost, or a person has cancelled it */
         claim_again(core, index, actions);
 }

@@ -10,7 +10,7 @@
 
 #include "pool/handle.h"
 #include "tasks/instant.h"
-#include "tasks/phase.h"
+#include "tasks/stage.h"
 
 /* Records are written so many at once. */
 #define RECORDING_BATCH_COUNT 500
@@ -64,7 +64,7 @@ void recording_add(struct core *core, struct core_pool *pool);
 /* Nothing is left, nor will come of what is under way, that only a session could write down. */
 bool recording_is_settled(const struct core *core, const struct core_pool *pool);
 /* Outside work and commands have their claim committed on a session first. */
-enum phase recording_first_phase(const struct core *core, const struct core_task *task);
+enum stage recording_first_stage(const struct core *core, const struct core_task *task);
 void recording_claimed(struct core *core, uint32_t run, const struct event *event, struct actions *actions);
 /* Of a run about to be sent: sets how it is put on record. */
 void recording_claim(const struct core *core, struct run *run);

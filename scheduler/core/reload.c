@@ -163,8 +163,8 @@ static uint32_t find_retired(const struct core *core, const struct moved *moved,
 static void forget_work(struct core_task *task, const struct task *definition) {
     task->simple = task->proven = task->suspected = task->breached = false;
     task->seen_most = 0;
-    for (int phase = 0; phase < PHASES; phase++)
-        task->expected_us[phase] = phase_expect_us(definition, phase);
+    for (int stage = 0; stage < STAGES; stage++)
+        task->expected_us[stage] = stage_expect_us(definition, stage);
     task->failed_in_row = 0;
     task->held_until = (struct mono){0};
 }

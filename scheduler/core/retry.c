@@ -18,38 +18,38 @@ static int64_t drawn_us(int64_t us, uint64_t random) {
 }
 
 /* A text that makes its own transactions may have kept a part of what it did. */
-static bool is_one_transaction(const struct task *task, enum phase phase) {
-    return phase_needs_session(task, phase) && (phase != PHASE_WHOLE || task->transaction);
+static bool is_one_transaction(const struct task *task, enum stage stage) {
+    return stage_needs_session(task, stage) && (stage != STAGE_WHOLE || task->transaction);
 }
 
-bool retry_is_conflict(const struct task *task, enum phase phase, enum failure_kind failure) {
+bool retry_is_conflict(const struct task *task, enum stage stage, enum failure_kind failure) {
     bool met = failure == FAILURE_CONFLICT || failure == FAILURE_LOST ||
                (failure == FAILURE_LOCK && task->retry_lock);
-    return met && is_one_transaction(task, phase);
+    return met && is_one_transaction(task, stage);
 }
 
-static bool is_tried_at_once(const struct task *task, enum phase phase, enum outcome outcome,
+static bool is_tried_at_once(const struct task *task, enum stage stage, enum outcome outcome,
                              enum failure_kind failure, const struct attempts *attempts) {
-    return outcome == OUTCOME_FAILED && retry_is_conflict(task, phase, failure) &&
+    return outcome == OUTCOME_FAILED && retry_is_conflict(task, stage, failure) &&
            attempts->conflict_count < task->conflict_retries;
 }
 
-int64_t retry_delay_us(const struct task *task, enum phase phase, enum outcome outcome,
+int64_t retry_delay_us(const struct task *task, enum stage stage, enum outcome outcome,
                        enum failure_kind failure, const struct attempts *attempts, uint64_t random) {
     uint32_t other_count = attempts->failed_count - attempts->conflict_count;
     bool final = failure == FAILURE_GONE || failure == FAILURE_PARTLY;
     if ((outcome != OUTCOME_FAILED && outcome != OUTCOME_TIMEOUT) || final)
         return -1;
-    if (is_tried_at_once(task, phase, outcome, failure, attempts))
+    if (is_tried_at_once(task, stage, outcome, failure, attempts))
         return drawn_us(grown_us(CONFLICT_DELAY, attempts->conflict_count), random);
     if (other_count < task->retries)
         return drawn_us(grown_us(task->retry_delay, other_count), random);
     return -1;
 }
 
-void retry_count(const struct task *task, enum phase phase, enum outcome outcome, enum failure_kind failure,
+void retry_count(const struct task *task, enum stage stage, enum outcome outcome, enum failure_kind failure,
                  struct attempts *attempts) {
-    attempts->conflict_count += is_tried_at_once(task, phase, outcome, failure, attempts);
+    attempts->conflict_count += is_tried_at_once(task, stage, outcome, failure, attempts);
     attempts->failed_count++;
 }
 

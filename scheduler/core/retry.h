@@ -7,7 +7,7 @@
 #define SCHEDULER_CORE_RETRY_H
 
 #include "pool/outcome.h"
-#include "tasks/phase.h"
+#include "tasks/stage.h"
 
 /* What a run's attempts came to so far. */
 struct attempts {
@@ -20,14 +20,14 @@ struct attempts {
  * How long to wait before the next attempt, in us; -1: there is none. random: any number; the delay is drawn
  * between half and all of what the attempt's count says.
  */
-int64_t retry_delay_us(const struct task *task, enum phase phase, enum outcome outcome,
+int64_t retry_delay_us(const struct task *task, enum stage stage, enum outcome outcome,
                        enum failure_kind failure, const struct attempts *attempts, uint64_t random);
 
 /* Whether this failure is one of those that are tried again at once. */
-bool retry_is_conflict(const struct task *task, enum phase phase, enum failure_kind failure);
+bool retry_is_conflict(const struct task *task, enum stage stage, enum failure_kind failure);
 
 /* Counts the failed attempt that another one follows: as a conflict, as long as those are tried at once. */
-void retry_count(const struct task *task, enum phase phase, enum outcome outcome, enum failure_kind failure,
+void retry_count(const struct task *task, enum stage stage, enum outcome outcome, enum failure_kind failure,
                  struct attempts *attempts);
 
 /* How long a task is put on hold after failing so many times in a row; 0: it is not. */

@@ -14,11 +14,11 @@ struct run *core_run(const struct core *core, struct handle handle) {
 }
 
 static uint32_t weight_of(const struct run *run) {
-    return phase_tokens(run->definition, run->phase);
+    return stage_tokens(run->definition, run->stage);
 }
 
 static bool needs_session(const struct run *run) {
-    return phase_needs_session(run->definition, run->phase);
+    return stage_needs_session(run->definition, run->stage);
 }
 
 uint32_t run_create(struct core *core, uint32_t task) {
@@ -37,7 +37,7 @@ uint32_t run_create(struct core *core, uint32_t task) {
         .number = ++core->run_number,
         .set = taskset_ref(core->tasks[task].set),
         .definition = core->tasks[task].definition,
-        .phase = recording_first_phase(core, &core->tasks[task]),
+        .stage = recording_first_stage(core, &core->tasks[task]),
         .reclaims = core->tasks[task].elsewhere_count > 0,
         .child_count = 1,
         .behind = INDEX_NONE,
@@ -49,7 +49,7 @@ uint32_t run_create(struct core *core, uint32_t task) {
 static struct due *line_of(struct core_pool *pool, const struct run *run) {
     if (weight_of(run) == 0)
         return NULL;
-    return &pool->queue.lines[queue_line(run->definition, run->phase, run->yielded)];
+    return &pool->queue.lines[queue_line(run->definition, run->stage, run->yielded)];
 }
 
 static void queue_leave(struct core *core, struct core_pool *pool, uint32_t index) {
@@ -63,7 +63,7 @@ static void queue_leave(struct core *core, struct core_pool *pool, uint32_t inde
 static void queue_enter(struct core *core, struct core_pool *pool, uint32_t index) {
     struct run *run = &core->runs[index];
     struct due *line = line_of(pool, run);
-    run->expected_us = core->tasks[run->task].expected_us[run->phase];
+    run->expected_us = core->tasks[run->task].expected_us[run->stage];
     if (!run->begun)
         run->since = run->due;
     int64_t rank_us = queue_rank(run->definition, run->due.us, run->expected_us, pool->settings->max_wait_us);
@@ -96,7 +96,7 @@ void run_redefine(struct core *core, uint32_t index) {
     taskset_unref(run->set);
     run->set = taskset_ref(task->set);
     run->definition = task->definition;
-    run->phase = recording_first_phase(core, task);
+    run->stage = recording_first_stage(core, task);
     run->pool = task->pool;
     if (run->state != RUN_WAITING)
         return;
@@ -123,7 +123,7 @@ static void begin(struct core *core, struct run *run) {
     core->begun_count++;
     core->tasks[run->task].running_count++;
     run->keeps_session =
-        run->definition->work == WORK_PHASES ||
+        run->definition->work == WORK_STAGES ||
         (run->definition->work == WORK_COMMAND && core->pools[run->pool].recording.state == RECORDING_ON);
     core->pools[run->pool].half_done_count += run->keeps_session;
 }
@@ -141,7 +141,7 @@ static void be_over(struct core *core, struct run *run) {
 }
 
 static int64_t first_deadline(const struct run *run, const struct pool_settings *pool) {
-    int64_t timeout_us = phase_timeout_us(run->definition, run->phase), at = INSTANT_MAX;
+    int64_t timeout_us = stage_timeout_us(run->definition, run->stage), at = INSTANT_MAX;
     if (timeout_us)
         at = us_add(run->started.us, timeout_us);
     if (pool->leak_warning_us && !run->held_told && weight_of(run)) {
@@ -194,7 +194,7 @@ static void count_as(struct core *core, uint32_t index, enum run_state to) {
     struct run *run = &core->runs[index];
     if (run_is_on_session(to) && !run->begun)
         begin(core, run);
-    else if (to == RUN_FREE || (run_is_waiting(to) && run->phase <= phase_first(run->definition)))
+    else if (to == RUN_FREE || (run_is_waiting(to) && run->stage <= stage_first(run->definition)))
         be_over(core, run);
     if (run_is_waiting(to) && run->begun)
         core->tasks[run->task].between_count++;
@@ -223,15 +223,15 @@ static void enter_state(struct core *core, uint32_t index, struct core_pool *poo
     }
 }
 
-/* To a state of the same phase or of another one. */
-static void move(struct core *core, uint32_t index, enum run_state to, enum phase phase) {
+/* To a state of the same stage or of another one. */
+static void move(struct core *core, uint32_t index, enum run_state to, enum stage stage) {
     struct run *run = &core->runs[index];
     struct core_pool *pool = &core->pools[run->pool];
     bool had_tokens = run_is_on_session(run->state);
     assert(is_legal(run->state, to));
     leave_state(core, index, pool, to);
     run->state = to;
-    run->phase = phase;
+    run->stage = stage;
     if (run_is_on_session(to) && !had_tokens)
         tokens_take(core, pool, run);
     count_as(core, index, to);
@@ -239,7 +239,7 @@ static void move(struct core *core, uint32_t index, enum run_state to, enum phas
 }
 
 void run_move(struct core *core, uint32_t index, enum run_state to) {
-    move(core, index, to, core->runs[index].phase);
+    move(core, index, to, core->runs[index].stage);
 }
 
 struct action *run_action(struct core *core, uint32_t index, enum action_kind kind, struct actions *actions) {
@@ -252,7 +252,7 @@ struct action *run_action(struct core *core, uint32_t index, enum action_kind ki
 
 /* Of its first attempt; between the claim of outside work and its start lies a wait. */
 static void note_beginning(const struct core *core, struct run *run) {
-    if (run->attempts.failed_count || run->phase > phase_first(run->definition))
+    if (run->attempts.failed_count || run->stage > stage_first(run->definition))
         return;
     run->began = core->now;
     run->began_at = core->wall;
@@ -299,9 +299,9 @@ int64_t run_latest_start(const struct run *run) {
 
 static bool is_short(const struct core *core, const struct run *run) {
     const struct core_task *task = &core->tasks[run->task];
-    return run->phase == PHASE_WHOLE && queue_line(run->definition, run->phase, false) == LINE_LIGHT &&
+    return run->stage == STAGE_WHOLE && queue_line(run->definition, run->stage, false) == LINE_LIGHT &&
            run->definition->transaction && task->proven &&
-           task->expected_us[PHASE_WHOLE] <= core->pools[run->pool].settings->short_us;
+           task->expected_us[STAGE_WHOLE] <= core->pools[run->pool].settings->short_us;
 }
 
 static bool waited_too_long(const struct core *core, const struct run *run) {
@@ -345,13 +345,13 @@ bool run_may_wait_again(const struct core *core, uint32_t index, const struct ev
            (asked || hit) && run->definition->transaction;
 }
 
-void run_wait_in(struct core *core, uint32_t index, enum run_state state, enum phase phase) {
+void run_wait_in(struct core *core, uint32_t index, enum run_state state, enum stage stage) {
     struct run *run = &core->runs[index];
     run->stop = STOP_NONE;
     run->held_told = false;
     run->session = HANDLE_NONE;
     run->since = core->now;
-    move(core, index, state, phase);
+    move(core, index, state, stage);
     if (!run->begun)
         run_redefine(core, index); /* a reload may have come since it began */
 }
@@ -364,7 +364,7 @@ void run_wait_again(struct core *core, uint32_t index, struct actions *actions) 
         return;
     }
     run->yielded |= run->stop == STOP_YIELD || run->needs_primary; /* others may only want to read */
-    run_wait_in(core, index, RUN_WAITING, run->phase);
+    run_wait_in(core, index, RUN_WAITING, run->stage);
 }
 
 void run_yield(struct core *core, uint32_t index, struct actions *actions) {
@@ -391,7 +391,7 @@ static void run_deadline(struct core *core, uint32_t index, struct actions *acti
         run_action(core, index, ACTION_ABORT, actions);
         return;
     }
-    int64_t timeout_us = phase_timeout_us(run->definition, run->phase);
+    int64_t timeout_us = stage_timeout_us(run->definition, run->stage);
     if (timeout_us && mono_since(core->now, run->started) >= timeout_us) {
         run_stop(core, index, STOP_TIMEOUT, actions);
         return;

@@ -1,6 +1,6 @@
 /*
- * A run of several phases as the daemon carries it: the cargo that goes from one phase to the next, and the
- * outside work that is under way. It is there from the start of the first phase until the run's record.
+ * A run of several stages as the daemon carries it: the cargo that goes from one stage to the next, and the
+ * outside work that is under way. It is there from the start of the first stage until the run's record.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +22,7 @@ static struct errand *errand_of(struct daemon *daemon, uint32_t index, const str
     errand = calloc(1, sizeof *errand);
     if (!errand)
         abort();
-    errand->cargo = cargo_create(&daemon->spools, run->definition->phases->max_bytes);
+    errand->cargo = cargo_create(&daemon->spools, run->definition->stages->max_bytes);
     daemon->errands[index] = errand;
     return errand;
 }
@@ -33,8 +33,8 @@ static void start_work(struct daemon *daemon, const struct action *action, const
     struct outside_work work = {
         .command = perform_command_work(daemon, action->run, run),
         .cargo = errand->cargo,
-        .has_rows = run->definition->phases->read != NULL,
-        .parallel = run->definition->phases->parallel,
+        .has_rows = run->definition->stages->read != NULL,
+        .parallel = run->definition->stages->parallel,
     };
     session_pool_keep(pool);
     errand->pool = pool;
@@ -43,18 +43,18 @@ static void start_work(struct daemon *daemon, const struct action *action, const
 
 static void start_on_session(struct daemon *daemon, const struct action *action, const struct run *run,
                              struct errand *errand) {
-    bool read = run->phase == PHASE_READ;
+    bool read = run->stage == STAGE_READ;
     struct session_work work = perform_session_work(daemon, action->run, run);
-    work.phase = read ? SESSION_READ : SESSION_WRITE;
+    work.stage = read ? SESSION_READ : SESSION_WRITE;
     work.cargo = errand->cargo;
-    work.sql = read ? run->definition->phases->read : run->definition->phases->write;
+    work.sql = read ? run->definition->stages->read : run->definition->stages->write;
     work.transaction = true;
     session_run(perform_session(daemon, action->session), &work);
 }
 
 void errand_start(struct daemon *daemon, const struct action *action, const struct run *run) {
     struct errand *errand = errand_of(daemon, action->run.index, run);
-    if (run->phase == PHASE_WORK)
+    if (run->stage == STAGE_WORK)
         start_work(daemon, action, run, errand);
     else
         start_on_session(daemon, action, run, errand);

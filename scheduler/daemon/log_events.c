@@ -119,14 +119,14 @@ static void print_count(const char *before, uint64_t count, const char *what) {
     printf("%s%" PRIu64 " %s%s", before, count, what, count == 1 ? "" : "s");
 }
 
-static void print_phases(const struct task *task, const struct record *record,
+static void print_stages(const struct task *task, const struct record *record,
                          const struct progress *progress) {
     if (record->outside_us)
         printf(", %.1f ms of it outside", (double)record->outside_us / 1000);
-    if (task->phases->read)
+    if (task->stages->read)
         print_count(", ", progress->row_count, "row");
     if (record->outside_us)
-        print_count(task->phases->read ? " to " : ", ", progress->line_count, "line");
+        print_count(task->stages->read ? " to " : ", ", progress->line_count, "line");
 }
 
 static void print_counts(const struct task *task, const struct record *record,
@@ -134,7 +134,7 @@ static void print_counts(const struct task *task, const struct record *record,
     switch (task->work) {
     case WORK_SQL: print_count(", ", record->row_count, "row"); break;
     case WORK_COMMAND: printf(", %" PRIu64 " bytes of output", record->row_count); break;
-    case WORK_PHASES: print_phases(task, record, progress); break;
+    case WORK_STAGES: print_stages(task, record, progress); break;
     }
 }
 

@@ -96,7 +96,7 @@ struct session_work perform_session_work(const struct daemon *daemon, struct han
 static void perform_start(struct daemon *daemon, const struct action *action) {
     const struct run *run = core_run(daemon->core, action->run);
     assert(run);
-    if (run->phase == PHASE_CLAIM) {
+    if (run->stage == STAGE_CLAIM) {
         struct session_work work = perform_session_work(daemon, action->run, run);
         session_run(perform_session(daemon, action->session), &work);
         return;
@@ -105,7 +105,7 @@ static void perform_start(struct daemon *daemon, const struct action *action) {
         start_command(daemon, action, run);
         return;
     }
-    if (run->definition->work == WORK_PHASES) {
+    if (run->definition->work == WORK_STAGES) {
         errand_start(daemon, action, run);
         return;
     }
@@ -130,7 +130,7 @@ static void perform_stop(struct daemon *daemon, const struct action *action) {
                                                      : "the daemon is stopping"));
     if (run->definition->work == WORK_COMMAND)
         command_signal(daemon->commands[action->run.index], abort_it ? SIGKILL : SIGTERM);
-    else if (run->phase == PHASE_WORK)
+    else if (run->stage == STAGE_WORK)
         errand_signal(daemon, action->run.index, abort_it ? SIGKILL : SIGTERM);
     else if (abort_it)
         session_close(perform_session(daemon, action->session), "it did not answer to a cancel within 5 s");

@@ -55,7 +55,7 @@ static json_t *task_json(const struct simulate_report *report, uint32_t index, c
     return json_pack("{ss ss sb sI so ss sI sI sI sI sI sI sI so so so so so so}", "name", definition->name,
                      "pool", report->set->pools[definition->pool].name, "enabled", definition->enabled,
                      "took", (json_int_t)report->options->took_us[index], "took_outside",
-                     known_json(definition->work == WORK_PHASES ? report->options->work_us[index] : -1),
+                     known_json(definition->work == WORK_STAGES ? report->options->work_us[index] : -1),
                      "took_from", source, "due", (json_int_t)task->due_count, "runs",
                      (json_int_t)task->run_count, "failed", (json_int_t)task->failed_count, "timeout",
                      (json_int_t)task->timeout_count, "merged", (json_int_t)task->merged_count, "skipped",

@@ -26,9 +26,9 @@ struct simulate_options {
     int64_t for_us;
     uint64_t seed;
     bool exact;                     /* every run takes exactly took_us */
-    const int64_t *took_us;         /* by task: what its runs take, more or less; above 0. Of a phased task,
+    const int64_t *took_us;         /* by task: what its runs take, more or less; above 0. Of a staged task,
                                      * its read and its write each */
-    const int64_t *work_us;         /* by task: what its outside work takes; read of phased tasks only */
+    const int64_t *work_us;         /* by task: what its outside work takes; read of staged tasks only */
     uint32_t slot_count;            /* max_connections */
     uint32_t reserved_count;        /* of these for superusers */
     const uint32_t *server_of_pool; /* 0..server_count-1, by pool; NULL: all on one server */

@@ -65,10 +65,10 @@ static void close_session(struct simulate_world *world, uint32_t session) {
 static int64_t some_time(const struct simulate_world *world, const struct run *run) {
     static const uint16_t spread_permille[] = {620,  700,  750,  800,  840,  880,  920,  960,
                                                1000, 1045, 1090, 1140, 1200, 1280, 1390, 1610};
-    const uint64_t facts[] = {world->options->seed, run->task, (uint64_t)run->due_first.us, run->phase};
+    const uint64_t facts[] = {world->options->seed, run->task, (uint64_t)run->due_first.us, run->stage};
     uint64_t hash = hash_finish(hash_bytes(HASH_START, facts, sizeof facts));
     int64_t took_us =
-        run->phase == PHASE_WORK ? world->options->work_us[run->task] : world->options->took_us[run->task];
+        run->stage == STAGE_WORK ? world->options->work_us[run->task] : world->options->took_us[run->task];
     if (world->options->exact)
         return took_us;
     bool slow = hash_below(hash_finish(hash + 1), 20) == 0;
@@ -99,7 +99,7 @@ static void send_to_session(struct simulate_world *world, uint32_t slot, uint32_
 static void start_run(struct simulate_world *world, const struct action *action) {
     const struct run *run = core_run(world->core, action->run);
     struct model_run *model = &world->runs[action->run.index];
-    bool sql = phase_needs_session(run->definition, run->phase);
+    bool sql = stage_needs_session(run->definition, run->stage);
     *model = (struct model_run){
         .generation = action->run.generation,
         .stamp = model->stamp,
@@ -107,7 +107,7 @@ static void start_run(struct simulate_world *world, const struct action *action)
         .behind = INDEX_NONE,
         .pool = run->pool,
         .took_us = some_time(world, run),
-        .slot_count = phase_tokens(run->definition, run->phase) - sql,
+        .slot_count = stage_tokens(run->definition, run->stage) - sql,
         .discard = run->definition->session == SESSION_DISCARD || world->core->tasks[run->task].breached,
     };
     if (model->slot_count && !slots_take(world, run->pool, model->slot_count)) {

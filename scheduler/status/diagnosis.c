@@ -30,7 +30,7 @@ static const struct run *find_kept(const struct core *core, uint32_t pool, int64
             !run->definition->tokens)
             continue;
         int64_t held_us = mono_since(core->now, run->started);
-        if (held_us < least_us || held_us < KEPT_TIMES * core->tasks[run->task].expected_us[run->phase])
+        if (held_us < least_us || held_us < KEPT_TIMES * core->tasks[run->task].expected_us[run->stage])
             continue;
         if (!found || run->started.us < found->started.us)
             found = run;

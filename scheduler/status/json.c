@@ -117,7 +117,7 @@ static json_t *task_json(const struct status *status, uint32_t index) {
         known_json(row.late_p99_us), "took_p50", known_json(row.took_p50_us), "took_p99",
         known_json(row.took_p99_us), "running", row.task->running_count, "waiting", why_json(&row), "note",
         json_of(note.bytes), "expected", (json_int_t)task_session_us(row.task), "expected_outside",
-        (json_int_t)row.task->expected_us[PHASE_WORK], "interval", (json_int_t)row.task->interval_us,
+        (json_int_t)row.task->expected_us[STAGE_WORK], "interval", (json_int_t)row.task->interval_us,
         "retried", (json_int_t)stats->retried_count, "session", (json_int_t)stats->session_us, "outside",
         (json_int_t)stats->outside_us, "paused", pause_json(status, &row), "lock_of",
         lock_json(status, &row));

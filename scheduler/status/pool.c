@@ -149,7 +149,7 @@ static void print_kept(const struct diagnosis *diagnosis, const struct core_pool
             diagnosis->kept->definition->name,
             diagnosis->kept->definition->tokens == 1 ? "a token" : "its tokens",
             duration_glance(diagnosis->kept_us, held),
-            duration_glance(core->tasks[diagnosis->kept->task].expected_us[diagnosis->kept->phase], usual),
+            duration_glance(core->tasks[diagnosis->kept->task].expected_us[diagnosis->kept->stage], usual),
             diagnosis->kept->number);
     if (diagnosis->foreground_keeps)
         text_add_line(

@@ -87,7 +87,7 @@ void status_init(struct status *status, const struct core *core, const struct st
         if (!run_is_on_session(run->state))
             continue;
         keep_longest(core, &status->running_of_task[run->task], i);
-        if (phase_tokens(run->definition, run->phase))
+        if (stage_tokens(run->definition, run->stage))
             keep_longest(core, &status->longest_of_pool[run->pool], i);
     }
     for (uint32_t i = 0; i < core->pool_count; i++)
@@ -119,15 +119,15 @@ static struct decision why_waiting(const struct status *status, const struct run
             .verdict = VERDICT_WAIT, .reason = REASON_RETRY, .number = run->attempts.failed_count};
     if (run->state == RUN_HELD)
         return (struct decision){.verdict = VERDICT_WAIT, .reason = REASON_OWN_RUN};
-    if (phase_tokens(run->definition, run->phase) == 0)
+    if (stage_tokens(run->definition, run->stage) == 0)
         return (struct decision){.verdict = VERDICT_WAIT,
                                  .reason = REASON_CHILDREN,
                                  .number = core->child_count,
                                  .threshold = core->set->daemon.children};
-    return grant_why(core, run->pool, queue_line(run->definition, run->phase, run->yielded));
+    return grant_why(core, run->pool, queue_line(run->definition, run->stage, run->yielded));
 }
 
-/* For its start; or, when all of the task's runs have begun, for a further phase. */
+/* For its start; or, when all of the task's runs have begun, for a further stage. */
 static uint32_t waiting_of(const struct status *status, uint32_t index) {
     uint32_t waiting = status->core->tasks[index].waiting_run;
     return waiting != INDEX_NONE ? waiting : status->between_of_task[index];
@@ -136,10 +136,10 @@ static uint32_t waiting_of(const struct status *status, uint32_t index) {
 static enum task_state state_of_running(const struct run *run) {
     if (run->state == RUN_STOPPING)
         return TASK_STOPPING;
-    switch (run->phase) {
-    case PHASE_READ: return TASK_READING;
-    case PHASE_WORK: return TASK_WORKING;
-    case PHASE_WRITE: return TASK_WRITING;
+    switch (run->stage) {
+    case STAGE_READ: return TASK_READING;
+    case STAGE_WORK: return TASK_WORKING;
+    case STAGE_WRITE: return TASK_WRITING;
     default: return TASK_RUNNING;
     }
 }

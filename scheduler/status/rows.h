@@ -9,7 +9,7 @@
 #include "scheduler/core/core.h"
 #include "tasks/text.h"
 
-/* Of a run of several phases, so far. */
+/* Of a run of several stages, so far. */
 struct progress {
     uint64_t row_count, line_count;    /* read; printed by its work */
     uint64_t done_count, failed_count; /* children that ended */
@@ -63,7 +63,7 @@ const char *task_state_name(enum task_state state);
 struct status_row {
     const struct core_task *task;
     enum task_state state;
-    const struct run *waiting, *running; /* NULL: none; waiting: for its start, or between phases; running:
+    const struct run *waiting, *running; /* NULL: none; waiting: for its start, or between stages; running:
                                             the one that runs longest */
     struct wall due;                     /* of the run shown, or the next; us = 0: never */
     int64_t late_p50_us, late_p99_us, took_p50_us, took_p99_us; /* -1: not known */
@@ -79,7 +79,7 @@ struct status {
     uint32_t *place_of_run;    /* by run index */
     int64_t *ahead_of_run_us;  /* by run index: what those before it are expected to take */
     uint32_t *running_of_task; /* by task: run index or INDEX_NONE */
-    uint32_t *between_of_task; /* the same: a run that waits for its next phase */
+    uint32_t *between_of_task; /* the same: a run that waits for its next stage */
     uint32_t *longest_of_pool; /* by pool: run index or INDEX_NONE */
     int name_width;
 };

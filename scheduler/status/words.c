@@ -167,7 +167,7 @@ static struct progress progress_of(const struct status *status, const struct run
 static void note_between(const struct status *status, const struct run *run, struct text *text) {
     struct progress progress = progress_of(status, run);
     char age[DURATION_TEXT_BYTES];
-    if (run->phase == PHASE_WRITE)
+    if (run->stage == STAGE_WRITE)
         text_add(text, "to write %" PRIu64 " line%s", progress.line_count,
                  progress.line_count == 1 ? "" : "s");
     else
@@ -181,9 +181,9 @@ static void note_working(const struct status *status, const struct run *run, str
     char age[DURATION_TEXT_BYTES];
     text_add(text,
              "outside for %s, no token: ", duration_glance(mono_since(status->core->now, run->started), age));
-    if (run->definition->phases->parallel)
+    if (run->definition->stages->parallel)
         text_add(text, "%" PRIu64 " of %" PRIu64 " rows done, ", progress.done_count, progress.row_count);
-    else if (run->definition->phases->read)
+    else if (run->definition->stages->read)
         text_add(text, "%" PRIu64 " row%s, ", progress.row_count, progress.row_count == 1 ? "" : "s");
     if (progress.failed_count)
         text_add(text, "%" PRIu64 " failed, ", progress.failed_count);
@@ -235,9 +235,9 @@ static void note_running(const struct status *status, const struct status_row *r
     duration_glance(mono_since(status->core->now, run->started), age);
     if (run->state == RUN_SENT)
         text_add(text, "on session %u, behind others for %s", run->session.index + 1, age);
-    else if (run->phase == PHASE_WORK)
+    else if (run->stage == STAGE_WORK)
         note_working(status, run, text);
-    else if (phase_needs_session(run->definition, run->phase)) {
+    else if (stage_needs_session(run->definition, run->stage)) {
         text_add(text, "on session %u for %s", run->session.index + 1, age);
         note_lock(status, run, text);
     } else

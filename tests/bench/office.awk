@@ -6,7 +6,7 @@ BEGIN {
     what["b"] = "50+30 shared, held"
     what["c"] = "50+30 shared, released"
     what["d"] = "headgate 8, held"
-    what["e"] = "headgate 8, phased"
+    what["e"] = "headgate 8, staged"
 }
 
 function cell_name(way, scale) { return "x" scale " (" way ")" }
@@ -94,7 +94,7 @@ function plot(    h, s, line) {
 
 # --- what was promised ---
 
-function judge_phased(    i, c, all_errors, worst, worst_cell, peak, ours) {
+function judge_staged(    i, c, all_errors, worst, worst_cell, peak, ours) {
     for (i = 1; i <= cell_count; i++) {
         c = cells[i]
         if (v[c, "way"] != "e") continue
@@ -150,7 +150,7 @@ END {
     print ""
     judge_incident("a", 4, 40)
     judge_incident("b", 8, 80)
-    judge_phased()
+    judge_staged()
     judge_units()
     note_alone(alone_p99_us("before"), alone_p99_us("after"))
     note_load()

@@ -1,4 +1,4 @@
-/* Stands for what is outside the database in tests/bench/office, a language model say: `work` of its phased
+/* Stands for what is outside the database in tests/bench/office, a language model say: `work` of its staged
  * tasks. One row of JSON a line on stdin, an answer a line on stdout when the row's call_ms have passed since
  * it was read. All calls at once, in one process without threads. */
 #include "load_clock.h"

@@ -108,7 +108,7 @@ static void ask(struct session *session, enum asked asked, struct cargo *cargo) 
         break;
     case ASK_SIMPLE: ask_run(session, (struct session_work){.sql = "SELECT 1; SELECT 2", .simple = true}); break;
     case ASK_HISTORY: session_history(session, &history); break;
-    case ASK_READ: ask_run(session, (struct session_work){.sql = "SELECT 1", .phase = SESSION_READ, .cargo = cargo}); break;
+    case ASK_READ: ask_run(session, (struct session_work){.sql = "SELECT 1", .stage = SESSION_READ, .cargo = cargo}); break;
     case ASK_CLAIM: ask_run(session, (struct session_work){.sql = "SELECT 1", .claim = CLAIM_BEFORE}); break;
     case ASK_VERIFY: session_verify(session); break;
     default: break;

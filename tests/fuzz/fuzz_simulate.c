@@ -12,7 +12,7 @@
 static const char ini[] = "[pool p]\nsize = 3\nreserve = 2\n"
                           "[task tick]\nevery = 2s..5s\ntimeout = 10s\nsql = SELECT 1\n"
                           "[task heavy]\nevery = 30s\ntokens = 2\noverlap = allow\ncommand = x\n"
-                          "[task phased]\nevery = 20s\nread = SELECT 1\nwork = x\nwrite = SELECT $1\n";
+                          "[task staged]\nevery = 20s\nread = SELECT 1\nwork = x\nwrite = SELECT $1\n";
 
 static void forecast(struct taskset *set, const int64_t *took_us,
                      const struct simulate_foreground *foreground) {

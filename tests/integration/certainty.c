@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const certainty_tasks[CERTAINTY_TASKS] = {"counter", "off", "command", "phased"};
+const char *const certainty_tasks[CERTAINTY_TASKS] = {"counter", "off", "command", "staged"};
 static const int usual_every_ms[CERTAINTY_TASKS] = {200, 300, 400, 300};
 
 static int every_ms(const struct certainty *certainty, int task) {
@@ -50,7 +50,7 @@ void certainty_ini(const struct certainty *certainty, struct process *process, c
                 "[task counter]\nevery = %dms\nhold_after = 0\nsql = UPDATE counter SET n = n + 1\n"
                 "[task off]\nevery = %dms\nhold_after = 0\ntransaction = off\nsql = INSERT INTO off_run DEFAULT VALUES\n"
                 "[task command]\nevery = %dms\nhold_after = 0\ncommand = sh -c 'echo $HEADGATE_DUE >>%s'\n"
-                "[task phased]\nevery = %dms\nhold_after = 0\n"
+                "[task staged]\nevery = %dms\nhold_after = 0\n"
                 "read = SELECT id FROM message WHERE answered_at IS NULL ORDER BY id LIMIT 3\nwork = sh work.sh\n"
                 "write =\n    WITH taken AS (UPDATE message SET answered_at = clock_timestamp()\n"
                 "     WHERE id = ($1::jsonb->'row'->>'id')::bigint RETURNING id)\n"
@@ -176,11 +176,11 @@ static const struct check {
      "SELECT format('message %s: by %s', message, array_agg(due)) FROM answer GROUP BY message HAVING count(*) > 1"},
     {"an ok row wrote all its answers, the others all or none",
      "SELECT format('%s %s: %s answers', run.due, outcome, count(answer.message)) FROM headgate.run"
-     " LEFT JOIN answer ON answer.due BETWEEN run.due AND due_until WHERE task = 'phased' GROUP BY run.due, outcome"
+     " LEFT JOIN answer ON answer.due BETWEEN run.due AND due_until WHERE task = 'staged' GROUP BY run.due, outcome"
      " HAVING count(answer.message) <> 3 AND (outcome = 'ok' OR count(answer.message) > 0)"
      " OR count(answer.message) > 0 AND outcome NOT IN ('ok', 'lost', 'unknown')"
      " UNION ALL SELECT format('answer of %s: in no row', due) FROM answer WHERE NOT EXISTS"
-     " (SELECT FROM headgate.run WHERE task = 'phased' AND answer.due BETWEEN run.due AND due_until)"},
+     " (SELECT FROM headgate.run WHERE task = 'staged' AND answer.due BETWEEN run.due AND due_until)"},
     {"the view shows what the table holds",
      "SELECT format('%s %s %s', task, due, outcome) FROM (SELECT task, due, due_until, outcome, occurrences FROM headgate.run"
      " WHERE occurrences IS NOT NULL EXCEPT ALL SELECT task, due, due_until, outcome, occurrences FROM headgate.history) AS missing"},
@@ -229,7 +229,7 @@ static void show_outcomes(PGconn *conn) {
     PQclear(result);
 }
 
-/* Of several daemons each has its own overlap: a phased run of one may read what a run of another works on. */
+/* Of several daemons each has its own overlap: a staged run of one may read what a run of another works on. */
 static long find_faults(const struct certainty *certainty, const char *only, int daemon_count) {
     long faults = 0;
     if (!certainty->has_schema)

@@ -1,6 +1,6 @@
 /*
  * Four tasks whose work can be counted, and what must hold between that work and the history of their runs: a
- * counter (one transaction), a task of `transaction = off`, a command, a phased task. The checks look only at
+ * counter (one transaction), a task of `transaction = off`, a command, a staged task. The checks look only at
  * what the tasks did and at headgate.run and headgate.history, as a stranger would.
  */
 #ifndef TESTS_INTEGRATION_CERTAINTY_H

@@ -297,7 +297,7 @@ static void make_a_right_history(const struct certainty *trial) {
           "UPDATE counter SET n = 10; INSERT INTO off_run SELECT now() FROM generate_series(1, 10);"
           "INSERT INTO command_start SELECT due FROM headgate.run WHERE task = 'command';"
           "INSERT INTO answer SELECT 3 * row_number() OVER () + i, due FROM headgate.run, generate_series(0, 2) AS i"
-          " WHERE task = 'phased'");
+          " WHERE task = 'staged'");
     query(conninfo, "UPDATE answer SET message = numbered.n FROM (SELECT ctid AS at, row_number() OVER () AS n FROM answer)"
                     " AS numbered WHERE answer.ctid = numbered.at");
 }
@@ -343,7 +343,7 @@ static const struct {
     {"INSERT INTO command_start VALUES ('2031-01-01 00:00Z')", "a command's start is in one row, and each ok row has one"},
     {"INSERT INTO answer SELECT * FROM answer WHERE message = 5", "no message is answered twice"},
     {"DELETE FROM answer WHERE message = 5", "an ok row wrote all its answers, the others all or none"},
-    {"UPDATE headgate.run SET outcome = 'failed', reason = 'x' WHERE task = 'phased'" FIFTH,
+    {"UPDATE headgate.run SET outcome = 'failed', reason = 'x' WHERE task = 'staged'" FIFTH,
      "an ok row wrote all its answers, the others all or none"},
     {"UPDATE answer SET due = due + interval '1 ms' WHERE message = 5", "an ok row wrote all its answers, the others all or none"},
     {"DROP VIEW headgate.history; CREATE VIEW headgate.history AS SELECT * FROM headgate.run WHERE due > '2030-01-01 00:00:01Z'",

@@ -102,15 +102,15 @@ static void end_and_check(struct process *process) {
 #define COMMAND "[task command]\n" EVERY "command = psql -XAqtc \"INSERT INTO done VALUES ('command')\"\n"
 #define OFF "[task off]\n" EVERY "transaction = off\nsql = INSERT INTO done SELECT 'off' FROM generate_series(1, 2)\n"
 #define SEVERAL "[task several]\n" EVERY "sql =\n    INSERT INTO done VALUES ('several');\n    SELECT 1\n"
-#define PHASED                                                                                                       \
-    "[task phased]\n" EVERY "read = SELECT 1 AS id\nwork = sh -c 'sleep 0.05; cat'\n"                                \
-    "write = INSERT INTO done SELECT 'phased' WHERE $1::jsonb ? 'id'\n"
+#define STAGED                                                                                                       \
+    "[task staged]\n" EVERY "read = SELECT 1 AS id\nwork = sh -c 'sleep 0.05; cat'\n"                                \
+    "write = INSERT INTO done SELECT 'staged' WHERE $1::jsonb ? 'id'\n"
 
 static void history_has_every_kind_of_run(void **state) {
     (void)state;
     struct process process;
-    static const char *const kinds[] = {"transactional", "command", "off", "several", "phased"};
-    begin(&process, TRANSACTIONAL COMMAND OFF SEVERAL PHASED);
+    static const char *const kinds[] = {"transactional", "command", "off", "several", "staged"};
+    begin(&process, TRANSACTIONAL COMMAND OFF SEVERAL STAGED);
     for (size_t i = 0; i < 5; i++)
         WAIT_UNTIL(&process, runs("task = '%s' AND outcome = 'ok' AND finished IS NOT NULL", kinds[i]) >= 3);
     end_and_check(&process);
@@ -125,7 +125,7 @@ static void history_has_every_kind_of_run(void **state) {
     assert_no_runs("(lateness_us >= 0 AND started - due BETWEEN '0' AND '1h') IS NOT TRUE");
     assert_no_runs("(finished - started BETWEEN '0' AND '1h') IS NOT TRUE");
     assert_no_runs("rows IS DISTINCT FROM CASE task WHEN 'command' THEN NULL WHEN 'off' THEN 2 ELSE 1 END AND task <> 'several'");
-    assert_no_runs("(task = 'phased') <> (outside_us > 40000) OR (session_us > 0) IS NOT TRUE");
+    assert_no_runs("(task = 'staged') <> (outside_us > 40000) OR (session_us > 0) IS NOT TRUE");
     assert_no_runs("finished - started < (session_us + outside_us - 1000) * interval '1 microsecond'");
 }
 
@@ -233,9 +233,9 @@ static void history_turned_on_by_a_reload(void **state) {
 static void history_clean_restarts_lose_and_repeat_nothing(void **state) {
     (void)state;
     struct process process;
-    begin(&process, TRANSACTIONAL COMMAND OFF PHASED);
+    begin(&process, TRANSACTIONAL COMMAND OFF STAGED);
     for (int i = 1; i <= 3; i++) {
-        WAIT_UNTIL(&process, runs("outcome = 'ok' AND task = 'transactional'") >= 3 * i && runs("outcome = 'ok' AND task = 'phased'") >= 2 * i);
+        WAIT_UNTIL(&process, runs("outcome = 'ok' AND task = 'transactional'") >= 3 * i && runs("outcome = 'ok' AND task = 'staged'") >= 2 * i);
         assert_int_equal(daemon_end(&process, SIGTERM), 0);
         assert_accounted();
         daemon_start(&process);
@@ -247,7 +247,7 @@ static void history_clean_restarts_lose_and_repeat_nothing(void **state) {
     assert_int_equal(done("transactional"), OK_OF("transactional"));
     assert_int_equal(done("command"), OK_OF("command"));
     assert_int_equal(done("off"), 2 * OK_OF("off"));
-    assert_int_equal(done("phased"), OK_OF("phased"));
+    assert_int_equal(done("staged"), OK_OF("staged"));
 }
 
 static void history_says_what_was_missed(void **state) {
@@ -305,23 +305,23 @@ static void history_of_two_pools_under_a_reload(void **state) {
     ini_write(&process, "x");
     snprintf(go, sizeof go, "%s.go", process.ini);
     ini_rewrite(&process, "[pool p]\nconninfo = %s\nhistory = on\n[pool q]\nconninfo = %s\nhistory = on\n"
-                "[task phased]\nevery = 365d\npool = p\nread = SELECT 1 AS id\nwork = sh -c 'until [ -e %s ]; do sleep 0.1; done; cat'\n"
-                "write = INSERT INTO done SELECT 'phased' WHERE $1::jsonb ? 'id'\n"
+                "[task staged]\nevery = 365d\npool = p\nread = SELECT 1 AS id\nwork = sh -c 'until [ -e %s ]; do sleep 0.1; done; cat'\n"
+                "write = INSERT INTO done SELECT 'staged' WHERE $1::jsonb ? 'id'\n"
                 "[task other]\nevery = 300ms\npool = q\nsql = SELECT 1\n", conninfo, conninfo, go);
     daemon_start(&process);
     WAIT_UNTIL(&process, has_table());
     WAIT_UNTIL(&process, runs("task = 'other' AND outcome = 'ok'") >= 2);
-    assert_int_equal(shell(NULL, "headgate trigger %s phased", process.ini), 0);
-    WAIT_UNTIL(&process, runs("task = 'phased' AND outcome = 'running'") == 1 && strcmp(task_text(&process, "phased", "state"), "working") == 0);
+    assert_int_equal(shell(NULL, "headgate trigger %s staged", process.ini), 0);
+    WAIT_UNTIL(&process, runs("task = 'staged' AND outcome = 'running'") == 1 && strcmp(task_text(&process, "staged", "state"), "working") == 0);
     kill(process.pid, SIGHUP);
     WAIT_UNTIL(&process, daemon_log_count(&process, "event=reloaded") == 1);
     long ok = runs("task = 'other' AND outcome = 'ok'");
     WAIT_UNTIL(&process, runs("task = 'other' AND outcome = 'ok'") >= ok + 5);
-    assert_int_equal(runs("task = 'phased' AND outcome = 'running'"), 1);
+    assert_int_equal(runs("task = 'staged' AND outcome = 'running'"), 1);
     shell(NULL, "touch %s", go);
-    WAIT_UNTIL(&process, runs("task = 'phased' AND outcome = 'ok' AND finished IS NOT NULL") == 1);
+    WAIT_UNTIL(&process, runs("task = 'staged' AND outcome = 'ok' AND finished IS NOT NULL") == 1);
     assert_int_equal(daemon_end(&process, SIGTERM), 0);
-    assert_int_equal(done("phased"), 1);
+    assert_int_equal(done("staged"), 1);
     assert_no_runs("outcome NOT IN ('ok', 'skipped')");
 }
 
@@ -349,7 +349,7 @@ static void history_of_a_run_whose_phase_a_reload_changes(void **state) {
     assert_int_equal(runs("outcome = 'ok' AND extract(epoch FROM due)::bigint %% 2 = 0"), 1);
 }
 
-/* Another database under a phased run: what it read in the first one is written there, and on record there. */
+/* Another database under a staged run: what it read in the first one is written there, and on record there. */
 static void history_of_a_run_whose_database_a_reload_changes(void **state) {
     (void)state;
     struct process process;
@@ -362,24 +362,24 @@ static void history_of_a_run_whose_database_a_reload_changes(void **state) {
     ini_write(&process, "x");
     snprintf(go, sizeof go, "%s.go", process.ini);
 #define READS_AND_WRITES "[pool p]\nconninfo = %s\nhistory = on\n" \
-    "[task phased]\nevery = 365d\nread = SELECT 1 AS id\nwork = sh -c 'until [ -e %s ]; do sleep 0.1; done; cat'\n" \
-    "write = INSERT INTO done SELECT 'phased' WHERE $1::jsonb ? 'id'\n" \
+    "[task staged]\nevery = 365d\nread = SELECT 1 AS id\nwork = sh -c 'until [ -e %s ]; do sleep 0.1; done; cat'\n" \
+    "write = INSERT INTO done SELECT 'staged' WHERE $1::jsonb ? 'id'\n" \
     "[task tick]\nevery = 300ms\nsql = INSERT INTO done VALUES ('tick')\n"
     ini_rewrite(&process, READS_AND_WRITES, conninfo, go);
     daemon_start(&process);
     WAIT_UNTIL(&process, has_table());
     WAIT_UNTIL(&process, runs("task = 'tick' AND outcome = 'ok'") >= 2);
-    assert_int_equal(shell(NULL, "headgate trigger %s phased", process.ini), 0);
-    WAIT_UNTIL(&process, runs("task = 'phased' AND outcome = 'running'") == 1 && strcmp(task_text(&process, "phased", "state"), "working") == 0);
+    assert_int_equal(shell(NULL, "headgate trigger %s staged", process.ini), 0);
+    WAIT_UNTIL(&process, runs("task = 'staged' AND outcome = 'running'") == 1 && strcmp(task_text(&process, "staged", "state"), "working") == 0);
     ini_rewrite(&process, READS_AND_WRITES, other, go);
     kill(process.pid, SIGHUP);
     WAIT_UNTIL(&process, query_number(other, "SELECT count(*) FROM done WHERE task = 'tick'") >= 2);
     shell(NULL, "touch %s", go);
-    WAIT_UNTIL(&process, runs("task = 'phased' AND outcome = 'ok' AND finished IS NOT NULL") == 1);
+    WAIT_UNTIL(&process, runs("task = 'staged' AND outcome = 'ok' AND finished IS NOT NULL") == 1);
     assert_int_equal(daemon_end(&process, SIGTERM), 0);
-    assert_int_equal(done("phased"), 1);
-    assert_int_equal(query_number(other, "SELECT count(*) FROM done WHERE task = 'phased'"), 0);
-    assert_int_equal(query_number(other, "SELECT count(*) FROM headgate.run WHERE task = 'phased'"), 0);
+    assert_int_equal(done("staged"), 1);
+    assert_int_equal(query_number(other, "SELECT count(*) FROM done WHERE task = 'staged'"), 0);
+    assert_int_equal(query_number(other, "SELECT count(*) FROM headgate.run WHERE task = 'staged'"), 0);
     assert_int_equal(query_number(other, "SELECT count(*) FROM headgate.run WHERE outcome NOT IN ('ok', 'skipped', 'within')"), 0);
     query(conninfo, "DROP DATABASE other");
 }

@@ -1,5 +1,5 @@
 /*
- * The work of phased tasks, without the daemon and without a database: what children get, what is taken of
+ * The work of staged tasks, without the daemon and without a database: what children get, what is taken of
  * what they print, and how each kind of end is told.
  */
 #include "harness.h"

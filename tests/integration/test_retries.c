@@ -1,5 +1,5 @@
 /*
- * What is tried again, and what is not done twice for it: transactions that meet, sessions that are lost in each phase,
+ * What is tried again, and what is not done twice for it: transactions that meet, sessions that are lost in each stage,
  * a server that is away when the work is done; and how a task that goes on failing is left in peace.
  */
 #include "harness.h"
@@ -155,13 +155,13 @@ static const char write_at_gate[] =
     "     WHERE open OR $1::jsonb->>'id' <> '3' OR pg_sleep(600)::text = ''\n";
 
 /* SQL or a shell command that ends the backend of a pid. */
-static void lose_session_in(const char *phases, const char *how, bool is_shell) {
+static void lose_session_in(const char *stages, const char *how, bool is_shell) {
     struct process process;
     query(conninfo, "TRUNCATE written; UPDATE gate SET open = false");
     ini_write(&process,
               "[pool p]\nconninfo = %s\nsize = 2\n[task t]\n%s"
               "work = sh -c 'echo x >>starts.t && cat'\n%s",
-              conninfo, never_due(), phases);
+              conninfo, never_due(), stages);
     daemon_start(&process);
     trigger(&process, "t");
     static const char *const sleeper =

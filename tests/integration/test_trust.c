@@ -57,7 +57,7 @@ static const char all_kinds[] =
     "[task off]\nevery = 100ms\ntransaction = off\nsql = INSERT INTO app.done VALUES ('off')\n"
     "[task several]\nevery = 100ms\nsql = INSERT INTO app.done VALUES ('a'); INSERT INTO app.done VALUES ('b')\n"
     "[task command]\nevery = 200ms\ncommand = /bin/true\n"
-    "[task phased]\nevery = 200ms\nread = SELECT 'x' AS x\nwork = /bin/cat\nwrite = INSERT INTO app.done VALUES ($1)\n"
+    "[task staged]\nevery = 200ms\nread = SELECT 'x' AS x\nwork = /bin/cat\nwrite = INSERT INTO app.done VALUES ($1)\n"
     "[task clean]\nevery = 50ms\nsession = clean\nsql = INSERT INTO app.done VALUES ('clean')\n"
     "[task leaves]\nevery = 100ms\nsession = clean\nsql = CREATE TEMP TABLE IF NOT EXISTS pg_class (oid int)\n"
     "[task path]\nevery = 200ms\nsql = SELECT only_here()\n"
@@ -67,7 +67,7 @@ static const char all_kinds[] =
     "[task long]\nevery = 100ms..400ms\noverlap = queue\nsql = SELECT pg_catalog.pg_sleep(0.2)\n";
 
 static bool all_are_ok(const struct process *process, long more) {
-    static const char *const names[] = {"sql", "off", "several", "command", "phased", "clean", "path", "long"};
+    static const char *const names[] = {"sql", "off", "several", "command", "staged", "clean", "path", "long"};
     static long before[sizeof names / sizeof *names];
     bool all = true;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -86,7 +86,7 @@ static void live(struct process *process) {
     WAIT_UNTIL(process, all_are_ok(process, 3));
     prints(0, "check --connect", process, "  history      step");
     prints(0, "check --connect", process, "usable");
-    prints(0, "history", process, "phased");
+    prints(0, "history", process, "staged");
     prints(0, "history sql --since 1h --failed", process, "pool p");
     prints(0, "trigger byhand", process, "run ");
     kill(process->pid, SIGHUP);

@@ -80,7 +80,7 @@ static void check_dump(const struct story *story) {
 
 /* --- a random file --- */
 
-static void add_phases(struct world *world, struct text *ini) {
+static void add_stages(struct world *world, struct text *ini) {
     uint32_t kind = world_random(world, 4); /* most have all three */
     if (kind != 0)
         text_add(ini, "read = SELECT 1\nwork_parallel = %u\n", world_random(world, 6));
@@ -108,13 +108,13 @@ static void add_attempts(struct world *world, struct text *ini, bool command, ui
 static void add_task(struct world *world, struct text *ini, uint32_t i, uint32_t pools, uint32_t size) {
     static const char *const overlaps[] = {"skip", "queue", "allow"};
     static const char *const priorities[] = {"low", "normal", "high"};
-    bool command = world_random(world, 4) == 0, phased = !command && world_random(world, 3) == 0;
+    bool command = world_random(world, 4) == 0, staged = !command && world_random(world, 3) == 0;
     uint32_t most = command ? size + 1 : 2;
     uint32_t tokens = world_random(world, most) + !command;
     uint32_t every_ms = 20 + world_random(world, world_random(world, 2) ? 500 : 20000);
     text_add(ini, "[task t%u]\nevery = %ums\n", i, every_ms);
-    if (phased)
-        add_phases(world, ini);
+    if (staged)
+        add_stages(world, ini);
     else
         text_add(ini, "%s\ntokens = %u\n", command ? "command = true" : "sql = SELECT 1", tokens > size ? size : tokens);
     text_add(ini, "pool = p%u\npriority = %s\noverlap = %s\n", world_random(world, pools),
@@ -123,7 +123,7 @@ static void add_task(struct world *world, struct text *ini, uint32_t i, uint32_t
     text_add(ini, "timeout = %ums\n", 100 + world_random(world, 5000));
     if (world_random(world, 3) == 0)
         text_add(ini, "patience = %ums\n", world_random(world, every_ms));
-    if (!command && !phased && world_random(world, 3) == 0)
+    if (!command && !staged && world_random(world, 3) == 0)
         text_add(ini, "session = clean\n");
 }
 
@@ -205,8 +205,8 @@ static void check_pool(const struct story *story, uint32_t index) {
         const struct run *run = &core->runs[i];
         if (run->pool != index || (run->state != RUN_SENT && run->state != RUN_RUNNING && run->state != RUN_STOPPING))
             continue;
-        bool sql = phase_needs_session(run->definition, run->phase);
-        uint32_t tokens_of_run = phase_tokens(run->definition, run->phase);
+        bool sql = stage_needs_session(run->definition, run->stage);
+        uint32_t tokens_of_run = stage_tokens(run->definition, run->stage);
         counted.command += tokens_of_run - sql;
         weights += run->state == RUN_SENT ? 0 : tokens_of_run;
         heaviest = tokens_of_run > heaviest ? tokens_of_run : heaviest;
@@ -239,14 +239,14 @@ static void check_runs(const struct story *story) {
         bool started = run->state == RUN_SENT || run->state == RUN_RUNNING || run->state == RUN_STOPPING;
         if (started && !run->begun)
             fail(story, "a run is under way that has not begun");
-        if (run->begun && !started && run->phase == phase_first(run->definition))
-            fail(story, "a run has begun and waits for its first phase");
+        if (run->begun && !started && run->stage == stage_first(run->definition))
+            fail(story, "a run has begun and waits for its first stage");
         begun += run->begun;
         running[run->task] += run->begun;
         waiting[run->task] += !run->begun;
         between[run->task] += run->begun && !started;
-        half_done[run->pool] += run->begun && run->definition->work == WORK_PHASES;
-        children += started && phase_tokens(run->definition, run->phase) == 0 ? run->child_count : 0;
+        half_done[run->pool] += run->begun && run->definition->work == WORK_STAGES;
+        children += started && stage_tokens(run->definition, run->stage) == 0 ? run->child_count : 0;
     }
     if (begun != core->begun_count || children != core->child_count)
         fail(story, "runs or children are not as many as the core counts");

@@ -147,14 +147,14 @@ static void begin_run(struct world *world, struct handle run, struct handle sess
     }
     bool fails = happens(world, world->faults.run_fails) ||
                  (session.generation && happens(world, world->faults.conflicts));
-    bool outside = core_run(world->core, run)->phase == PHASE_WORK;
+    bool outside = core_run(world->core, run)->stage == STAGE_WORK;
     run_ends(world, some_time(world, outside ? 500000 : world_random(world, 2) ? 50000 : 5000), run, session,
              fails ? OUTCOME_FAILED : OUTCOME_OK, false);
 }
 
 static void start_run(struct world *world, const struct action *action) {
     const struct run *run = core_run(world->core, action->run);
-    bool sql = phase_needs_session(run->definition, run->phase);
+    bool sql = stage_needs_session(run->definition, run->stage);
     struct model_session *session = sql ? model_of(world, action->session) : NULL;
     forget_start(world, action->run);
     if (session && (session->broken || happens(world, world->faults.run_unsent))) {

@@ -11,7 +11,7 @@
 #define POOL   "[pool p]\nsize = 3\n"       /* lines 1 and 2 */
 #define TASK   "[task t]\nevery = 1min\n"   /* the next two */
 #define RIGHT  POOL TASK "sql = SELECT 1\n" /* five lines; more keys of the task may follow */
-#define PHASED POOL TASK "read = r\nwork = ls\nwrite = w\n" /* seven lines */
+#define STAGED POOL TASK "read = r\nwork = ls\nwrite = w\n" /* seven lines */
 #define NAME40 A10 A10 A10 A10
 
 static const char *read_fixed(void *context, const char *path, uint32_t line, struct arena *arena,
@@ -73,14 +73,14 @@ static const struct {
     {"phase below 0", RIGHT "phase = -1s\n", 6, "not a number"},
     {"transaction on a command", POOL TASK "command = ls\ntransaction = off\n", 6, "'transaction' says nothing here: [task t] is a command"},
     {"session on a command", POOL TASK "command = ls\nsession = clean\n", 6, "'session' says nothing here: [task t] is a command"},
-    {"transaction on phases", PHASED "transaction = off\n", 8, "[task t] is phases; read and write are transactions"},
-    {"session on phases", PHASED "session = clean\n", 8, "'session' says nothing here"},
-    {"tokens on phases", PHASED "tokens = 1\n", 8, "'tokens' says nothing here: [task t] is phases"},
+    {"transaction on stages", STAGED "transaction = off\n", 8, "[task t] is stages; read and write are transactions"},
+    {"session on stages", STAGED "session = clean\n", 8, "'session' says nothing here"},
+    {"tokens on stages", STAGED "tokens = 1\n", 8, "'tokens' says nothing here: [task t] is stages"},
     {"read_timeout on sql", RIGHT "read_timeout = 1s\n", 6, "[task t] is SQL; write timeout"},
     {"work_timeout on a command", POOL TASK "command = ls\nwork_timeout = 1s\n", 6, "is a command; write timeout"},
     {"write_timeout on sql", RIGHT "write_timeout = 1s\n", 6, "write timeout"},
     {"work_parallel on sql", RIGHT "work_parallel = 2\n", 6, "only outside work has children"},
-    {"max_bytes on a command", POOL TASK "command = ls\nmax_bytes = 1MiB\n", 6, "only phases keep rows and output"},
+    {"max_bytes on a command", POOL TASK "command = ls\nmax_bytes = 1MiB\n", 6, "only stages keep rows and output"},
     {"expect_work on sql", RIGHT "expect_work = 1s\n", 6, "write expect"},
     {"conflict_retries on a command", POOL TASK "command = ls\nconflict_retries = 2\n", 6, "transactions are its own"},
     {"retry_lock on a command", POOL TASK "command = ls\nretry_lock = on\n", 6, "transactions are its own"},
@@ -89,17 +89,17 @@ static const struct {
     {"read alone", POOL TASK "read = r\n", 3, "has no work between read and write"},
     {"sql and write", RIGHT "write = w\n", 3, "more than one of sql, sql_file, command, and read, work and write"},
     {"command and work", POOL TASK "command = ls\nwork = ls\nwrite = w\n", 3, "more than one of"},
-    {"read and read_file", PHASED "read_file = a.sql\n", 5, "[task t] has both read and read_file; keep one"},
-    {"write and write_file", PHASED "write_file = a.sql\n", 7, "[task t] has both write and write_file; keep one"},
+    {"read and read_file", STAGED "read_file = a.sql\n", 5, "[task t] has both read and read_file; keep one"},
+    {"write and write_file", STAGED "write_file = a.sql\n", 7, "[task t] has both write and write_file; keep one"},
     {"missing read_file", POOL TASK "read_file = missing.sql\nwork = ls\n", 5, "cannot read missing.sql"},
     {"missing write_file", POOL TASK "work = ls\nwrite_file = missing.sql\n", 6, "cannot read missing.sql"},
     {"work_parallel without read", POOL TASK "work = ls\nwrite = w\nwork_parallel = 2\n", 7, "[task t] has no read"},
-    {"work_parallel above its most", PHASED "work_parallel = 1001\n", 8, "from 0 to 1000"},
+    {"work_parallel above its most", STAGED "work_parallel = 1001\n", 8, "from 0 to 1000"},
     {"work with shell syntax", POOL TASK "read = r\nwork = ls > x\n", 6, "work has an unquoted '>'"},
     {"work with an open quote", POOL TASK "read = r\nwork = ls 'x\n", 6, "work has a quote that is not closed"},
-    {"max_bytes too small", PHASED "max_bytes = 1023\n", 8, "max_bytes = '1023'"},
-    {"max_bytes above its most", PHASED "max_bytes = 2TiB\n", 8, "max_bytes = '2TiB'"},
-    {"max_bytes without a number", PHASED "max_bytes = much\n", 8, "max_bytes = 'much'"},
+    {"max_bytes too small", STAGED "max_bytes = 1023\n", 8, "max_bytes = '1023'"},
+    {"max_bytes above its most", STAGED "max_bytes = 2TiB\n", 8, "max_bytes = '2TiB'"},
+    {"max_bytes without a number", STAGED "max_bytes = much\n", 8, "max_bytes = 'much'"},
     {"retry_delay reversed", RIGHT "retry_delay = 5min..1s\n", 6, "ends before it begins; write the shorter one first"},
     {"retry_delay of 0", RIGHT "retry_delay = 0s..1s\n", 6, "it goes from 1ms to 1d"},
     {"retry_delay above a day", RIGHT "retry_delay = 1s..2d\n", 6, "it goes from 1ms to 1d"},
@@ -253,42 +253,42 @@ static void read_few_keys_gives_defaults(void **state) {
     taskset_unref(set);
 }
 
-static void read_phases_gives_their_defaults(void **state) {
+static void read_stages_gives_their_defaults(void **state) {
     (void)state;
-    struct taskset *set = read_right(PHASED "timeout = 7s\nwork_timeout = 1h\n" /* the others are timeout */
+    struct taskset *set = read_right(STAGED "timeout = 7s\nwork_timeout = 1h\n" /* the others are timeout */
                                      "[task u]\nevery = 1s\nread_file = a.sql\nwork = cat -n\n"
                                      "[task v]\nevery = 1s\nwork = ls\nwrite_file = b.sql\n");
     const struct task *t = &set->tasks[0], *u = &set->tasks[1], *v = &set->tasks[2];
-    assert_true(t->work == WORK_PHASES && u->work == WORK_PHASES && v->work == WORK_PHASES);
-    assert_string_equal(t->phases->read, "r");
+    assert_true(t->work == WORK_STAGES && u->work == WORK_STAGES && v->work == WORK_STAGES);
+    assert_string_equal(t->stages->read, "r");
     assert_string_equal(t->argv[0], "ls");
-    assert_string_equal(t->phases->write, "w");
-    assert_true(t->tokens == 1 && t->phases->parallel == 0 && t->phases->max_bytes == 16 * 1024 * 1024);
-    assert_true(t->phases->read_timeout_us == 7 * US_PER_S && t->phases->write_timeout_us == 7 * US_PER_S);
-    assert_true(t->phases->work_timeout_us == 60 * US_PER_MIN);
+    assert_string_equal(t->stages->write, "w");
+    assert_true(t->tokens == 1 && t->stages->parallel == 0 && t->stages->max_bytes == 16 * 1024 * 1024);
+    assert_true(t->stages->read_timeout_us == 7 * US_PER_S && t->stages->write_timeout_us == 7 * US_PER_S);
+    assert_true(t->stages->work_timeout_us == 60 * US_PER_MIN);
     assert_true(t->conflict_retries == 5 && !t->retry_lock && t->retries == 0 && t->start_deadline_us == 0);
     assert_true(t->retry_delay.least_us == US_PER_S && t->retry_delay.most_us == 5 * US_PER_MIN);
     assert_true(t->hold_after == 10 && t->hold.least_us == US_PER_MIN && t->hold.most_us == 60 * US_PER_MIN);
-    assert_string_equal(u->phases->read, "SELECT 2");
-    assert_string_equal(u->phases->read_path, "a.sql");
+    assert_string_equal(u->stages->read, "SELECT 2");
+    assert_string_equal(u->stages->read_path, "a.sql");
     assert_string_equal(u->argv[1], "-n");
-    assert_true(!u->phases->write && !u->phases->write_path && u->phases->read_timeout_us == 0 && u->phases->work_timeout_us == 0);
-    assert_true(!v->phases->read && !v->phases->read_path);
-    assert_string_equal(v->phases->write_path, "b.sql");
+    assert_true(!u->stages->write && !u->stages->write_path && u->stages->read_timeout_us == 0 && u->stages->work_timeout_us == 0);
+    assert_true(!v->stages->read && !v->stages->read_path);
+    assert_string_equal(v->stages->write_path, "b.sql");
     taskset_unref(set);
 }
 
-static void read_phases_gives_what_their_keys_say(void **state) {
+static void read_stages_gives_what_their_keys_say(void **state) {
     (void)state;
     struct taskset *set = read_right(
-        PHASED "work_parallel = 4\nmax_bytes = 1GiB\nread_timeout = 1s\nwork_timeout = 0s\nwrite_timeout = 3s\n"
+        STAGED "work_parallel = 4\nmax_bytes = 1GiB\nread_timeout = 1s\nwork_timeout = 0s\nwrite_timeout = 3s\n"
                "timeout = 9s\nexpect = 2s\nexpect_work = 1min\nstart_deadline = 30s\nconflict_retries = 0\n"
                "retry_lock = on\nretries = 3\nretry_delay = 2s\nhold_after = 0\nhold = 2s..3s\n"
                "[headgate]\nchildren = 7\nspool = /x\n");
     const struct task *t = &set->tasks[0];
-    assert_true(t->phases->parallel == 4 && t->phases->max_bytes == UINT64_C(1) << 30);
-    assert_true(t->phases->read_timeout_us == US_PER_S && t->phases->work_timeout_us == 0 && t->phases->write_timeout_us == 3 * US_PER_S);
-    assert_true(t->expect_us == 2 * US_PER_S && t->phases->expect_work_us == US_PER_MIN);
+    assert_true(t->stages->parallel == 4 && t->stages->max_bytes == UINT64_C(1) << 30);
+    assert_true(t->stages->read_timeout_us == US_PER_S && t->stages->work_timeout_us == 0 && t->stages->write_timeout_us == 3 * US_PER_S);
+    assert_true(t->expect_us == 2 * US_PER_S && t->stages->expect_work_us == US_PER_MIN);
     assert_true(t->start_deadline_us == 30 * US_PER_S && t->conflict_retries == 0 && t->retry_lock);
     assert_true(t->retries == 3 && t->retry_delay.least_us == 2 * US_PER_S && t->retry_delay.most_us == 2 * US_PER_S);
     assert_true(t->hold_after == 0 && t->hold.least_us == 2 * US_PER_S && t->hold.most_us == 3 * US_PER_S);
@@ -424,8 +424,8 @@ int main(void) {
         cmocka_unit_test(read_too_many_pools_is_refused),
         cmocka_unit_test(read_many_faulty_tasks_stops_listing),
         cmocka_unit_test(read_few_keys_gives_defaults),
-        cmocka_unit_test(read_phases_gives_their_defaults),
-        cmocka_unit_test(read_phases_gives_what_their_keys_say),
+        cmocka_unit_test(read_stages_gives_their_defaults),
+        cmocka_unit_test(read_stages_gives_what_their_keys_say),
         cmocka_unit_test(read_all_keys_gives_what_they_say),
         cmocka_unit_test(etc_files_are_read_without_a_fault),
         cmocka_unit_test(etc_full_ini_names_every_key_with_its_default),

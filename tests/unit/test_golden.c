@@ -26,7 +26,7 @@ static const char *const close_causes[] = {"idle",    "recycle",   "room",     "
                                            "timeout", "cancelled", "standby",  "conninfo", "drain"};
 static const char *const skip_causes[] = {"none", "overlap", "drain",  "removed", "full",
                                          "hold", "late",    "missed", "paused"};
-static const char *const phases[] = {" claim", "", " read", " work", " write"};
+static const char *const stages[] = {" claim", "", " read", " work", " write"};
 
 static uint32_t session_number(const struct trace *trace, struct handle session) {
     for (uint32_t i = trace->session_count; i > 0; i--)
@@ -54,7 +54,7 @@ static void print_run(struct trace *trace, const char *verb, const struct action
     text_add(&trace->text, "%s #%d %s", verb, (int)number,
              trace->fixture->core->tasks[action->task].definition->name);
     const struct run *run = core_run(trace->fixture->core, action->run);
-    text_add(&trace->text, "%s", run ? phases[run->phase] : "");
+    text_add(&trace->text, "%s", run ? stages[run->stage] : "");
     if (action->session.generation)
         text_add(&trace->text, " on s%u", session_number(trace, action->session));
 }
@@ -273,9 +273,9 @@ static void golden_locked_table_is_in_nobody_elses_way(void **state) {
     play("locked_table");
 }
 
-static void golden_phases_repeat_the_write_and_not_the_work(void **state) {
+static void golden_stages_repeat_the_write_and_not_the_work(void **state) {
     (void)state;
-    play("phases");
+    play("stages");
 }
 
 static void golden_heavy_command_gets_the_whole_pool(void **state) {
@@ -290,7 +290,7 @@ int main(void) {
         cmocka_unit_test(golden_overload_serves_by_priority_and_merges),
         cmocka_unit_test(golden_locked_table_is_in_nobody_elses_way),
         cmocka_unit_test(golden_heavy_command_gets_the_whole_pool),
-        cmocka_unit_test(golden_phases_repeat_the_write_and_not_the_work),
+        cmocka_unit_test(golden_stages_repeat_the_write_and_not_the_work),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

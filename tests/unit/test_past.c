@@ -18,7 +18,7 @@
 #define SQL(name)        TASK(name) "sql = SELECT 1\n"
 #define APART(name)      SQL(name) "transaction = off\n"
 #define COMMAND(name)    TASK(name) "command = true\n"
-#define PHASED(name)     TASK(name) "read = SELECT 1\nwork = true\nwrite = SELECT 2\n"
+#define STAGED(name)     TASK(name) "read = SELECT 1\nwork = true\nwrite = SELECT 2\n"
 #define LONG(name)       "[task " name "]\nevery = 1d\nphase = 1h\nsql = SELECT 1\ntimeout = 1h\nexpect = 1h\n"
 #define WORK_FIRST(name) TASK(name) "work = true\nwrite = SELECT 2\n"
 
@@ -30,10 +30,10 @@ static enum recording_state state_of(const struct fixture *f) {
     return pool_of(f)->recording.state;
 }
 
-static void expect(const struct fixture *f, struct handle handle, enum phase phase, enum run_state state) {
+static void expect(const struct fixture *f, struct handle handle, enum stage stage, enum run_state state) {
     const struct run *run = core_run(f->core, handle);
     assert_non_null(run);
-    assert_int_equal(run->phase, phase);
+    assert_int_equal(run->stage, stage);
     assert_int_equal(run->state, state);
 }
 
@@ -73,7 +73,7 @@ static struct fixture *known(const char *ini, bool armed) {
     return f;
 }
 
-/* The run's phase ends; its session is clean again. The actions are those of the end. */
+/* The run's stage ends; its session is clean again. The actions are those of the end. */
 static void end_event(struct fixture *f, struct handle run, struct event event) {
     struct handle session = core_run(f->core, run)->session;
     struct fixture *kept = f;
@@ -290,7 +290,7 @@ static void start_restores_a_task_once(void **state) {
         assert_int_equal(fixture_core_task(f, "a")->stats.ok_count, 3);
         assert_int_equal(fixture_core_task(f, "a")->stats.failed_count, 2);
         assert_int_equal(fixture_core_task(f, "a")->stats.skipped_count, 1);
-        assert_int_equal(fixture_core_task(f, "a")->expected_us[PHASE_WHOLE], 7 * MS);
+        assert_int_equal(fixture_core_task(f, "a")->expected_us[STAGE_WHOLE], 7 * MS);
     }
     fixture_destroy(f);
 }
@@ -300,24 +300,24 @@ static void start_restores_a_task_once(void **state) {
 static void claim_follows_from_the_kind_of_task(void **state) {
     static const struct {
         const char *ini;
-        enum phase phase;
+        enum stage stage;
         enum claim claim;
     } table[] = {
-        {POOL(4) SQL("a"), PHASE_WHOLE, CLAIM_WITHIN},
-        {POOL(4) SQL("a") "tokens = 2\n", PHASE_WHOLE, CLAIM_WITHIN},
-        {POOL(4) APART("a"), PHASE_WHOLE, CLAIM_BEFORE},
-        {POOL(4) PHASED("a"), PHASE_READ, CLAIM_BEFORE},
-        {POOL(4) COMMAND("a"), PHASE_CLAIM, CLAIM_BEFORE},
-        {POOL(4) COMMAND("a") "tokens = 0\n", PHASE_CLAIM, CLAIM_BEFORE},
-        {POOL(4) COMMAND("a") "tokens = 4\n", PHASE_CLAIM, CLAIM_BEFORE},
-        {POOL(4) WORK_FIRST("a"), PHASE_CLAIM, CLAIM_BEFORE},
+        {POOL(4) SQL("a"), STAGE_WHOLE, CLAIM_WITHIN},
+        {POOL(4) SQL("a") "tokens = 2\n", STAGE_WHOLE, CLAIM_WITHIN},
+        {POOL(4) APART("a"), STAGE_WHOLE, CLAIM_BEFORE},
+        {POOL(4) STAGED("a"), STAGE_READ, CLAIM_BEFORE},
+        {POOL(4) COMMAND("a"), STAGE_CLAIM, CLAIM_BEFORE},
+        {POOL(4) COMMAND("a") "tokens = 0\n", STAGE_CLAIM, CLAIM_BEFORE},
+        {POOL(4) COMMAND("a") "tokens = 4\n", STAGE_CLAIM, CLAIM_BEFORE},
+        {POOL(4) WORK_FIRST("a"), STAGE_CLAIM, CLAIM_BEFORE},
     };
     (void)state;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         struct fixture *f = known(table[i].ini, false);
         const struct run *run = core_run(f->core, trigger(f, "a"));
-        if (run->phase != table[i].phase || run->claim != table[i].claim)
-            fail_msg("%s: phase %d, claim %d", table[i].ini, (int)run->phase, (int)run->claim);
+        if (run->stage != table[i].stage || run->claim != table[i].claim)
+            fail_msg("%s: stage %d, claim %d", table[i].ini, (int)run->stage, (int)run->claim);
         assert_true(fixture_need(f, ACTION_START)->session.generation != 0);
         fixture_destroy(f);
     }
@@ -353,7 +353,7 @@ static void claim_takes_one_token_then_the_command_its_own(void **state) {
     struct handle run = trigger(f, "a");
     assert_int_equal(tokens_taken(&pool_of(f)->tokens), 1);
     accept_claim(f, run);
-    expect(f, run, PHASE_WHOLE, RUN_RUNNING);
+    expect(f, run, STAGE_WHOLE, RUN_RUNNING);
     assert_int_equal(core_run(f->core, run)->claim, CLAIM_NONE);
     assert_int_equal(pool_of(f)->tokens.command, 3);
     assert_int_equal(fixture_need(f, ACTION_START)->session.generation, 0);
@@ -368,10 +368,10 @@ static void claim_then_work_without_a_token_then_a_write_that_says_so(void **sta
     (void)state;
     struct handle run = trigger(f, "a");
     accept_claim(f, run);
-    expect(f, run, PHASE_WORK, RUN_RUNNING);
+    expect(f, run, STAGE_WORK, RUN_RUNNING);
     assert_int_equal(tokens_taken(&pool_of(f)->tokens), 0);
     end(f, run, OUTCOME_OK);
-    expect(f, run, PHASE_WRITE, RUN_RUNNING);
+    expect(f, run, STAGE_WRITE, RUN_RUNNING);
     assert_int_equal(core_run(f->core, run)->claim, CLAIM_DONE);
     end(f, run, OUTCOME_OK);
     assert_true(fixture_need(f, ACTION_RECORD)->record.within);
@@ -388,13 +388,13 @@ static void claim_is_not_the_beginning(void **state) {
     fixture_session(f, EVENT_SESSION_OPENED, opened);
     struct handle run = fixture_started(f, "a");
     accept_claim(f, run);
-    expect(f, run, PHASE_WHOLE, RUN_WAITING);
+    expect(f, run, STAGE_WHOLE, RUN_WAITING);
     fixture_advance(f, 7 * S);
     end(f, other, OUTCOME_OK);
     for (uint32_t i = 0; i < f->core->session_used; i++)
         if (f->core->sessions[i].state == CORE_SESSION_CLOSING)
             fixture_session(f, EVENT_SESSION_GONE, core_session_handle(f->core, i));
-    expect(f, run, PHASE_WHOLE, RUN_RUNNING);
+    expect(f, run, STAGE_WHOLE, RUN_RUNNING);
     fixture_advance(f, 2 * S);
     end(f, run, OUTCOME_OK);
     assert_int_equal(fixture_need(f, ACTION_RECORD)->record.lateness_us, 7 * S);
@@ -410,7 +410,7 @@ static struct handle claimed_and_waiting(struct fixture *f, struct handle *ret_o
     fixture_session(f, EVENT_SESSION_OPENED, fixture_need(f, ACTION_OPEN)->session);
     struct handle run = fixture_started(f, "a");
     accept_claim(f, run);
-    expect(f, run, PHASE_WHOLE, RUN_WAITING);
+    expect(f, run, STAGE_WHOLE, RUN_WAITING);
     return run;
 }
 
@@ -434,7 +434,7 @@ static void claimed_run_that_waits_is_joined(void **state) {
         for (uint32_t session = 0; session < f->core->session_used; session++)
             if (f->core->sessions[session].state == CORE_SESSION_CLOSING)
                 fixture_session(f, EVENT_SESSION_GONE, core_session_handle(f->core, session));
-        expect(f, run, PHASE_WHOLE, RUN_RUNNING);
+        expect(f, run, STAGE_WHOLE, RUN_RUNNING);
         end(f, run, OUTCOME_OK);
         const struct record *record = &fixture_need(f, ACTION_RECORD)->record;
         assert_int_equal(record->key_first.us, WALL_START_US + 10 * S); /* as it was claimed */
@@ -453,7 +453,7 @@ static void claimed_triggered_run_is_waited_for(void **state) {
     fixture_session(f, EVENT_SESSION_OPENED, fixture_need(f, ACTION_OPEN)->session);
     struct handle run = fixture_started(f, "a");
     accept_claim(f, run);
-    expect(f, run, PHASE_WHOLE, RUN_WAITING);
+    expect(f, run, STAGE_WHOLE, RUN_WAITING);
     fixture_pass(f, 20 * S);
     assert_int_equal(core_run(f->core, run)->occurrence_count, 0);
     assert_int_equal(fixture_core_task(f, "a")->stats.skipped_count, 0);
@@ -462,9 +462,9 @@ static void claimed_triggered_run_is_waited_for(void **state) {
     fixture_destroy(f);
 }
 
-/* Under another phase it has other keys; the row that it is to complete has not. */
+/* Under another stage it has other keys; the row that it is to complete has not. */
 static void record_has_the_keys_that_its_run_was_started_with(void **state) {
-    static const char *const before[] = {APART("a"), PHASED("a"), COMMAND("a") "tokens = 0\n", SQL("a")};
+    static const char *const before[] = {APART("a"), STAGED("a"), COMMAND("a") "tokens = 0\n", SQL("a")};
     (void)state;
     for (size_t i = 0; i < sizeof before / sizeof *before; i++) {
         char ini[1000], after[1000];
@@ -472,7 +472,7 @@ static void record_has_the_keys_that_its_run_was_started_with(void **state) {
         struct fixture *f = known(ini, true);
         fixture_pass(f, 10 * S);
         struct handle run = fixture_started(f, "a");
-        if (core_run(f->core, run)->phase == PHASE_CLAIM)
+        if (core_run(f->core, run)->stage == STAGE_CLAIM)
             accept_claim(f, run);
         snprintf(after, sizeof after, "%s", ini);
         char *phase = strstr(strstr(after, "[task"), "phase = 0");
@@ -539,11 +539,11 @@ static void claimed_run_is_not_claimed_again_by_a_further_attempt(void **state) 
     event.ended.claimed = true;
     event.ended.claimed_from = core_run(f->core, run)->due_first;
     end_event(f, run, event);
-    expect(f, run, PHASE_WHOLE, RUN_DELAYED);
+    expect(f, run, STAGE_WHOLE, RUN_DELAYED);
     fixture_pass(f, 2 * S);
     if (fixture_find(f, ACTION_HISTORY))
         say(f, asked(f), WRITTEN, 0);
-    expect(f, run, PHASE_WHOLE, RUN_RUNNING);
+    expect(f, run, STAGE_WHOLE, RUN_RUNNING);
     assert_int_equal(core_run(f->core, run)->claim, CLAIM_NONE);
     fixture_destroy(f);
 }
@@ -551,7 +551,7 @@ static void claimed_run_is_not_claimed_again_by_a_further_attempt(void **state) 
 /* --- a claim that is refused --- */
 
 static void claim_taken_is_answered_elsewhere_and_counts_nothing(void **state) {
-    static const char *const tasks[] = {SQL("a"), APART("a"), PHASED("a"), COMMAND("a"), WORK_FIRST("a")};
+    static const char *const tasks[] = {SQL("a"), APART("a"), STAGED("a"), COMMAND("a"), WORK_FIRST("a")};
     (void)state;
     for (size_t i = 0; i < sizeof tasks / sizeof *tasks; i++) {
         char ini[1000];
@@ -626,12 +626,12 @@ static void resolved_run_counts_as_what_it_was(void **state) {
 static void claim_failing_repeats_the_run_without(void **state) {
     static const struct {
         const char *task;
-        enum phase phase;
-    } table[] = {{SQL("a"), PHASE_WHOLE},
-                 {APART("a"), PHASE_WHOLE},
-                 {PHASED("a"), PHASE_READ},
-                 {COMMAND("a"), PHASE_WHOLE},
-                 {WORK_FIRST("a"), PHASE_WORK}};
+        enum stage stage;
+    } table[] = {{SQL("a"), STAGE_WHOLE},
+                 {APART("a"), STAGE_WHOLE},
+                 {STAGED("a"), STAGE_READ},
+                 {COMMAND("a"), STAGE_WHOLE},
+                 {WORK_FIRST("a"), STAGE_WORK}};
     (void)state;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         char ini[1000];
@@ -643,7 +643,7 @@ static void claim_failing_repeats_the_run_without(void **state) {
         assert_int_equal(state_of(f), RECORDING_BROKEN);
         assert_null(fixture_find(f, ACTION_RECORD));
         assert_null(fixture_find(f, ACTION_RETRY));
-        expect(f, run, table[i].phase, RUN_RUNNING);
+        expect(f, run, table[i].stage, RUN_RUNNING);
         assert_int_equal(core_run(f->core, run)->claim, CLAIM_NONE);
         assert_int_equal(core_run(f->core, run)->attempts.failed_count, 0);
         const struct core_task *task = fixture_core_task(f, "a");
@@ -668,16 +668,16 @@ static void claim_failing_twice_is_told_once(void **state) {
 }
 
 static void claim_that_waited_too_long_is_delayed_and_the_table_doubted(void **state) {
-    static const char *const tasks[] = {SQL("a"), APART("a"), PHASED("a"), COMMAND("a"), WORK_FIRST("a")};
+    static const char *const tasks[] = {SQL("a"), APART("a"), STAGED("a"), COMMAND("a"), WORK_FIRST("a")};
     (void)state;
     for (size_t i = 0; i < sizeof tasks / sizeof *tasks; i++) {
         char ini[1000];
         snprintf(ini, sizeof ini, "%s%s", POOL(1), tasks[i]);
         struct fixture *f = known(ini, false);
         struct handle run = trigger(f, "a");
-        enum phase phase = core_run(f->core, run)->phase;
+        enum stage stage = core_run(f->core, run)->stage;
         refuse(f, run, FAILURE_CLAIM_WAIT);
-        expect(f, run, phase, RUN_DELAYED);
+        expect(f, run, stage, RUN_DELAYED);
         assert_null(fixture_find(f, ACTION_RETRY));
         assert_null(fixture_find(f, ACTION_HISTORY_STATE));
         struct handle session = asked(f);
@@ -685,7 +685,7 @@ static void claim_that_waited_too_long_is_delayed_and_the_table_doubted(void **s
         assert_null(fixture_find(f, ACTION_HISTORY));
         assert_int_equal(core_next_wake(f->core).us, f->now.us + 1 * S);
         fixture_pass(f, 1 * S);
-        expect(f, run, phase, RUN_RUNNING);
+        expect(f, run, stage, RUN_RUNNING);
         assert_int_not_equal(core_run(f->core, run)->claim, CLAIM_NONE);
         assert_int_equal(fixture_core_task(f, "a")->stats.retried_count, 0);
         fixture_destroy(f);
@@ -700,9 +700,9 @@ static void claim_that_waited_for_a_locked_table_goes_without(void **state) {
     say(f, asked(f), LASTING, 0);
     assert_int_equal(state_of(f), RECORDING_BROKEN);
     fixture_pass(f, 1 * S);
-    expect(f, run, PHASE_CLAIM, RUN_RUNNING); /* it finds out by itself */
+    expect(f, run, STAGE_CLAIM, RUN_RUNNING); /* it finds out by itself */
     refuse(f, run, FAILURE_CLAIM_WAIT);
-    expect(f, run, PHASE_WHOLE, RUN_RUNNING);
+    expect(f, run, STAGE_WHOLE, RUN_RUNNING);
     fixture_destroy(f);
 }
 
@@ -717,12 +717,12 @@ static void claim_without_an_answer_is_repeated_a_little_later(void **state) {
         assert_null(fixture_find(f, ACTION_RECORD));
         assert_null(
             fixture_find(f, ACTION_START)); /* a server that always does this is not asked without a pause */
-        expect(f, run, PHASE_CLAIM, RUN_DELAYED);
+        expect(f, run, STAGE_CLAIM, RUN_DELAYED);
         fixture_pass(f, 1 * S);
-        expect(f, run, PHASE_CLAIM, RUN_RUNNING);
+        expect(f, run, STAGE_CLAIM, RUN_RUNNING);
         assert_int_equal(core_run(f->core, run)->claim, CLAIM_BEFORE);
         accept_claim(f, run);
-        expect(f, run, PHASE_WHOLE, RUN_RUNNING);
+        expect(f, run, STAGE_WHOLE, RUN_RUNNING);
         fixture_destroy(f);
     }
 }
@@ -736,27 +736,27 @@ static void claim_that_loses_its_session_each_time_goes_without(void **state) {
         refuse(f, run, FAILURE_LOST);
         assert_int_equal(state_of(f), RECORDING_ON);
         fixture_pass(f, 1 * S);
-        expect(f, run, PHASE_CLAIM, RUN_RUNNING);
+        expect(f, run, STAGE_CLAIM, RUN_RUNNING);
     }
     refuse(f, run, FAILURE_LOST);
     assert_int_equal(state_of(f), RECORDING_BROKEN);
-    expect(f, run, PHASE_WHOLE, RUN_RUNNING);
+    expect(f, run, STAGE_WHOLE, RUN_RUNNING);
     fixture_destroy(f);
 }
 
 /* The same where it came before the task's own text: nothing of that is done. */
 static void claim_before_a_text_is_repeated_when_its_session_is_lost(void **state) {
-    static const char *const tasks[] = {APART("a"), PHASED("a")};
+    static const char *const tasks[] = {APART("a"), STAGED("a")};
     (void)state;
     for (size_t i = 0; i < sizeof tasks / sizeof *tasks; i++) {
         char ini[1000];
         snprintf(ini, sizeof ini, "%s%sretries = 0\nconflict_retries = 0\n", POOL(1), tasks[i]);
         struct fixture *f = known(ini, false);
         struct handle run = trigger(f, "a");
-        enum phase phase = core_run(f->core, run)->phase;
+        enum stage stage = core_run(f->core, run)->stage;
         refuse(f, run, FAILURE_LOST);
         assert_null(fixture_find(f, ACTION_RECORD));
-        expect(f, run, phase, RUN_DELAYED);
+        expect(f, run, stage, RUN_DELAYED);
         fixture_pass(f, 1 * S);
         assert_int_equal(core_run(f->core, run)->claim, CLAIM_BEFORE);
         struct event event = {0};
@@ -777,7 +777,7 @@ static void write_whose_run_is_gone_fails_for_good(void **state) {
     struct handle run = trigger(f, "a");
     accept_claim(f, run);
     end(f, run, OUTCOME_OK);
-    expect(f, run, PHASE_WRITE, RUN_RUNNING);
+    expect(f, run, STAGE_WRITE, RUN_RUNNING);
     refuse(f, run, FAILURE_GONE);
     assert_int_equal(fixture_need(f, ACTION_RECORD)->record.outcome, OUTCOME_FAILED);
     assert_int_equal(state_of(f), RECORDING_ON);
@@ -791,7 +791,7 @@ static void write_whose_history_fails_is_written_without(void **state) {
     accept_claim(f, run);
     end(f, run, OUTCOME_OK);
     refuse(f, run, FAILURE_CLAIM);
-    expect(f, run, PHASE_WRITE, RUN_RUNNING);
+    expect(f, run, STAGE_WRITE, RUN_RUNNING);
     assert_int_equal(core_run(f->core, run)->claim, CLAIM_NONE);
     end(f, run, OUTCOME_OK);
     assert_int_equal(fixture_need(f, ACTION_RECORD)->record.outcome, OUTCOME_OK);
@@ -828,8 +828,8 @@ static void broken_starts_commands_at_once(void **state) {
     struct fixture *f = known(POOL(2) SQL("b") COMMAND("a") "tokens = 0\n" WORK_FIRST("c"), false);
     (void)state;
     break_history(f, "b");
-    expect(f, trigger(f, "a"), PHASE_WHOLE, RUN_RUNNING);
-    expect(f, trigger(f, "c"), PHASE_WORK, RUN_RUNNING);
+    expect(f, trigger(f, "a"), STAGE_WHOLE, RUN_RUNNING);
+    expect(f, trigger(f, "c"), STAGE_WORK, RUN_RUNNING);
     fixture_destroy(f);
 }
 
@@ -1156,7 +1156,7 @@ static void drain_while_a_claim_is_under_way_skips_its_run(void **state) {
     (void)state;
     struct handle run = trigger(f, "a");
     fixture_drain(f);
-    expect(f, run, PHASE_CLAIM, RUN_RUNNING);
+    expect(f, run, STAGE_CLAIM, RUN_RUNNING);
     accept_claim(f, run);
     assert_null(fixture_find(f, ACTION_START));
     assert_int_equal(fixture_need(f, ACTION_RECORD)->record.skip, SKIP_DRAIN);
@@ -1175,7 +1175,7 @@ static void reload_turns_the_history_on(void **state) {
     fixture_trigger(f, "b");
     assert_null(fixture_find(f, ACTION_START));
     say(f, session, RESTORED, 0);
-    expect(f, fixture_started(f, "b"), PHASE_CLAIM, RUN_RUNNING);
+    expect(f, fixture_started(f, "b"), STAGE_CLAIM, RUN_RUNNING);
     fixture_destroy(f);
 }
 
@@ -1187,7 +1187,7 @@ static void reload_turns_the_history_off(void **state) {
     assert_int_equal(state_of(f), RECORDING_OFF);
     fixture_pass(f, 1 * S);
     assert_null(fixture_find(f, ACTION_HISTORY));
-    expect(f, trigger(f, "a"), PHASE_WHOLE, RUN_RUNNING);
+    expect(f, trigger(f, "a"), STAGE_WHOLE, RUN_RUNNING);
     assert_int_equal(core_run(f->core, trigger(f, "b"))->claim, CLAIM_NONE);
     fixture_drain(f);
     assert_null(fixture_find(f, ACTION_HISTORY));
@@ -1205,7 +1205,7 @@ static void reload_off_under_a_claim_goes_on_without(void **state) {
         refuse(f, run, failures[i]);
         assert_int_equal(state_of(f), RECORDING_OFF);
         assert_null(fixture_find(f, ACTION_HISTORY_STATE));
-        expect(f, run, PHASE_WHOLE, RUN_RUNNING);
+        expect(f, run, STAGE_WHOLE, RUN_RUNNING);
         fixture_destroy(f);
     }
 }
@@ -1256,7 +1256,7 @@ static void reload_elsewhere(struct fixture *f, const char *ini, const char *pla
 
 /* What was read in one database is not written to another: the pool stays until it is, and so does its record. */
 static void reload_to_another_database_ends_a_run_where_it_began(void **state) {
-    static const char ini[] = POOL(2) PHASED("a");
+    static const char ini[] = POOL(2) STAGED("a");
     struct fixture *f = known(ini, false);
     (void)state;
     reload_elsewhere(f, ini, "here");
@@ -1269,7 +1269,7 @@ static void reload_to_another_database_ends_a_run_where_it_began(void **state) {
     read.ended.claimed_from = core_run(f->core, run)->due_first;
     read.ended.row_count = 3;
     end_event(f, run, read);
-    expect(f, run, PHASE_WORK, RUN_RUNNING);
+    expect(f, run, STAGE_WORK, RUN_RUNNING);
     reload_elsewhere(f, ini, "there");
     assert_int_equal(f->core->pool_count, 2);
     assert_int_equal(core_run(f->core, run)->pool, 1);
@@ -1277,7 +1277,7 @@ static void reload_to_another_database_ends_a_run_where_it_began(void **state) {
     assert_int_equal(state_of(f), RECORDING_NEW); /* the other database's history is not known */
     assert_string_equal(f->core->pools[core_run(f->core, run)->pool].settings->place, "here");
     end(f, run, OUTCOME_OK);
-    expect(f, run, PHASE_WRITE, core_run(f->core, run)->state);
+    expect(f, run, STAGE_WRITE, core_run(f->core, run)->state);
     if (core_run(f->core, run)->state == RUN_RUNNING)
         assert_int_equal(core_session(f->core, core_run(f->core, run)->session)->pool, 1);
     reload_elsewhere(f, ini, "here"); /* back: it is the same pool again */

@@ -27,29 +27,29 @@ static void retry_is_conflict_asks_for_one_transaction(void **state) {
         const char *name;
         enum work work;
         bool transaction, retry_lock;
-        enum phase phase;
+        enum stage stage;
         enum failure_kind failure;
         bool expected;
     } table[] = {
-        {"40001", WORK_SQL, true, false, PHASE_WHOLE, FAILURE_CONFLICT, true},
-        {"lost before COMMIT", WORK_SQL, true, false, PHASE_WHOLE, FAILURE_LOST, true},
-        {"lock", WORK_SQL, true, false, PHASE_WHOLE, FAILURE_LOCK, false},
-        {"lock, where asked", WORK_SQL, true, true, PHASE_WHOLE, FAILURE_LOCK, true},
-        {"cancelled", WORK_SQL, true, true, PHASE_WHOLE, FAILURE_CANCEL, false},
-        {"any other", WORK_SQL, true, true, PHASE_WHOLE, FAILURE_OTHER, false},
-        {"own transactions", WORK_SQL, false, true, PHASE_WHOLE, FAILURE_CONFLICT, false},
-        {"own transactions, lost", WORK_SQL, false, true, PHASE_WHOLE, FAILURE_LOST, false},
-        {"command", WORK_COMMAND, true, true, PHASE_WHOLE, FAILURE_CONFLICT, false},
-        {"read", WORK_PHASES, true, false, PHASE_READ, FAILURE_CONFLICT, true},
-        {"work", WORK_PHASES, true, true, PHASE_WORK, FAILURE_CONFLICT, false},
-        {"write", WORK_PHASES, true, false, PHASE_WRITE, FAILURE_CONFLICT, true},
-        {"write, lock", WORK_PHASES, true, true, PHASE_WRITE, FAILURE_LOCK, true},
-        {"write, always one", WORK_PHASES, false, false, PHASE_WRITE, FAILURE_LOST, true},
+        {"40001", WORK_SQL, true, false, STAGE_WHOLE, FAILURE_CONFLICT, true},
+        {"lost before COMMIT", WORK_SQL, true, false, STAGE_WHOLE, FAILURE_LOST, true},
+        {"lock", WORK_SQL, true, false, STAGE_WHOLE, FAILURE_LOCK, false},
+        {"lock, where asked", WORK_SQL, true, true, STAGE_WHOLE, FAILURE_LOCK, true},
+        {"cancelled", WORK_SQL, true, true, STAGE_WHOLE, FAILURE_CANCEL, false},
+        {"any other", WORK_SQL, true, true, STAGE_WHOLE, FAILURE_OTHER, false},
+        {"own transactions", WORK_SQL, false, true, STAGE_WHOLE, FAILURE_CONFLICT, false},
+        {"own transactions, lost", WORK_SQL, false, true, STAGE_WHOLE, FAILURE_LOST, false},
+        {"command", WORK_COMMAND, true, true, STAGE_WHOLE, FAILURE_CONFLICT, false},
+        {"read", WORK_STAGES, true, false, STAGE_READ, FAILURE_CONFLICT, true},
+        {"work", WORK_STAGES, true, true, STAGE_WORK, FAILURE_CONFLICT, false},
+        {"write", WORK_STAGES, true, false, STAGE_WRITE, FAILURE_CONFLICT, true},
+        {"write, lock", WORK_STAGES, true, true, STAGE_WRITE, FAILURE_LOCK, true},
+        {"write, always one", WORK_STAGES, false, false, STAGE_WRITE, FAILURE_LOST, true},
     };
     (void)state;
     for (size_t i = 0; i < COUNT(table); i++) {
         struct task task = task_of(table[i].work, table[i].transaction, table[i].retry_lock);
-        if (retry_is_conflict(&task, table[i].phase, table[i].failure) != table[i].expected)
+        if (retry_is_conflict(&task, table[i].stage, table[i].failure) != table[i].expected)
             fail_msg("%s", table[i].name);
     }
 }
@@ -84,7 +84,7 @@ static void retry_delay_grows_by_what_failed_and_ends(void **state) {
     (void)state;
     for (size_t i = 0; i < COUNT(table); i++)
         for (uint64_t j = 0; j < 100; j++) {
-            int64_t us = retry_delay_us(&sql, PHASE_WHOLE, table[i].outcome, table[i].failure,
+            int64_t us = retry_delay_us(&sql, STAGE_WHOLE, table[i].outcome, table[i].failure,
                                         &table[i].attempts, j * UINT64_C(0x9e3779b97f4a7c15));
             int64_t most_us = table[i].most_us, least_us = most_us < 0 ? -1 : most_us / 2;
             if (us < least_us || us > most_us)
@@ -98,7 +98,7 @@ static void retry_delay_stays_within_its_range(void **state) {
     task.retries = 1000;
     for (uint32_t i = 0; i < 1000; i++) {
         struct attempts attempts = {i, 0};
-        int64_t us = retry_delay_us(&task, PHASE_WHOLE, OUTCOME_FAILED, FAILURE_OTHER, &attempts, i);
+        int64_t us = retry_delay_us(&task, STAGE_WHOLE, OUTCOME_FAILED, FAILURE_OTHER, &attempts, i);
         assert_in_range(us, S / 2, 5 * S);
         if (i > 2)
             assert_in_range(us, 5 * S / 2, 5 * S);
@@ -110,7 +110,7 @@ static void retry_delay_is_drawn(void **state) {
     int64_t least_us = INT64_MAX, most_us = 0;
     (void)state;
     for (uint64_t i = 0; i < 1000; i++) {
-        int64_t us = retry_delay_us(&sql, PHASE_WHOLE, OUTCOME_FAILED, FAILURE_OTHER, &attempts,
+        int64_t us = retry_delay_us(&sql, STAGE_WHOLE, OUTCOME_FAILED, FAILURE_OTHER, &attempts,
                                     i * UINT64_C(0x9e3779b97f4a7c15));
         least_us = us < least_us ? us : least_us;
         most_us = us > most_us ? us : most_us;
@@ -127,9 +127,9 @@ static void retry_count_comes_to_an_end(void **state) {
         uint32_t count = 0;
         for (;; count++) {
             enum failure_kind failure = mix >> (count % 10) & 1 ? FAILURE_CONFLICT : FAILURE_OTHER;
-            if (retry_delay_us(&sql, PHASE_WHOLE, OUTCOME_FAILED, failure, &attempts, mix) < 0)
+            if (retry_delay_us(&sql, STAGE_WHOLE, OUTCOME_FAILED, failure, &attempts, mix) < 0)
                 break;
-            retry_count(&sql, PHASE_WHOLE, OUTCOME_FAILED, failure, &attempts);
+            retry_count(&sql, STAGE_WHOLE, OUTCOME_FAILED, failure, &attempts);
             assert_in_range(count, 0, 8);
         }
         assert_int_equal(attempts.failed_count, count);
@@ -140,21 +140,21 @@ static void retry_count_comes_to_an_end(void **state) {
 static void retry_count_calls_a_conflict_what_is_tried_at_once(void **state) {
     static const struct {
         const char *name;
-        enum phase phase;
+        enum stage stage;
         enum outcome outcome;
         enum failure_kind failure;
         struct attempts before;
         uint32_t conflict_count;
     } table[] = {
-        {"conflict", PHASE_WHOLE, OUTCOME_FAILED, FAILURE_CONFLICT, {2, 1}, 2},
-        {"beyond their count", PHASE_WHOLE, OUTCOME_FAILED, FAILURE_CONFLICT, {5, 5}, 5},
-        {"timeout that met one", PHASE_WHOLE, OUTCOME_TIMEOUT, FAILURE_CONFLICT, {0, 0}, 0},
-        {"any other", PHASE_WHOLE, OUTCOME_FAILED, FAILURE_OTHER, {1, 1}, 1},
+        {"conflict", STAGE_WHOLE, OUTCOME_FAILED, FAILURE_CONFLICT, {2, 1}, 2},
+        {"beyond their count", STAGE_WHOLE, OUTCOME_FAILED, FAILURE_CONFLICT, {5, 5}, 5},
+        {"timeout that met one", STAGE_WHOLE, OUTCOME_TIMEOUT, FAILURE_CONFLICT, {0, 0}, 0},
+        {"any other", STAGE_WHOLE, OUTCOME_FAILED, FAILURE_OTHER, {1, 1}, 1},
     };
     (void)state;
     for (size_t i = 0; i < COUNT(table); i++) {
         struct attempts attempts = table[i].before;
-        retry_count(&sql, table[i].phase, table[i].outcome, table[i].failure, &attempts);
+        retry_count(&sql, table[i].stage, table[i].outcome, table[i].failure, &attempts);
         if (attempts.failed_count != table[i].before.failed_count + 1 ||
             attempts.conflict_count != table[i].conflict_count)
             fail_msg("%s", table[i].name);

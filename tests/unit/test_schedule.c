@@ -32,7 +32,7 @@ static void schedule_next_after_is_strictly_after(void **state) {
     }
 }
 
-static void schedule_next_after_from_anywhere_meets_the_phase(void **state) {
+static void schedule_next_after_from_anywhere_meets_the_stage(void **state) {
     (void)state;
     struct schedule schedule = {.every_us = 7 * US_PER_S, .phase_us = 2 * US_PER_S};
     for (int64_t us = -50 * US_PER_S; us < 50 * US_PER_S; us += 333333) {
@@ -129,7 +129,7 @@ static void schedule_default_phase_spreads_tasks(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(schedule_next_after_is_strictly_after),
-        cmocka_unit_test(schedule_next_after_from_anywhere_meets_the_phase),
+        cmocka_unit_test(schedule_next_after_from_anywhere_meets_the_stage),
         cmocka_unit_test(schedule_of_any_instant_stays_within_numbers),
         cmocka_unit_test(schedule_count_includes_both_ends),
         cmocka_unit_test(schedule_key_is_the_last_grid_instant),

@@ -9,7 +9,7 @@
 #include "scheduler/simulate/report.h"
 #include "scheduler/simulate/spec.h"
 #include "tasks/config.h"
-#include "tasks/phase.h"
+#include "tasks/stage.h"
 #include "tests/unit/helper.h"
 
 #define START_US (INT64_C(20454) * US_PER_DAY) /* 2026-01-01 00:00 UTC */
@@ -42,7 +42,7 @@ static struct forecast prepare(const char *ini, int64_t took_us, int64_t for_us)
     assert_non_null(forecast.work_us);
     for (uint32_t i = 0; i < forecast.set->task_count; i++) {
         forecast.took_us[i] = took_us;
-        forecast.work_us[i] = phase_expect_us(&forecast.set->tasks[i], PHASE_WORK);
+        forecast.work_us[i] = stage_expect_us(&forecast.set->tasks[i], STAGE_WORK);
     }
     forecast.options = (struct simulate_options){
         .start = {START_US},

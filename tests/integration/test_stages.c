@@ -1,5 +1,5 @@
 /*
- * Phased tasks on the real thing: what is read, worked on and written, whatever the work prints, and what the rest of
+ * Staged tasks on the real thing: what is read, worked on and written, whatever the work prints, and what the rest of
  * the daemon feels of it. What is tried again is in test_retries.c.
  */
 #include "harness.h"
@@ -80,12 +80,12 @@ static void forty_rows_hold_no_session(const char *parallel) {
     assert_int_equal(daemon_end(&process, SIGTERM), 0);
 }
 
-static void phases_forty_rows_of_one_child_hold_no_session(void **state) {
+static void stages_forty_rows_of_one_child_hold_no_session(void **state) {
     (void)state;
     forty_rows_hold_no_session("");
 }
 
-static void phases_forty_rows_of_a_child_each_hold_no_session(void **state) {
+static void stages_forty_rows_of_a_child_each_hold_no_session(void **state) {
     (void)state;
     forty_rows_hold_no_session("work_parallel = 1\n");
 }
@@ -141,7 +141,7 @@ static const struct attempt attempts[] = {
 
 #define ATTEMPTS (sizeof attempts / sizeof *attempts)
 
-static void phases_each_kind_of_run_is_told_in_clear_words(void **state) {
+static void stages_each_kind_of_run_is_told_in_clear_words(void **state) {
     (void)state;
     struct process process;
     char tasks[16384] = "";
@@ -165,7 +165,7 @@ static void phases_each_kind_of_run_is_told_in_clear_words(void **state) {
     assert_int_equal(shell(NULL, "test $(wc -l < $(dirname %s)/rows) = 5", process.ini), 0);
 }
 
-static void phases_work_that_ignores_its_end_is_ended(void **state) {
+static void stages_work_that_ignores_its_end_is_ended(void **state) {
     (void)state;
     struct process process;
     query(conninfo, "TRUNCATE written");
@@ -193,7 +193,7 @@ static long memory_peak_kib(const struct process *process) {
     return strtol(output, NULL, 10);
 }
 
-static void phases_much_of_everything_leaves_others_alone(void **state) {
+static void stages_much_of_everything_leaves_others_alone(void **state) {
     (void)state;
     struct process process;
     long rows = getenv("HEADGATE_LONG") ? 10000000 : 300000;
@@ -237,7 +237,7 @@ static void phases_much_of_everything_leaves_others_alone(void **state) {
     assert_int_equal(daemon_end(&process, SIGTERM), 0);
 }
 
-static void phases_full_disk_is_told_and_leaves_others_alone(void **state) {
+static void stages_full_disk_is_told_and_leaves_others_alone(void **state) {
     (void)state;
     struct process process;
     ini_write(&process, "x");
@@ -275,7 +275,7 @@ static void phases_full_disk_is_told_and_leaves_others_alone(void **state) {
 
 /* --- types --- */
 
-static void phases_types_are_kept_there_and_back(void **state) {
+static void stages_types_are_kept_there_and_back(void **state) {
     (void)state;
     struct process process;
     query(conninfo, "TRUNCATE written");
@@ -304,7 +304,7 @@ static void phases_types_are_kept_there_and_back(void **state) {
                                             " \"bounds\": [5, 6]}'"), 1);
 }
 
-static void phases_encodings_of_the_database_become_utf8(void **state) {
+static void stages_encodings_of_the_database_become_utf8(void **state) {
     (void)state;
     struct process process;
     query(conninfo, "CREATE DATABASE ascii ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0");
@@ -339,7 +339,7 @@ static void start_two_at_once(struct process *process, const char *top) {
     WAIT_UNTIL(process, strstr(task_text(process, "t", "note"), "2 of 4 rows done, 2 children"));
 }
 
-static void phases_drain_writes_what_was_finished(void **state) {
+static void stages_drain_writes_what_was_finished(void **state) {
     (void)state;
     struct process process;
     start_two_at_once(&process, "[headgate]\ndrain_timeout = 1s\n");
@@ -350,7 +350,7 @@ static void phases_drain_writes_what_was_finished(void **state) {
     assert_int_equal(query_number(conninfo, COUNT_OURS), 0);
 }
 
-static void phases_drain_lets_the_work_end_in_time(void **state) {
+static void stages_drain_lets_the_work_end_in_time(void **state) {
     (void)state;
     struct process process;
     start_two_at_once(&process, "");
@@ -361,7 +361,7 @@ static void phases_drain_lets_the_work_end_in_time(void **state) {
     assert_int_equal(written_count("t"), 4);
 }
 
-static void phases_removed_task_is_finished_and_not_begun_again(void **state) {
+static void stages_removed_task_is_finished_and_not_begun_again(void **state) {
     (void)state;
     struct process process;
     start_two_at_once(&process, "");
@@ -377,7 +377,7 @@ static void phases_removed_task_is_finished_and_not_begun_again(void **state) {
     assert_int_equal(daemon_end(&process, SIGTERM), 0);
 }
 
-static void phases_removed_pool_writes_before_it_goes(void **state) {
+static void stages_removed_pool_writes_before_it_goes(void **state) {
     (void)state;
     struct process process;
     start_two_at_once(&process, "");
@@ -392,7 +392,7 @@ static void phases_removed_pool_writes_before_it_goes(void **state) {
 
 /* --- through a pooler --- */
 
-static void phases_transaction_pooler_is_no_obstacle(void **state) {
+static void stages_transaction_pooler_is_no_obstacle(void **state) {
     (void)state;
     struct process process;
     query(conninfo, "TRUNCATE written");
@@ -418,19 +418,19 @@ static void phases_transaction_pooler_is_no_obstacle(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(phases_forty_rows_of_one_child_hold_no_session, tidy),
-        cmocka_unit_test_teardown(phases_forty_rows_of_a_child_each_hold_no_session, tidy),
-        cmocka_unit_test_teardown(phases_each_kind_of_run_is_told_in_clear_words, tidy),
-        cmocka_unit_test_teardown(phases_work_that_ignores_its_end_is_ended, tidy),
-        cmocka_unit_test_teardown(phases_much_of_everything_leaves_others_alone, tidy),
-        cmocka_unit_test_teardown(phases_full_disk_is_told_and_leaves_others_alone, tidy),
-        cmocka_unit_test_teardown(phases_types_are_kept_there_and_back, tidy),
-        cmocka_unit_test_teardown(phases_encodings_of_the_database_become_utf8, tidy),
-        cmocka_unit_test_teardown(phases_drain_writes_what_was_finished, tidy),
-        cmocka_unit_test_teardown(phases_drain_lets_the_work_end_in_time, tidy),
-        cmocka_unit_test_teardown(phases_removed_task_is_finished_and_not_begun_again, tidy),
-        cmocka_unit_test_teardown(phases_removed_pool_writes_before_it_goes, tidy),
-        cmocka_unit_test_teardown(phases_transaction_pooler_is_no_obstacle, tidy),
+        cmocka_unit_test_teardown(stages_forty_rows_of_one_child_hold_no_session, tidy),
+        cmocka_unit_test_teardown(stages_forty_rows_of_a_child_each_hold_no_session, tidy),
+        cmocka_unit_test_teardown(stages_each_kind_of_run_is_told_in_clear_words, tidy),
+        cmocka_unit_test_teardown(stages_work_that_ignores_its_end_is_ended, tidy),
+        cmocka_unit_test_teardown(stages_much_of_everything_leaves_others_alone, tidy),
+        cmocka_unit_test_teardown(stages_full_disk_is_told_and_leaves_others_alone, tidy),
+        cmocka_unit_test_teardown(stages_types_are_kept_there_and_back, tidy),
+        cmocka_unit_test_teardown(stages_encodings_of_the_database_become_utf8, tidy),
+        cmocka_unit_test_teardown(stages_drain_writes_what_was_finished, tidy),
+        cmocka_unit_test_teardown(stages_drain_lets_the_work_end_in_time, tidy),
+        cmocka_unit_test_teardown(stages_removed_task_is_finished_and_not_begun_again, tidy),
+        cmocka_unit_test_teardown(stages_removed_pool_writes_before_it_goes, tidy),
+        cmocka_unit_test_teardown(stages_transaction_pooler_is_no_obstacle, tidy),
     };
     return run_all(tests, start, stop);
 }

@@ -1,5 +1,5 @@
 /*
- * Runs of several phases, attempts and holds, on a whole core.
+ * Runs of several stages, attempts and holds, on a whole core.
  */
 #include "fixture.h"
 
@@ -12,16 +12,16 @@
 #define POOL(size)   "[pool p]\nsize = " #size "\nidle = 1h\nrecycle = 1h\nping = 1h\n"
 #define TASK(name)   "[task " name "]\nevery = 10s\nphase = 0\n"
 #define SQL(name)    TASK(name) "sql = SELECT 1\n"
-#define PHASED(name) TASK(name) "read = SELECT 1\nwork = true\nwrite = SELECT 2\n"
+#define STAGED(name) TASK(name) "read = SELECT 1\nwork = true\nwrite = SELECT 2\n"
 
 static const struct tokens *tokens_of(const struct fixture *f) {
     return &f->core->pools[0].tokens;
 }
 
-static void expect(const struct fixture *f, struct handle handle, enum phase phase, enum run_state state) {
+static void expect(const struct fixture *f, struct handle handle, enum stage stage, enum run_state state) {
     const struct run *run = core_run(f->core, handle);
     assert_non_null(run);
-    assert_int_equal(run->phase, phase);
+    assert_int_equal(run->stage, stage);
     assert_int_equal(run->state, state);
 }
 
@@ -38,7 +38,7 @@ static void clean(struct fixture *f, struct handle session) {
         fixture_sample(f, session, 0);
 }
 
-/* What the end of a phase brings, without what the clean session brings. */
+/* What the end of a stage brings, without what the clean session brings. */
 static struct handle end_dirty(struct fixture *f, struct handle run, enum outcome outcome, uint64_t rows) {
     struct handle session = core_run(f->core, run)->session;
     fixture_end_with(f, run, outcome, FAILURE_OTHER, rows);
@@ -53,7 +53,7 @@ static void end(struct fixture *f, struct handle run, enum outcome outcome, uint
 static struct handle at_work(struct fixture *f, const char *task, uint64_t rows) {
     struct handle run = fixture_first_run(f, task);
     end(f, run, OUTCOME_OK, rows);
-    expect(f, run, PHASE_WORK, RUN_RUNNING);
+    expect(f, run, STAGE_WORK, RUN_RUNNING);
     return run;
 }
 
@@ -61,7 +61,7 @@ static struct handle at_work(struct fixture *f, const char *task, uint64_t rows)
 static struct handle at_write(struct fixture *f, const char *task) {
     struct handle run = at_work(f, task, 3);
     end(f, run, OUTCOME_OK, 3);
-    expect(f, run, PHASE_WRITE, RUN_RUNNING);
+    expect(f, run, STAGE_WRITE, RUN_RUNNING);
     return run;
 }
 
@@ -73,13 +73,13 @@ static const struct record *record_of(const struct fixture *f, struct handle run
     return NULL;
 }
 
-/* --- from phase to phase --- */
+/* --- from stage to stage --- */
 
-static void phases_hold_their_token_only_on_the_database(void **state) {
-    struct fixture *f = fixture_create_unarmed(POOL(1) PHASED("a") SQL("b"));
+static void stages_hold_their_token_only_on_the_database(void **state) {
+    struct fixture *f = fixture_create_unarmed(POOL(1) STAGED("a") SQL("b"));
     (void)state;
     struct handle run = fixture_first_run(f, "a"), session = core_run(f->core, run)->session;
-    expect(f, run, PHASE_READ, RUN_RUNNING);
+    expect(f, run, STAGE_READ, RUN_RUNNING);
     assert_int_equal(tokens_taken(tokens_of(f)), 1);
     fixture_advance(f, 2 * S);
     end_dirty(f, run, OUTCOME_OK, 3);
@@ -92,9 +92,9 @@ static void phases_hold_their_token_only_on_the_database(void **state) {
     assert_int_equal(tokens_taken(tokens_of(f)), 1);
     fixture_advance(f, 30 * S);
     end(f, run, OUTCOME_OK, 3);
-    expect(f, run, PHASE_WRITE, RUN_WAITING); /* the other one has the only token */
+    expect(f, run, STAGE_WRITE, RUN_WAITING); /* the other one has the only token */
     end(f, other, OUTCOME_OK, 1);
-    expect(f, run, PHASE_WRITE, RUN_RUNNING);
+    expect(f, run, STAGE_WRITE, RUN_RUNNING);
     fixture_advance(f, 1 * S);
     end_dirty(f, run, OUTCOME_OK, 3);
     const struct record *record = record_of(f, run);
@@ -110,8 +110,8 @@ static void phases_hold_their_token_only_on_the_database(void **state) {
     fixture_destroy(f);
 }
 
-static void phases_read_without_rows_ends_as_nothing(void **state) {
-    struct fixture *f = fixture_create_unarmed(POOL(1) PHASED("a"));
+static void stages_read_without_rows_ends_as_nothing(void **state) {
+    struct fixture *f = fixture_create_unarmed(POOL(1) STAGED("a"));
     (void)state;
     struct handle run = fixture_first_run(f, "a");
     end_dirty(f, run, OUTCOME_OK, 0);
@@ -122,8 +122,8 @@ static void phases_read_without_rows_ends_as_nothing(void **state) {
     fixture_destroy(f);
 }
 
-static void phases_work_without_lines_writes_nothing(void **state) {
-    struct fixture *f = fixture_create_unarmed(POOL(1) PHASED("a"));
+static void stages_work_without_lines_writes_nothing(void **state) {
+    struct fixture *f = fixture_create_unarmed(POOL(1) STAGED("a"));
     (void)state;
     struct handle run = at_work(f, "a", 3);
     end_dirty(f, run, OUTCOME_OK, 0);
@@ -132,25 +132,25 @@ static void phases_work_without_lines_writes_nothing(void **state) {
     fixture_destroy(f);
 }
 
-static void phases_without_read_begin_with_work(void **state) {
+static void stages_without_read_begin_with_work(void **state) {
     struct fixture *f = fixture_create_unarmed(POOL(1) TASK("a") "work = true\nwrite = SELECT 2\n");
     (void)state;
     fixture_trigger(f, "a");
     struct handle run = fixture_started(f, "a");
-    expect(f, run, PHASE_WORK, RUN_RUNNING);
+    expect(f, run, STAGE_WORK, RUN_RUNNING);
     assert_null(fixture_find(f, ACTION_OPEN)); /* its session is opened once there is something to write */
     fixture_end_with(f, run, OUTCOME_OK, FAILURE_OTHER, 2);
-    expect(f, run, PHASE_WRITE, RUN_WAITING);
+    expect(f, run, STAGE_WRITE, RUN_WAITING);
     struct handle session = fixture_need(f, ACTION_OPEN)->session;
     fixture_session(f, EVENT_SESSION_OPENED, session);
     fixture_sample(f, session, 0);
-    expect(f, run, PHASE_WRITE, RUN_RUNNING);
+    expect(f, run, STAGE_WRITE, RUN_RUNNING);
     end_dirty(f, run, OUTCOME_OK, 2);
     assert_int_equal(record_of(f, run)->outcome, OUTCOME_OK);
     fixture_destroy(f);
 }
 
-static void phases_without_write_end_with_work(void **state) {
+static void stages_without_write_end_with_work(void **state) {
     static const enum outcome outcomes[] = {OUTCOME_OK, OUTCOME_FAILED};
     (void)state;
     for (size_t i = 0; i < 2; i++) {
@@ -163,12 +163,12 @@ static void phases_without_write_end_with_work(void **state) {
     }
 }
 
-static void phases_work_that_failed_in_part_is_written_and_recorded_as_failed(void **state) {
-    struct fixture *f = fixture_create_unarmed(POOL(1) PHASED("a") "retries = 3\n");
+static void stages_work_that_failed_in_part_is_written_and_recorded_as_failed(void **state) {
+    struct fixture *f = fixture_create_unarmed(POOL(1) STAGED("a") "retries = 3\n");
     (void)state;
     struct handle run = at_work(f, "a", 3);
     end(f, run, OUTCOME_FAILED, 2);
-    expect(f, run, PHASE_WRITE, RUN_RUNNING);
+    expect(f, run, STAGE_WRITE, RUN_RUNNING);
     end_dirty(f, run, OUTCOME_OK, 2);
     assert_int_equal(record_of(f, run)->outcome, OUTCOME_FAILED);
     assert_int_equal(record_of(f, run)->attempt_count, 1);
@@ -176,8 +176,8 @@ static void phases_work_that_failed_in_part_is_written_and_recorded_as_failed(vo
     fixture_destroy(f);
 }
 
-static void phases_lost_answer_to_a_write_is_unknown_and_not_repeated(void **state) {
-    struct fixture *f = fixture_create_unarmed(POOL(1) PHASED("a") "retries = 3\n");
+static void stages_lost_answer_to_a_write_is_unknown_and_not_repeated(void **state) {
+    struct fixture *f = fixture_create_unarmed(POOL(1) STAGED("a") "retries = 3\n");
     (void)state;
     struct handle run = at_write(f, "a");
     fixture_end_with(f, run, OUTCOME_UNKNOWN, FAILURE_LOST, 0);
@@ -186,19 +186,19 @@ static void phases_lost_answer_to_a_write_is_unknown_and_not_repeated(void **sta
     fixture_destroy(f);
 }
 
-static void phases_write_that_never_reached_the_server_waits_again(void **state) {
-    struct fixture *f = fixture_create_unarmed(POOL(1) PHASED("a"));
+static void stages_write_that_never_reached_the_server_waits_again(void **state) {
+    struct fixture *f = fixture_create_unarmed(POOL(1) STAGED("a"));
     (void)state;
     struct handle run = at_write(f, "a"), session = core_run(f->core, run)->session;
     fixture_session(f, EVENT_SESSION_BROKEN, session);
     fixture_unsent(f, run);
-    expect(f, run, PHASE_WRITE, RUN_WAITING);
+    expect(f, run, STAGE_WRITE, RUN_WAITING);
     fixture_session(f, EVENT_SESSION_GONE, session);
     session = fixture_need(f, ACTION_OPEN)->session;
     fixture_session(f, EVENT_SESSION_OPENED, session);
     if (fixture_find(f, ACTION_SAMPLE))
         fixture_sample(f, session, 0);
-    expect(f, run, PHASE_WRITE, RUN_RUNNING);
+    expect(f, run, STAGE_WRITE, RUN_RUNNING);
     end_dirty(f, run, OUTCOME_OK, 3);
     assert_int_equal(record_of(f, run)->attempt_count, 1);
     fixture_destroy(f);
@@ -214,7 +214,7 @@ static void half_done_goes_before_new_runs_but_not_before_a_higher_priority(void
     (void)state;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         struct text ini = {0};
-        text_add(&ini, POOL(1) PHASED("a") "patience = 0\n" SQL("b") SQL("c") "priority = %s\npatience = 0\n",
+        text_add(&ini, POOL(1) STAGED("a") "patience = 0\n" SQL("b") SQL("c") "priority = %s\npatience = 0\n",
                  table[i].priority);
         struct fixture *f = fixture_create_unarmed(ini.bytes);
         struct handle run = at_work(f, "a", 1);
@@ -233,7 +233,7 @@ static void half_done_goes_before_new_runs_but_not_before_a_higher_priority(void
 }
 
 static void half_done_is_shared_with_by_no_other_session(void **state) {
-    struct fixture *f = fixture_create_unarmed(POOL(1) SQL("b") SQL("c") PHASED("a"));
+    struct fixture *f = fixture_create_unarmed(POOL(1) SQL("b") SQL("c") STAGED("a"));
     (void)state;
     clean(f, fixture_warm_up(f, "b"));
     fixture_trigger(f, "c");
@@ -247,13 +247,13 @@ static void half_done_is_shared_with_by_no_other_session(void **state) {
     fixture_trigger(f, "c"); /* it would fit behind b */
     assert_null(fixture_find(f, ACTION_START));
     end(f, first, OUTCOME_OK, 1);
-    expect(f, run, PHASE_WRITE, RUN_RUNNING);
+    expect(f, run, STAGE_WRITE, RUN_RUNNING);
     fixture_destroy(f);
 }
 
 /* A locked run is in the way of a write as it is in the way of others. */
 static void half_done_makes_a_stuck_run_give_way(void **state) {
-    struct fixture *f = fixture_create_unarmed(POOL(1) SQL("b") PHASED("a") "patience = 1s\n");
+    struct fixture *f = fixture_create_unarmed(POOL(1) SQL("b") STAGED("a") "patience = 1s\n");
     (void)state;
     clean(f, fixture_warm_up(f, "b"));
     fixture_trigger(f, "a");
@@ -270,41 +270,41 @@ static void half_done_makes_a_stuck_run_give_way(void **state) {
 }
 
 static void half_done_asks_a_session_that_sat_long(void **state) {
-    struct fixture *f = fixture_create_unarmed("[pool p]\nsize = 1\nidle = 1h\nping = 5s\nsample = 1min\nsample_idle = 1min\n" PHASED("a"));
+    struct fixture *f = fixture_create_unarmed("[pool p]\nsize = 1\nidle = 1h\nping = 5s\nsample = 1min\nsample_idle = 1min\n" STAGED("a"));
     (void)state;
     struct handle run = at_work(f, "a", 1);
     fixture_pass(f, 30 * S);
     end(f, run, OUTCOME_OK, 1);
     fixture_session(f, EVENT_SESSION_READY, fixture_need(f, ACTION_CHECK)->session);
-    expect(f, run, PHASE_WRITE, RUN_RUNNING);
+    expect(f, run, STAGE_WRITE, RUN_RUNNING);
     fixture_destroy(f);
 }
 
 static void children_without_token_are_limited_together(void **state) {
-    struct fixture *f = fixture_create_unarmed("[headgate]\nchildren = 5\n" POOL(2) PHASED("a") "work_parallel = 4\n" PHASED(
-        "b") "work_parallel = 4\n" PHASED("c") TASK("d") "command = true\ntokens = 0\n");
+    struct fixture *f = fixture_create_unarmed("[headgate]\nchildren = 5\n" POOL(2) STAGED("a") "work_parallel = 4\n" STAGED(
+        "b") "work_parallel = 4\n" STAGED("c") TASK("d") "command = true\ntokens = 0\n");
     (void)state;
     struct handle a = at_work(f, "a", 100);
     assert_int_equal(f->core->child_count, 4);
     fixture_trigger(f, "b");
     struct handle b = fixture_started(f, "b");
     end(f, b, OUTCOME_OK, 2);
-    expect(f, b, PHASE_WORK, RUN_WAITING); /* two more would be six */
+    expect(f, b, STAGE_WORK, RUN_WAITING); /* two more would be six */
     fixture_trigger(f, "c");
     struct handle c = fixture_started(f, "c");
     end(f, c, OUTCOME_OK, 100); /* one child gets all rows; it is behind b */
     fixture_trigger(f, "d");
     assert_null(fixture_find(f, ACTION_START));
     end_dirty(f, a, OUTCOME_OK, 0);
-    expect(f, b, PHASE_WORK, RUN_RUNNING);
-    expect(f, c, PHASE_WORK, RUN_RUNNING);
+    expect(f, b, STAGE_WORK, RUN_RUNNING);
+    expect(f, c, STAGE_WORK, RUN_RUNNING);
     fixture_started(f, "d");
     assert_int_equal(f->core->child_count, 2 + 1 + 1);
     fixture_destroy(f);
 }
 
 static void children_more_than_the_limit_start_alone(void **state) {
-    struct fixture *f = fixture_create_unarmed("[headgate]\nchildren = 2\n" POOL(1) PHASED("a") "work_parallel = 4\n");
+    struct fixture *f = fixture_create_unarmed("[headgate]\nchildren = 2\n" POOL(1) STAGED("a") "work_parallel = 4\n");
     (void)state;
     at_work(f, "a", 100);
     assert_int_equal(f->core->child_count, 4);
@@ -316,7 +316,7 @@ static void children_more_than_the_limit_start_alone(void **state) {
 static void overlap_is_of_the_whole_run(void **state) {
     (void)state;
     for (int queue = 0; queue < 2; queue++) {
-        struct fixture *f = fixture_create(queue ? POOL(1) PHASED("a") "overlap = queue\n" : POOL(1) PHASED("a"));
+        struct fixture *f = fixture_create(queue ? POOL(1) STAGED("a") "overlap = queue\n" : POOL(1) STAGED("a"));
         fixture_pass(f, 10 * S);
         struct handle session = fixture_need(f, ACTION_OPEN)->session;
         fixture_session(f, EVENT_SESSION_OPENED, session);
@@ -333,7 +333,7 @@ static void overlap_is_of_the_whole_run(void **state) {
         if (fixture_find(f, ACTION_SAMPLE))
             fixture_sample(f, session, 0);
         end(f, run, OUTCOME_OK, 1);
-        expect(f, run, PHASE_WRITE, RUN_RUNNING);
+        expect(f, run, STAGE_WRITE, RUN_RUNNING);
         end_dirty(f, run, OUTCOME_OK, 1);
         assert_int_equal(record_of(f, run)->occurrence_count, 1);
         clean(f, session);
@@ -346,8 +346,8 @@ static void overlap_is_of_the_whole_run(void **state) {
 }
 
 /* What is half done would pile up: no room for the work is no reason to read on. */
-static void overlap_allow_begins_nothing_while_two_wait_between_phases(void **state) {
-    struct fixture *f = fixture_create("[headgate]\nchildren = 1\n" POOL(1) PHASED("a") "overlap = allow\n");
+static void overlap_allow_begins_nothing_while_two_wait_between_stages(void **state) {
+    struct fixture *f = fixture_create("[headgate]\nchildren = 1\n" POOL(1) STAGED("a") "overlap = allow\n");
     (void)state;
     uint32_t starts = 0, skips = 0;
     fixture_pass(f, 10 * S);
@@ -372,9 +372,9 @@ static void overlap_allow_begins_nothing_while_two_wait_between_phases(void **st
 
 /* --- timeouts --- */
 
-static void timeout_is_of_each_phase(void **state) {
+static void timeout_is_of_each_stage(void **state) {
     struct fixture *f = fixture_create_unarmed(
-        POOL(1) PHASED("a") "read_timeout = 1s\nwork_timeout = 20s\nwrite_timeout = 3s\nretries = 2\n");
+        POOL(1) STAGED("a") "read_timeout = 1s\nwork_timeout = 20s\nwrite_timeout = 3s\nretries = 2\n");
     (void)state;
     struct handle run = fixture_first_run(f, "a");
     fixture_pass(f, 1 * S - 1);
@@ -387,17 +387,17 @@ static void timeout_is_of_each_phase(void **state) {
     fixture_pass(f, STOP_GRACE_US);
     fixture_need(f, ACTION_ABORT);
     end(f, run, OUTCOME_FAILED, 2); /* two lines were there by then */
-    expect(f, run, PHASE_WRITE, RUN_RUNNING);
+    expect(f, run, STAGE_WRITE, RUN_RUNNING);
     fixture_pass(f, 3 * S);
     assert_true(fixture_need(f, ACTION_CANCEL)->session.generation > 0);
     fixture_end_with(f, run, OUTCOME_FAILED, FAILURE_CANCEL, 0);
-    expect(f, run, PHASE_WRITE, RUN_DELAYED); /* of its retries */
+    expect(f, run, STAGE_WRITE, RUN_DELAYED); /* of its retries */
     assert_int_equal(core_run(f->core, run)->attempts.conflict_count, 0);
     fixture_destroy(f);
 }
 
 static void timeout_of_work_is_the_runs_outcome_once_it_is_written(void **state) {
-    struct fixture *f = fixture_create_unarmed(POOL(1) PHASED("a") "timeout = 5s\n");
+    struct fixture *f = fixture_create_unarmed(POOL(1) STAGED("a") "timeout = 5s\n");
     (void)state;
     struct handle run = at_work(f, "a", 1);
     fixture_pass(f, 5 * S);
@@ -414,17 +414,17 @@ static int64_t delay_of(const struct fixture *f) {
 }
 
 static void retry_of_work_begins_with_the_read(void **state) {
-    struct fixture *f = fixture_create_unarmed(POOL(1) PHASED("a") "retries = 1\n");
+    struct fixture *f = fixture_create_unarmed(POOL(1) STAGED("a") "retries = 1\n");
     (void)state;
     struct handle run = at_work(f, "a", 3);
     end_dirty(f, run, OUTCOME_FAILED, 0);
     assert_in_range(delay_of(f), S / 2, S);
-    expect(f, run, PHASE_READ, RUN_DELAYED);
+    expect(f, run, STAGE_READ, RUN_DELAYED);
     assert_int_equal(fixture_core_task(f, "a")->running_count, 0);
     fixture_pass(f, delay_of(f));
     if (fixture_find(f, ACTION_SAMPLE))
         fixture_sample(f, fixture_need(f, ACTION_SAMPLE)->session, 0);
-    expect(f, run, PHASE_READ, RUN_RUNNING);
+    expect(f, run, STAGE_READ, RUN_RUNNING);
     end(f, run, OUTCOME_OK, 3);
     end_dirty(f, run, OUTCOME_FAILED, 0);
     const struct record *record = record_of(f, run);
@@ -436,7 +436,7 @@ static void retry_of_work_begins_with_the_read(void **state) {
 }
 
 static void retry_is_not_made_unless_it_is_asked_for(void **state) {
-    struct fixture *f = fixture_create_unarmed(POOL(1) PHASED("a"));
+    struct fixture *f = fixture_create_unarmed(POOL(1) STAGED("a"));
     (void)state;
     struct handle run = at_work(f, "a", 3);
     end_dirty(f, run, OUTCOME_FAILED, 0);
@@ -445,19 +445,19 @@ static void retry_is_not_made_unless_it_is_asked_for(void **state) {
 }
 
 static void retry_of_a_write_begins_with_the_write(void **state) {
-    struct fixture *f = fixture_create_unarmed(POOL(1) PHASED("a"));
+    struct fixture *f = fixture_create_unarmed(POOL(1) STAGED("a"));
     (void)state;
     struct handle run = at_write(f, "a");
     for (int attempt = 0; attempt < 5; attempt++) { /* conflict_retries, by default */
         struct handle session = core_run(f->core, run)->session;
         fixture_end_with(f, run, OUTCOME_FAILED, FAILURE_CONFLICT, 0);
         assert_in_range(delay_of(f), 5 * MS, 10 * MS << attempt);
-        expect(f, run, PHASE_WRITE, RUN_DELAYED);
+        expect(f, run, STAGE_WRITE, RUN_DELAYED);
         assert_int_equal(fixture_core_task(f, "a")->running_count, 1); /* it is under way */
         int64_t delay_us = delay_of(f);
         clean(f, session);
         fixture_pass(f, delay_us);
-        expect(f, run, PHASE_WRITE, RUN_RUNNING);
+        expect(f, run, STAGE_WRITE, RUN_RUNNING);
     }
     fixture_end_with(f, run, OUTCOME_FAILED, FAILURE_CONFLICT, 0);
     assert_int_equal(record_of(f, run)->outcome, OUTCOME_FAILED);
@@ -483,7 +483,7 @@ static void retry_of_conflicts_is_not_counted_against_retries(void **state) {
         fixture_pass(f, delay_us);
         if (fixture_find(f, ACTION_SAMPLE))
             fixture_sample(f, session, 0);
-        expect(f, run, PHASE_WHOLE, RUN_RUNNING);
+        expect(f, run, STAGE_WHOLE, RUN_RUNNING);
     }
     assert_int_equal(record_of(f, run)->attempt_count, 6);
     fixture_destroy(f);
@@ -638,7 +638,7 @@ static void end_in_part(struct fixture *f, struct handle run, uint64_t done, uin
 
 /* One bad row among good ones. lines: what the good ones printed; write: how what they printed is written. */
 static uint32_t failed_in_row_after(uint64_t done, uint64_t lines, enum outcome write) {
-    struct fixture *f = fixture_create(POOL(1) PHASED("a") "work_parallel = 2\nhold_after = 2\n");
+    struct fixture *f = fixture_create(POOL(1) STAGED("a") "work_parallel = 2\nhold_after = 2\n");
     struct handle run = at_work(f, "a", 3);
     f->core->tasks[0].failed_in_row = 1;
     end_in_part(f, run, done, lines);
@@ -751,7 +751,7 @@ static void start_deadline_of_a_new_file_counts_for_what_waits(void **state) {
 #define DRAIN "[headgate]\ndrain_timeout = 10s\n"
 
 static void drain_lets_work_end_then_cancels_it_and_writes_what_it_printed(void **state) {
-    struct fixture *f = fixture_create_unarmed(DRAIN POOL(1) PHASED("a"));
+    struct fixture *f = fixture_create_unarmed(DRAIN POOL(1) STAGED("a"));
     (void)state;
     struct handle run = at_work(f, "a", 3);
     fixture_drain(f);
@@ -764,7 +764,7 @@ static void drain_lets_work_end_then_cancels_it_and_writes_what_it_printed(void 
     end(f, run, OUTCOME_FAILED, 2);
     if (fixture_find(f, ACTION_CHECK))
         fixture_session(f, EVENT_SESSION_READY, fixture_need(f, ACTION_CHECK)->session);
-    expect(f, run, PHASE_WRITE, RUN_RUNNING);
+    expect(f, run, STAGE_WRITE, RUN_RUNNING);
     struct handle session = core_run(f->core, run)->session;
     end_dirty(f, run, OUTCOME_OK, 2);
     assert_int_equal(record_of(f, run)->outcome, OUTCOME_CANCELLED);
@@ -776,14 +776,14 @@ static void drain_lets_work_end_then_cancels_it_and_writes_what_it_printed(void 
 }
 
 static void drain_lets_a_read_go_on_to_its_end(void **state) {
-    struct fixture *f = fixture_create_unarmed(DRAIN POOL(1) PHASED("a"));
+    struct fixture *f = fixture_create_unarmed(DRAIN POOL(1) STAGED("a"));
     (void)state;
     struct handle run = fixture_first_run(f, "a");
     fixture_drain(f);
     end(f, run, OUTCOME_OK, 3);
-    expect(f, run, PHASE_WORK, RUN_RUNNING);
+    expect(f, run, STAGE_WORK, RUN_RUNNING);
     end(f, run, OUTCOME_OK, 3);
-    expect(f, run, PHASE_WRITE, RUN_RUNNING);
+    expect(f, run, STAGE_WRITE, RUN_RUNNING);
     end_dirty(f, run, OUTCOME_OK, 3);
     assert_int_equal(record_of(f, run)->outcome, OUTCOME_OK);
     fixture_destroy(f);
@@ -805,7 +805,7 @@ static void drain_opens_a_session_for_what_is_to_be_written(void **state) {
     struct handle session = fixture_need(f, ACTION_OPEN)->session;
     fixture_session(f, EVENT_SESSION_OPENED, session);
     fixture_sample(f, session, 0);
-    expect(f, run, PHASE_WRITE, RUN_RUNNING);
+    expect(f, run, STAGE_WRITE, RUN_RUNNING);
     fixture_destroy(f);
 }
 
@@ -833,11 +833,11 @@ static void drain_gives_up_what_cannot_be_written(void **state) {
 
 /* A session that was kept for a write is closed when the write is given up, without a further event. */
 static void drain_closes_what_was_kept_for_a_write_that_is_given_up(void **state) {
-    struct fixture *f = fixture_create_unarmed(DRAIN POOL(1) PHASED("a") "retries = 9\nretry_delay = 1h\n");
+    struct fixture *f = fixture_create_unarmed(DRAIN POOL(1) STAGED("a") "retries = 9\nretry_delay = 1h\n");
     (void)state;
     struct handle run = at_write(f, "a");
     end(f, run, OUTCOME_FAILED, 0);
-    expect(f, run, PHASE_WRITE, RUN_DELAYED);
+    expect(f, run, STAGE_WRITE, RUN_DELAYED);
     fixture_drain(f);
     fixture_pass(f, 20 * S);
     for (int i = 0; i < 5 && is_under_way(f, run); i++)
@@ -847,34 +847,34 @@ static void drain_closes_what_was_kept_for_a_write_that_is_given_up(void **state
     fixture_destroy(f);
 }
 
-static void drain_signal_again_cancels_every_phase(void **state) {
+static void drain_signal_again_cancels_every_stage(void **state) {
     static const struct {
-        enum phase phase;
+        enum stage stage;
         enum outcome told; /* it may have been done by then */
         enum outcome expected;
     } table[] = {
-        {PHASE_READ, OUTCOME_FAILED, OUTCOME_CANCELLED}, {PHASE_READ, OUTCOME_OK, OUTCOME_CANCELLED},
-        {PHASE_WORK, OUTCOME_FAILED, OUTCOME_CANCELLED}, {PHASE_WORK, OUTCOME_OK, OUTCOME_CANCELLED},
-        {PHASE_WRITE, OUTCOME_FAILED, OUTCOME_CANCELLED}, {PHASE_WRITE, OUTCOME_OK, OUTCOME_OK},
+        {STAGE_READ, OUTCOME_FAILED, OUTCOME_CANCELLED}, {STAGE_READ, OUTCOME_OK, OUTCOME_CANCELLED},
+        {STAGE_WORK, OUTCOME_FAILED, OUTCOME_CANCELLED}, {STAGE_WORK, OUTCOME_OK, OUTCOME_CANCELLED},
+        {STAGE_WRITE, OUTCOME_FAILED, OUTCOME_CANCELLED}, {STAGE_WRITE, OUTCOME_OK, OUTCOME_OK},
     };
     (void)state;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        struct fixture *f = fixture_create_unarmed(DRAIN POOL(1) PHASED("a") "retries = 5\n");
-        struct handle run = table[i].phase == PHASE_READ   ? fixture_first_run(f, "a")
-                            : table[i].phase == PHASE_WORK ? at_work(f, "a", 1)
+        struct fixture *f = fixture_create_unarmed(DRAIN POOL(1) STAGED("a") "retries = 5\n");
+        struct handle run = table[i].stage == STAGE_READ   ? fixture_first_run(f, "a")
+                            : table[i].stage == STAGE_WORK ? at_work(f, "a", 1)
                                                            : at_write(f, "a");
         fixture_drain(f);
         fixture_drain(f);
         assert_true(handle_is(fixture_need(f, ACTION_CANCEL)->run, run));
         fixture_end_with(f, run, table[i].told, table[i].told == OUTCOME_OK ? FAILURE_OTHER : FAILURE_CANCEL, 1);
         if (record_of(f, run)->outcome != table[i].expected || fixture_find(f, ACTION_START))
-            fail_msg("phase %d, told %d: %s", table[i].phase, table[i].told, outcome_name(record_of(f, run)->outcome));
+            fail_msg("stage %d, told %d: %s", table[i].stage, table[i].told, outcome_name(record_of(f, run)->outcome));
         fixture_destroy(f);
     }
 }
 
 static void drain_makes_no_further_attempt_from_the_start(void **state) {
-    struct fixture *f = fixture_create_unarmed(DRAIN POOL(1) PHASED("a") "retries = 5\n");
+    struct fixture *f = fixture_create_unarmed(DRAIN POOL(1) STAGED("a") "retries = 5\n");
     (void)state;
     struct handle run = at_work(f, "a", 1);
     fixture_drain(f);
@@ -884,7 +884,7 @@ static void drain_makes_no_further_attempt_from_the_start(void **state) {
 }
 
 static void drain_skips_what_waits_for_its_next_attempt(void **state) {
-    struct fixture *f = fixture_create_unarmed(DRAIN POOL(1) PHASED("a") "retries = 5\n");
+    struct fixture *f = fixture_create_unarmed(DRAIN POOL(1) STAGED("a") "retries = 5\n");
     (void)state;
     struct handle run = at_work(f, "a", 1);
     end_dirty(f, run, OUTCOME_FAILED, 0);
@@ -900,16 +900,16 @@ static void reload_finishes_what_is_half_done_as_it_began(void **state) {
         const char *name, *ini;
     } table[] = {
         {"other text", POOL(1) TASK("a") "sql = SELECT 7\n"},
-        {"other phases", POOL(1) TASK("a") "read = SELECT 7\nwork = true\n"},
-        {"disabled", POOL(1) PHASED("a") "enabled = off\n"},
+        {"other stages", POOL(1) TASK("a") "read = SELECT 7\nwork = true\n"},
+        {"disabled", POOL(1) STAGED("a") "enabled = off\n"},
         {"removed", POOL(1) SQL("b")},
         {"pool removed", "[pool q]\nsize = 1\n" SQL("b")},
-        {"other pool", POOL(1) "[pool q]\nsize = 1\n" PHASED("a") "pool = q\n"},
-        {"pool smaller", "[pool p]\nsize = 1\nconninfo = dbname=x\n" PHASED("a")},
+        {"other pool", POOL(1) "[pool q]\nsize = 1\n" STAGED("a") "pool = q\n"},
+        {"pool smaller", "[pool p]\nsize = 1\nconninfo = dbname=x\n" STAGED("a")},
     };
     (void)state;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        struct fixture *f = fixture_create_unarmed(POOL(2) PHASED("a"));
+        struct fixture *f = fixture_create_unarmed(POOL(2) STAGED("a"));
         struct handle run = at_work(f, "a", 3);
         fixture_reload(f, table[i].ini);
         struct handle left = fixture_find(f, ACTION_CLOSE) ? fixture_need(f, ACTION_CLOSE)->session : HANDLE_NONE;
@@ -923,9 +923,9 @@ static void reload_finishes_what_is_half_done_as_it_began(void **state) {
         } else if (fixture_find(f, ACTION_SAMPLE)) {
             fixture_sample(f, fixture_need(f, ACTION_SAMPLE)->session, 0);
         }
-        if (core_run(f->core, run)->state != RUN_RUNNING || core_run(f->core, run)->phase != PHASE_WRITE)
+        if (core_run(f->core, run)->state != RUN_RUNNING || core_run(f->core, run)->stage != STAGE_WRITE)
             fail_msg("%s: state %d", table[i].name, core_run(f->core, run)->state);
-        assert_string_equal(core_run(f->core, run)->definition->phases->write, "SELECT 2");
+        assert_string_equal(core_run(f->core, run)->definition->stages->write, "SELECT 2");
         struct handle session = core_run(f->core, run)->session;
         end_dirty(f, run, OUTCOME_OK, 3);
         assert_int_equal(record_of(f, run)->outcome, OUTCOME_OK);
@@ -936,25 +936,25 @@ static void reload_finishes_what_is_half_done_as_it_began(void **state) {
     }
 }
 
-static void reload_keeps_what_waits_between_its_phases(void **state) {
-    struct fixture *f = fixture_create_unarmed(POOL(1) PHASED("a") SQL("b"));
+static void reload_keeps_what_waits_between_its_stages(void **state) {
+    struct fixture *f = fixture_create_unarmed(POOL(1) STAGED("a") SQL("b"));
     (void)state;
     struct handle run = at_work(f, "a", 3);
     fixture_trigger(f, "b");
     struct handle other = fixture_started(f, "b");
     end(f, run, OUTCOME_OK, 3);
-    expect(f, run, PHASE_WRITE, RUN_WAITING);
+    expect(f, run, STAGE_WRITE, RUN_WAITING);
     fixture_reload(f, POOL(1) SQL("a") SQL("b"));
     end(f, other, OUTCOME_OK, 1);
-    expect(f, run, PHASE_WRITE, RUN_RUNNING);
-    assert_string_equal(core_run(f->core, run)->definition->phases->write, "SELECT 2");
+    expect(f, run, STAGE_WRITE, RUN_RUNNING);
+    assert_string_equal(core_run(f->core, run)->definition->stages->write, "SELECT 2");
     fixture_destroy(f);
 }
 
 static void reload_retries_the_write_of_a_removed_task_but_not_its_read(void **state) {
     (void)state;
     for (int write = 0; write < 2; write++) {
-        struct fixture *f = fixture_create_unarmed(POOL(1) PHASED("a") "retries = 5\n");
+        struct fixture *f = fixture_create_unarmed(POOL(1) STAGED("a") "retries = 5\n");
         struct handle run = write ? at_write(f, "a") : at_work(f, "a", 1);
         fixture_reload(f, POOL(1) SQL("b"));
         end_dirty(f, run, OUTCOME_FAILED, 0);
@@ -965,7 +965,7 @@ static void reload_retries_the_write_of_a_removed_task_but_not_its_read(void **s
 }
 
 static void reload_gives_a_further_attempt_the_new_text(void **state) {
-    struct fixture *f = fixture_create_unarmed(POOL(1) PHASED("a") "retries = 5\n");
+    struct fixture *f = fixture_create_unarmed(POOL(1) STAGED("a") "retries = 5\n");
     (void)state;
     struct handle run = at_work(f, "a", 1);
     end_dirty(f, run, OUTCOME_FAILED, 0);
@@ -974,20 +974,20 @@ static void reload_gives_a_further_attempt_the_new_text(void **state) {
     fixture_pass(f, delay_us);
     if (fixture_find(f, ACTION_SAMPLE))
         fixture_sample(f, fixture_need(f, ACTION_SAMPLE)->session, 0);
-    expect(f, run, PHASE_WHOLE, RUN_RUNNING);
+    expect(f, run, STAGE_WHOLE, RUN_RUNNING);
     fixture_destroy(f);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(phases_hold_their_token_only_on_the_database),
-        cmocka_unit_test(phases_read_without_rows_ends_as_nothing),
-        cmocka_unit_test(phases_work_without_lines_writes_nothing),
-        cmocka_unit_test(phases_without_read_begin_with_work),
-        cmocka_unit_test(phases_without_write_end_with_work),
-        cmocka_unit_test(phases_work_that_failed_in_part_is_written_and_recorded_as_failed),
-        cmocka_unit_test(phases_lost_answer_to_a_write_is_unknown_and_not_repeated),
-        cmocka_unit_test(phases_write_that_never_reached_the_server_waits_again),
+        cmocka_unit_test(stages_hold_their_token_only_on_the_database),
+        cmocka_unit_test(stages_read_without_rows_ends_as_nothing),
+        cmocka_unit_test(stages_work_without_lines_writes_nothing),
+        cmocka_unit_test(stages_without_read_begin_with_work),
+        cmocka_unit_test(stages_without_write_end_with_work),
+        cmocka_unit_test(stages_work_that_failed_in_part_is_written_and_recorded_as_failed),
+        cmocka_unit_test(stages_lost_answer_to_a_write_is_unknown_and_not_repeated),
+        cmocka_unit_test(stages_write_that_never_reached_the_server_waits_again),
         cmocka_unit_test(half_done_goes_before_new_runs_but_not_before_a_higher_priority),
         cmocka_unit_test(half_done_is_shared_with_by_no_other_session),
         cmocka_unit_test(half_done_makes_a_stuck_run_give_way),
@@ -995,8 +995,8 @@ int main(void) {
         cmocka_unit_test(children_without_token_are_limited_together),
         cmocka_unit_test(children_more_than_the_limit_start_alone),
         cmocka_unit_test(overlap_is_of_the_whole_run),
-        cmocka_unit_test(overlap_allow_begins_nothing_while_two_wait_between_phases),
-        cmocka_unit_test(timeout_is_of_each_phase),
+        cmocka_unit_test(overlap_allow_begins_nothing_while_two_wait_between_stages),
+        cmocka_unit_test(timeout_is_of_each_stage),
         cmocka_unit_test(timeout_of_work_is_the_runs_outcome_once_it_is_written),
         cmocka_unit_test(retry_of_work_begins_with_the_read),
         cmocka_unit_test(retry_is_not_made_unless_it_is_asked_for),
@@ -1019,11 +1019,11 @@ int main(void) {
         cmocka_unit_test(drain_opens_a_session_for_what_is_to_be_written),
         cmocka_unit_test(drain_gives_up_what_cannot_be_written),
         cmocka_unit_test(drain_closes_what_was_kept_for_a_write_that_is_given_up),
-        cmocka_unit_test(drain_signal_again_cancels_every_phase),
+        cmocka_unit_test(drain_signal_again_cancels_every_stage),
         cmocka_unit_test(drain_makes_no_further_attempt_from_the_start),
         cmocka_unit_test(drain_skips_what_waits_for_its_next_attempt),
         cmocka_unit_test(reload_finishes_what_is_half_done_as_it_began),
-        cmocka_unit_test(reload_keeps_what_waits_between_its_phases),
+        cmocka_unit_test(reload_keeps_what_waits_between_its_stages),
         cmocka_unit_test(reload_retries_the_write_of_a_removed_task_but_not_its_read),
         cmocka_unit_test(reload_gives_a_further_attempt_the_new_text),
     };
