@@ -1,4 +1,4 @@
-#include "helper.h"
+#include "tests/unit/helper.h"
 
 #include <stdio.h>
 #include <stdlib.h>

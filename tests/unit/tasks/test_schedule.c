@@ -1,0 +1,142 @@
+#include "tests/unit/helper.h"
+
+#include <stdio.h>
+
+#include "tasks/schedule.h"
+
+static void schedule_next_after_is_strictly_after(void **state) {
+    (void)state;
+    static const struct {
+        int64_t every_us, phase_us, after_us, next_us;
+    } rows[] = {
+        {10, 0, 0, 10},
+        {10, 0, 9, 10},
+        {10, 0, 10, 20},
+        {10, 3, 0, 3},
+        {10, 3, 2, 3},
+        {10, 3, 3, 13},
+        {10, 9, 25, 29},
+        {10, 3, -1, 3},
+        {10, 3, -7, 3},
+        {10, 3, -8, -7},
+        {1, 0, 5, 6},
+        {US_PER_DAY, 3 * US_PER_H, 20000 * US_PER_DAY, 20000 * US_PER_DAY + 3 * US_PER_H},
+        {US_PER_DAY, 3 * US_PER_H, 20000 * US_PER_DAY + 3 * US_PER_H, 20001 * US_PER_DAY + 3 * US_PER_H},
+        {10, 0, INT64_MAX - 1, INT64_MAX}, /* saturates */
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct schedule schedule = {.every_us = rows[i].every_us, .phase_us = rows[i].phase_us};
+        struct wall next = schedule_next_after(&schedule, (struct wall){rows[i].after_us});
+        if (next.us != rows[i].next_us)
+            fail_msg("row %zu: %lld", i, (long long)next.us);
+    }
+}
+
+static void schedule_next_after_from_anywhere_meets_the_stage(void **state) {
+    (void)state;
+    struct schedule schedule = {.every_us = 7 * US_PER_S, .phase_us = 2 * US_PER_S};
+    for (int64_t us = -50 * US_PER_S; us < 50 * US_PER_S; us += 333333) {
+        struct wall next = schedule_next_after(&schedule, (struct wall){us});
+        assert_true(next.us > us && next.us <= us + schedule.every_us);
+        assert_int_equal((next.us - schedule.phase_us) % schedule.every_us, 0);
+    }
+}
+
+/* Of a database that says anything. */
+static void schedule_of_any_instant_stays_within_numbers(void **state) {
+    (void)state;
+    struct schedule schedule = {.every_us = 7, .every_most_us = 7, .phase_us = 3};
+    struct wall first = {INT64_MIN}, last = {INT64_MAX};
+    struct wall next = schedule_next_after(&schedule, first);
+    assert_true(next.us > first.us && next.us - first.us <= 7);
+    assert_true(schedule_next_after(&schedule, last).us == INT64_MAX);
+    assert_true(schedule_count(1, first, last) == INT64_MAX);
+    assert_true(schedule_count(7, first, last) > 0);
+}
+
+static void schedule_count_includes_both_ends(void **state) {
+    (void)state;
+    static const struct {
+        int64_t first_us, until_us, count;
+    } rows[] = {
+        {20, 19, 0}, {20, 20, 1}, {20, 29, 1}, {20, 30, 2}, {20, 119, 10}, {20, 120, 11}, {-20, 0, 3},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++)
+        assert_int_equal(
+            schedule_count(10, (struct wall){rows[i].first_us}, (struct wall){rows[i].until_us}),
+            rows[i].count);
+}
+
+static void schedule_key_is_the_last_grid_instant(void **state) {
+    (void)state;
+    static const struct schedule schedules[] = {{10, 10, 3}, {10, 17, 3}};
+    static const int64_t rows[][2] = {{3, 3}, {12, 3}, {13, 13}, {2, -7}, {-7, -7}, {-8, -17}};
+    for (size_t i = 0; i < COUNT(rows); i++)
+        for (size_t s = 0; s < COUNT(schedules); s++)
+            assert_int_equal(schedule_key(&schedules[s], (struct wall){rows[i][0]}).us, rows[i][1]);
+}
+
+/* Keys of an elastic task whose interval is anything it may be, from anywhere in a cell. */
+static void schedule_gap_most_is_reached_and_never_passed(void **state) {
+    (void)state;
+    for (int64_t most_us = 5; most_us <= 16; most_us++) {
+        struct schedule schedule = {5, most_us, 2};
+        int64_t seen_us = 0;
+        for (int64_t due_us = 0; due_us < 5; due_us++)
+            for (int64_t interval_us = 5; interval_us <= most_us; interval_us++) {
+                int64_t gap_us = schedule_key(&schedule, (struct wall){due_us + interval_us}).us -
+                                 schedule_key(&schedule, (struct wall){due_us}).us;
+                assert_true(gap_us >= 5); /* no cell has two */
+                seen_us = gap_us > seen_us ? gap_us : seen_us;
+            }
+        assert_int_equal(schedule_gap_most_us(&schedule), seen_us);
+    }
+}
+
+static void schedule_default_phase_is_within_the_interval(void **state) {
+    (void)state;
+    static const int64_t intervals[] = {US_PER_MS, 3 * US_PER_MS, US_PER_S, 8 * US_PER_S, SCHEDULE_EVERY_MAX_US};
+    for (size_t i = 0; i < COUNT(intervals); i++) {
+        for (int n = 0; n < 200; n++) {
+            char name[16];
+            snprintf(name, sizeof name, "task%d", n);
+            int64_t phase_us = schedule_default_phase(name, intervals[i]);
+            assert_true(phase_us >= 0 && phase_us < intervals[i]);
+            assert_int_equal(phase_us, schedule_default_phase(name, intervals[i]));
+        }
+    }
+}
+
+/* A change of the hash would shift every due instant of every file out there. */
+static void schedule_default_phase_never_changes(void **state) {
+    (void)state;
+    assert_int_equal(schedule_default_phase("tick", 8 * US_PER_S), 7085000);
+    assert_int_equal(schedule_default_phase("nightly", US_PER_DAY), INT64_C(7638042000));
+}
+
+static void schedule_default_phase_spreads_tasks(void **state) {
+    (void)state;
+    int of_tenth[10] = {0};
+    for (int n = 0; n < 1000; n++) {
+        char name[16];
+        snprintf(name, sizeof name, "t%d", n);
+        of_tenth[schedule_default_phase(name, 10 * US_PER_S) / US_PER_S]++;
+    }
+    for (int i = 0; i < 10; i++)
+        assert_in_range(of_tenth[i], 60, 140);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(schedule_next_after_is_strictly_after),
+        cmocka_unit_test(schedule_next_after_from_anywhere_meets_the_stage),
+        cmocka_unit_test(schedule_of_any_instant_stays_within_numbers),
+        cmocka_unit_test(schedule_count_includes_both_ends),
+        cmocka_unit_test(schedule_key_is_the_last_grid_instant),
+        cmocka_unit_test(schedule_gap_most_is_reached_and_never_passed),
+        cmocka_unit_test(schedule_default_phase_is_within_the_interval),
+        cmocka_unit_test(schedule_default_phase_never_changes),
+        cmocka_unit_test(schedule_default_phase_spreads_tasks),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
