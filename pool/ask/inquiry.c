@@ -3,8 +3,8 @@
 #include <poll.h>
 #include <stdlib.h>
 
-#include "pool/session/login.h"
-#include "pool/session/receive.h"
+#include "pool/login/login.h"
+#include "pool/login/receive.h"
 #include "tasks/taskset.h"
 
 /* Without a byte; and all of an answer: a hundred thousand rows of the history with a message each. */

@@ -5,7 +5,7 @@
  */
 #include <stdlib.h>
 
-#include "pool/session/attempt.h"
+#include "pool/login/attempt.h"
 #include "pool/session/internal.h"
 
 struct cancelling {

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pool/login/login.h"
 #include "pool/session/internal.h"
-#include "pool/session/login.h"
 
 static void connect_failed(struct session *session, const struct login_failure *refusal) {
     struct failure failure = {.message = refusal->message};

@@ -5,8 +5,8 @@
  */
 #include <time.h>
 
+#include "pool/login/receive.h"
 #include "pool/session/internal.h"
-#include "pool/session/receive.h"
 
 /* Received in one turn: of a message that is known to be a large one, and else. */
 #define AT_ONCE_BYTES       ((size_t)32 * 1024)

@@ -8,7 +8,7 @@
 #define POOL_SESSION_INTERNAL_H
 
 #include "pool/budget/sample.h"
-#include "pool/session/login.h"
+#include "pool/login/login.h"
 #include "pool/session/session.h"
 #include "pool/session/session_pool.h"
 #include "pool/work/cargo.h"

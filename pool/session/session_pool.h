@@ -9,7 +9,7 @@
 
 #include "pool/budget/look.h"
 #include "pool/budget/sample.h"
-#include "pool/session/aside.h"
+#include "pool/login/aside.h"
 #include "pool/session/session.h"
 #include "tasks/taskset.h"
 

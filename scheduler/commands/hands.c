@@ -6,9 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "scheduler/commands/terminal.h"
 #include "scheduler/daemon/control.h"
 #include "scheduler/daemon/load.h"
+#include "scheduler/terminal.h"
 
 const char pause_help[] =
     "Asks the daemon that runs FILE to skip what is due of the tasks, and what of them waits, until they "

@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #include "pool/ask/history.h"
-#include "scheduler/commands/terminal.h"
 #include "scheduler/daemon/load.h"
 #include "scheduler/json.h"
+#include "scheduler/terminal.h"
 #include "tasks/duration.h"
 
 #define ROWS_GLANCE  100

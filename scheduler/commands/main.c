@@ -14,15 +14,15 @@
 
 #include "pool/ask/check.h"
 #include "pool/conninfo.h"
-#include "pool/session/aside.h"
+#include "pool/login/aside.h"
 #include "scheduler/commands/hands.h"
 #include "scheduler/commands/history.h"
 #include "scheduler/commands/simulate.h"
-#include "scheduler/commands/terminal.h"
 #include "scheduler/daemon/control.h"
 #include "scheduler/daemon/daemon.h"
 #include "scheduler/daemon/footing.h"
 #include "scheduler/daemon/load.h"
+#include "scheduler/terminal.h"
 #include "tasks/duration.h"
 #include "tasks/suggest.h"
 

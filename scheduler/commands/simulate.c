@@ -9,12 +9,12 @@
 #include <unistd.h>
 
 #include "pool/conninfo.h"
-#include "scheduler/commands/terminal.h"
 #include "scheduler/daemon/control.h"
 #include "scheduler/daemon/load.h"
 #include "scheduler/simulate/json.h"
 #include "scheduler/simulate/plot.h"
 #include "scheduler/simulate/spec.h"
+#include "scheduler/terminal.h"
 #include "tasks/duration.h"
 #include "tasks/stage.h"
 

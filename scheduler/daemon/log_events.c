@@ -9,8 +9,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "scheduler/commands/terminal.h"
 #include "scheduler/status/rows.h"
+#include "scheduler/terminal.h"
 #include "tasks/duration.h"
 
 const char *log_skip_reason(enum skip_cause cause) {

@@ -9,7 +9,7 @@
 #include <jansson.h>
 #include <uv.h>
 
-#include "pool/pooler.h"
+#include "pool/ask/pooler.h"
 #include "pool/session/session_pool.h"
 #include "pool/work/command.h"
 #include "pool/work/spool.h"

@@ -14,7 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "pool/pooler.h"
+#include "pool/ask/pooler.h"
 
 static struct server server;
 static struct pgbouncer pgbouncer;

@@ -1,4 +1,4 @@
-#include "pool/pooler.h"
+#include "pool/ask/pooler.h"
 
 #include <assert.h>
 #include <libpq-fe.h>
@@ -9,8 +9,8 @@
 
 #include "pool/answer.h"
 #include "pool/conninfo.h"
-#include "pool/session/login.h"
-#include "pool/session/receive.h"
+#include "pool/login/login.h"
+#include "pool/login/receive.h"
 #include "tasks/instant.h"
 
 #define AT_ONCE_BYTES     ((size_t)16 * 1024)

@@ -1,4 +1,4 @@
-#include "pool/session/login.h"
+#include "pool/login/login.h"
 
 #include <arpa/inet.h>
 #include <inttypes.h>
@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "pool/session/attempt.h"
+#include "pool/login/attempt.h"
 #include "tasks/duration.h"
 #include "tasks/instant.h"
 

@@ -4,12 +4,12 @@
  * us in. Looking up names and libpq's own connecting, in which a server may have it compute for as long as it
  * likes, are done aside. Nothing is ever written to stderr.
  */
-#ifndef POOL_SESSION_LOGIN_H
-#define POOL_SESSION_LOGIN_H
+#ifndef POOL_LOGIN_LOGIN_H
+#define POOL_LOGIN_LOGIN_H
 
 #include "pool/conninfo.h"
+#include "pool/login/aside.h"
 #include "pool/outcome.h"
-#include "pool/session/aside.h"
 
 /* All of it is copied. */
 struct login_request {

@@ -1,4 +1,4 @@
-#include "pool/session/attempt.h"
+#include "pool/login/attempt.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "pool/session/receive.h"
+#include "pool/login/receive.h"
 #include "tasks/duration.h"
 #include "tasks/instant.h"
 

@@ -1,8 +1,8 @@
 /*
  * The terminal that a command prints to.
  */
-#ifndef SCHEDULER_COMMANDS_TERMINAL_H
-#define SCHEDULER_COMMANDS_TERMINAL_H
+#ifndef SCHEDULER_TERMINAL_H
+#define SCHEDULER_TERMINAL_H
 
 #include <stdint.h>
 #include <stdio.h>

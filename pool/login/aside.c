@@ -1,4 +1,4 @@
-#include "pool/session/aside.h"
+#include "pool/login/aside.h"
 
 #include <assert.h>
 #include <pthread.h>

@@ -3,7 +3,7 @@
  * other library end here, and differ from the library's own only while receive_some() is under way on the
  * same thread.
  */
-#include "pool/session/receive.h"
+#include "pool/login/receive.h"
 
 #include <errno.h>
 #include <stdint.h>

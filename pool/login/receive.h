@@ -3,8 +3,8 @@
  * 100 MB in one go: no bound of its own, in bytes or in time. Every byte, TLS or not, reaches it through
  * recv(), so the program defines that function and counts there.
  */
-#ifndef POOL_SESSION_RECEIVE_H
-#define POOL_SESSION_RECEIVE_H
+#ifndef POOL_LOGIN_RECEIVE_H
+#define POOL_LOGIN_RECEIVE_H
 
 #include <libpq-fe.h>
 #include <stdbool.h>

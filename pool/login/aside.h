@@ -3,8 +3,8 @@
  * each who asks, so that what hangs for one keeps nobody else waiting. A thread cannot be stopped: one that
  * nobody waits for any more is left to itself, with its memory, and counts until it ends.
  */
-#ifndef POOL_SESSION_ASIDE_H
-#define POOL_SESSION_ASIDE_H
+#ifndef POOL_LOGIN_ASIDE_H
+#define POOL_LOGIN_ASIDE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -3,8 +3,8 @@
  * connection. This asks PgBouncer's admin console, by SHOW POOLS, without one call that blocks. The console
  * is PgBouncer's own: asking it takes no slot of PostgreSQL. What the answer means is not decided here.
  */
-#ifndef POOL_POOLER_H
-#define POOL_POOLER_H
+#ifndef POOL_ASK_POOLER_H
+#define POOL_ASK_POOLER_H
 
 #include <stdbool.h>
 #include <stdint.h>

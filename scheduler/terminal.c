@@ -1,4 +1,4 @@
-#include "scheduler/commands/terminal.h"
+#include "scheduler/terminal.h"
 
 #include <sys/ioctl.h>
 #include <unistd.h>

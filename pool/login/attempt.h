@@ -2,8 +2,8 @@
  * One step of a login, as a thread does it: a name looked up, or one address tried. What the thread and who
  * waits for it share is here, and lives as long as the longer of them. For login.c only.
  */
-#ifndef POOL_SESSION_ATTEMPT_H
-#define POOL_SESSION_ATTEMPT_H
+#ifndef POOL_LOGIN_ATTEMPT_H
+#define POOL_LOGIN_ATTEMPT_H
 
 #include <libpq-fe.h>
 #include <pthread.h>
