@@ -51,4 +51,20 @@ struct report {
     };
 };
 
+/* What the server, libpq or a child said of a failure. Texts are borrowed until the report returns; NULL:
+ * none. */
+struct failure {
+    char sqlstate[SQLSTATE_BYTES];
+    const char *message, *detail, *hint, *context;
+    const char *advice; /* what to do about it; static */
+    const char *output; /* of a command: the end of what it printed */
+    int line;           /* in the task's SQL; 0: not known */
+};
+
+/*
+ * failure: NULL when nothing went wrong. The receiver takes a note and acts later: from
+ * within the call it may not use the session.
+ */
+typedef void report_callback(void *context, const struct report *report, const struct failure *failure);
+
 #endif

@@ -50,21 +50,21 @@ static void begin(struct script *script) {
 }
 
 /* COMMIT has a segment of its own: where one before it failed, it ends the transaction all the same. */
-bool session_history_send(struct session *session, const struct history_request *request) {
-    const char *restore[] = {request->service, request->daemon, request->tasks, request->life},
-               *meet[] = {request->service, request->daemon, request->meets, request->tasks ? "t" : "f"},
-               *prune[] = {request->keep, request->rows, request->count};
+bool session_history_send(struct session *session, const struct history_question *question) {
+    const char *restore[] = {question->service, question->daemon, question->tasks, question->life},
+               *meet[] = {question->service, question->daemon, question->meets, question->tasks ? "t" : "f"},
+               *prune[] = {question->keep, question->rows, question->count};
     begin(&session->script);
     session->script.history_lock_at =
-        request->tasks ? 3 : 2; /* behind BEGIN, the path, and what makes the schema */
+        question->tasks ? 3 : 2; /* behind BEGIN, the path, and what makes the schema */
     session->script.history_answer_at =
-        session->script.history_lock_at + 1 + (request->tasks != NULL) + (request->meets != NULL);
+        session->script.history_lock_at + 1 + (question->tasks != NULL) + (question->meets != NULL);
     return ask(session, "BEGIN", NULL, 0) && ask(session, path_sql, NULL, 0) &&
-           (!request->tasks || ask(session, history_migration(), NULL, 0)) &&
-           send_records(session, request->records) &&
-           (!request->tasks || ask(session, restore_sql, restore, 4)) &&
-           (!request->meets || ask(session, meet_sql, meet, 4)) &&
-           (!request->keep || ask(session, prune_sql, prune, 3)) && script_send_sync(session, STEP_SYNC) &&
+           (!question->tasks || ask(session, history_migration(), NULL, 0)) &&
+           send_records(session, question->records) &&
+           (!question->tasks || ask(session, restore_sql, restore, 4)) &&
+           (!question->meets || ask(session, meet_sql, meet, 4)) &&
+           (!question->keep || ask(session, prune_sql, prune, 3)) && script_send_sync(session, STEP_SYNC) &&
            ask(session, "COMMIT", NULL, 0);
 }
 

@@ -159,7 +159,7 @@ bool script_add_check(struct session *session);
 bool script_add_sample(struct session *session);
 bool script_add_cleaning(struct session *session);
 bool script_add_verification(struct session *session);
-bool script_add_history(struct session *session, const struct history_request *request);
+bool script_add_history(struct session *session, const struct history_question *question);
 /* Takes in what the server sent. False: the connection is of no more use. */
 bool script_read(struct session *session);
 /* Whether something is unanswered. */
@@ -260,7 +260,7 @@ void claim_take_refusal(struct flight *flight, const char *detail);
 void claim_take(struct script *script, const PGresult *result);
 
 /* history.c */
-bool session_history_send(struct session *session, const struct history_request *request);
+bool session_history_send(struct session *session, const struct history_question *question);
 void session_history_take(struct session *session, const PGresult *result);
 void session_history_report(struct session *session);
 

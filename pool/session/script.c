@@ -161,9 +161,9 @@ bool script_add_run(struct session *session, const struct session_work *work) {
     return flight->follows ? send_claim_and_work(session, work) : send_claim_before(session, work);
 }
 
-bool script_add_history(struct session *session, const struct history_request *request) {
+bool script_add_history(struct session *session, const struct history_question *question) {
     session->script.asking = session->script.recording = true;
-    return session_history_send(session, request) && script_send_sync(session, STEP_SYNC);
+    return session_history_send(session, question) && script_send_sync(session, STEP_SYNC);
 }
 
 bool script_add_sample(struct session *session) {

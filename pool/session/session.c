@@ -256,12 +256,12 @@ void session_sample(struct session *session) {
         session_flush(session);
 }
 
-void session_history(struct session *session, const struct history_request *request) {
+void session_history(struct session *session, const struct history_question *question) {
     if (session->broken)
         return;
     assert_open(session);
     assert(!script_busy(&session->script));
-    queued(session, script_add_history(session, request));
+    queued(session, script_add_history(session, question));
 }
 
 struct handle session_handle(const struct session *session) {

@@ -10,26 +10,11 @@
 #include <uv.h>
 
 #include "pool/conninfo.h"
+#include "pool/history_question.h"
 #include "pool/report.h"
 #include "tasks/instant.h"
 
 struct session_pool;
-
-/* What the server, libpq or a child said of a failure. Texts are borrowed until the report returns; NULL:
- * none. */
-struct failure {
-    char sqlstate[SQLSTATE_BYTES];
-    const char *message, *detail, *hint, *context;
-    const char *advice; /* what to do about it; static */
-    const char *output; /* of a command: the end of what it printed */
-    int line;           /* in the task's SQL; 0: not known */
-};
-
-/*
- * failure: NULL when nothing went wrong. The receiver takes a note and acts later: from
- * within the call it may not use the session.
- */
-typedef void report_callback(void *context, const struct report *report, const struct failure *failure);
 
 struct session;
 
@@ -94,20 +79,8 @@ void session_verify(struct session *session);
 /* Nothing is in flight. SAMPLED or SESSION_BROKEN follows. Is sent at once. */
 void session_sample(struct session *session);
 
-/*
- * Likewise, with HISTORY: hands records to the schema headgate. tasks: it is made first where it is missing,
- * and answers what it knows of them; else it answers what became of unknown runs. keep: what is older is
- * deleted, at most count of it. Texts are copied. What is answered is an array of arrays of rows.
- */
-struct history_request {
-    const char *records;        /* JSON, as is tasks */
-    const char *service;        /* the file's name */
-    const char *daemon, *tasks; /* tasks: or NULL; then the two names matter */
-    const char *life;           /* the daemon's name, and which of its lives this is */
-    const char *meets; /* what tells our tasks from others', to be told who else has our name; or NULL */
-    const char *keep, *rows, *count; /* an interval and two numbers; or NULL */
-};
-void session_history(struct session *session, const struct history_request *request);
+/* Likewise, with HISTORY: asks the schema headgate, as history_question.h says. Texts are copied. */
+void session_history(struct session *session, const struct history_question *question);
 
 /*
  * Asks the server to stop what it does. The request travels beside the connection and names no run: whatever

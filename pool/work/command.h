@@ -8,7 +8,8 @@
 
 #include <uv.h>
 
-#include "pool/session/session.h"
+#include "pool/conninfo.h"
+#include "pool/report.h"
 #include "pool/work/spool.h"
 #include "tasks/instant.h"
 

@@ -170,7 +170,7 @@ char *history_life(const char *name, struct wall now); /* to free() */
 
 /* namesake.c: asks, where it is time; takes a row of the answer; and what all of it came to ("": nobody). */
 #define NAMESAKE_TEXT_BYTES 17
-void namesake_ask(const struct daemon *daemon, struct history *history, struct history_request *request,
+void namesake_ask(const struct daemon *daemon, struct history *history, struct history_question *request,
                   char text[static NAMESAKE_TEXT_BYTES]);
 void namesake_take(const json_t *row, char *shared, size_t bytes);
 void namesake_note(struct daemon *daemon, uint32_t pool, const char *shared);

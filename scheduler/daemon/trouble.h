@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "pool/session/session.h"
+#include "pool/report.h"
 
 struct trouble {
     char *task;             /* its name */

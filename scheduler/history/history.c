@@ -136,7 +136,7 @@ static json_t *tasks_of(const struct daemon *daemon, uint32_t pool) {
     return tasks;
 }
 
-static void ask_to_prune(struct daemon *daemon, uint32_t pool, struct history_request *request,
+static void ask_to_prune(struct daemon *daemon, uint32_t pool, struct history_question *request,
                          char (*texts)[PRUNE_TEXT_BYTES]) {
     struct history *history = history_of(daemon, pool);
     const struct pool_settings *settings = daemon->core->pools[pool].settings;
@@ -156,7 +156,7 @@ void history_ask(struct daemon *daemon, const struct action *action) {
     struct history *history = history_of(daemon, action->pool);
     struct text batch = {0};
     char prune_texts[3][PRUNE_TEXT_BYTES], meet_text[NAMESAKE_TEXT_BYTES];
-    struct history_request request = {
+    struct history_question request = {
         .service = daemon->core->set->daemon.name, .daemon = daemon->name, .life = daemon->life};
     char *tasks = NULL;
     backlog_batch(history->backlog, &batch);

@@ -12,7 +12,7 @@
 /* Asked this often, when records are written anyway. */
 #define ASK_EVERY_US (10 * US_PER_S)
 
-void namesake_ask(const struct daemon *daemon, struct history *history, struct history_request *request,
+void namesake_ask(const struct daemon *daemon, struct history *history, struct history_question *request,
                   char text[static NAMESAKE_TEXT_BYTES]) {
     const struct core *core = daemon->core;
     history->meeting = history->restoring || core->now.us >= history->meet_at.us;

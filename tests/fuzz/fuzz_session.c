@@ -99,7 +99,7 @@ static void ask_run(struct session *session, struct session_work work) {
 }
 
 static void ask(struct session *session, enum asked asked, struct cargo *cargo) {
-    struct history_request history = {.records = "[]", .daemon = "d", .tasks = "[]"};
+    struct history_question history = {.records = "[]", .daemon = "d", .tasks = "[]"};
     switch (asked) {
     case ASK_SAMPLE: session_sample(session); break;
     case ASK_RUNS:
