@@ -11,6 +11,7 @@
 #include "scheduler/replace.h"
 #include "scheduler/status/json.h"
 #include "scheduler/status/metrics.h"
+#include "scheduler/status/table.h"
 
 static const char *failure_of(const void *context, const char *task) {
     const struct daemon *daemon = context;
@@ -38,8 +39,6 @@ void dump_compose(struct daemon *daemon, enum dump_form form, uint32_t width, st
     time_t seconds = time(NULL);
     struct tm local;
     localtime_r(&seconds, &local);
-    struct mono stepped = daemon->core->now;
-    daemon->core->now = daemon_now(); /* ages are as of now, not as of the last event */
     struct status_context context = {
         .version = HEADGATE_VERSION,
         .path = daemon->path,
@@ -55,7 +54,7 @@ void dump_compose(struct daemon *daemon, enum dump_form form, uint32_t width, st
         .context = daemon,
     };
     struct status status;
-    status_init(&status, daemon->core, &context);
+    status_init(&status, daemon->core, daemon_now(), &context);
     if (form == DUMP_JSON)
         status_json(&status, text);
     else if (form == DUMP_METRICS)
@@ -63,7 +62,6 @@ void dump_compose(struct daemon *daemon, enum dump_form form, uint32_t width, st
     else
         status_print(&status, width, text);
     status_finish(&status);
-    daemon->core->now = stepped;
 }
 
 void dump_write(struct daemon *daemon) {

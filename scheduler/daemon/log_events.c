@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "scheduler/status/rows.h"
+#include "scheduler/status/words.h"
 #include "scheduler/terminal.h"
 #include "tasks/duration.h"
 
@@ -292,7 +292,7 @@ void log_gate(struct daemon *daemon, uint32_t index) {
     bool worse = pool->gate.limit.state == LIMIT_CRITICAL || pool->gate.limit.state == LIMIT_LOST;
     LOG(&daemon->log, worse ? LOG_WARNING : LOG_INFO, "limit", log_text("pool", pool->settings->name),
         log_number("tokens", pool->tokens.limit), log_number("size", pool->settings->size),
-        log_text("reason", cause.bytes_count > 2 ? cause.bytes + 2 : "the database is at ease"));
+        log_text("reason", cause.bytes ? cause.bytes : "the database is at ease"));
     text_finish(&cause);
 }
 

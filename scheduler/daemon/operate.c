@@ -15,6 +15,7 @@
 #include "scheduler/core/hands.h"
 #include "scheduler/daemon/state.h"
 #include "scheduler/replace.h"
+#include "scheduler/status/words.h"
 
 /* --- words --- */
 
@@ -170,7 +171,7 @@ static void tell_waiting(const struct daemon *daemon, uint32_t task, const char 
     static const struct status_context nothing;
     const struct core *core = daemon->core;
     struct status status;
-    status_init(&status, core, &nothing);
+    status_init(&status, core, core->now, &nothing);
     struct status_row row = status_row(&status, task);
     row.running = NULL; /* of interest is why this one waits */
     size_t start = answer->bytes_count;

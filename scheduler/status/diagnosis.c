@@ -22,14 +22,15 @@ static int64_t work_permille(const struct core *core, uint32_t pool) {
     return permille;
 }
 
-static const struct run *find_kept(const struct core *core, uint32_t pool, int64_t least_us) {
+static const struct run *find_kept(const struct status *status, uint32_t pool, int64_t least_us) {
+    const struct core *core = status->core;
     const struct run *found = NULL;
     for (uint32_t i = 0; i < core->run_used; i++) {
         const struct run *run = &core->runs[i];
         if ((run->state != RUN_RUNNING && run->state != RUN_STOPPING) || run->pool != pool ||
             !run->definition->tokens)
             continue;
-        int64_t held_us = mono_since(core->now, run->started);
+        int64_t held_us = mono_since(status->now, run->started);
         if (held_us < least_us || held_us < KEPT_TIMES * core->tasks[run->task].expected_us[run->stage])
             continue;
         if (!found || run->started.us < found->started.us)
@@ -38,12 +39,13 @@ static const struct run *find_kept(const struct core *core, uint32_t pool, int64
     return found;
 }
 
-struct diagnosis diagnosis_of(const struct core *core, uint32_t index) {
+struct diagnosis diagnosis_of(const struct status *status, uint32_t index) {
+    const struct core *core = status->core;
     const struct core_pool *pool = &core->pools[index];
     const struct pool_settings *settings = pool->settings;
     int64_t patience_us = settings->leak_warning_us ? settings->leak_warning_us : 30 * US_PER_S;
     struct diagnosis diagnosis = {.work_permille = work_permille(core, index),
-                                  .kept = find_kept(core, index, patience_us)};
+                                  .kept = find_kept(status, index, patience_us)};
     int64_t size_permille = (int64_t)settings->size * 1000;
     if (diagnosis.work_permille > size_permille) {
         diagnosis.size_wanted = (uint32_t)((diagnosis.work_permille * 5 / 4 + 999) / 1000);
@@ -51,7 +53,7 @@ struct diagnosis diagnosis_of(const struct core *core, uint32_t index) {
             (uint32_t)((diagnosis.work_permille * 125 + size_permille - 1) / size_permille);
     }
     if (diagnosis.kept)
-        diagnosis.kept_us = mono_since(core->now, diagnosis.kept->started);
+        diagnosis.kept_us = mono_since(status->now, diagnosis.kept->started);
     diagnosis.foreground_keeps =
         pool->gate.sample.known && pool->gate.sample.idle_in_transaction_us >= patience_us;
     struct headroom headroom = gate_headroom(core, pool);

@@ -1,11 +1,11 @@
 /*
  * Why a pool is in trouble, told apart: a token or a slot that somebody keeps, more work than the budget
- * carries, or a budget that is smaller than it could be. Facts only; status_pool.c has the words.
+ * carries, or a budget that is smaller than it could be. Facts only; pool.c has the words.
  */
 #ifndef SCHEDULER_STATUS_DIAGNOSIS_H
 #define SCHEDULER_STATUS_DIAGNOSIS_H
 
-#include "scheduler/core/core.h"
+#include "scheduler/status/rows.h"
 
 struct diagnosis {
     int64_t work_permille;     /* tokens that all tasks need on average, by learned durations and intervals */
@@ -18,6 +18,6 @@ struct diagnosis {
                                not so */
 };
 
-struct diagnosis diagnosis_of(const struct core *core, uint32_t pool);
+struct diagnosis diagnosis_of(const struct status *status, uint32_t pool);
 
 #endif

@@ -4,6 +4,7 @@
 #include "scheduler/core/parts.h"
 #include "scheduler/core/pause.h"
 #include "scheduler/json.h"
+#include "scheduler/status/words.h"
 
 static json_t *known_json(int64_t us) {
     return us < 0 ? json_null() : json_integer(us);
@@ -24,16 +25,16 @@ static json_t *gate_json(const struct status *status, const struct core_pool *po
     const struct sample *sample = &pool->gate.sample;
     if (headroom.slots == INT32_MAX)
         return json_null();
-    return json_pack(
-        "{ss si si si si si si sI sI sI si si si sI sI sb sb}", "scope", scopes[headroom.scope], "usable",
-        headroom.usable, "foreground", headroom.foreground, "ours", headroom.held, "reserve", headroom.kept,
-        "headroom", headroom.slots, "invisible", sample->invisible_count, "age",
-        (json_int_t)mono_since(status->core->now, pool->gate.known_at), "round_trip",
-        (json_int_t)sample->round_trip_us, "clock_ahead", (json_int_t)sample->ahead_us, "active",
-        sample->active_count, "lock_waiters", sample->lock_waiter_count, "idle_in_transaction",
-        sample->idle_in_transaction_count, "idle_in_transaction_for",
-        (json_int_t)sample->idle_in_transaction_us, "oldest_transaction",
-        (json_int_t)sample->oldest_transaction_us, "standby", sample->standby, "pooler", sample->pooled);
+    return json_pack("{ss si si si si si si sI sI sI si si si sI sI sb sb}", "scope", scopes[headroom.scope],
+                     "usable", headroom.usable, "foreground", headroom.foreground, "ours", headroom.held,
+                     "reserve", headroom.kept, "headroom", headroom.slots, "invisible",
+                     sample->invisible_count, "age", (json_int_t)mono_since(status->now, pool->gate.known_at),
+                     "round_trip", (json_int_t)sample->round_trip_us, "clock_ahead",
+                     (json_int_t)sample->ahead_us, "active", sample->active_count, "lock_waiters",
+                     sample->lock_waiter_count, "idle_in_transaction", sample->idle_in_transaction_count,
+                     "idle_in_transaction_for", (json_int_t)sample->idle_in_transaction_us,
+                     "oldest_transaction", (json_int_t)sample->oldest_transaction_us, "standby",
+                     sample->standby, "pooler", sample->pooled);
 }
 
 static const char *limit_state_name(enum limit_state state) {
@@ -47,8 +48,7 @@ static json_t *history_json(const struct status *status, const struct core_pool 
         [RECORDING_NEW] = "not read yet", [RECORDING_ON] = "on", [RECORDING_BROKEN] = "not recorded"};
     if (pool->recording.state == RECORDING_OFF || !status->context->bookkeeping_of)
         return json_null();
-    struct bookkeeping books =
-        status->context->bookkeeping_of(status->context->context, (uint32_t)(pool - status->core->pools));
+    struct bookkeeping books = status_bookkeeping(status, pool);
     return json_pack("{ss so so sI sI sI}", "state", states[pool->recording.state], "error",
                      *books.error ? json_of(books.error) : json_null(), "name_shared_with",
                      *books.shared ? json_of(books.shared) : json_null(), "waiting",
@@ -60,14 +60,13 @@ static json_t *pool_json(const struct status *status, const struct core_pool *po
     const char *error = status_connect_error(status, pool);
     struct text pressure = {0};
     status_pressure(&pool->gate.limit, &pressure);
-    const char *cause = pressure.bytes_count > 2 ? pressure.bytes + 2 : NULL;
     json_t *json =
         json_pack("{ss so sI si si sb so sb so ss so si sI so}", "name", pool->settings->name, "tokens",
                   tokens_json(&pool->tokens), "opened", (json_int_t)pool->opened_count, "peak",
                   pool->held_peak, "waiting", queue_count(&pool->queue), "connect_failing", pool->failing,
                   "connect_error", json_of(error), "removed", pool->retired, "gate", gate_json(status, pool),
-                  "limit_state", limit_state_name(pool->gate.limit.state), "limit_cause", json_of(cause),
-                  "pressure", gate_pressure_permille(status->core, pool), "samples",
+                  "limit_state", limit_state_name(pool->gate.limit.state), "limit_cause",
+                  json_of(pressure.bytes), "pressure", gate_pressure_permille(status->core, pool), "samples",
                   (json_int_t)pool->gate.sample_count, "history", history_json(status, pool));
     text_finish(&pressure);
     return json;

@@ -6,6 +6,7 @@
 #define SCHEDULER_STATUS_JSON_H
 
 #include "scheduler/status/rows.h"
+#include "tasks/text.h"
 
 #define STATUS_JSON_SCHEMA 2
 

@@ -1,236 +1,209 @@
 #include "scheduler/status/metrics.h"
 
-#include <inttypes.h>
-
 #include "scheduler/core/gate.h"
 #include "scheduler/core/parts.h"
 
-/* --- one sample, one family --- */
+struct family {
+    const char *name, *type, *help;
+};
 
-static void family(struct text *text, const char *name, const char *type, const char *help) {
-    text_add(text, "# HELP headgate_%s %s\n# TYPE headgate_%s %s\n", name, help, name, type);
+/* One line of a family, without its value: headgate_NAME{KIND="OF" */
+struct series {
+    struct text *text;
+    const char *name; /* of the family */
+    const char *kind; /* "task" or "pool" */
+    const char *of;   /* its name, which holds no character that would need an escape: keys.c sees to it */
+};
+
+static void put_with(const struct series *series, const char *label, const char *value, int decimals,
+                     double number) {
+    text_add(series->text, "headgate_%s{%s=\"%s\"", series->name, series->kind, series->of);
+    if (label)
+        text_add(series->text, ",%s=\"%s\"", label, value);
+    text_add(series->text, "} %.*f\n", decimals, number);
 }
 
-/* Names of tasks and pools hold no character that would need an escape: config.c sees to it. */
-static void pool_number(struct text *text, const char *name, const struct core_pool *pool, int64_t number) {
-    text_add(text, "headgate_%s{pool=\"%s\"} %" PRId64 "\n", name, pool->settings->name, number);
+/* Doubles are exact up to 2^53, so counts are told exactly. */
+static void put(const struct series *series, int64_t number) {
+    put_with(series, NULL, NULL, 0, (double)number);
 }
 
-static void pool_seconds(struct text *text, const char *name, const struct core_pool *pool, int64_t us) {
-    text_add(text, "headgate_%s{pool=\"%s\"} %.6f\n", name, pool->settings->name, (double)us / US_PER_S);
+static void put_seconds(const struct series *series, const char *label, const char *value, int64_t us) {
+    put_with(series, label, value, 6, (double)us / US_PER_S);
 }
 
-typedef void pool_writer(const struct core *core, const struct core_pool *pool, struct text *text);
-
-static void each_pool(const struct status *status, const char *name, const char *type, const char *help,
-                      pool_writer *write, struct text *text) {
-    family(text, name, type, help);
-    for (uint32_t i = 0; i < status->core->pool_count; i++)
-        if (!pool_is_gone(status->core, i))
-            write(status->core, &status->core->pools[i], text);
+static void begin_family(const struct family *family, struct text *text) {
+    text_add(text, "# HELP headgate_%s %s\n# TYPE headgate_%s %s\n", family->name, family->help, family->name,
+             family->type);
 }
 
 /* --- pools --- */
 
-static void write_tokens(const struct core *core, const struct core_pool *pool, struct text *text) {
-    const struct tokens *tokens = &pool->tokens;
-    const struct {
-        const char *state;
-        uint32_t count;
-    } parts[] = {{"taken", tokens_taken(tokens)}, {"warm", tokens->warm + tokens->checking},
-                 {"opening", tokens->opening},    {"closing", tokens->closing},
-                 {"leftover", tokens->leftover},  {"before_reload", tokens->before},
-                 {"free", tokens_free(tokens)}};
-    (void)core;
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-        text_add(text, "headgate_pool_tokens{pool=\"%s\",state=\"%s\"} %u\n", pool->settings->name,
-                 parts[i].state, parts[i].count);
-}
-
-static void write_size(const struct core *core, const struct core_pool *pool, struct text *text) {
-    (void)core;
-    pool_number(text, "pool_size_tokens", pool, pool->settings->size);
-}
-
-static void write_limit(const struct core *core, const struct core_pool *pool, struct text *text) {
-    (void)core;
-    pool_number(text, "pool_limit_tokens", pool, pool->tokens.limit);
-}
-
-static void write_pressure(const struct core *core, const struct core_pool *pool, struct text *text) {
-    text_add(text, "headgate_pool_pressure_ratio{pool=\"%s\"} %.3f\n", pool->settings->name,
-             gate_pressure_permille(core, pool) / 1000.0);
-}
-
-static void write_waiting(const struct core *core, const struct core_pool *pool, struct text *text) {
-    (void)core;
-    pool_number(text, "pool_waiting_runs", pool, queue_count(&pool->queue));
-}
-
-static void write_opened(const struct core *core, const struct core_pool *pool, struct text *text) {
-    (void)core;
-    pool_number(text, "pool_sessions_opened_total", pool, (int64_t)pool->opened_count);
-}
-
-static void write_failing(const struct core *core, const struct core_pool *pool, struct text *text) {
-    (void)core;
-    pool_number(text, "pool_connect_failing", pool, pool->failing);
-}
-
-static void write_slots(const struct core *core, const struct core_pool *pool, struct text *text) {
-    struct headroom headroom = gate_headroom(core, pool);
-    const struct {
-        const char *of;
-        int32_t count;
-    } parts[] = {{"application", headroom.foreground},
-                 {"ours", headroom.held},
-                 {"reserve", headroom.kept},
-                 {"free", headroom.slots}};
-    for (size_t i = 0; headroom.slots != INT32_MAX && i < sizeof parts / sizeof *parts; i++)
-        text_add(text, "headgate_database_slots{pool=\"%s\",of=\"%s\"} %d\n", pool->settings->name,
-                 parts[i].of, parts[i].count);
-}
-
-static void write_foreground(const struct core *core, const struct core_pool *pool, struct text *text) {
-    const struct sample *sample = &pool->gate.sample;
-    const struct {
-        const char *doing;
-        int32_t count;
-    } parts[] = {{"active", sample->active_count},
-                 {"lock_wait", sample->lock_waiter_count},
-                 {"idle_in_transaction", sample->idle_in_transaction_count},
-                 {"invisible", sample->invisible_count}};
-    (void)core;
-    for (size_t i = 0; sample->known && i < sizeof parts / sizeof *parts; i++)
-        text_add(text, "headgate_application_sessions{pool=\"%s\",doing=\"%s\"} %d\n", pool->settings->name,
-                 parts[i].doing, parts[i].count);
-}
-
-static void write_samples(const struct core *core, const struct core_pool *pool, struct text *text) {
-    (void)core;
-    pool_number(text, "samples_total", pool, (int64_t)pool->gate.sample_count);
-}
-
-static void write_sample_age(const struct core *core, const struct core_pool *pool, struct text *text) {
-    if (pool->gate.sample.known)
-        pool_seconds(text, "sample_age_seconds", pool, mono_since(core->now, pool->gate.known_at));
-}
-
-static void write_round_trip(const struct core *core, const struct core_pool *pool, struct text *text) {
-    (void)core;
-    if (pool->gate.sample.known)
-        pool_seconds(text, "sample_round_trip_seconds", pool, pool->gate.sample.round_trip_us);
-}
-
-static const struct {
-    const char *name, *type, *help;
-    pool_writer *write;
-} pool_families[] = {
-    {"pool_tokens", "gauge", "Tokens by what they are at.", write_tokens},
-    {"pool_size_tokens", "gauge", "Tokens of the pool.", write_size},
-    {"pool_limit_tokens", "gauge", "Tokens in force now.", write_limit},
-    {"pool_pressure_ratio", "gauge", "How far the tokens in force are pushed below the size, 0 to 1.",
-     write_pressure},
-    {"pool_waiting_runs", "gauge", "Runs that wait for the pool.", write_waiting},
-    {"pool_sessions_opened_total", "counter", "Sessions opened.", write_opened},
-    {"pool_connect_failing", "gauge", "1 while the last attempt to connect failed.", write_failing},
-    {"database_slots", "gauge", "Connection slots in the scope that leaves least.", write_slots},
-    {"application_sessions", "gauge", "Sessions that are not headgate's, by what they do.", write_foreground},
-    {"samples_total", "counter", "Looks at the database.", write_samples},
-    {"sample_age_seconds", "gauge", "Since the last look.", write_sample_age},
-    {"sample_round_trip_seconds", "gauge", "What the last look took.", write_round_trip},
+enum pool_metric {
+    POOL_TOKENS,
+    POOL_SIZE,
+    POOL_LIMIT,
+    POOL_PRESSURE,
+    POOL_WAITING,
+    POOL_OPENED,
+    POOL_FAILING,
+    POOL_SLOTS,
+    POOL_APPLICATION,
+    POOL_SAMPLES,
+    POOL_SAMPLE_AGE,
+    POOL_ROUND_TRIP,
+    POOL_METRICS
 };
 
-/* --- tasks --- */
+static const struct family pool_families[POOL_METRICS] = {
+    [POOL_TOKENS] = {"pool_tokens", "gauge", "Tokens by what they are at."},
+    [POOL_SIZE] = {"pool_size_tokens", "gauge", "Tokens of the pool."},
+    [POOL_LIMIT] = {"pool_limit_tokens", "gauge", "Tokens in force now."},
+    [POOL_PRESSURE] = {"pool_pressure_ratio", "gauge",
+                       "How far the tokens in force are pushed below the size, 0 to 1."},
+    [POOL_WAITING] = {"pool_waiting_runs", "gauge", "Runs that wait for the pool."},
+    [POOL_OPENED] = {"pool_sessions_opened_total", "counter", "Sessions opened."},
+    [POOL_FAILING] = {"pool_connect_failing", "gauge", "1 while the last attempt to connect failed."},
+    [POOL_SLOTS] = {"database_slots", "gauge", "Connection slots in the scope that leaves least."},
+    [POOL_APPLICATION] = {"application_sessions", "gauge",
+                          "Sessions that are not headgate's, by what they do."},
+    [POOL_SAMPLES] = {"samples_total", "counter", "Looks at the database."},
+    [POOL_SAMPLE_AGE] = {"sample_age_seconds", "gauge", "Since the last look."},
+    [POOL_ROUND_TRIP] = {"sample_round_trip_seconds", "gauge", "What the last look took."},
+};
 
-static void each_task(const struct status *status, const char *name, const char *type, const char *help,
-                      void (*write)(const struct status_row *row, const char *name, struct text *text),
-                      struct text *text) {
-    family(text, name, type, help);
-    for (uint32_t i = 0; i < status->core->task_count; i++) {
-        if (task_is_gone(&status->core->tasks[i]))
-            continue;
-        struct status_row row = status_row(status, i);
-        write(&row, name, text);
+static void put_pool(const struct status *status, const struct core_pool *pool, enum pool_metric metric,
+                     const struct series *series) {
+    const struct tokens *tokens = &pool->tokens;
+    const struct gate *gate = &pool->gate;
+    struct headroom headroom = gate_headroom(status->core, pool);
+    switch (metric) {
+    case POOL_TOKENS:
+        put_with(series, "state", "taken", 0, tokens_taken(tokens));
+        put_with(series, "state", "warm", 0, tokens->warm + tokens->checking);
+        put_with(series, "state", "opening", 0, tokens->opening);
+        put_with(series, "state", "closing", 0, tokens->closing);
+        put_with(series, "state", "leftover", 0, tokens->leftover);
+        put_with(series, "state", "before_reload", 0, tokens->before);
+        put_with(series, "state", "free", 0, tokens_free(tokens));
+        break;
+    case POOL_SIZE: put(series, pool->settings->size); break;
+    case POOL_LIMIT: put(series, tokens->limit); break;
+    case POOL_PRESSURE:
+        put_with(series, NULL, NULL, 3, gate_pressure_permille(status->core, pool) / 1000.0);
+        break;
+    case POOL_WAITING: put(series, queue_count(&pool->queue)); break;
+    case POOL_OPENED: put(series, (int64_t)pool->opened_count); break;
+    case POOL_FAILING: put(series, pool->failing); break;
+    case POOL_SLOTS:
+        if (headroom.slots == INT32_MAX)
+            break;
+        put_with(series, "of", "application", 0, headroom.foreground);
+        put_with(series, "of", "ours", 0, headroom.held);
+        put_with(series, "of", "reserve", 0, headroom.kept);
+        put_with(series, "of", "free", 0, headroom.slots);
+        break;
+    case POOL_APPLICATION:
+        if (!gate->sample.known)
+            break;
+        put_with(series, "doing", "active", 0, gate->sample.active_count);
+        put_with(series, "doing", "lock_wait", 0, gate->sample.lock_waiter_count);
+        put_with(series, "doing", "idle_in_transaction", 0, gate->sample.idle_in_transaction_count);
+        put_with(series, "doing", "invisible", 0, gate->sample.invisible_count);
+        break;
+    case POOL_SAMPLES: put(series, (int64_t)gate->sample_count); break;
+    case POOL_SAMPLE_AGE:
+        if (gate->sample.known)
+            put_seconds(series, NULL, NULL, mono_since(status->now, gate->known_at));
+        break;
+    case POOL_ROUND_TRIP:
+        if (gate->sample.known)
+            put_seconds(series, NULL, NULL, gate->sample.round_trip_us);
+        break;
+    case POOL_METRICS: break;
     }
 }
 
-static void write_runs(const struct status_row *row, const char *name, struct text *text) {
+/* --- tasks --- */
+
+enum task_metric {
+    TASK_RUNS,
+    TASK_MERGED,
+    TASK_RETRIES,
+    TASK_SECONDS,
+    TASK_STATE,
+    TASK_IS_PAUSED,
+    TASK_INTERVAL,
+    TASK_LATENESS,
+    TASK_DURATION,
+    TASK_METRICS
+};
+
+static const struct family task_families[TASK_METRICS] = {
+    [TASK_RUNS] = {"task_runs_total", "counter", "Runs and skipped occurrences."},
+    [TASK_MERGED] = {"task_merged_total", "counter", "Occurrences that another one's run answered."},
+    [TASK_RETRIES] = {"task_retries_total", "counter", "Attempts that failed and were followed by another."},
+    [TASK_SECONDS] = {"task_seconds_total", "counter", "Time of runs, with tokens and without."},
+    [TASK_STATE] = {"task_state", "gauge", "1 for the state that the task is in."},
+    [TASK_IS_PAUSED] = {"task_paused", "gauge", "1 while a person has paused it."},
+    [TASK_INTERVAL] = {"task_interval_seconds", "gauge", "The interval in force."},
+    [TASK_LATENESS] = {"task_lateness_seconds", "gauge", "Start minus due, recent quantiles."},
+    [TASK_DURATION] = {"task_duration_seconds", "gauge", "What runs took, recent quantiles."},
+};
+
+static void put_quantiles(const struct series *series, int64_t p50_us, int64_t p99_us) {
+    if (p50_us < 0)
+        return;
+    put_seconds(series, "quantile", "0.5", p50_us);
+    put_seconds(series, "quantile", "0.99", p99_us);
+}
+
+static void put_task(const struct status_row *row, enum task_metric metric, const struct series *series) {
     const struct task_stats *stats = &row->task->stats;
-    const char *task = row->task->definition->name;
-    text_add(text, "headgate_%s{task=\"%s\",outcome=\"ok\"} %u\n", name, task, stats->ok_count);
-    text_add(text, "headgate_%s{task=\"%s\",outcome=\"failed\"} %u\n", name, task, stats->failed_count);
-    text_add(text, "headgate_%s{task=\"%s\",outcome=\"skipped\"} %u\n", name, task, stats->skipped_count);
-}
-
-static void write_merged(const struct status_row *row, const char *name, struct text *text) {
-    text_add(text, "headgate_%s{task=\"%s\"} %" PRIu64 "\n", name, row->task->definition->name,
-             row->task->stats.merged_count);
-}
-
-static void write_retried(const struct status_row *row, const char *name, struct text *text) {
-    text_add(text, "headgate_%s{task=\"%s\"} %" PRIu64 "\n", name, row->task->definition->name,
-             row->task->stats.retried_count);
-}
-
-static void write_seconds(const struct status_row *row, const char *name, struct text *text) {
-    const struct task_stats *stats = &row->task->stats;
-    const char *task = row->task->definition->name;
-    text_add(text, "headgate_%s{task=\"%s\",where=\"session\"} %.6f\n", name, task,
-             (double)stats->session_us / US_PER_S);
-    text_add(text, "headgate_%s{task=\"%s\",where=\"outside\"} %.6f\n", name, task,
-             (double)stats->outside_us / US_PER_S);
-}
-
-static void write_state(const struct status_row *row, const char *name, struct text *text) {
-    text_add(text, "headgate_%s{task=\"%s\",state=\"%s\"} 1\n", name, row->task->definition->name,
-             task_state_name(row->state));
-}
-
-static void write_quantiles(const char *task, const char *name, int64_t p50_us, int64_t p99_us,
-                            struct text *text) {
-    if (p50_us >= 0)
-        text_add(text,
-                 "headgate_%s{task=\"%s\",quantile=\"0.5\"} %.6f\nheadgate_%s{task=\"%s\",quantile=\"0.99\"} "
-                 "%.6f\n",
-                 name, task, (double)p50_us / US_PER_S, name, task, (double)p99_us / US_PER_S);
-}
-
-static void write_lateness(const struct status_row *row, const char *name, struct text *text) {
-    write_quantiles(row->task->definition->name, name, row->late_p50_us, row->late_p99_us, text);
-}
-
-static void write_duration(const struct status_row *row, const char *name, struct text *text) {
-    write_quantiles(row->task->definition->name, name, row->took_p50_us, row->took_p99_us, text);
-}
-
-static void write_paused(const struct status_row *row, const char *name, struct text *text) {
-    text_add(text, "headgate_%s{task=\"%s\"} %d\n", name, row->task->definition->name, row->task->paused);
-}
-
-static void write_interval(const struct status_row *row, const char *name, struct text *text) {
-    text_add(text, "headgate_%s{task=\"%s\"} %.6f\n", name, row->task->definition->name,
-             (double)row->task->interval_us / US_PER_S);
+    switch (metric) {
+    case TASK_RUNS:
+        put_with(series, "outcome", "ok", 0, stats->ok_count);
+        put_with(series, "outcome", "failed", 0, stats->failed_count);
+        put_with(series, "outcome", "skipped", 0, stats->skipped_count);
+        break;
+    case TASK_MERGED: put(series, (int64_t)stats->merged_count); break;
+    case TASK_RETRIES: put(series, (int64_t)stats->retried_count); break;
+    case TASK_SECONDS:
+        put_seconds(series, "where", "session", stats->session_us);
+        put_seconds(series, "where", "outside", stats->outside_us);
+        break;
+    case TASK_STATE: put_with(series, "state", task_state_name(row->state), 0, 1); break;
+    case TASK_IS_PAUSED: put(series, row->task->paused); break;
+    case TASK_INTERVAL: put_seconds(series, NULL, NULL, row->task->interval_us); break;
+    case TASK_LATENESS: put_quantiles(series, row->late_p50_us, row->late_p99_us); break;
+    case TASK_DURATION: put_quantiles(series, row->took_p50_us, row->took_p99_us); break;
+    case TASK_METRICS: break;
+    }
 }
 
 void status_metrics(const struct status *status, struct text *text) {
-    family(text, "up_seconds", "gauge", "Since the daemon began.");
+    static const struct family up = {"up_seconds", "gauge", "Since the daemon began."};
+    const struct core *core = status->core;
+    begin_family(&up, text);
     text_add(text, "headgate_up_seconds %.3f\n", (double)status->context->up_us / US_PER_S);
-    for (size_t i = 0; i < sizeof pool_families / sizeof *pool_families; i++)
-        each_pool(status, pool_families[i].name, pool_families[i].type, pool_families[i].help,
-                  pool_families[i].write, text);
-    each_task(status, "task_runs_total", "counter", "Runs and skipped occurrences.", write_runs, text);
-    each_task(status, "task_merged_total", "counter", "Occurrences that another one's run answered.",
-              write_merged, text);
-    each_task(status, "task_retries_total", "counter", "Attempts that failed and were followed by another.",
-              write_retried, text);
-    each_task(status, "task_seconds_total", "counter", "Time of runs, with tokens and without.",
-              write_seconds, text);
-    each_task(status, "task_state", "gauge", "1 for the state that the task is in.", write_state, text);
-    each_task(status, "task_paused", "gauge", "1 while a person has paused it.", write_paused, text);
-    each_task(status, "task_interval_seconds", "gauge", "The interval in force.", write_interval, text);
-    each_task(status, "task_lateness_seconds", "gauge", "Start minus due, recent quantiles.", write_lateness,
-              text);
-    each_task(status, "task_duration_seconds", "gauge", "What runs took, recent quantiles.", write_duration,
-              text);
+    for (enum pool_metric metric = 0; metric < POOL_METRICS; metric++) {
+        begin_family(&pool_families[metric], text);
+        for (uint32_t i = 0; i < core->pool_count; i++) {
+            const char *name = core->pools[i].settings->name;
+            const struct series series = {text, pool_families[metric].name, "pool", name};
+            if (!pool_is_gone(core, i))
+                put_pool(status, &core->pools[i], metric, &series);
+        }
+    }
+    for (enum task_metric metric = 0; metric < TASK_METRICS; metric++) {
+        begin_family(&task_families[metric], text);
+        for (uint32_t i = 0; i < core->task_count; i++) {
+            struct status_row row;
+            if (task_is_gone(&core->tasks[i]))
+                continue;
+            row = status_row(status, i);
+            put_task(&row, metric,
+                     &(struct series){text, task_families[metric].name, "task", row.task->definition->name});
+        }
+    }
 }

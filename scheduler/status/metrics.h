@@ -6,6 +6,7 @@
 #define SCHEDULER_STATUS_METRICS_H
 
 #include "scheduler/status/rows.h"
+#include "tasks/text.h"
 
 void status_metrics(const struct status *status, struct text *text);
 

@@ -1,72 +1,12 @@
-/*
- * What the dump says of a pool: the budget as sums that a person can check by hand, and what is wrong in
- * words.
- */
+#include "scheduler/status/pool.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 
 #include "scheduler/core/gate.h"
 #include "scheduler/status/diagnosis.h"
-#include "scheduler/status/rows.h"
+#include "scheduler/status/words.h"
 #include "tasks/duration.h"
-
-void status_tokens(const struct tokens *tokens, struct text *text) {
-    const struct {
-        uint32_t count;
-        const char *name;
-        bool always;
-    } parts[] = {
-        {tokens_taken(tokens), "taken", true},  {tokens->warm + tokens->checking, "warm", true},
-        {tokens->opening, "opening", false},    {tokens->closing, "closing", false},
-        {tokens->leftover, "left over", false}, {tokens->before, "from before the reload", false},
-        {tokens_free(tokens), "free", true},
-    };
-    uint32_t held = tokens_held(tokens);
-    const char *plus = held > tokens->size ? " < " : " = ";
-    text_add(text, "%u", tokens->size);
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        if (!parts[i].count && !parts[i].always)
-            continue;
-        text_add(text, "%s%u %s", plus, parts[i].count, parts[i].name);
-        plus = " + ";
-    }
-}
-
-/* ": 12 application sessions are active, 8 are many", behind a number that somebody wonders about. */
-void status_pressure(const struct limit *limit, struct text *text) {
-    char a[DURATION_TEXT_BYTES], b[DURATION_TEXT_BYTES];
-    switch (limit->cause) {
-    case PRESSURE_NONE: break;
-    case PRESSURE_GATE:
-        text_add(text, ": the application took %" PRId64 " slot%s of its reserve", limit->number,
-                 limit->number == 1 ? "" : "s");
-        break;
-    case PRESSURE_REFUSED: text_add(text, ": the server refused a session, it was full"); break;
-    case PRESSURE_ACTIVE:
-        text_add(text, ": %" PRId64 " application sessions were active, %" PRId64 " are many", limit->number,
-                 limit->threshold);
-        break;
-    case PRESSURE_LOCKS:
-        text_add(text, ": %" PRId64 " application sessions waited for a lock, %" PRId64 " are many",
-                 limit->number, limit->threshold);
-        break;
-    case PRESSURE_ROUND_TRIP:
-        text_add(text, ": a look at the database took %s, %s is long", duration_glance(limit->number, a),
-                 duration_glance(limit->threshold, b));
-        break;
-    case PRESSURE_REPLICA_LAG:
-        text_add(text, ": a replica was %s behind, %s is long", duration_glance(limit->number, a),
-                 duration_glance(limit->threshold, b));
-        break;
-    case PRESSURE_POOLER:
-        text_add(text, ": %" PRId64 " clients waited in the connection pooler", limit->number);
-        break;
-    case PRESSURE_LOST: text_add(text, ": the database could not be looked at"); break;
-    case PRESSURE_BLIND:
-        text_add(text, ": what %" PRId64 " application sessions do cannot be seen", limit->number);
-        break;
-    }
-}
 
 /* The slots of the scope that leaves least: usable = application + ours + reserve + free. */
 static void print_slots(const struct status *status, const struct core_pool *pool, struct text *text) {
@@ -82,7 +22,7 @@ static void print_slots(const struct status *status, const struct core_pool *poo
              headroom.usable, headroom_scope_words(headroom.scope), headroom.foreground, headroom.held,
              headroom.kept, headroom.slots < 0 ? '-' : '+',
              headroom.slots < 0 ? -headroom.slots : headroom.slots, headroom.slots < 0 ? "too many" : "free",
-             duration_glance(mono_since(status->core->now, pool->gate.known_at), age));
+             duration_glance(mono_since(status->now, pool->gate.known_at), age));
     if (pool->gate.look_failed)
         text_add(text, "  (looks fail since, see the log)");
     if (headroom.burst == headroom.kept && headroom.burst > (int32_t)pool->settings->reserve)
@@ -92,7 +32,8 @@ static void print_slots(const struct status *status, const struct core_pool *poo
 static void print_limit(const struct core_pool *pool, struct text *text) {
     if (pool->tokens.limit >= pool->settings->size)
         return;
-    text_add(text, "  limit       %u of %u tokens in force", pool->tokens.limit, pool->settings->size);
+    text_add(text, "  limit       %u of %u tokens in force%s", pool->tokens.limit, pool->settings->size,
+             pool->gate.limit.cause == PRESSURE_NONE ? "" : ": ");
     status_pressure(&pool->gate.limit, text);
     text_add(text, "\n");
 }
@@ -164,20 +105,15 @@ static void print_kept(const struct diagnosis *diagnosis, const struct core_pool
             duration_glance(pool->gate.sample.idle_in_transaction_us, held));
 }
 
-static struct bookkeeping bookkeeping_of(const struct status *status, uint32_t pool) {
-    return status->context->bookkeeping_of ? status->context->bookkeeping_of(status->context->context, pool)
-                                           : (struct bookkeeping){.error = "", .shared = ""};
-}
-
 /* Silent while all is well. */
 static void print_history(const struct status *status, uint32_t index, struct text *text) {
     const struct recording *recording = &status->core->pools[index].recording;
-    struct bookkeeping books = bookkeeping_of(status, index);
+    struct bookkeeping books = status_bookkeeping(status, &status->core->pools[index]);
     char age[DURATION_TEXT_BYTES];
     if (recording->state == RECORDING_BROKEN)
         text_add_line(text, "  history     runs are not recorded for %s: %s; %u record%s wait%s",
-                      duration_glance(mono_since(status->core->now, recording->broken_since), age),
-                      books.error, books.waiting_count, books.waiting_count == 1 ? "" : "s",
+                      duration_glance(mono_since(status->now, recording->broken_since), age), books.error,
+                      books.waiting_count, books.waiting_count == 1 ? "" : "s",
                       books.waiting_count == 1 ? "s" : "");
     else if (recording->state == RECORDING_NEW)
         text_add_line(text, "  history     not read yet: nothing starts before%s%s", *books.error ? ": " : "",
@@ -195,9 +131,10 @@ static void print_history(const struct status *status, uint32_t index, struct te
         text_add(text, "  history     %" PRIu64 " records were lost: see the log\n", books.lost_count);
 }
 
-static void print_diagnosis(const struct core *core, uint32_t index, struct text *text) {
+static void print_diagnosis(const struct status *status, uint32_t index, struct text *text) {
+    const struct core *core = status->core;
     const struct core_pool *pool = &core->pools[index];
-    struct diagnosis diagnosis = diagnosis_of(core, index);
+    struct diagnosis diagnosis = diagnosis_of(status, index);
     print_kept(&diagnosis, pool, core, text);
     if (diagnosis.size_wanted)
         text_add(text,
@@ -227,7 +164,7 @@ void status_pool(const struct status *status, uint32_t index, struct text *text)
     print_timeout(pool, text);
     print_clock(pool, text);
     print_history(status, index, text);
-    print_diagnosis(status->core, index, text);
+    print_diagnosis(status, index, text);
     size_t start = text->bytes_count;
     if (pool->failing) {
         text_add(text, "  ");

@@ -1,14 +1,11 @@
 #include "scheduler/status/rows.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "scheduler/core/gate.h"
 #include "scheduler/core/grant.h"
 #include "scheduler/core/parts.h"
-#include "tasks/duration.h"
 
 const char *task_state_name(enum task_state state) {
     switch (state) {
@@ -25,8 +22,6 @@ const char *task_state_name(enum task_state state) {
     }
     return "?";
 }
-
-/* --- gathering --- */
 
 static uint32_t *none_array(uint32_t count) {
     uint32_t *array = malloc(((size_t)count + 1) * sizeof *array);
@@ -69,8 +64,10 @@ static void keep_longest(const struct core *core, uint32_t *kept, uint32_t run) 
         *kept = run;
 }
 
-void status_init(struct status *status, const struct core *core, const struct status_context *context) {
+void status_init(struct status *status, const struct core *core, struct mono now,
+                 const struct status_context *context) {
     *status = (struct status){.core = core,
+                              .now = now,
                               .context = context,
                               .place_of_run = none_array(core->run_used),
                               .ahead_of_run_us = calloc((size_t)core->run_used + 1, sizeof(int64_t)),
@@ -127,8 +124,7 @@ static struct decision why_waiting(const struct status *status, const struct run
     return grant_why(core, run->pool, queue_line(run->definition, run->stage, run->yielded));
 }
 
-/* For its start; or, when all of the task's runs have begun, for a further stage. */
-static uint32_t waiting_of(const struct status *status, uint32_t index) {
+uint32_t status_waiting_run(const struct status *status, uint32_t index) {
     uint32_t waiting = status->core->tasks[index].waiting_run;
     return waiting != INDEX_NONE ? waiting : status->between_of_task[index];
 }
@@ -144,10 +140,10 @@ static enum task_state state_of_running(const struct run *run) {
     }
 }
 
-static enum task_state state_of(const struct status *status, uint32_t index) {
+enum task_state status_task_state(const struct status *status, uint32_t index) {
     const struct core_task *task = &status->core->tasks[index];
     uint32_t running = status->running_of_task[index];
-    if (waiting_of(status, index) != INDEX_NONE)
+    if (status_waiting_run(status, index) != INDEX_NONE)
         return TASK_WAITING;
     if (running != INDEX_NONE)
         return state_of_running(&status->core->runs[running]);
@@ -155,20 +151,21 @@ static enum task_state state_of(const struct status *status, uint32_t index) {
         return TASK_PAUSED;
     if (due_has(&status->core->due, index) && core_is_kept(status->core, index))
         return TASK_WAITING;
-    if (status->core->now.us < task->held_until.us)
+    if (status->now.us < task->held_until.us)
         return TASK_ON_HOLD;
     return task->definition->enabled && !task->retired ? TASK_IDLE : TASK_DISABLED;
 }
 
-/* What is under way and what is before it, shared among the tokens in force. */
+/* What is under way and what is before the run, shared among the tokens in force. */
 static int64_t guess_start(const struct status *status, uint32_t index, const struct decision *why) {
     const struct run *run = &status->core->runs[index];
     const struct core_pool *pool = &status->core->pools[run->pool];
     if (run->state != RUN_WAITING || (why->reason != REASON_TOKENS && why->reason != REASON_LIMIT &&
                                       why->reason != REASON_WEIGHT && why->reason != REASON_SHARING))
         return 0;
-    struct crew crew = grant_crew(status->core, pool, INSTANT_MAX);
-    return (crew.busy_us + status->ahead_of_run_us[index]) / gate_in_force(status->core, pool);
+    struct crew crew = grant_crew(status->core, pool, INSTANT_MAX); /* as of the last step */
+    return (crew.busy_us + status->ahead_of_run_us[index]) / gate_in_force(status->core, pool) -
+           mono_since(status->now, status->core->now);
 }
 
 struct status_row status_row(const struct status *status, uint32_t index) {
@@ -176,7 +173,7 @@ struct status_row status_row(const struct status *status, uint32_t index) {
     const struct core_task *task = &core->tasks[index];
     struct status_row row = {
         .task = task,
-        .state = state_of(status, index),
+        .state = status_task_state(status, index),
         .due = due_has(&core->due, index) ? task->due : (struct wall){0},
         .late_p50_us = quantile_get(&core->late[index], 500),
         .late_p99_us = quantile_get(&core->late[index], 990),
@@ -187,7 +184,7 @@ struct status_row status_row(const struct status *status, uint32_t index) {
         row.running = &core->runs[status->running_of_task[index]];
         row.due = row.running->due_first;
     }
-    uint32_t waiting = waiting_of(status, index);
+    uint32_t waiting = status_waiting_run(status, index);
     if (waiting != INDEX_NONE) {
         row.waiting = &core->runs[waiting];
         row.due = row.waiting->due_first;
@@ -198,103 +195,24 @@ struct status_row status_row(const struct status *status, uint32_t index) {
     return row;
 }
 
-/* --- the dump --- */
-
-void status_clock(const struct status *status, struct wall at, struct text *text) {
-    static const int64_t day_s = 86400;
-    int64_t s = (at.us + status->context->utc_offset_us) / US_PER_S;
-    int64_t now_s = (status->core->wall.us + status->context->utc_offset_us) / US_PER_S;
-    int64_t days = s / day_s - now_s / day_s;
-    char ahead[24] = "";
-    if (days)
-        snprintf(ahead, sizeof ahead, "%+" PRId64 "d", days);
-    text_add(text, "%02d:%02d:%02d%s", (int)(s % day_s / 3600), (int)(s % 3600 / 60), (int)(s % 60), ahead);
+const char *status_connect_error(const struct status *status, const struct core_pool *pool) {
+    if (!pool->failing)
+        return NULL;
+    if (pool->failure == CONNECT_STANDBY) /* which has let us in */
+        return connect_failure_advice(CONNECT_STANDBY, "");
+    return status->context->connect_error_of
+               ? status->context->connect_error_of(status->context->context, pool->settings->name)
+               : NULL;
 }
 
-static void print_head(const struct status *status, struct text *text) {
-    char up[DURATION_TEXT_BYTES];
-    size_t start = text->bytes_count;
-    text_add(text, "headgate %s  pid %" PRId64 "  up %s  %s loaded ", status->context->version,
-             status->context->pid, duration_glance(status->context->up_us, up), status->context->path);
-    status_clock(status, status->context->loaded, text);
-    text_add(text, "%s", status->core->draining ? "  STOPPING" : "");
-    text_end_line(text, start, 0);
+const struct pause *status_pause(const struct status *status, const struct status_row *row) {
+    if (!row->task->paused || !status->context->pause_of)
+        return NULL;
+    return status->context->pause_of(status->context->context, row->task->definition->name);
 }
 
-static void ms_pair(int64_t p50_us, int64_t p99_us, char *buffer, size_t bytes) {
-    char part[2][24];
-    const int64_t values[2] = {p50_us, p99_us};
-    for (int i = 0; i < 2; i++)
-        snprintf(part[i], sizeof part[i], values[i] < 10 * US_PER_MS ? "%.1f" : "%.0f",
-                 (double)values[i] / 1000);
-    snprintf(buffer, bytes, p50_us < 0 ? "-" : "%s/%s", part[0], part[1]);
-}
-
-static void print_last(const struct task_stats *stats, char *buffer, size_t bytes) {
-    char took[DURATION_TEXT_BYTES];
-    if (stats->any)
-        snprintf(buffer, bytes, "%s %s", outcome_name(stats->last_outcome),
-                 duration_glance(stats->last_took_us, took));
-    else
-        snprintf(buffer, bytes, "-");
-}
-
-static void print_row(const struct status *status, const struct status_row *row, uint32_t width,
-                      struct text *text) {
-    size_t start = text->bytes_count;
-    const struct task_stats *stats = &row->task->stats;
-    struct text due = {0};
-    char last[64], late[64], took[64];
-    if (row->due.us)
-        status_clock(status, row->due, &due);
-    print_last(stats, last, sizeof last);
-    ms_pair(row->late_p50_us, row->late_p99_us, late, sizeof late);
-    ms_pair(row->took_p50_us, row->took_p99_us, took, sizeof took);
-    text_add(text, "%-*s  %-8s  %-11s  %-16s %6u %5u %5u %7" PRIu64 "  %15s  %15s  ", status->name_width,
-             row->task->definition->name, task_state_name(row->state), due.bytes ? due.bytes : "-", last,
-             stats->ok_count, stats->failed_count, stats->skipped_count, stats->merged_count, late, took);
-    status_note(status, row, text);
-    text_end_line(text, start, width);
-    text_finish(&due);
-}
-
-/* In the order in which they will start. */
-static void print_waiting(const struct status *status, uint32_t width, struct text *text) {
-    const struct core *core = status->core;
-    struct due_entry *line = malloc(((size_t)core->task_count + 1) * sizeof *line);
-    uint32_t count = 0;
-    if (!line)
-        abort();
-    for (uint32_t i = 0; i < core->task_count; i++) {
-        uint32_t run = waiting_of(status, i);
-        if (run != INDEX_NONE)
-            line[count++] =
-                (struct due_entry){((int64_t)core->runs[run].pool << 32) | status->place_of_run[run], i};
-    }
-    qsort(line, count, sizeof *line, compare_entries);
-    for (uint32_t i = 0; i < count; i++) {
-        struct status_row row = status_row(status, line[i].id);
-        print_row(status, &row, width, text);
-    }
-    free(line);
-}
-
-void status_print(const struct status *status, uint32_t width, struct text *text) {
-    print_head(status, text);
-    for (uint32_t i = 0; i < status->core->pool_count; i++)
-        if (!pool_is_gone(status->core, i))
-            status_pool(status, i, text);
-    text_add(text, "%-*s  %-8s  %-11s  %-16s %6s %5s %5s %7s  %15s  %15s  %s\n", status->name_width, "task",
-             "state", "due", "last", "ok", "fail", "skip", "merged", "late p50/p99 ms", "took p50/p99 ms",
-             "note");
-    print_waiting(status, width, text);
-    for (enum task_state state = TASK_WAITING; state <= TASK_DISABLED; state++) {
-        for (uint32_t i = 0; i < status->core->task_count; i++) {
-            if (state_of(status, i) != state || waiting_of(status, i) != INDEX_NONE ||
-                task_is_gone(&status->core->tasks[i]))
-                continue;
-            struct status_row row = status_row(status, i);
-            print_row(status, &row, width, text);
-        }
-    }
+struct bookkeeping status_bookkeeping(const struct status *status, const struct core_pool *pool) {
+    if (!status->context->bookkeeping_of)
+        return (struct bookkeeping){.error = "", .shared = ""};
+    return status->context->bookkeeping_of(status->context->context, (uint32_t)(pool - status->core->pools));
 }

@@ -1,25 +1,22 @@
 /*
- * What every task and pool is doing, and why what waits waits: facts as a value (for JSON and metrics), and
- * the dump that people read. Read from the core at one instant; knows no clock and no time zone of its own.
+ * The facts of the dump: what every task is doing and what it waits for, as values. Read from the core at one
+ * instant; knows no clock and no time zone of its own. words.h, pool.h and table.h tell them to people,
+ * json.h and metrics.h to programs.
  */
 #ifndef SCHEDULER_STATUS_ROWS_H
 #define SCHEDULER_STATUS_ROWS_H
 
 #include "scheduler/core/admission.h"
 #include "scheduler/core/core.h"
-#include "tasks/text.h"
 
-/* Of a run of several stages, so far. */
+/* How far a run of several stages is. */
 struct progress {
     uint64_t row_count, line_count;    /* read; printed by its work */
     uint64_t done_count, failed_count; /* children that ended */
     uint32_t child_count;              /* at work */
 };
 
-struct pause;
-
-/* What the core does not know. Borrowed for as long as the status is used. */
-/* Of a pool's history. */
+/* How a pool's records get into its database. Texts are borrowed for as long as the status is used. */
 struct bookkeeping {
     const char *error;                  /* why nothing can be written, or "" */
     const char *shared;                 /* which other daemon goes by our name, and has other tasks; or "" */
@@ -27,6 +24,9 @@ struct bookkeeping {
     uint64_t lost_count;
 };
 
+struct pause;
+
+/* What the core does not know. All pointers are borrowed for as long as the status is used. */
 struct status_context {
     const char *version;
     const char *path; /* of the ini file, as it was given */
@@ -34,6 +34,8 @@ struct status_context {
     int64_t up_us;
     struct wall loaded;
     int64_t utc_offset_us; /* local time minus UTC, for showing instants */
+    /* The questions below may be NULL: then nothing is known of it. */
+
     /* The failure a task is in, in one line, or NULL. */
     const char *(*failure_of)(const void *context, const char *task_name);
     /* Why a pool's last attempt to connect failed, in one line, or NULL. */
@@ -42,9 +44,10 @@ struct status_context {
     const struct pause *(*pause_of)(const void *context, const char *task_name);
     struct progress (*progress_of)(const void *context, uint32_t run_index);
     struct bookkeeping (*bookkeeping_of)(const void *context, uint32_t pool);
-    const void *context;
+    const void *context; /* the first argument of each question */
 };
 
+/* In the order in which the dump lists them. */
 enum task_state {
     TASK_WAITING,
     TASK_RUNNING,
@@ -63,57 +66,47 @@ const char *task_state_name(enum task_state state);
 struct status_row {
     const struct core_task *task;
     enum task_state state;
-    const struct run *waiting, *running; /* NULL: none; waiting: for its start, or between stages; running:
-                                            the one that runs longest */
-    struct wall due;                     /* of the run shown, or the next; us = 0: never */
+    const struct run *waiting; /* for its start, or between stages; NULL: none */
+    const struct run *running; /* the one that runs longest; NULL: none */
+    struct wall due;           /* of the run shown, or the next; us = 0: never */
     int64_t late_p50_us, late_p99_us, took_p50_us, took_p99_us; /* -1: not known */
     struct decision why;  /* of the first in line; reason NONE when nothing waits */
     uint32_t place;       /* in line, 1 is the first; 0 when nothing waits */
     int64_t starts_in_us; /* a guess; 0: none can be made */
-    size_t note_start;    /* for status_note() itself */
 };
 
 struct status {
     const struct core *core;
+    struct mono now;
     const struct status_context *context;
     uint32_t *place_of_run;    /* by run index */
     int64_t *ahead_of_run_us;  /* by run index: what those before it are expected to take */
     uint32_t *running_of_task; /* by task: run index or INDEX_NONE */
     uint32_t *between_of_task; /* the same: a run that waits for its next stage */
     uint32_t *longest_of_pool; /* by pool: run index or INDEX_NONE */
-    int name_width;
+    int name_width;            /* of the longest name, in columns */
 };
 
-/* Borrows core and context until status_finish(); the core must not step in between. */
-void status_init(struct status *status, const struct core *core, const struct status_context *context);
+/* now: ages are as of then. Borrows core and context until status_finish(); the core must not step in
+ * between. */
+void status_init(struct status *status, const struct core *core, struct mono now,
+                 const struct status_context *context);
 void status_finish(struct status *status);
 
 struct status_row status_row(const struct status *status, uint32_t task);
 
-/* Why the row's run waits or what it does, in words. Empty for a task at rest. */
-void status_note(const struct status *status, const struct status_row *row, struct text *text);
+enum task_state status_task_state(const struct status *status, uint32_t task);
 
-/* Who has paused the row's task, and since when; NULL: nobody, or it is not known. */
+/* The task's run that waits: for its start, or, when all of its runs have begun, for a further stage.
+ * INDEX_NONE: none does. */
+uint32_t status_waiting_run(const struct status *status, uint32_t task);
+
+/* Who has paused the row's task, and since when; NULL: nobody, or it is not known. Borrowed. */
 const struct pause *status_pause(const struct status *status, const struct status_row *row);
 
-/* An instant as the time of day, and days from now. */
-void status_clock(const struct status *status, struct wall at, struct text *text);
-
-/* What a pool's sum is made of: "8 = 3 taken + 2 warm + 3 free". */
-void status_tokens(const struct tokens *tokens, struct text *text);
-
-/* Why the limit is below the size: ": 12 application sessions were active, 8 are many"; empty if not. */
-void status_pressure(const struct limit *limit, struct text *text);
+struct bookkeeping status_bookkeeping(const struct status *status, const struct core_pool *pool);
 
 /* Why the pool is not connected as its runs need it; NULL: not known, or it is. Borrowed. */
 const char *status_connect_error(const struct status *status, const struct core_pool *pool);
-/* Since when a pool cannot connect, and when it tries again. */
-void status_connect(const struct status *status, const struct core_pool *pool, struct text *text);
-
-/* The block of lines about one pool. */
-void status_pool(const struct status *status, uint32_t pool, struct text *text);
-
-/* The whole dump. width: of the terminal in columns, notes are cut to it; 0: not cut. Waiting tasks first. */
-void status_print(const struct status *status, uint32_t width, struct text *text);
 
 #endif

@@ -1,13 +1,79 @@
-/*
- * Why a run waits and what a task does, in words that lead to the right action.
- */
+#include "scheduler/status/words.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "scheduler/core/gate.h"
 #include "scheduler/core/pause.h"
-#include "scheduler/status/rows.h"
 #include "tasks/duration.h"
+
+void status_clock(const struct status *status, struct wall at, struct text *text) {
+    static const int64_t day_s = 86400;
+    int64_t s = (at.us + status->context->utc_offset_us) / US_PER_S;
+    int64_t now_s = (status->core->wall.us + status->context->utc_offset_us) / US_PER_S;
+    int64_t days = s / day_s - now_s / day_s;
+    char ahead[24] = "";
+    if (days)
+        snprintf(ahead, sizeof ahead, "%+" PRId64 "d", days);
+    text_add(text, "%02d:%02d:%02d%s", (int)(s % day_s / 3600), (int)(s % 3600 / 60), (int)(s % 60), ahead);
+}
+
+void status_tokens(const struct tokens *tokens, struct text *text) {
+    const struct {
+        uint32_t count;
+        const char *name;
+        bool always;
+    } parts[] = {
+        {tokens_taken(tokens), "taken", true},  {tokens->warm + tokens->checking, "warm", true},
+        {tokens->opening, "opening", false},    {tokens->closing, "closing", false},
+        {tokens->leftover, "left over", false}, {tokens->before, "from before the reload", false},
+        {tokens_free(tokens), "free", true},
+    };
+    uint32_t held = tokens_held(tokens);
+    const char *plus = held > tokens->size ? " < " : " = ";
+    text_add(text, "%u", tokens->size);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        if (!parts[i].count && !parts[i].always)
+            continue;
+        text_add(text, "%s%u %s", plus, parts[i].count, parts[i].name);
+        plus = " + ";
+    }
+}
+
+void status_pressure(const struct limit *limit, struct text *text) {
+    char a[DURATION_TEXT_BYTES], b[DURATION_TEXT_BYTES];
+    switch (limit->cause) {
+    case PRESSURE_NONE: break;
+    case PRESSURE_GATE:
+        text_add(text, "the application took %" PRId64 " slot%s of its reserve", limit->number,
+                 limit->number == 1 ? "" : "s");
+        break;
+    case PRESSURE_REFUSED: text_add(text, "the server refused a session, it was full"); break;
+    case PRESSURE_ACTIVE:
+        text_add(text, "%" PRId64 " application sessions were active, %" PRId64 " are many", limit->number,
+                 limit->threshold);
+        break;
+    case PRESSURE_LOCKS:
+        text_add(text, "%" PRId64 " application sessions waited for a lock, %" PRId64 " are many",
+                 limit->number, limit->threshold);
+        break;
+    case PRESSURE_ROUND_TRIP:
+        text_add(text, "a look at the database took %s, %s is long", duration_glance(limit->number, a),
+                 duration_glance(limit->threshold, b));
+        break;
+    case PRESSURE_REPLICA_LAG:
+        text_add(text, "a replica was %s behind, %s is long", duration_glance(limit->number, a),
+                 duration_glance(limit->threshold, b));
+        break;
+    case PRESSURE_POOLER:
+        text_add(text, "%" PRId64 " clients waited in the connection pooler", limit->number);
+        break;
+    case PRESSURE_LOST: text_add(text, "the database could not be looked at"); break;
+    case PRESSURE_BLIND:
+        text_add(text, "what %" PRId64 " application sessions do cannot be seen", limit->number);
+        break;
+    }
+}
 
 static void note_longest(const struct status *status, uint32_t pool, struct text *text) {
     uint32_t longest = status->longest_of_pool[pool];
@@ -16,25 +82,15 @@ static void note_longest(const struct status *status, uint32_t pool, struct text
     const struct run *run = &status->core->runs[longest];
     char age[DURATION_TEXT_BYTES];
     text_add(text, ", longest %s %s", run->definition->name,
-             duration_glance(mono_since(status->core->now, run->started), age));
-}
-
-const char *status_connect_error(const struct status *status, const struct core_pool *pool) {
-    if (!pool->failing)
-        return NULL;
-    if (pool->failure == CONNECT_STANDBY) /* which has let us in */
-        return connect_failure_advice(CONNECT_STANDBY, "");
-    return status->context->connect_error_of
-               ? status->context->connect_error_of(status->context->context, pool->settings->name)
-               : NULL;
+             duration_glance(mono_since(status->now, run->started), age));
 }
 
 void status_connect(const struct status *status, const struct core_pool *pool, struct text *text) {
     const char *error = status_connect_error(status, pool);
     char age[DURATION_TEXT_BYTES], next[DURATION_TEXT_BYTES];
-    int64_t until_us = mono_since(pool->next_attempt, status->core->now);
+    int64_t until_us = mono_since(pool->next_attempt, status->now);
     text_add(text, "no %s for %s", pool->failure == CONNECT_STANDBY ? "primary" : "connection",
-             duration_glance(mono_since(status->core->now, pool->failing_since), age));
+             duration_glance(mono_since(status->now, pool->failing_since), age));
     if (pool->tokens.opening)
         text_add(text, ", trying now");
     else if (until_us > 0)
@@ -46,8 +102,7 @@ void status_connect(const struct status *status, const struct core_pool *pool, s
 static void note_sample_age(const struct status *status, const struct core_pool *pool, struct text *text) {
     char age[DURATION_TEXT_BYTES];
     if (pool->gate.sample.known)
-        text_add(text, " (seen %s ago)",
-                 duration_glance(mono_since(status->core->now, pool->gate.known_at), age));
+        text_add(text, " (seen %s ago)", duration_glance(mono_since(status->now, pool->gate.known_at), age));
 }
 
 static const char *scope_name(enum scope scope) {
@@ -88,6 +143,7 @@ static void note_reason(const struct status *status, const struct run *run, cons
     case REASON_LIMIT:
         text_add(text, "no token in force: %" PRId64 " of %" PRId64 " taken, size %u", why->number,
                  why->threshold, pool->settings->size);
+        text_add(text, "%s", pool->gate.limit.cause == PRESSURE_NONE ? "" : ": ");
         status_pressure(&pool->gate.limit, text);
         break;
     case REASON_HEADROOM: note_headroom(status, pool, why, text); break;
@@ -131,7 +187,7 @@ static void note_reason(const struct status *status, const struct run *run, cons
         break;
     case REASON_RETRY:
         text_add(text, "attempt %" PRId64 " in %s", why->number + 1,
-                 duration_glance(mono_since(run->retry_at, status->core->now), delay));
+                 duration_glance(mono_since(run->retry_at, status->now), delay));
         break;
     case REASON_OWN_RUN: text_add(text, "its own run comes first (overlap = queue)"); break;
     case REASON_CHILDREN:
@@ -173,14 +229,13 @@ static void note_between(const struct status *status, const struct run *run, str
     else
         text_add(text, "to work on %" PRIu64 " row%s", progress.row_count,
                  progress.row_count == 1 ? "" : "s");
-    text_add(text, " for %s: ", duration_glance(mono_since(status->core->now, run->since), age));
+    text_add(text, " for %s: ", duration_glance(mono_since(status->now, run->since), age));
 }
 
 static void note_working(const struct status *status, const struct run *run, struct text *text) {
     struct progress progress = progress_of(status, run);
     char age[DURATION_TEXT_BYTES];
-    text_add(text,
-             "outside for %s, no token: ", duration_glance(mono_since(status->core->now, run->started), age));
+    text_add(text, "outside for %s, no token: ", duration_glance(mono_since(status->now, run->started), age));
     if (run->definition->stages->parallel)
         text_add(text, "%" PRIu64 " of %" PRIu64 " rows done, ", progress.done_count, progress.row_count);
     else if (run->definition->stages->read)
@@ -224,7 +279,9 @@ static void note_lock(const struct status *status, const struct run *run, struct
         note_holder(wait, text);
         text_add(text, " holds");
         note_sample_age(status, pool, text);
-    } else if (pool->gate.sample.known && !gate_is_fresh(status->core, pool)) {
+    } else if (pool->gate.sample.known &&
+               (pool->gate.look_failed ||
+                mono_since(status->now, pool->gate.known_at) > pool->settings->stale_us)) {
         text_add(text, ", no session is free to see whether it waits for a lock");
     }
 }
@@ -232,7 +289,7 @@ static void note_lock(const struct status *status, const struct run *run, struct
 static void note_running(const struct status *status, const struct status_row *row, struct text *text) {
     const struct run *run = row->running;
     char age[DURATION_TEXT_BYTES];
-    duration_glance(mono_since(status->core->now, run->started), age);
+    duration_glance(mono_since(status->now, run->started), age);
     if (run->state == RUN_SENT)
         text_add(text, "on session %u, behind others for %s", run->session.index + 1, age);
     else if (run->stage == STAGE_WORK)
@@ -251,81 +308,78 @@ static void note_running(const struct status *status, const struct status_row *r
                                                  : ", told to stop");
 }
 
-/* Nothing of it waits, and it is not to run before. */
-static void note_kept(const struct status *status, const struct status_row *row, struct text *text) {
+/* Parts of a note that begins at `start` stand apart. */
+static void next_part(struct text *text, size_t start) {
+    if (text->bytes_count != start)
+        text_add(text, "; ");
+}
+
+/* Of a task that waits though no run of it does. */
+static void note_kept(const struct status *status, const struct core_task *task, struct text *text) {
     char ahead[DURATION_TEXT_BYTES];
-    if (row->state != TASK_WAITING || row->waiting)
-        return;
     text_add(text, "what is due up to ");
-    status_clock(status, row->task->kept_until, text);
-    text_add(
-        text,
-        " is answered already: the clock of another daemon is %s ahead, or ours was; compare the clocks, "
-        "or wait",
-        duration_glance(row->task->kept_until.us - status->core->wall.us, ahead));
+    status_clock(status, task->kept_until, text);
+    text_add(text,
+             " is answered already: the clock of another daemon is %s ahead, or ours was; compare the "
+             "clocks, or wait",
+             duration_glance(task->kept_until.us - status->core->wall.us, ahead));
 }
 
-/* An elastic interval, once it is not at its shortest; and what a command's weight does not say. */
-static void note_task(const struct status_row *row, struct text *text) {
-    const struct schedule *schedule = &row->task->definition->schedule;
-    char interval[DURATION_TEXT_BYTES], least[DURATION_TEXT_BYTES];
-    const char *gap = text->bytes_count && row->note_start != text->bytes_count ? "; " : "";
-    if (row->task->interval_us > schedule->every_us) {
-        text_add(text, "%severy %s instead of %s: the database is under pressure", gap,
-                 duration_glance(row->task->interval_us, interval),
-                 duration_glance(schedule->every_us, least));
-        gap = "; ";
-    }
-    if (row->task->seen_most > row->task->definition->tokens)
-        text_add(text, "%sit had %u sessions: write tokens = %u", gap, row->task->seen_most,
-                 row->task->seen_most);
-    else if (row->task->breached)
-        text_add(text, "%sit left something in its session: write session = discard", gap);
-}
-
-static void note_hold(const struct status *status, const struct status_row *row, struct text *text) {
-    char left[DURATION_TEXT_BYTES];
-    if (row->state == TASK_ON_HOLD)
-        text_add(text, "%sfailed %u times in a row, skipped for another %s",
-                 text->bytes_count != row->note_start ? "; " : "", row->task->failed_in_row,
-                 duration_glance(mono_since(row->task->held_until, status->core->now), left));
-}
-
-const struct pause *status_pause(const struct status *status, const struct status_row *row) {
-    if (!row->task->paused || !status->context->pause_of)
-        return NULL;
-    return status->context->pause_of(status->context->context, row->task->definition->name);
-}
-
-static void note_pause(const struct status *status, const struct status_row *row, struct text *text) {
+/* What holds of the task whether a run of it is there or not. */
+static void note_task(const struct status *status, const struct status_row *row, size_t start,
+                      struct text *text) {
+    const struct core_task *task = row->task;
+    const struct task *definition = task->definition;
     const struct pause *pause = status_pause(status, row);
-    if (!pause)
-        return;
-    text_add(text, "%s%ssince ", text->bytes_count != row->note_start ? "; " : "",
-             row->state == TASK_PAUSED ? "" : "paused ");
-    status_clock(status, pause->since, text);
-    text_add(text, " by %s", pause->by);
+    char a[DURATION_TEXT_BYTES], b[DURATION_TEXT_BYTES];
+    if (pause) {
+        next_part(text, start);
+        text_add(text, "%ssince ", row->state == TASK_PAUSED ? "" : "paused ");
+        status_clock(status, pause->since, text);
+        text_add(text, " by %s", pause->by);
+    }
+    if (task->interval_us > definition->schedule.every_us) {
+        next_part(text, start);
+        text_add(text, "every %s instead of %s: the database is under pressure",
+                 duration_glance(task->interval_us, a), duration_glance(definition->schedule.every_us, b));
+    }
+    if (task->seen_most > definition->tokens) {
+        next_part(text, start);
+        text_add(text, "it had %u sessions: write tokens = %u", task->seen_most, task->seen_most);
+    } else if (task->breached) {
+        next_part(text, start);
+        text_add(text, "it left something in its session: write session = discard");
+    }
+    if (row->state == TASK_ON_HOLD) {
+        next_part(text, start);
+        text_add(text, "failed %u times in a row, skipped for another %s", task->failed_in_row,
+                 duration_glance(mono_since(task->held_until, status->now), a));
+    }
 }
 
-void status_note(const struct status *status, const struct status_row *given, struct text *text) {
-    struct status_row own = *given, *row = &own;
-    row->note_start = text->bytes_count;
+void status_note(const struct status *status, const struct status_row *row, struct text *text) {
+    const struct core_task *task = row->task;
+    size_t start = text->bytes_count;
     if (row->waiting)
         note_waiting(status, row, text);
-    if (row->waiting && row->running)
-        text_add(text, "; ");
-    if (row->running)
+    if (row->running) {
+        next_part(text, start);
         note_running(status, row, text);
-    note_kept(status, row, text);
-    note_pause(status, row, text);
-    note_task(row, text);
-    note_hold(status, row, text);
-    if (!row->waiting && !row->running && row->state == TASK_IDLE && row->task->elsewhere_count > 1)
-        text_add(text, "%sthe last %u runs were another daemon's",
-                 text->bytes_count != row->note_start ? "; " : "", row->task->elsewhere_count);
-    if (row->waiting || row->running || !status->context->failure_of)
+    }
+    if (row->state == TASK_WAITING && !row->waiting)
+        note_kept(status, task, text);
+    note_task(status, row, start, text);
+    if (row->waiting || row->running)
         return;
-    const char *failure = status->context->failure_of(status->context->context, row->task->definition->name);
-    if (failure)
-        text_add(text, "%s%s", text->bytes_count != row->note_start ? "; " : "", failure);
+    if (row->state == TASK_IDLE && task->elsewhere_count > 1) {
+        next_part(text, start);
+        text_add(text, "the last %u runs were another daemon's", task->elsewhere_count);
+    }
+    const char *failure = status->context->failure_of
+                              ? status->context->failure_of(status->context->context, task->definition->name)
+                              : NULL;
+    if (failure) {
+        next_part(text, start);
+        text_add(text, "%s", failure);
+    }
 }

@@ -11,7 +11,8 @@
 #include <string.h>
 
 #include "scheduler/core/gate.h"
-#include "scheduler/status/rows.h"
+#include "scheduler/status/table.h"
+#include "scheduler/status/words.h"
 #include "tasks/config.h"
 #include "tasks/hash.h"
 #include "world.h"
@@ -57,7 +58,7 @@ static _Noreturn void fail_pool(const struct story *story, const struct core_poo
 static void dump(const struct story *story, struct text *ret) {
     const struct status_context context = {.version = "sim", .path = "random"};
     struct status status;
-    status_init(&status, story->world.core, &context);
+    status_init(&status, story->world.core, story->world.core->now, &context);
     status_print(&status, 0, ret);
     status_finish(&status);
 }

@@ -621,7 +621,7 @@ static void hold_is_shown_as_such(void **state) {
     fail_once(f);
     f->count = 0;
     fail_once(f);
-    status_init(&status, f->core, &context);
+    status_init(&status, f->core, f->now, &context);
     assert_int_equal(status_row(&status, 0).state, TASK_ON_HOLD);
     status_finish(&status);
     fixture_destroy(f);

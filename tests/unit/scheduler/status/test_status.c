@@ -3,8 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "scheduler/status/rows.h"
 #include "scheduler/status/metrics.h"
+#include "scheduler/status/table.h"
+#include "scheduler/status/words.h"
 
 #define POOL(size) "[pool p]\nsize = " #size "\n"
 #define SQL(name)  "[task " name "]\nevery = 10s\nphase = 0\nsql = SELECT 1\n"
@@ -35,7 +36,7 @@ static const struct status_context context = {
 static void assert_dump(const struct fixture *f, uint32_t width, const char *const *texts) {
     struct status status;
     struct text dump = {0};
-    status_init(&status, f->core, &context);
+    status_init(&status, f->core, f->now, &context);
     status_print(&status, width, &dump);
     const char *at = dump.bytes;
     for (; *texts; texts++) {
@@ -139,7 +140,7 @@ static void status_rows_are_cut_to_the_width(void **state) {
     struct status status;
     struct text dump = {0};
     (void)state;
-    status_init(&status, f->core, &context);
+    status_init(&status, f->core, f->now, &context);
     status_print(&status, 60, &dump);
     const char *row = strstr(dump.bytes, "\nbroken");
     assert_non_null(row);
@@ -211,7 +212,7 @@ static void status_of_hostile_texts_is_lines_that_can_be_shown(void **state) {
     for (enum recording_state past = RECORDING_NEW; past <= RECORDING_BROKEN; past++) {
         struct text dump = {0};
         pool->recording.state = past;
-        status_init(&status, f->core, &hostile);
+        status_init(&status, f->core, f->now, &hostile);
         status_print(&status, 0, &dump);
         status_finish(&status);
         assert_shown(dump.bytes);
@@ -223,7 +224,7 @@ static void status_of_hostile_texts_is_lines_that_can_be_shown(void **state) {
 static bool tells(const struct fixture *f, const char *in_dump, const char *in_metrics) {
     struct status status;
     struct text dump = {0}, metrics = {0};
-    status_init(&status, f->core, &context);
+    status_init(&status, f->core, f->now, &context);
     status_print(&status, 0, &dump);
     status_metrics(&status, &metrics);
     bool found = strstr(dump.bytes, in_dump) != NULL;
