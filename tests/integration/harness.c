@@ -246,6 +246,7 @@ static struct {
     char directories[16][128];
     pid_t pids[16];
     int directory_count, pid_count;
+    void (*end)(void);
 } left;
 
 void ini_write(struct process *process, const char *format, ...) {
@@ -318,8 +319,14 @@ static void remove_folder(const char *path) {
           "rm -r %s", path, path, path, path);
 }
 
+void tidy_also(void (*end)(void)) {
+    left.end = end;
+}
+
 int tidy(void **state) {
     (void)state;
+    if (left.end)
+        left.end();
     for (; left.pid_count; left.pid_count--) {
         kill(left.pids[left.pid_count - 1], SIGKILL);
         waitpid(left.pids[left.pid_count - 1], NULL, 0);

@@ -76,6 +76,8 @@ long daemon_log_count(const struct process *process, const char *text);
 
 /* A teardown: what a test left running is killed, and the directories of ini_write() are removed, with what is in them. */
 int tidy(void **state);
+/* What tidy() does first: ends a thread, say, which would go on into the next test. */
+void tidy_also(void (*end)(void));
 
 /* Runs a shell command line, `headgate` being the built one; the exit code; output in a static buffer. */
 int shell(const char **ret_output, const char *format, ...) __attribute__((format(printf, 2, 3)));

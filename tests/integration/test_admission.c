@@ -4,7 +4,7 @@
  * dump. What was measured is printed.
  */
 #include "foreground.h"
-#include "harness.h"
+#include "one_server.h"
 #include "sampler.h"
 
 #include <signal.h>
@@ -17,10 +17,6 @@
 #define RESERVE 10
 #define OF_ROLE "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'headgate/%' AND usename = 'tasks'"
 
-static struct server server;
-static const char *conninfo = server.conninfo;
-static struct sampler sampler;       /* static: their threads outlive a test that fails */
-static bool sampling;
 static struct foreground foreground; /* its sessions are the application's, and the sampler's is one, too */
 
 static int start(void **state) {
@@ -37,31 +33,20 @@ static int start(void **state) {
     return 0;
 }
 
-static int stop(void **state) {
-    (void)state;
-    server_destroy(&server);
-    return 0;
-}
-
 /* A teardown: neither thread goes on into the next test. */
 static int leave(void **state) {
     if (foreground.running)
         foreground_stop(&foreground);
-    if (sampling)
-        sampler_stop(&sampler);
-    sampling = false;
     query(conninfo, "DROP TABLE IF EXISTS staying");
     return tidy(state);
 }
 
 static void watch(const char *sql) {
-    sampler_start(&sampler, conninfo, sql);
-    sampling = true;
+    sampler_start(conninfo, sql);
 }
 
 static long stop_watching(void) {
-    sampling = false;
-    return sampler_stop(&sampler);
+    return sampler_stop();
 }
 
 /* No other pressure than for slots: how fast a busy machine answers is not the matter here. */
@@ -132,9 +117,9 @@ static void look_at_the_dump(struct process *process) {
 
 static void go_on_by_the_floor(struct process *process) {
     long opened = pool_number(process, "p", "opened"), ok = tasks_sum(process, "s", "ok");
-    sampler_most(&sampler);
-    WAIT_UNTIL(process, tasks_sum(process, "s", "ok") >= ok + 16 && sampler_seen(&sampler) >= 1);
-    assert_int_equal(sampler_most(&sampler), 1);
+    sampler_most();
+    WAIT_UNTIL(process, tasks_sum(process, "s", "ok") >= ok + 16 && sampler_seen() >= 1);
+    assert_int_equal(sampler_most(), 1);
     assert_int_equal(pool_number(process, "p", "opened"), opened);
     assert_int_equal(pool_tokens(process, "p", "held"), 1);
 }
@@ -194,7 +179,7 @@ static void admission_role_limit_is_kept_and_named(void **state) {
     write_sleepers(&process, "few", "size = 8");
     watch("SELECT count(*) FROM pg_stat_activity WHERE usename = 'few'");
     daemon_start(&process);
-    WAIT_UNTIL(&process, tasks_least(&process, "s", "ok") >= 3 && sampler_seen(&sampler) >= 3);
+    WAIT_UNTIL(&process, tasks_least(&process, "s", "ok") >= 3 && sampler_seen() >= 3);
     const char *dump;
     WAIT_UNTIL(&process, strstr(dump = dump_of(&process), "of 3 slots of the role: 0 are the application's, 0 kept for it, 3 ours"));
     print_dump(dump);
@@ -258,7 +243,7 @@ static void admission_blind_role_gets_half_until_it_may_see(void **state) {
     daemon_start(&process);
     WAIT_UNTIL(&process, tasks_least(&process, "s", "ok") >= 1 && pool_tokens(&process, "p", "limit") == SIZE / 2);
     watch(COUNT_OURS);
-    WAIT_UNTIL(&process, tasks_least(&process, "s", "ok") >= 5 && sampler_seen(&sampler) >= SIZE / 2);
+    WAIT_UNTIL(&process, tasks_least(&process, "s", "ok") >= 5 && sampler_seen() >= SIZE / 2);
     assert_int_equal(stop_watching(), SIZE / 2);
     /* the sampler's session was one, too, until its end is seen */
     const char *dump;

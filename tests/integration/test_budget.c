@@ -2,16 +2,12 @@
  * The promise that headgate is for: whatever happens, the server never counts more sessions than there are tokens.
  * Each test makes one kind of trouble and looks at the most that a sampler saw.
  */
-#include "harness.h"
+#include "one_server.h"
 #include "sampler.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-
-static struct server server;
-static const char *conninfo = server.conninfo;
-static struct sampler sampler; /* static: its thread outlives a test that fails */
 
 static int start(void **state) {
     (void)state;
@@ -22,32 +18,15 @@ static int start(void **state) {
     return 0;
 }
 
-static bool sampling;
-
 static void watch(void) {
-    sampler_start(&sampler, conninfo, COUNT_OURS);
-    sampling = true;
+    sampler_start(conninfo, COUNT_OURS);
 }
 
 /* Never more than that, up to now. */
 static void assert_never_more_than(const struct process *process, long sessions) {
-    long before = sampler_count(&sampler);
-    WAIT_UNTIL(process, sampler_count(&sampler) > before);
-    assert_in_range(sampler_most(&sampler), 1, sessions);
-}
-
-/* A teardown: the sampler ends with its test, however that ends. */
-static int leave(void **state) {
-    if (sampling)
-        sampler_stop(&sampler);
-    sampling = false;
-    return tidy(state);
-}
-
-static int stop(void **state) {
-    (void)state;
-    server_destroy(&server);
-    return 0;
+    long before = sampler_count();
+    WAIT_UNTIL(process, sampler_count() > before);
+    assert_in_range(sampler_most(), 1, sessions);
 }
 
 static void end_well(struct process *process) {
@@ -149,7 +128,7 @@ static void budget_reload_goes_over_within_size(void **state) {
     write_sleepers(&process, "other", 2);
     kill(process.pid, SIGHUP);
     WAIT_UNTIL(&process, pool_tokens(&process, "p", "size") == 2 && pool_tokens(&process, "p", "held") == 2);
-    sampler_most(&sampler);
+    sampler_most();
     long ok = task_number(&process, "s7", "ok");
     WAIT_UNTIL(&process, task_number(&process, "s7", "ok") >= ok + 3);
     assert_never_more_than(&process, 2);
@@ -261,14 +240,14 @@ static void budget_another_daemon_is_no_leftover(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(budget_cancelled_runs_give_back_sessions_before_others_open, leave),
-        cmocka_unit_test_teardown(budget_killed_and_terminated_backends_are_replaced_within_size, leave),
-        cmocka_unit_test_teardown(budget_recycled_and_idle_sessions_go_before_others_come, leave),
-        cmocka_unit_test_teardown(budget_reload_goes_over_within_size, leave),
-        cmocka_unit_test_teardown(budget_commands_and_sessions_share_the_tokens, leave),
-        cmocka_unit_test_teardown(budget_backend_that_will_not_end_keeps_its_token, leave),
-        cmocka_unit_test_teardown(budget_leftovers_of_a_killed_daemon_hold_tokens, leave),
-        cmocka_unit_test_teardown(budget_another_daemon_is_no_leftover, leave),
+        cmocka_unit_test_teardown(budget_cancelled_runs_give_back_sessions_before_others_open, tidy),
+        cmocka_unit_test_teardown(budget_killed_and_terminated_backends_are_replaced_within_size, tidy),
+        cmocka_unit_test_teardown(budget_recycled_and_idle_sessions_go_before_others_come, tidy),
+        cmocka_unit_test_teardown(budget_reload_goes_over_within_size, tidy),
+        cmocka_unit_test_teardown(budget_commands_and_sessions_share_the_tokens, tidy),
+        cmocka_unit_test_teardown(budget_backend_that_will_not_end_keeps_its_token, tidy),
+        cmocka_unit_test_teardown(budget_leftovers_of_a_killed_daemon_hold_tokens, tidy),
+        cmocka_unit_test_teardown(budget_another_daemon_is_no_leftover, tidy),
     };
     return run_all(tests, start, stop);
 }

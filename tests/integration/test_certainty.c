@@ -2,6 +2,7 @@
  * The history of runs against everything that ends a daemon, a server or a line in the middle of something: what is on
  * record is what was done, each occurrence once.
  */
+#include "one_server.h"
 #include "certainty.h"
 #include "netns.h"
 #include "proxy.h"
@@ -12,8 +13,6 @@
 #include <string.h>
 #include <time.h>
 
-static struct server server;
-static const char *conninfo = server.conninfo;
 static unsigned seed;
 static bool is_long;
 
@@ -25,12 +24,6 @@ static int start(void **state) {
     fprintf(stderr, "HEADGATE_SEED=%u\n", seed);
     /* what the server said is committed has to be there after a crash */
     server_start(&server, "--tcp max_connections=40 synchronous_commit=on");
-    return 0;
-}
-
-static int stop(void **state) {
-    (void)state;
-    server_destroy(&server);
     return 0;
 }
 

@@ -1,7 +1,7 @@
 /*
  * Children, more closely: exactly what they inherit, how much of their output is kept, and how they end with the daemon.
  */
-#include "harness.h"
+#include "one_server.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -10,18 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
-static struct server server;
-static const char *conninfo = server.conninfo;
-
 static int start(void **state) {
     (void)state;
     server_start(&server, "max_connections=20");
-    return 0;
-}
-
-static int stop(void **state) {
-    (void)state;
-    server_destroy(&server);
     return 0;
 }
 

@@ -2,6 +2,7 @@
  * Wall clocks that are set, on the host of the daemon or of the database, and a machine that sleeps: each occurrence is
  * accounted once, what was missed becomes one run, timeouts do not notice, and the log says what happened.
  */
+#include "one_server.h"
 #include "certainty.h"
 
 #include <fcntl.h>
@@ -25,7 +26,6 @@ struct host {
 };
 
 static struct host daemon_host, database_host;
-static struct server server;
 static char directory[128];
 
 static void host_open(struct host *host, const char *name) {
@@ -67,7 +67,7 @@ static int start(void **state) {
     return 0;
 }
 
-static int stop(void **state) {
+static int stop_all(void **state) {
     (void)state;
     server_destroy(&server);
     shell(NULL, "rm -r %s", directory);
@@ -324,5 +324,5 @@ int main(int argc, char **argv) {
     };
     if (argc > 1) /* only those of this name; * and ? stand for others */
         cmocka_set_test_filter(argv[1]);
-    return run_all(tests, start, stop);
+    return run_all(tests, start, stop_all);
 }

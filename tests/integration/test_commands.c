@@ -1,7 +1,7 @@
 /*
  * Children: what they are given, what they cannot do to the daemon, and what they cost in tokens.
  */
-#include "harness.h"
+#include "one_server.h"
 #include "sampler.h"
 
 #include <sched.h>
@@ -11,31 +11,12 @@
 #include <string.h>
 #include <unistd.h>
 
-static struct server server;
-static const char *conninfo = server.conninfo;
-static struct sampler sampler; /* static: its thread outlives a test that fails */
-static bool sampling;
-
 static int start(void **state) {
     (void)state;
     setenv("SECRET_OF_THE_DAEMON", "x", 1);
     setenv("PGPASSWORD", "secret", 1);
     server_start(&server, "max_connections=20");
     return 0;
-}
-
-static int stop(void **state) {
-    (void)state;
-    server_destroy(&server);
-    return 0;
-}
-
-/* A teardown: neither thread nor daemon goes on into the next test. */
-static int leave(void **state) {
-    if (sampling)
-        sampler_stop(&sampler);
-    sampling = false;
-    return tidy(state);
 }
 
 /* None of the processes that the test knows by its own number is left. */
@@ -151,12 +132,10 @@ static void commands_weight_is_taken_from_warm_sessions(void **state) {
                         "[task light]\nevery = 300ms\ntokens = 0\ncommand = sleep 0.1\n", conninfo);
     snprintf(script, sizeof script, "%.*s/heavy.sh", (int)(strrchr(process.ini, '/') - process.ini), process.ini);
     write_heavy(script);
-    sampler_start(&sampler, conninfo, COUNT_OURS);
-    sampling = true;
+    sampler_start(conninfo, COUNT_OURS);
     daemon_start(&process);
-    WAIT_UNTIL(&process, task_number(&process, "heavy", "ok") >= 3 && tasks_least(&process, "", "ok") >= 3 && sampler_seen(&sampler) >= 3);
-    sampling = false;
-    assert_int_equal(sampler_stop(&sampler), 3);
+    WAIT_UNTIL(&process, task_number(&process, "heavy", "ok") >= 3 && tasks_least(&process, "", "ok") >= 3 && sampler_seen() >= 3);
+    assert_int_equal(sampler_stop(), 3);
     assert_int_equal(pool_number(&process, "p", "peak"), 3);
     assert_int_equal(tasks_sum(&process, "", "failed"), 0);
     assert_int_equal(daemon_end(&process, SIGTERM), 0);
@@ -164,11 +143,11 @@ static void commands_weight_is_taken_from_warm_sessions(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(commands_environment_is_clean_and_reaches_the_database, leave),
-        cmocka_unit_test_teardown(commands_failure_keeps_the_end_of_the_output, leave),
-        cmocka_unit_test_teardown(commands_timeout_ends_the_whole_group, leave),
-        cmocka_unit_test_teardown(commands_grandchild_does_not_hold_the_run, leave),
-        cmocka_unit_test_teardown(commands_weight_is_taken_from_warm_sessions, leave),
+        cmocka_unit_test_teardown(commands_environment_is_clean_and_reaches_the_database, tidy),
+        cmocka_unit_test_teardown(commands_failure_keeps_the_end_of_the_output, tidy),
+        cmocka_unit_test_teardown(commands_timeout_ends_the_whole_group, tidy),
+        cmocka_unit_test_teardown(commands_grandchild_does_not_hold_the_run, tidy),
+        cmocka_unit_test_teardown(commands_weight_is_taken_from_warm_sessions, tidy),
     };
     return run_all(tests, start, stop);
 }

@@ -1,7 +1,7 @@
 /*
  * A database that dies, is full, refuses or does not answer: the daemon goes on by itself, and no run is spent on it.
  */
-#include "harness.h"
+#include "one_server.h"
 #include "sampler.h"
 
 #include <netinet/in.h>
@@ -12,10 +12,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static struct server server;
-static const char *conninfo = server.conninfo;
-static struct sampler sampler; /* static: its thread outlives a test that fails */
-static bool sampling;
 static PGconn *others[10]; /* all that are left to the role app */
 
 static int start(void **state) {
@@ -24,12 +20,6 @@ static int start(void **state) {
     query(conninfo, "CREATE ROLE app LOGIN; CREATE TABLE beat (at timestamptz DEFAULT now()); GRANT ALL ON beat TO app");
     query(conninfo, "CREATE TABLE nap (seconds float8); INSERT INTO nap VALUES (600); GRANT SELECT ON nap TO app");
     query(conninfo, "CREATE TABLE killed (at timestamptz)"); /* the daemon, and when */
-    return 0;
-}
-
-static int stop(void **state) {
-    (void)state;
-    server_destroy(&server);
     return 0;
 }
 
@@ -62,9 +52,6 @@ static void close_others(void) {
 
 /* A teardown: neither thread, session nor daemon goes on into the next test, and the server is there for it. */
 static int leave(void **state) {
-    if (sampling)
-        sampler_stop(&sampler);
-    sampling = false;
     close_others();
     if (PQping(conninfo) != PQPING_OK)
         server_do(&server, "restart", "fast");
@@ -268,15 +255,13 @@ static void failures_leftovers_of_a_killed_daemon_are_counted(void **state) {
     signal_leftovers("STOP");
     assert_int_equal(daemon_end(&process, SIGKILL), 1000 + SIGKILL);
     nap_for("0.2");
-    sampler_start(&sampler, conninfo, COUNT_OURS);
-    sampling = true;
+    sampler_start(conninfo, COUNT_OURS);
     daemon_start(&process);
     WAIT_UNTIL(&process, pool_tokens(&process, "p", "leftover") == 3);
     assert_int_equal(daemon_log_count(&process, "event=leftover_sessions"), 1);
-    WAIT_UNTIL(&process, task_number(&process, "a", "ok") >= 3 && sampler_seen(&sampler) >= 4);
+    WAIT_UNTIL(&process, task_number(&process, "a", "ok") >= 3 && sampler_seen() >= 4);
     assert_int_equal(pool_tokens(&process, "p", "leftover"), 3);
-    sampling = false;
-    assert_int_equal(sampler_stop(&sampler), 4); /* the one that asks is one too many */
+    assert_int_equal(sampler_stop(), 4); /* the one that asks is one too many */
     signal_leftovers("CONT");
     WAIT_UNTIL(&process, pool_tokens(&process, "p", "leftover") == 0); /* as soon as somebody looks again */
     daemon_stop(&process);

@@ -1,7 +1,7 @@
 /*
  * What a person does with a running daemon: pause, resume, trigger; and what is left of a pause after the daemon.
  */
-#include "harness.h"
+#include "one_server.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -10,20 +10,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static struct server server;
-static const char *conninfo = server.conninfo;
 static char state_file[200];
 
 static int start(void **state) {
     (void)state;
     server_start(&server, "max_connections=20");
     query(conninfo, "CREATE TABLE done (task text, at timestamptz DEFAULT clock_timestamp()); CREATE TABLE nap (seconds float8)");
-    return 0;
-}
-
-static int stop(void **state) {
-    (void)state;
-    server_destroy(&server);
     return 0;
 }
 

@@ -2,15 +2,12 @@
  * What is on record after the daemon did its work: each kind of task, what ended badly, what was not run, what was
  * due while no daemon ran, and what became of runs whose server went away. The table is read as a stranger would.
  */
-#include "harness.h"
+#include "one_server.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static struct server server;
-static const char *conninfo = server.conninfo;
 
 /* A commit is durable, since servers are killed here; one that waits for a standby waits for ever, there is none. */
 static int start(void **state) {
@@ -18,12 +15,6 @@ static int start(void **state) {
     server_start(&server, "max_connections=30 synchronous_commit=local synchronous_standby_names=nobody");
     query(conninfo, "CREATE TABLE done (task text, at timestamptz DEFAULT clock_timestamp())");
     query(conninfo, "CREATE TABLE mode (commit text)");
-    return 0;
-}
-
-static int stop(void **state) {
-    (void)state;
-    server_destroy(&server);
     return 0;
 }
 

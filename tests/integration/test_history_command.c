@@ -2,13 +2,12 @@
  * `headgate history` and what `check --connect` says of the history: as an operator meets them, with and
  * without rights.
  */
-#include "harness.h"
+#include "one_server.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static struct server server;
 static struct process file;
 
 #define TWO_TASKS "[task tick]\nevery = 1s\nsql = SELECT 1\n[task mail]\nevery = 1min\nsql = SELECT 1\n"

@@ -2,6 +2,7 @@
  * A history that cannot be written: tasks go on, the dump says that their runs are not recorded and why, and when the
  * cause is gone they are again, without a hand on the daemon.
  */
+#include "one_server.h"
 #include "certainty.h"
 
 #include <signal.h>
@@ -10,8 +11,6 @@
 #include <string.h>
 #include <sys/mount.h>
 
-static struct server server;
-static const char *conninfo = server.conninfo;
 static char app_conninfo[640];
 
 static int start(void **state) {
@@ -39,12 +38,6 @@ static void unlock_table(void) {
 static int tidy_lock(void **state) {
     unlock_table();
     return tidy(state);
-}
-
-static int stop(void **state) {
-    (void)state;
-    server_destroy(&server);
-    return 0;
 }
 
 static void begin(struct certainty *trial, struct process *process, const char *top) {

@@ -2,7 +2,7 @@
  * The SQL of the history (etc/history) against a real server: each function and each of its branches, and two
  * daemons that meet.
  */
-#include "harness.h"
+#include "one_server.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -11,15 +11,14 @@
 
 #include "pool/history_steps.h"
 
-static struct server server;
 static PGconn *a, *b; /* two daemons' sessions */
 
 /* --- asking --- */
 
 static PGconn *connect_as(const char *role) {
-    char conninfo[600];
-    snprintf(conninfo, sizeof conninfo, "%s %s%s", server.conninfo, role ? "user=" : "", role ? role : "");
-    PGconn *conn = PQconnectdb(conninfo);
+    char as_role[600];
+    snprintf(as_role, sizeof as_role, "%s %s%s", server.conninfo, role ? "user=" : "", role ? role : "");
+    PGconn *conn = PQconnectdb(as_role);
     assert_int_equal(PQstatus(conn), CONNECTION_OK);
     PQclear(PQexec(conn, "SET TimeZone = 'UTC'; SET client_min_messages = error"));
     return conn;

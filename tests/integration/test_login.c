@@ -1,7 +1,7 @@
 /*
  * From a conninfo to a login: what `check` says of it, and what the daemon makes of servers that refuse, lie or hang.
  */
-#include "harness.h"
+#include "one_server.h"
 
 #include <arpa/inet.h>
 #include <signal.h>
@@ -13,18 +13,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static struct server server;
-static const char *conninfo = server.conninfo;
-
 static int start(void **state) {
     (void)state;
     server_start(&server, "max_connections=30");
-    return 0;
-}
-
-static int stop(void **state) {
-    (void)state;
-    server_destroy(&server);
     return 0;
 }
 

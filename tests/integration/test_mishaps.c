@@ -2,7 +2,7 @@
  * What goes wrong around the daemon, in the database, the network, the log and the control socket: it goes on, spends no
  * run on it, and ends when it is told to.
  */
-#include "harness.h"
+#include "one_server.h"
 
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -18,20 +18,11 @@
 
 #define SLOTS 11 /* for whoever is no superuser */
 
-static struct server server;
-static const char *conninfo = server.conninfo;
-
 static int start(void **state) {
     (void)state;
     server_start(&server, "max_connections=16 superuser_reserved_connections=5");
     query(conninfo, "CREATE ROLE app LOGIN");
     query(conninfo, "CREATE TABLE done (task text, at timestamptz DEFAULT clock_timestamp())");
-    return 0;
-}
-
-static int stop(void **state) {
-    (void)state;
-    server_destroy(&server);
     return 0;
 }
 

@@ -3,17 +3,13 @@
  * that the daemon has learned, and neither goes beyond the pool's size. What its model says outside is written once, though
  * it fails now and then. How near the forecast comes is for tests/bench.
  */
-#include "harness.h"
+#include "one_server.h"
 #include "sampler.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static struct server server;
-static struct sampler sampler; /* static: its thread outlives a test that fails */
-static bool sampling;
 
 #define SIZE 8
 #define MODEL_LEAST_US 200000 /* for one row */
@@ -40,20 +36,6 @@ static int start(void **state) {
     setenv("PGUSER", "office", 1);
     setenv("PGDATABASE", "office_db", 1);
     return 0;
-}
-
-static int stop(void **state) {
-    (void)state;
-    server_destroy(&server);
-    return 0;
-}
-
-/* A teardown: neither thread nor daemon goes on. */
-static int leave(void **state) {
-    if (sampling)
-        sampler_stop(&sampler);
-    sampling = false;
-    return tidy(state);
 }
 
 static json_int_t simulated(const json_t *all, const char *task, const char *key) {
@@ -102,17 +84,15 @@ static void office_works_within_its_size_as_simulate_says(void **state) {
     ini_write(&process, "%s", "");
     assert_int_equal(shell(&output, "cp -R \"$HEADGATE_SOURCE_ROOT/etc/office\" $(dirname %s)/office && %s \"$HEADGATE_SOURCE_ROOT/etc/office.ini\" > %s",
                            process.ini, faster, process.ini), 0);
-    sampler_start(&sampler, server.conninfo, COUNT_OURS);
-    sampling = true;
+    sampler_start(server.conninfo, COUNT_OURS);
     daemon_start(&process);
     WAIT_UNTIL(&process, task_number(&process, "tick", "ok") >= 24);
     WAIT_UNTIL(&process, query_number(office, "SELECT count(reply) FROM office.messages") > 0);
     WAIT_UNTIL(&process, query_number(office, "SELECT count(key) FROM office.messages") > 0);
     WAIT_UNTIL(&process, query_number(office, "SELECT count(comment) FROM office.reviews") > 0);
-    WAIT_UNTIL(&process, task_number(&process, "messages", "ok") > 0 && sampler_seen(&sampler) > 0);
+    WAIT_UNTIL(&process, task_number(&process, "messages", "ok") > 0 && sampler_seen() > 0);
     assert_forecast_goes_by_what_was_learned(&process);
-    sampling = false;
-    assert_in_range(sampler_stop(&sampler), 1, SIZE);
+    assert_in_range(sampler_stop(), 1, SIZE);
     assert_in_range(pool_number(&process, "office", "peak"), 1, SIZE);
     fputs(dump_of(&process), stdout); /* a message of cmocka is cut at 1 KB */
     fflush(stdout);
@@ -123,7 +103,7 @@ static void office_works_within_its_size_as_simulate_says(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(office_works_within_its_size_as_simulate_says, leave),
+        cmocka_unit_test_teardown(office_works_within_its_size_as_simulate_says, tidy),
     };
     return run_all(tests, start, stop);
 }

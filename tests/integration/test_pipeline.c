@@ -1,14 +1,13 @@
 /*
  * Many runs in flight on one session: each fails alone, they end in order, and nothing is left behind unseen.
  */
+#include "one_server.h"
 #include "driver.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
-static struct server server;
-static const char *conninfo = server.conninfo;
 static struct driver d;
 
 static int start(void **state) {
@@ -22,12 +21,6 @@ static int start(void **state) {
                     " 'BEGIN INSERT INTO planned SELECT planned_at(); END'");
     query(conninfo, "CREATE TABLE parent (id int PRIMARY KEY); CREATE TABLE child (id int REFERENCES parent"
                     " DEFERRABLE INITIALLY DEFERRED)");
-    return 0;
-}
-
-static int stop(void **state) {
-    (void)state;
-    server_destroy(&server);
     return 0;
 }
 

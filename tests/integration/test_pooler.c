@@ -2,7 +2,7 @@
  * PgBouncer in front of the database: what its console tells, what happens when it does not, and that the
  * daemon's tasks run through it.
  */
-#include "harness.h"
+#include "one_server.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -16,9 +16,7 @@
 
 #include "pool/ask/pooler.h"
 
-static struct server server;
 static struct pgbouncer pgbouncer;
-static const char *conninfo = server.conninfo;
 
 #define SLOTS "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
 
@@ -30,7 +28,7 @@ static int start(void **state) {
     return 0;
 }
 
-static int stop(void **state) {
+static int stop_all(void **state) {
     (void)state;
     pgbouncer_stop(&pgbouncer);
     server_destroy(&server);
@@ -495,5 +493,5 @@ int main(void) {
         cmocka_unit_test_teardown(pooler_clients_that_wait_push_the_limit_down, tidy),
         cmocka_unit_test_teardown(pooler_daemon_leaves_nothing_behind_for_others, tidy),
     };
-    return run_all(tests, start, stop);
+    return run_all(tests, start, stop_all);
 }

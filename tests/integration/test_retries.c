@@ -2,15 +2,12 @@
  * What is tried again, and what is not done twice for it: transactions that meet, sessions that are lost in each stage,
  * a server that is away when the work is done; and how a task that goes on failing is left in peace.
  */
-#include "harness.h"
+#include "one_server.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static struct server server;
-static const char *conninfo = server.conninfo;
 
 /* Sleeps while the gate is shut. */
 #define AT_GATE "SELECT CASE WHEN NOT open THEN pg_sleep(600) END FROM gate"
@@ -21,12 +18,6 @@ static int start(void **state) {
     query(conninfo, "CREATE TABLE written (task text, id int, at timestamptz DEFAULT clock_timestamp())");
     query(conninfo, "CREATE TABLE pair (id int PRIMARY KEY, n bigint NOT NULL DEFAULT 0)");
     query(conninfo, "CREATE TABLE gate (open boolean); INSERT INTO gate VALUES (false)");
-    return 0;
-}
-
-static int stop(void **state) {
-    (void)state;
-    server_destroy(&server);
     return 0;
 }
 

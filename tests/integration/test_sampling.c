@@ -1,6 +1,7 @@
 /*
  * The look at the database, by roles that may see and do different things, while others do things to be seen.
  */
+#include "one_server.h"
 #include "driver.h"
 
 #include <signal.h>
@@ -8,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct server server;
-static const char *conninfo = server.conninfo;
 static struct driver d;
 
 static int start(void **state) {
@@ -18,12 +17,6 @@ static int start(void **state) {
     query(conninfo, "CREATE TABLE t (x int); INSERT INTO t VALUES (1); GRANT ALL ON t TO public");
     query(conninfo, "CREATE ROLE three LOGIN CONNECTION LIMIT 3; CREATE ROLE watcher LOGIN IN ROLE pg_monitor");
     query(conninfo, "CREATE DATABASE narrow CONNECTION LIMIT 5");
-    return 0;
-}
-
-static int stop(void **state) {
-    (void)state;
-    server_destroy(&server);
     return 0;
 }
 

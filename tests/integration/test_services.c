@@ -2,14 +2,11 @@
  * Two files on one database: of one service, which share what is due, or of two, which have nothing of each
  * other's.
  */
-#include "harness.h"
+#include "one_server.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-
-static struct server server;
-static const char *conninfo = server.conninfo;
 
 static int set_up(void **state) {
     (void)state;

@@ -1,18 +1,13 @@
 /*
  * What runs on sessions: never more of them than tokens, never a dirty one, each kind of text in its protocol.
  */
-#include "harness.h"
+#include "one_server.h"
 #include "sampler.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static struct server server;
-static const char *conninfo = server.conninfo;
-static struct sampler sampler; /* static: its thread outlives a test that fails */
-static bool sampling;
 
 static int start(void **state) {
     (void)state;
@@ -25,20 +20,6 @@ static int start(void **state) {
     return 0;
 }
 
-static int stop(void **state) {
-    (void)state;
-    server_destroy(&server);
-    return 0;
-}
-
-/* A teardown: neither thread nor daemon goes on into the next test. */
-static int leave(void **state) {
-    if (sampling)
-        sampler_stop(&sampler);
-    sampling = false;
-    return tidy(state);
-}
-
 static void sessions_forty_sleepers_stay_within_size(void **state) {
     (void)state;
     char tasks[8192] = "";
@@ -47,17 +28,15 @@ static void sessions_forty_sleepers_stay_within_size(void **state) {
                  "[task t%d]\nevery = 1s\nsql = SELECT pg_sleep(0.3)\n", i);
     struct process process;
     ini_write(&process, "[pool p]\nconninfo = %s\nsize = 4\n%s", conninfo, tasks);
-    sampler_start(&sampler, conninfo, COUNT_OURS);
-    sampling = true;
+    sampler_start(conninfo, COUNT_OURS);
     daemon_start(&process);
-    WAIT_UNTIL(&process, tasks_sum(&process, "t", "ok") >= 40 && sampler_seen(&sampler) >= 4);
+    WAIT_UNTIL(&process, tasks_sum(&process, "t", "ok") >= 40 && sampler_seen() >= 4);
     const char *dump;
     WAIT_UNTIL(&process, strstr(dump = dump_of(&process), "no token: 4 of 4 taken, longest t"));
     assert_non_null(strstr(dump, "in line"));
     assert_int_equal(daemon_end(&process, SIGTERM), 0);
     WAIT_UNTIL(NULL, query_number(conninfo, COUNT_OURS) == 0);
-    sampling = false;
-    assert_int_equal(sampler_stop(&sampler), 4);
+    assert_int_equal(sampler_stop(), 4);
 }
 
 static void sessions_size_one_runs_every_task(void **state) {
@@ -225,13 +204,13 @@ static void sessions_idle_and_old_ones_are_closed(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(sessions_forty_sleepers_stay_within_size, leave),
-        cmocka_unit_test_teardown(sessions_size_one_runs_every_task, leave),
-        cmocka_unit_test_teardown(sessions_dirty_run_is_cleaned_before_the_next, leave),
-        cmocka_unit_test_teardown(sessions_transaction_holds_or_says_which_key, leave),
-        cmocka_unit_test_teardown(sessions_failure_is_told_once_and_its_end_too, leave),
-        cmocka_unit_test_teardown(sessions_hostile_texts_leave_others_alone, leave),
-        cmocka_unit_test_teardown(sessions_idle_and_old_ones_are_closed, leave),
+        cmocka_unit_test_teardown(sessions_forty_sleepers_stay_within_size, tidy),
+        cmocka_unit_test_teardown(sessions_size_one_runs_every_task, tidy),
+        cmocka_unit_test_teardown(sessions_dirty_run_is_cleaned_before_the_next, tidy),
+        cmocka_unit_test_teardown(sessions_transaction_holds_or_says_which_key, tidy),
+        cmocka_unit_test_teardown(sessions_failure_is_told_once_and_its_end_too, tidy),
+        cmocka_unit_test_teardown(sessions_hostile_texts_leave_others_alone, tidy),
+        cmocka_unit_test_teardown(sessions_idle_and_old_ones_are_closed, tidy),
     };
     return run_all(tests, start, stop);
 }

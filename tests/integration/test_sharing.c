@@ -2,18 +2,13 @@
  * Many tasks and few sessions: what shares one, who waits for whom when a lock is in the way, that nobody starves, and what
  * a run that leaves something behind costs.
  */
-#include "harness.h"
+#include "one_server.h"
 #include "sampler.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static struct server server;
-static const char *conninfo = server.conninfo;
-static struct sampler sampler; /* static: its thread outlives a test that fails */
-static bool sampling;
 
 static int start(void **state) {
     (void)state;
@@ -23,17 +18,8 @@ static int start(void **state) {
     return 0;
 }
 
-static int stop(void **state) {
-    (void)state;
-    server_destroy(&server);
-    return 0;
-}
-
 /* A teardown: the thread does not go on into the next test. */
 static int leave(void **state) {
-    if (sampling)
-        sampler_stop(&sampler);
-    sampling = false;
     query(conninfo, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'holder'");
     query(conninfo, "TRUNCATE done, held");
     return tidy(state);
@@ -173,16 +159,14 @@ static void sharing_short_tasks_due_together_take_one_session(void **state) {
         snprintf(tasks + strlen(tasks), sizeof tasks - strlen(tasks), "[task r%d]\n%spatience = 1h\nsql = SELECT pg_sleep(0.005)\n", i,
                  never_due());
     ini_write(&process, "[pool p]\nconninfo = %s\nsize = 4\n" SHORT "%s", conninfo, tasks);
-    sampler_start(&sampler, conninfo, COUNT_OURS);
-    sampling = true;
+    sampler_start(conninfo, COUNT_OURS);
     daemon_start(&process);
     for (int round = 1; round <= 3; round++) {
         trigger_together(&process);
         WAIT_UNTIL(&process, tasks_least(&process, "r", "ok") == round && tasks_sum(&process, "r", "ok") == 10 * round);
     }
-    WAIT_UNTIL(&process, sampler_seen(&sampler) > 0);
-    sampling = false;
-    assert_int_equal(sampler_stop(&sampler), 1);
+    WAIT_UNTIL(&process, sampler_seen() > 0);
+    assert_int_equal(sampler_stop(), 1);
     assert_int_equal(pool_number(&process, "p", "opened"), 1);
     assert_int_equal(pool_number(&process, "p", "peak"), 1);
     daemon_stop(&process);

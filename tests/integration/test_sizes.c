@@ -2,15 +2,12 @@
  * Sizes that an honest server and an honest child can send, and that a file can have: each run ends for the right reason,
  * what is kept and said of it stays small, and the others go on.
  */
-#include "harness.h"
+#include "one_server.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static struct server server;
-static const char *conninfo = server.conninfo;
 
 static int start(void **state) {
     (void)state;
@@ -19,12 +16,6 @@ static int start(void **state) {
     query(conninfo, "DO $$ BEGIN EXECUTE (SELECT 'CREATE TABLE broad AS SELECT '"
                     " || string_agg('i AS a_name_that_is_long_' || c, ', ')"
                     " || ' FROM generate_series(1, 2000) i' FROM generate_series(1, 1500) c); END $$");
-    return 0;
-}
-
-static int stop(void **state) {
-    (void)state;
-    server_destroy(&server);
     return 0;
 }
 

@@ -2,7 +2,7 @@
  * Staged tasks on the real thing: what is read, worked on and written, whatever the work prints, and what the rest of
  * the daemon feels of it. What is tried again is in test_retries.c.
  */
-#include "harness.h"
+#include "one_server.h"
 #include "sampler.h"
 
 #include <signal.h>
@@ -12,9 +12,7 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
-static struct server server;
 static struct pgbouncer pgbouncer;
-static const char *conninfo = server.conninfo;
 
 static int start(void **state) {
     (void)state;
@@ -28,7 +26,7 @@ static int start(void **state) {
     return 0;
 }
 
-static int stop(void **state) {
+static int stop_all(void **state) {
     (void)state;
     pgbouncer_stop(&pgbouncer);
     server_destroy(&server);
@@ -58,7 +56,6 @@ static void make_file(const struct process *process, const char *name) {
 
 static void forty_rows_hold_no_session(const char *parallel) {
     struct process process;
-    struct sampler sampler;
     query(conninfo, "TRUNCATE item; INSERT INTO item SELECT generate_series(1, 40)");
     ini_write(&process,
                 "[pool p]\nconninfo = %s\n[task t]\n%sread = SELECT id FROM item ORDER BY id\nwork = sh -c '" AT_GO "cat'\n%s"
@@ -69,9 +66,9 @@ static void forty_rows_hold_no_session(const char *parallel) {
     WAIT_UNTIL(&process, strstr(task_text(&process, "t", "note"), "outside for"));
     int64_t since_us = clock_us();
     assert_int_equal(pool_tokens(&process, "p", "taken"), 0);
-    sampler_start(&sampler, conninfo, BUSY);
-    WAIT_UNTIL(&process, sampler_count(&sampler) >= 50);
-    assert_int_equal(sampler_stop(&sampler), 0);
+    sampler_start(conninfo, BUSY);
+    WAIT_UNTIL(&process, sampler_count() >= 50);
+    assert_int_equal(sampler_stop(), 0);
     int64_t held_us = clock_us() - since_us;
     make_file(&process, "go");
     WAIT_UNTIL(&process, task_number(&process, "t", "ok") == 1);
@@ -432,5 +429,5 @@ int main(void) {
         cmocka_unit_test_teardown(stages_removed_pool_writes_before_it_goes, tidy),
         cmocka_unit_test_teardown(stages_transaction_pooler_is_no_obstacle, tidy),
     };
-    return run_all(tests, start, stop);
+    return run_all(tests, start, stop_all);
 }

@@ -2,7 +2,7 @@
  * A synchronous standby that does not answer: pg_receivewal, stopped by SIGSTOP. What is in its COMMIT then is done on
  * this server, and waits; what ends that wait is said.
  */
-#include "harness.h"
+#include "one_server.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -10,8 +10,6 @@
 #include <string.h>
 #include <sys/wait.h>
 
-static struct server server;
-static const char *conninfo = server.conninfo;
 static pid_t standby;
 
 static void receive_wal(void) {
@@ -41,7 +39,7 @@ static int start(void **state) {
     return 0;
 }
 
-static int stop(void **state) {
+static int stop_all(void **state) {
     (void)state;
     kill(standby, SIGKILL);
     waitpid(standby, NULL, 0);
@@ -202,5 +200,5 @@ int main(void) {
         cmocka_unit_test_teardown(standby_that_is_frozen_makes_of_a_timeout_what_it_is, thaw_and_tidy),
         cmocka_unit_test_teardown(standby_that_is_frozen_is_on_record, thaw_and_tidy),
     };
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, start, stop_all);
 }

@@ -2,14 +2,13 @@
  * Who can make the pool's role run what: twins of all that pg_catalog has, wherever a name could find them, and
  * a schema headgate that is somebody else's.
  */
-#include "harness.h"
+#include "one_server.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static struct server server;
 static char admin[600];
 
 /* What the tests ask calls no twin either. */
@@ -107,18 +106,18 @@ static void live(struct process *process) {
 
 /* Each function as it is called by somebody with such a path. */
 static void call_functions(void) {
-    char conninfo[600];
-    snprintf(conninfo, sizeof conninfo, "%s user=jobs", server.conninfo);
+    char role_conninfo[600];
+    snprintf(role_conninfo, sizeof role_conninfo, "%s user=jobs", server.conninfo);
 #define RECORD(due, outcome)                                                                                           \
     "{\"service\":\"s\",\"task\":\"t\",\"due\":\"2026-01-01T00:00:0" #due "Z\",\"due_until\":\"2026-01-01T00:00:09Z\",\"every_us\":"     \
     "1000000,\"occurrences\":2,\"outcome\":\"" outcome "\",\"daemon\":\"d\",\"transactional\":true}"
-    query(conninfo, "SELECT headgate.start('s', 't', '2026-01-01 00:00:01Z', '2026-01-01 00:00:03Z', 1000000, 3,"
+    query(role_conninfo, "SELECT headgate.start('s', 't', '2026-01-01 00:00:01Z', '2026-01-01 00:00:03Z', 1000000, 3,"
                     " '2026-01-01 00:00:01Z', 0, 1, 1, 'running', 'd')");
-    query(conninfo, "SELECT headgate.record('[" RECORD(1, "ok") "," RECORD(2, "unknown") "," RECORD(5, "unknown") "]')");
-    query(conninfo, "SELECT headgate.record('[" RECORD(8, "released") "]')");
-    query(conninfo, "SELECT headgate.steps('2026-01-01 00:00:01Z', '2026-01-01 00:00:03Z', 1000000)");
-    query(conninfo, "SELECT headgate.horizon('2026-01-01 00:00:01Z', 1000000)");
-    query(conninfo, "SELECT headgate.prune('1 day', 10, 10)");
+    query(role_conninfo, "SELECT headgate.record('[" RECORD(1, "ok") "," RECORD(2, "unknown") "," RECORD(5, "unknown") "]')");
+    query(role_conninfo, "SELECT headgate.record('[" RECORD(8, "released") "]')");
+    query(role_conninfo, "SELECT headgate.steps('2026-01-01 00:00:01Z', '2026-01-01 00:00:03Z', 1000000)");
+    query(role_conninfo, "SELECT headgate.horizon('2026-01-01 00:00:01Z', 1000000)");
+    query(role_conninfo, "SELECT headgate.prune('1 day', 10, 10)");
 }
 
 /* Nor is a twin chosen, and then refused. */
@@ -153,19 +152,19 @@ static void names_are_not_looked_up_where_the_role_may_look(void **state) {
 
 static void twins_are_caught(void **state) {
     (void)state;
-    char conninfo[700];
+    char twin_conninfo[700];
     static const char *const calls[] = {"SELECT now()", "SELECT 1 = 2", "SELECT 'a' || 'b'", "SELECT 'a'::text",
                                         "SELECT relname FROM pg_class LIMIT 1", "SELECT 'a' LIKE 'b'"};
-    snprintf(conninfo, sizeof conninfo, "%s options='-c search_path=evil,pg_catalog'", server.conninfo);
+    snprintf(twin_conninfo, sizeof twin_conninfo, "%s options='-c search_path=evil,pg_catalog'", server.conninfo);
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
         long before = server_log_count(&server, "twin called");
-        query(conninfo, calls[i]);
+        query(twin_conninfo, calls[i]);
         if (server_log_count(&server, "twin called") == before)
             fail_msg("nothing was caught of: %s", calls[i]);
     }
-    snprintf(conninfo, sizeof conninfo, "%s options='-c search_path=public'", server.conninfo);
+    snprintf(twin_conninfo, sizeof twin_conninfo, "%s options='-c search_path=public'", server.conninfo);
     long before = server_log_count(&server, "LOG:  twin called: public.");
-    query(conninfo, "SELECT * FROM pg_stat_get_activity(NULL)");
+    query(twin_conninfo, "SELECT * FROM pg_stat_get_activity(NULL)");
     assert_int_equal(server_log_count(&server, "LOG:  twin called: public."), before + 1);
 }
 
