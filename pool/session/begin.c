@@ -1,12 +1,11 @@
-/*
- * How a transaction of a run begins: with the pool's statement_timeout, where that did not come through with
- * the login.
- */
+#include "pool/session/begin.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "pool/session/internal.h"
+#include "pool/session/ring.h"
+#include "pool/session/session_pool.h"
 
 bool begin_sets_timeout(const struct session *session) {
     return sample_lacks_timeout(&session->pool->facts, session->pool->statement_timeout_us);
@@ -23,6 +22,6 @@ const char *begin_text(const struct session *session, char text[static BEGIN_TEX
 bool begin_send(struct session *session) {
     char text[BEGIN_TEXT_BYTES];
     const char *set = strchr(begin_text(session, text), ';');
-    return script_send_query(session, STEP_BEGIN, "BEGIN") &&
-           (!set || script_send_query(session, STEP_BEGIN, set + 2));
+    return ring_send_query(session, STEP_BEGIN, "BEGIN") &&
+           (!set || ring_send_query(session, STEP_BEGIN, set + 2));
 }

@@ -1,12 +1,9 @@
-/*
- * A cancel travels on a connection of its own, and libpq before 17 waits for its end without a limit: so it
- * has a thread, one of a few of its pool. Where they all hang, what else is to be cancelled waits until its
- * session is closed instead.
- */
+#include "pool/session/cancel.h"
+
 #include <stdlib.h>
 
 #include "pool/login/attempt.h"
-#include "pool/session/internal.h"
+#include "pool/session/session_pool.h"
 
 struct cancelling {
     struct session *session; /* NULL once it was closed */
@@ -65,7 +62,7 @@ static void done(void *data) {
     cancelling->session->cancelling = NULL;
 }
 
-void session_cancel(struct session *session) {
+void cancel_start(struct session *session) {
     static const struct aside_work aside_work = {work, done, drop};
     if (!session->conn || session->cancelling) /* one that is on its way does as well */
         return;

@@ -1,13 +1,12 @@
-/*
- * The first statement of a run that is put on record: headgate.start_one(), claim_one(), start() or finish()
- * of etc/history. Its values go in binary, with their types, so that the server has nothing to guess.
- */
+#include "pool/session/claim.h"
+
 #include <endian.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "pool/answer.h"
-#include "pool/session/internal.h"
+#include "pool/session/flight.h"
+#include "pool/session/ring.h"
+#include "pool/session/session_pool.h"
 
 /* The server's catalog pg_type, whose numbers do not change. */
 enum { TYPE_INT8 = 20, TYPE_INT4 = 23, TYPE_TEXT = 25, TYPE_TIMESTAMPTZ = 1184 };
@@ -53,15 +52,9 @@ static void add_int4(struct parameters *to, int64_t number) {
 }
 
 static bool send_call(struct session *session, const char *sql, const struct parameters *with) {
-    return script_push(&session->script, STEP_CLAIM,
-                       PQsendQueryParams(session->conn, sql, with->count, with->types, with->values,
-                                         with->lengths, with->formats, 0));
-}
-
-/* What start_one() leaves out is what most runs have. */
-bool claim_is_key(const struct claim_values *values) {
-    return values->occurrence_count == 1 && !values->looks && values->attempt_count == 1 &&
-           values->tokens == 1;
+    return ring_push(&session->script, STEP_CLAIM,
+                     PQsendQueryParams(session->conn, sql, with->count, with->types, with->values,
+                                       with->lengths, with->formats, 0));
 }
 
 static bool send_key(struct session *session, const struct session_work *work, enum claim claim) {
@@ -117,17 +110,6 @@ void claim_take(struct script *script, const PGresult *result) {
     }
 }
 
-/* A bound of what an instant can be: what a server says is no more than that. */
-#define INSTANT_MOST_US (INT64_C(253402300800) * US_PER_S) /* the year 10000 */
-
-void claim_take_refusal(struct flight *flight, const char *detail) {
-    char *end;
-    long long until_us = detail ? strtoll(detail, &end, 10) : 0;
-    bool whole = detail && end != detail && !*end;
-    if (strcmp(flight->sqlstate, "HG001") == 0 && whole && until_us > 0 && until_us < INSTANT_MOST_US)
-        flight->answered_until.us = until_us;
-}
-
 static bool send_finish(struct session *session, const struct session_work *work) {
     struct parameters to = {0};
     add_text(&to, work->claimed.service);
@@ -142,5 +124,6 @@ static bool send_finish(struct session *session, const struct session_work *work
 bool claim_send(struct session *session, const struct session_work *work, enum claim claim) {
     if (claim == CLAIM_DONE)
         return send_finish(session, work);
-    return claim_is_key(&work->claimed) ? send_key(session, work, claim) : send_start(session, work, claim);
+    return flight_claims_a_key(&work->claimed) ? send_key(session, work, claim)
+                                               : send_start(session, work, claim);
 }

@@ -1,12 +1,11 @@
-/*
- * What goes between the runs on a session: DISCARD ALL, or all that it does without DISCARD PLANS. Where
- * statements are planned anew after each cleaning, a procedure of a few of them costs the server half as much
- * again.
- */
+#include "pool/session/cleaning.h"
+
 #include <stdio.h>
 #include <string.h>
 
-#include "pool/session/internal.h"
+#include "pool/session/ring.h"
+#include "pool/session/session_pool.h"
+#include "pool/session/wire.h"
 
 /* A cancel is two signals, and each may hit one. */
 #define CLEANED_AGAIN_MOST 2
@@ -45,7 +44,7 @@ static bool send_all_but_plans(struct session *session) {
                                              "COMMIT"};
     bool sent = true;
     for (size_t i = 0; sent && i < sizeof statements / sizeof *statements; i++)
-        sent = script_send_query(session, STEP_CLEAN, statements[i]);
+        sent = ring_send_query(session, STEP_CLEAN, statements[i]);
     return sent;
 }
 
@@ -54,12 +53,12 @@ bool cleaning_send_due(struct session *session) {
     session->script.clean_due = CLEANING_NONE;
     if (due == CLEANING_BUT_PLANS && can_keep_plans(session))
         return send_all_but_plans(session);
-    return due == CLEANING_NONE || script_send_query(session, STEP_CLEAN, "DISCARD ALL");
+    return due == CLEANING_NONE || ring_send_query(session, STEP_CLEAN, "DISCARD ALL");
 }
 
 bool cleaning_flush(struct session *session) {
     return !session->script.clean_due ||
-           (cleaning_send_due(session) && script_send_sync(session, STEP_CLEAN_SYNC));
+           (cleaning_send_due(session) && ring_send_sync(session, STEP_CLEAN_SYNC));
 }
 
 void cleaning_take_error(struct script *script, const PGresult *result) {
@@ -76,10 +75,10 @@ static bool is_refusal(const char *sqlstate) {
 bool cleaning_repeat(struct session *session) {
     struct script *script = &session->script;
     if (script->cleaned_again_count++ == CLEANED_AGAIN_MOST) {
-        session_break(session, "DISCARD ALL failed three times; the session cannot be cleaned");
+        wire_break(session, "DISCARD ALL failed three times; the session cannot be cleaned");
         return false;
     }
     session->pool->discards_plans |= is_refusal(script->clean_sqlstate);
     cleaning_want(session, CLEANING_ALL);
-    return script_send_rollback(session) && cleaning_flush(session);
+    return ring_send_rollback(session) && cleaning_flush(session);
 }

@@ -1,12 +1,12 @@
-/*
- * A session's login: our options, and what a server or a pooler says when it refuses.
- */
-#include <stdio.h>
-#include <stdlib.h>
+#include "pool/session/connect.h"
+
 #include <string.h>
 
 #include "pool/login/login.h"
-#include "pool/session/internal.h"
+#include "pool/session/intake.h"
+#include "pool/session/session_pool.h"
+#include "pool/session/tell.h"
+#include "pool/session/wire.h"
 
 static void connect_failed(struct session *session, const struct login_failure *refusal) {
     struct failure failure = {.message = refusal->message};
@@ -18,7 +18,7 @@ static void connect_failed(struct session *session, const struct login_failure *
         session->pool->plain_options = true;
     failure.advice = connect_failure_advice(report.connect_failure, failure.sqlstate);
     session->broken = true;
-    session_tell(session, report, &failure);
+    tell_report(session, report, &failure);
 }
 
 static void connected(struct session *session) {
@@ -30,8 +30,8 @@ static void connected(struct session *session) {
         return;
     }
     session->state = SESSION_IDLE;
-    session_watch(session, UV_READABLE);
-    session_report(session, REPORT_SESSION_OPENED, NULL);
+    wire_watch(session, UV_READABLE);
+    tell_kind(session, REPORT_SESSION_OPENED, NULL);
 }
 
 static void on_login(void *context, PGconn *conn, const struct login_failure *failure, int fd) {

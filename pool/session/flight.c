@@ -1,14 +1,13 @@
-/*
- * The fate of a run: what the server said of it, and the report of its end. A session has several on their
- * way, answered in the order of their sending; what comes in belongs to the first.
- */
+#include "pool/session/flight.h"
+
 #include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "pool/answer.h"
-#include "pool/session/internal.h"
+#include "pool/session/session_pool.h"
+#include "pool/session/tell.h"
 #include "pool/statement.h"
 
 struct flight *flight_first(struct script *script) {
@@ -25,6 +24,11 @@ struct flight *flight_add(struct script *script, const struct session_work *work
     struct flight *flight = &script->flights[script->flight_end++ % SESSION_RUNS_MAX];
     *flight = (struct flight){.work = *work, .simple = work->simple};
     return flight;
+}
+
+bool flight_claims_a_key(const struct claim_values *values) {
+    return values->occurrence_count == 1 && !values->looks && values->attempt_count == 1 &&
+           values->tokens == 1;
 }
 
 static void add(struct text *text, const char *bytes) {
@@ -129,6 +133,24 @@ bool flight_is_last_word(const PGresult *result) {
     return flight_is_fatal(result) && sqlstate && !sqlstate_is_connection(sqlstate);
 }
 
+/* Before version 14 the server does not say so by itself, and neither does a pooler for it. */
+static bool is_on_standby(const struct session *session) {
+    const char *told = PQparameterStatus(session->conn, "in_hot_standby");
+    return told ? strcmp(told, "on") == 0 : session->pool->facts.known && session->pool->facts.standby;
+}
+
+/* A bound of what an instant can be: what a server says is no more than that. */
+#define INSTANT_MOST_US (INT64_C(253402300800) * US_PER_S) /* the year 10000 */
+
+/* The claim was refused: up to when all is answered is in the detail. */
+static void take_refusal(struct flight *flight, const char *detail) {
+    int64_t until_us;
+    flight->refused = true;
+    if (strcmp(flight->sqlstate, "HG001") == 0 && detail &&
+        answer_parse(detail, 1, INSTANT_MOST_US - 1, &until_us))
+        flight->answered_until.us = until_us;
+}
+
 void flight_take_error(struct session *session, const PGresult *result, enum step step) {
     struct script *script = &session->script;
     struct flight *flight = flight_first(script);
@@ -147,10 +169,9 @@ void flight_take_error(struct session *session, const PGresult *result, enum ste
     flight->partly |= step == STEP_WORK && !flight->work.transaction && !flight->simple &&
                       statement_may_commit(flight->work.sql);
     name_place(flight, step);
-    flight->refused = step == STEP_CLAIM;
-    flight->on_standby = sqlstate_is_read_only(sqlstate) && session_is_on_standby(session);
-    if (flight->refused)
-        claim_take_refusal(flight, PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL));
+    if (step == STEP_CLAIM)
+        take_refusal(flight, PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL));
+    flight->on_standby = sqlstate_is_read_only(sqlstate) && is_on_standby(session);
     flight->detail = answer_field(result, PG_DIAG_MESSAGE_DETAIL);
     flight->hint = answer_field(result, PG_DIAG_MESSAGE_HINT);
     flight->context = answer_field(result, PG_DIAG_CONTEXT);
@@ -237,15 +258,16 @@ static void report_end(struct session *session, const struct flight *flight, enu
     report.ended.claimed = flight->claimed;
     report.ended.claimed_from = flight->claimed_from;
     report.ended.answered_until = flight->answered_until;
-    report.ended.failure = flight->lost ? FAILURE_LOST
-                           : flight->refused
-                               ? claim_failure_kind_of(flight->sqlstate, claim_is_key(&flight->work.claimed))
-                           : outcome == OUTCOME_UNKNOWN && flight->unconfirmed ? FAILURE_UNCONFIRMED
-                           : flight->on_standby                                ? FAILURE_STANDBY
-                           : flight->failed && flight->partly                  ? FAILURE_PARTLY
-                           : flight->failed ? failure_kind_of(flight->sqlstate)
-                                            : FAILURE_OTHER;
-    session_tell(session, report, outcome == OUTCOME_OK ? NULL : &failure);
+    report.ended.failure =
+        flight->lost ? FAILURE_LOST
+        : flight->refused
+            ? claim_failure_kind_of(flight->sqlstate, flight_claims_a_key(&flight->work.claimed))
+        : outcome == OUTCOME_UNKNOWN && flight->unconfirmed ? FAILURE_UNCONFIRMED
+        : flight->on_standby                                ? FAILURE_STANDBY
+        : flight->failed && flight->partly                  ? FAILURE_PARTLY
+        : flight->failed                                    ? failure_kind_of(flight->sqlstate)
+                                                            : FAILURE_OTHER;
+    tell_report(session, report, outcome == OUTCOME_OK ? NULL : &failure);
 }
 
 void flight_end(struct session *session, enum outcome outcome, const char *why) {
@@ -279,7 +301,7 @@ void flight_end(struct session *session, enum outcome outcome, const char *why) 
 
 void flight_unsent(struct session *session) {
     struct flight *flight = flight_first(&session->script);
-    session_tell(session, (struct report){.kind = REPORT_RUN_UNSENT, .run = flight->work.run}, NULL);
+    tell_report(session, (struct report){.kind = REPORT_RUN_UNSENT, .run = flight->work.run}, NULL);
     flight_forget(flight);
     session->script.flight_at++;
 }

@@ -1,14 +1,13 @@
-/*
- * What a session asks of the schema headgate: that it is there and what is in it, or that it takes a batch of
- * records and forgets old ones. The functions are in etc/history.
- */
+#include "pool/session/history.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "pool/answer.h"
 #include "pool/history_steps.h"
-#include "pool/session/internal.h"
+#include "pool/session/ring.h"
+#include "pool/session/tell.h"
 
 /* Says at once whether somebody keeps the table locked. */
 static const char lock_sql[] = "LOCK TABLE headgate.run IN ROW EXCLUSIVE MODE NOWAIT";
@@ -32,8 +31,8 @@ static const char meet_sql[] = "SELECT coalesce(json_agg(r), '[]') FROM"
 static const char prune_sql[] = "SELECT headgate.prune($1::interval, $2::bigint, $3::int)";
 
 static bool ask(struct session *session, const char *sql, const char *const *values, int count) {
-    return script_push(&session->script, STEP_HISTORY,
-                       PQsendQueryParams(session->conn, sql, count, NULL, values, NULL, NULL, 0));
+    return ring_push(&session->script, STEP_HISTORY,
+                     PQsendQueryParams(session->conn, sql, count, NULL, values, NULL, NULL, 0));
 }
 
 static bool send_records(struct session *session, const char *records) {
@@ -64,7 +63,7 @@ bool session_history_send(struct session *session, const struct history_question
            send_records(session, question->records) &&
            (!question->tasks || ask(session, restore_sql, restore, 4)) &&
            (!question->meets || ask(session, meet_sql, meet, 4)) &&
-           (!question->keep || ask(session, prune_sql, prune, 3)) && script_send_sync(session, STEP_SYNC) &&
+           (!question->keep || ask(session, prune_sql, prune, 3)) && ring_send_sync(session, STEP_SYNC) &&
            ask(session, "COMMIT", NULL, 0);
 }
 
@@ -122,6 +121,6 @@ void session_history_report(struct session *session) {
     struct report report = {.kind = REPORT_HISTORY};
     report.history.answer = failed ? NULL : script->history;
     report.history.locked = script->history_locked;
-    session_tell(session, report, failed ? &failure : NULL);
+    tell_report(session, report, failed ? &failure : NULL);
     begin(script);
 }

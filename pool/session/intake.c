@@ -1,12 +1,14 @@
-/*
- * How much a session takes in from a server that may send anything, for ever: libpq keeps a message until it
- * is complete, notifications until they are asked for, and every parameter's status that it ever heard of.
- * What exceeds a bound ends the session with the reason; rows, of which each is dropped at once, have none.
- */
+#include "pool/session/intake.h"
+
 #include <time.h>
 
 #include "pool/login/receive.h"
-#include "pool/session/internal.h"
+#include "pool/session/cancel.h"
+#include "pool/session/flight.h"
+#include "pool/session/ring.h"
+#include "pool/session/tell.h"
+#include "pool/session/wire.h"
+#include "tasks/size.h"
 
 /* Received in one turn: of a message that is known to be a large one, and else. */
 #define AT_ONCE_BYTES       ((size_t)32 * 1024)
@@ -16,6 +18,9 @@
  * tasks. */
 #define MESSAGE_BYTES_MOST ((size_t)8 * 1024 * 1024)
 #define HISTORY_BYTES_MOST ((size_t)64 * 1024 * 1024)
+
+/* What libpq reads beyond a row of a read. */
+#define ROW_SLACK_BYTES ((size_t)1024 * 1024)
 
 /* Since the last answer: of notifications; and of notices, which a text may raise for long. */
 #define NOTIFIED_BYTES_MOST ((size_t)16 * 1024 * 1024)
@@ -38,10 +43,10 @@ static int64_t processor_ns(void) {
 static bool refuse(struct session *session, const char *why, const char *advice) {
     struct flight *flight = flight_first(&session->script);
     if (flight && flight_is_uncommitted(flight))
-        return script_refuse(session, why, advice);
+        return wire_refuse(session, why, advice);
     if (flight)
-        session_cancel(session);
-    session_break(session, why);
+        cancel_start(session);
+    wire_break(session, why);
     return false;
 }
 
@@ -69,9 +74,21 @@ static bool digest(struct session *session) {
     return take_notifications(session);
 }
 
+bool intake_row_fits(struct session *session, uint64_t bytes_count) {
+    const struct cargo *cargo = flight_first(&session->script)->work.cargo;
+    char most[SIZE_TEXT_BYTES];
+    struct text error = {0};
+    if (bytes_count <= cargo->most_bytes + ROW_SLACK_BYTES)
+        return true;
+    text_add(&error, "a row of read is larger than max_bytes = %s", size_format(cargo->most_bytes, most));
+    wire_refuse(session, error.bytes, "raise max_bytes, or read less of it");
+    text_finish(&error);
+    return false;
+}
+
 static size_t most_bytes(const struct script *script) {
-    return script_busy(script) && script_head(script) == STEP_HISTORY ? HISTORY_BYTES_MOST
-                                                                      : MESSAGE_BYTES_MOST;
+    return ring_is_busy(script) && ring_head(script) == STEP_HISTORY ? HISTORY_BYTES_MOST
+                                                                     : MESSAGE_BYTES_MOST;
 }
 
 /* What is not complete yet. A read has a bound of its own. */
@@ -79,7 +96,7 @@ static bool may_grow(struct session *session) {
     struct script *script = &session->script;
     const struct flight *flight = flight_first(script);
     if (flight && flight->work.stage == SESSION_READ)
-        return transfer_may_grow(session);
+        return intake_row_fits(session, script->intake.bytes_count);
     return script->intake.bytes_count <= most_bytes(script) ||
            refuse(session,
                   "the server sent a message of more than 8 MiB, a row most likely; rows of a task's text "
@@ -118,12 +135,11 @@ void intake_notice(void *context, const PGresult *result) {
     intake->notices_bytes_count += intake->bytes_count;
     intake->bytes_count = 0;
     if (flight_is_last_word(result))
-        session_first_line(said ? said : "the server ended it", session->last_words,
-                           sizeof session->last_words);
+        tell_first_line(said ? said : "the server ended it", session->last_words, sizeof session->last_words);
     flight_take_notice(&session->script, result);
 }
 
-bool intake_idle(struct session *session) {
+static bool take_idle(struct session *session) {
     size_t bytes_count;
     bool usable = receive_some(session->conn, AT_ONCE_BYTES, &bytes_count);
     session->idle_bytes_count += bytes_count;
@@ -132,4 +148,20 @@ bool intake_idle(struct session *session) {
     return session->idle_bytes_count <= IDLE_BYTES_MOST
                ? usable
                : refuse(session, "the server keeps sending what nobody asked for", NULL);
+}
+
+/* Nothing is expected now but notices, parameter changes, and its end. */
+bool intake_has_ended(struct session *session) {
+    bool usable = take_idle(session);
+    if (session->broken)
+        return true;
+    while (usable && !PQisBusy(session->conn)) {
+        PGresult *result = PQgetResult(session->conn);
+        if (!result)
+            break;
+        PQclear(result);
+    }
+    if (usable)
+        (void)PQisBusy(session->conn); /* takes in what came behind the last sync */
+    return !usable || *session->last_words || PQstatus(session->conn) == CONNECTION_BAD;
 }

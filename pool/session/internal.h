@@ -1,16 +1,28 @@
 /*
- * What the files of a session lend each other: session.c (its life), connect.c (until it is logged in),
- * script.c (what it sends and takes in, step by step), intake.c (how much it takes in), flight.c (the fate of
- * each run), cleaning.c (what goes between them), sampling.c and verify.c (what it asks for us) and linger.c
- * (watching a closed one). Not for anybody else.
+ * The session and what is on its way on it, for the files of this folder alone. Each of them has its
+ * functions in a header of its own; from what needs nothing of the others to what needs them all:
+ *
+ *     tell, ring, cancel                    what is said to the daemon, the steps on their way, a cancel
+ *     begin, flight                         how a transaction begins, the fate of each run
+ *     wire                                  the socket, and giving it up
+ *     intake, cleaning                      how much is taken in; what goes between the runs
+ *     claim, sampling, verify, history      what a session asks for us
+ *     simple, transfer                      a text of several statements; a read or a write
+ *     script                                what is sent for whatever is asked, and what answers lead to
+ *     connect, linger                       until the login, and after the closing
+ *     session                               its life (session_pool: what the sessions of a pool share)
  */
 #ifndef POOL_SESSION_INTERNAL_H
 #define POOL_SESSION_INTERNAL_H
 
+#include <libpq-fe.h>
+#include <sys/queue.h>
+#include <uv.h>
+
 #include "pool/budget/sample.h"
-#include "pool/login/login.h"
-#include "pool/session/session.h"
-#include "pool/session/session_pool.h"
+#include "pool/handle.h"
+#include "pool/history_question.h"
+#include "pool/session/work.h"
 #include "pool/work/cargo.h"
 
 /* A step is one query, or one sync of a pipeline. */
@@ -117,8 +129,9 @@ struct session {
     struct handle handle;
     struct login *login; /* under way */
     PGconn *conn;
+    void (*take_in)(struct session *session); /* there is something to read */
     uv_poll_t *poll;
-    int poll_events;
+    int poll_events; /* that it is watched for; 0: none */
     uv_idle_t *more; /* runs while libpq holds results that one turn was too short for */
     bool optioned;   /* our own startup options were sent */
     bool broken;     /* reported */
@@ -130,142 +143,5 @@ struct session {
     char last_words[512]; /* the server's, said while nothing was asked of it */
     struct script script;
 };
-
-/* session.c */
-void session_tell(struct session *session, struct report report, const struct failure *failure);
-void session_report(struct session *session, enum report_kind kind, const struct failure *failure);
-void session_watch(struct session *session, int events);
-void session_unwatch(struct session *session);
-/* Sends what is queued; false after it broke the session. */
-bool session_flush(struct session *session);
-/* libpq explains on further lines, indented, what a person at a terminal could do. */
-void session_first_line(const char *message, char *line, size_t bytes);
-/* All that was sent is answered; whether the server's end of it, said or not, is there to be read. */
-bool session_has_ended(struct session *session);
-/* Its server is in recovery, as far as that is known. */
-bool session_is_on_standby(const struct session *session);
-/* Of no more use; its undecided runs are unknown. why: NULL when that was said already. */
-void session_break(struct session *session, const char *why);
-
-/* connect.c */
-void connect_start(struct session *session);
-
-/* cancel.c */
-void cancel_leave(struct session *session); /* it may go on, beside a session that is closed */
-
-/* script.c: these queue; false: the connection is of no more use. */
-bool script_add_run(struct session *session, const struct session_work *work);
-bool script_add_check(struct session *session);
-bool script_add_sample(struct session *session);
-bool script_add_cleaning(struct session *session);
-bool script_add_verification(struct session *session);
-bool script_add_history(struct session *session, const struct history_question *question);
-/* Takes in what the server sent. False: the connection is of no more use. */
-bool script_read(struct session *session);
-/* Whether something is unanswered. */
-bool script_busy(const struct script *script);
-/* Whether libpq holds something complete that was not taken in. */
-bool script_has_more(struct session *session);
-void script_finish(struct script *script);
-
-/* intake.c: takes in a bounded piece of what the socket holds. False: the connection is of no more use, and
- * the session is broken if that exceeds a bound. */
-bool intake_more(struct session *session);
-bool intake_idle(struct session *session);
-void intake_answered(struct script *script); /* a result was taken */
-void intake_notice(void *session, const PGresult *result);
-
-/* simple.c: begins the first flight, and goes on when a step of it is answered. */
-bool simple_begin(struct session *session);
-bool simple_go_on(struct session *session);
-
-/* For transfer.c, simple.c, claim.c and history.c. */
-enum step script_head(const struct script *script); /* that is being answered */
-void script_advance(struct script *script);
-bool script_drained(struct session *session); /* all that was sent is answered */
-bool script_push(struct script *script, enum step step, int sent);
-bool script_send_query(struct session *session, enum step step, const char *sql);
-bool script_send_sync(struct session *session, enum step step);
-bool script_send_rollback(struct session *session);
-/* Its first run has failed of this, and with it the connection, whose query is cancelled. Returns false. */
-bool script_refuse(struct session *session, const char *message, const char *advice);
-
-/* begin.c */
-#define BEGIN_TEXT_BYTES 80
-bool begin_sets_timeout(const struct session *session); /* each transaction, as the login did not */
-const char *begin_text(const struct session *session, char text[static BEGIN_TEXT_BYTES]);
-bool begin_send(struct session *session);
-
-/* transfer.c: a read or a write, alone on its session. False: the connection is of no more use. */
-bool transfer_begin(struct session *session);
-bool transfer_take_row(struct session *session, const PGresult *result);
-/* More was received of a read: whether a row that is not complete yet can still fit. */
-bool transfer_may_grow(struct session *session);
-/* A part of it is answered: the next lines, or its COMMIT or ROLLBACK. */
-bool transfer_go_on(struct session *session);
-
-/* flight.c */
-void flight_forget(struct flight *flight);          /* that it failed */
-struct flight *flight_first(struct script *script); /* NULL: none */
-struct flight *flight_add(struct script *script, const struct session_work *work);
-bool flight_is_uncommitted(const struct flight *flight); /* lost now, it leaves nothing done */
-uint32_t flight_count(const struct script *script);
-const char *flight_text(struct script *script, const struct session_work *work);
-/* The first failure is the cause; what follows it in the same transaction is its echo. */
-void flight_fail(struct flight *flight, const char *sqlstate, const char *message, const char *advice);
-void flight_take_error(struct session *session, const PGresult *result, enum step step);
-void flight_take_notice(struct script *script, const PGresult *result);
-void flight_take_tag(struct script *script, PGresult *result, enum step step);
-bool flight_was_not_parsed(const struct flight *flight); /* it failed of that, and did nothing */
-void flight_retry(struct flight *flight);                /* from the start, over the simple protocol */
-/* Reports the end of the first one, which is none from then on. */
-void flight_end(struct session *session, enum outcome outcome, const char *why);
-void flight_decide(struct session *session);
-/* Likewise, of one that has not begun. */
-void flight_unsent(struct session *session);
-/* Whether it ends the session; and whether it is the server's, as a pooler does not know what became of a
- * run. */
-bool flight_is_fatal(const PGresult *result);
-/* The session was outside of a transaction until the server's last word. */
-bool flight_has_not_begun(struct script *script, const PGresult *last_word);
-bool flight_is_last_word(const PGresult *result);
-
-/* cleaning.c: the last one that is wanted is due, until it is sent. */
-void cleaning_want(struct session *session, enum cleaning cleaning);
-void cleaning_want_after(struct session *session, const struct session_work *work);
-/* In the segment of what comes next: where the cleaning fails, the server skips it, and no run is dirty. */
-bool cleaning_send_due(struct session *session);
-/* In one of its own: no further run came to take it along. */
-bool cleaning_flush(struct session *session);
-void cleaning_take_error(struct script *script, const PGresult *result);
-/* It failed: once more, and all. */
-bool cleaning_repeat(struct session *session);
-
-/* sampling.c */
-bool sampling_send(struct session *session);
-void sampling_take(struct session *session, const PGresult *result);
-void sampling_take_facts(struct session *session, const PGresult *result);
-void sampling_take_error(struct session *session, const PGresult *result);
-void sampling_report(struct session *session);
-
-/* verify.c */
-bool verify_send(struct session *session);
-void verify_take(struct session *session, const PGresult *result);
-
-/* claim.c. claim_is_key: the claim is no more than the insertion of a key; who has it, has answered all of
- * it. */
-bool claim_is_key(const struct claim_values *values);
-bool claim_send(struct session *session, const struct session_work *work, enum claim claim);
-void claim_take_refusal(struct flight *flight, const char *detail);
-void claim_take(struct script *script, const PGresult *result);
-
-/* history.c */
-bool session_history_send(struct session *session, const struct history_question *question);
-void session_history_take(struct session *session, const PGresult *result);
-void session_history_report(struct session *session);
-
-/* linger.c */
-void linger_start(struct session *session, int fd);
-void linger_stop(struct session *session);
 
 #endif

@@ -1,16 +1,15 @@
-/*
- * A session looks at the database for its pool: the look of look.h, in the session's own pipeline. What
- * changes rarely is asked for now and then only.
- */
+#include "pool/session/sampling.h"
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 
 #include "pool/answer.h"
 #include "pool/budget/look.h"
-#include "pool/session/internal.h"
+#include "pool/session/ring.h"
+#include "pool/session/session_pool.h"
+#include "pool/session/tell.h"
 
 /* Limits, what a standby lags, the clock. */
 #define FACTS_EVERY_US (10 * US_PER_S)
@@ -36,7 +35,7 @@ static bool send_facts_if_due(struct session *session) {
     if (pool->facts.known && now_ns - pool->facts_asked_ns < FACTS_EVERY_US * 1000)
         return true;
     pool->facts_asked_ns = now_ns;
-    return script_send_query(session, STEP_FACTS, look_facts_sql);
+    return ring_send_query(session, STEP_FACTS, look_facts_sql);
 }
 
 bool sampling_send(struct session *session) {
@@ -47,7 +46,7 @@ bool sampling_send(struct session *session) {
     if (!send_facts_if_due(session))
         return false;
     int sent = PQsendQueryParams(session->conn, look_backends_sql, 2, NULL, values, NULL, NULL, 0);
-    return script_push(script, STEP_SAMPLE, sent);
+    return ring_push(script, STEP_SAMPLE, sent);
 }
 
 /* --- the answer --- */
@@ -79,7 +78,7 @@ static void find_waiting(const struct session_pool *pool, struct sample *sample)
     for (uint32_t i = 0; i < sample->wait_count; i++)
         TAILQ_FOREACH(session, &pool->sessions, in_pool)
     if (session->backend_pid == sample->waits[i].pid)
-        sample->waits[i].session = session_handle(session);
+        sample->waits[i].session = session->handle;
 }
 
 /* What a pooler keeps open under our name is no earlier daemon's. */
@@ -133,7 +132,7 @@ void sampling_report(struct session *session) {
     struct failure failure = {.message = error,
                               .advice = "the database cannot be looked at; nothing is known of its load"};
     struct report report = {.kind = REPORT_SAMPLED, .sample = &script->sample};
-    session_tell(session, report, script->sample.known ? NULL : &failure);
+    tell_report(session, report, script->sample.known ? NULL : &failure);
     free(script->sample_error);
     script->sample_error = NULL;
 }

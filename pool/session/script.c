@@ -1,14 +1,22 @@
-/*
- * What a session sends and takes in, as a ring of steps. On the extended protocol each run is sent at once,
- * in a pipeline: in segments of its own, so that it fails alone, its cleaning in the next; further runs queue
- * behind. A text of several statements needs the simple protocol, which takes one step at a time.
- */
-#include <assert.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "pool/session/script.h"
 
-#include "pool/session/internal.h"
+#include <assert.h>
+#include <stdlib.h>
+
+#include "pool/session/begin.h"
+#include "pool/session/claim.h"
+#include "pool/session/cleaning.h"
+#include "pool/session/flight.h"
+#include "pool/session/history.h"
+#include "pool/session/intake.h"
+#include "pool/session/ring.h"
+#include "pool/session/sampling.h"
+#include "pool/session/session_pool.h"
+#include "pool/session/simple.h"
+#include "pool/session/tell.h"
+#include "pool/session/transfer.h"
+#include "pool/session/verify.h"
+#include "pool/session/wire.h"
 #include "pool/statement.h"
 
 /* Results taken in one turn of the loop, so that ten million rows leave room for other tasks. */
@@ -16,32 +24,6 @@
 
 /* libpq ends each query's results with a NULL, and a failure at a sync with one more. */
 #define ENDS_IN_A_ROW_MOST 2
-
-/* --- the ring --- */
-
-bool script_busy(const struct script *script) {
-    return script->step_at != script->step_end;
-}
-
-enum step script_head(const struct script *script) {
-    return (enum step)script->steps[script->step_at % STEPS_MAX];
-}
-
-static bool is_sync(enum step step) {
-    return step >= STEP_SYNC;
-}
-
-bool script_push(struct script *script, enum step step, int sent) {
-    assert(script->step_end - script->step_at < STEPS_MAX);
-    script->rows_due |= !script_busy(script);
-    script->steps[script->step_end++ % STEPS_MAX] = (uint8_t)step;
-    return sent == 1;
-}
-
-void script_advance(struct script *script) {
-    script->step_at++;
-    script->rows_due = true;
-}
 
 void script_finish(struct script *script) {
     assert(!flight_first(script));
@@ -52,26 +34,6 @@ void script_finish(struct script *script) {
     cargo_reader_finish(&script->lines);
     text_finish(&script->text);
     *script = (struct script){0};
-}
-
-/* --- sending --- */
-
-bool script_send_query(struct session *session, enum step step, const char *sql) {
-    return script_push(&session->script, step,
-                       PQsendQueryParams(session->conn, sql, 0, NULL, NULL, NULL, NULL, 0));
-}
-
-/* Before version 17 libpq knows no sync that waits for a flush. */
-bool script_send_sync(struct session *session, enum step step) {
-#ifdef HAVE_PQSENDPIPELINESYNC
-    return script_push(&session->script, step, PQsendPipelineSync(session->conn));
-#else
-    return script_push(&session->script, step, PQpipelineSync(session->conn));
-#endif
-}
-
-bool script_send_rollback(struct session *session) {
-    return script_send_query(session, STEP_ROLLBACK, "ROLLBACK") && script_send_sync(session, STEP_SYNC);
 }
 
 static bool send_claim_within(struct session *session, const struct session_work *work) {
@@ -85,17 +47,16 @@ static bool send_claim_within(struct session *session, const struct session_work
  */
 static bool send_pooled_run(struct session *session, const struct session_work *work) {
     return (!work->transaction || begin_send(session)) && send_claim_within(session, work) &&
-           script_send_query(session, STEP_WORK, flight_text(&session->script, work)) &&
-           (work->transaction || script_send_query(session, STEP_BEGIN, "BEGIN")) &&
-           script_send_query(session, STEP_COMMIT, "COMMIT") &&
-           script_send_query(session, STEP_CLEAN, "DISCARD ALL") && script_send_sync(session, STEP_RUN_SYNC);
+           ring_send_query(session, STEP_WORK, flight_text(&session->script, work)) &&
+           (work->transaction || ring_send_query(session, STEP_BEGIN, "BEGIN")) &&
+           ring_send_query(session, STEP_COMMIT, "COMMIT") &&
+           ring_send_query(session, STEP_CLEAN, "DISCARD ALL") && ring_send_sync(session, STEP_RUN_SYNC);
 }
 
 /* The pooler leaves us the backend while the transaction is open, failed or not. */
 static bool end_pooled_failure(struct session *session) {
-    return script_send_query(session, STEP_ROLLBACK, "ROLLBACK") &&
-           script_send_query(session, STEP_CLEAN, "DISCARD ALL") &&
-           script_send_sync(session, STEP_CLEAN_SYNC);
+    return ring_send_query(session, STEP_ROLLBACK, "ROLLBACK") &&
+           ring_send_query(session, STEP_CLEAN, "DISCARD ALL") && ring_send_sync(session, STEP_CLEAN_SYNC);
 }
 
 /*
@@ -108,10 +69,10 @@ static bool send_run(struct session *session, const struct session_work *work) {
                                          !statement_is_one_transaction(work->sql));
     const char *text = flight_text(&session->script, work);
     return cleaning_send_due(session) && (!wrapped || begin_send(session)) &&
-           send_claim_within(session, work) && script_send_query(session, STEP_WORK, text) &&
-           (!wrapped || (script_send_sync(session, STEP_WORK_SYNC) &&
-                         script_send_query(session, STEP_COMMIT, "COMMIT"))) &&
-           script_send_sync(session, STEP_RUN_SYNC);
+           send_claim_within(session, work) && ring_send_query(session, STEP_WORK, text) &&
+           (!wrapped ||
+            (ring_send_sync(session, STEP_WORK_SYNC) && ring_send_query(session, STEP_COMMIT, "COMMIT"))) &&
+           ring_send_sync(session, STEP_RUN_SYNC);
 }
 
 static bool may_join(struct script *script, const struct session_work *work) {
@@ -121,7 +82,7 @@ static bool may_join(struct script *script, const struct session_work *work) {
 
 static bool send_claim_before(struct session *session, const struct session_work *work) {
     return cleaning_send_due(session) && claim_send(session, work, CLAIM_BEFORE) &&
-           script_send_sync(session, STEP_CLAIM_SYNC);
+           ring_send_sync(session, STEP_CLAIM_SYNC);
 }
 
 static bool send_work(struct session *session, const struct session_work *work) {
@@ -134,14 +95,14 @@ static bool send_work(struct session *session, const struct session_work *work) 
 
 static bool can_follow_its_claim(const struct session *session, const struct session_work *work) {
     return work->sql && work->stage == SESSION_WHOLE && !session->pool->pooled &&
-           claim_is_key(&work->claimed) && statement_is_one_transaction(work->sql);
+           flight_claims_a_key(&work->claimed) && statement_is_one_transaction(work->sql);
 }
 
 /* The claim commits, and where it is refused, the server skips to the sync. */
 static bool send_claim_and_work(struct session *session, const struct session_work *work) {
     bool sent = cleaning_send_due(session) && claim_send(session, work, CLAIM_BEFORE) &&
-                script_send_query(session, STEP_WORK, flight_text(&session->script, work)) &&
-                script_send_sync(session, STEP_RUN_SYNC);
+                ring_send_query(session, STEP_WORK, flight_text(&session->script, work)) &&
+                ring_send_sync(session, STEP_RUN_SYNC);
     cleaning_want_after(session, work);
     return sent;
 }
@@ -153,7 +114,7 @@ bool script_add_run(struct session *session, const struct session_work *work) {
     script->unclean = true;
     if (work->simple) {
         script->simple_due = true;
-        return script_busy(script) || simple_begin(session);
+        return ring_is_busy(script) || simple_begin(session);
     }
     if (work->claim != CLAIM_BEFORE)
         return send_work(session, work);
@@ -163,18 +124,18 @@ bool script_add_run(struct session *session, const struct session_work *work) {
 
 bool script_add_history(struct session *session, const struct history_question *question) {
     session->script.asking = session->script.recording = true;
-    return session_history_send(session, question) && script_send_sync(session, STEP_SYNC);
+    return session_history_send(session, question) && ring_send_sync(session, STEP_SYNC);
 }
 
 bool script_add_sample(struct session *session) {
     session->script.asking = session->script.sampling = true;
-    return sampling_send(session) && script_send_sync(session, STEP_SYNC);
+    return sampling_send(session) && ring_send_sync(session, STEP_SYNC);
 }
 
 bool script_add_cleaning(struct session *session) {
     session->script.asking = true;
     cleaning_want(session, CLEANING_BUT_PLANS);
-    return cleaning_send_due(session) && script_send_sync(session, STEP_CLEAN_SYNC);
+    return cleaning_send_due(session) && ring_send_sync(session, STEP_CLEAN_SYNC);
 }
 
 bool script_add_verification(struct session *session) {
@@ -183,34 +144,20 @@ bool script_add_verification(struct session *session) {
     script->asking = true;
     bool sent = cleaning_send_due(session);
     if (!session->pool->pooled)
-        sent = sent && verify_send(session) && script_push(script, STEP_VERIFY, 1);
+        sent = sent && verify_send(session) && ring_push(script, STEP_VERIFY, 1);
     cleaning_want(session, CLEANING_BUT_PLANS);
-    return sent && script_send_sync(session, STEP_SYNC);
+    return sent && ring_send_sync(session, STEP_SYNC);
 }
 
 bool script_add_check(struct session *session) {
     if (session->script.unclean)
         return script_add_verification(session);
     session->script.asking = true;
-    return script_send_sync(session, STEP_SYNC);
-}
-
-/* --- taking in: what a result says --- */
-
-bool script_refuse(struct session *session, const char *message, const char *advice) {
-    struct flight *flight = flight_first(&session->script);
-    if (flight) {
-        flight_forget(flight); /* whatever it failed of before */
-        flight_fail(flight, "", message, advice);
-        session_cancel(session);
-        flight_end(session, OUTCOME_FAILED, NULL);
-    }
-    session_break(session, NULL);
-    return false;
+    return ring_send_sync(session, STEP_SYNC);
 }
 
 static bool refuse_copy(struct session *session) {
-    return script_refuse(
+    return wire_refuse(
         session, "the text contains COPY FROM STDIN or COPY TO STDOUT, and there is no client to talk to",
         "copy from or to a file or a program on the server, or run psql as a command task");
 }
@@ -278,13 +225,13 @@ static bool is_due(const struct script *script, bool sync) {
         [STEP_WORK] = true,     [STEP_PREPARE] = true,    [STEP_LINE] = true,
         [STEP_CLAIM] = true,    [STEP_PART_SYNC] = true,  [STEP_COMMIT] = true,
         [STEP_RUN_SYNC] = true, [STEP_CLAIM_SYNC] = true, [STEP_CLEAN_SYNC] = false};
-    enum step step = script_head(script);
+    enum step step = ring_head(script);
     bool has_run = script->flight_at != script->flight_end;
-    return (!sync || is_sync(step)) && (has_run || !of_a_run[step]);
+    return (!sync || ring_is_sync(step)) && (has_run || !of_a_run[step]);
 }
 
 static bool refuse_answer(struct session *session) {
-    session_break(
+    wire_break(
         session,
         "the server answers what was not asked; it is no PostgreSQL, or something in between is broken");
     return false;
@@ -292,7 +239,7 @@ static bool refuse_answer(struct session *session) {
 
 static bool take_result(struct session *session, PGresult *result) {
     struct script *script = &session->script;
-    enum step step = script_head(script);
+    enum step step = ring_head(script);
     switch (PQresultStatus(result)) {
     case PGRES_SINGLE_TUPLE:
         return step == STEP_WORK || step == STEP_LINE ? take_row(session, result) : refuse_answer(session);
@@ -322,13 +269,13 @@ static void report_ready(struct session *session) {
     struct failure failure = {.message = script->breach};
     struct report report = {.kind = REPORT_SESSION_READY};
     report.ready.breach = script->breach != NULL;
-    session_tell(session, report, report.ready.breach ? &failure : NULL);
+    tell_report(session, report, report.ready.breach ? &failure : NULL);
     free(script->breach);
     script->breach = NULL;
 }
 
 /* All that was sent is answered. */
-bool script_drained(struct session *session) {
+static bool drained(struct session *session) {
     struct script *script = &session->script;
     if (script->clean_due)
         return cleaning_flush(session);
@@ -364,7 +311,7 @@ static bool run_ended(struct session *session) {
     if (left_open)
         return end_pooled_failure(session);
     return !leaked ||
-           script_send_rollback(session); /* a cleaning on its way fails of it and will be repeated */
+           ring_send_rollback(session); /* a cleaning on its way fails of it and will be repeated */
 }
 
 /* Its claim is answered: refused, it ends here. */
@@ -383,32 +330,32 @@ static bool claim_ended(struct session *session) {
 static void work_ended(struct session *session) {
     const struct flight *flight = flight_first(&session->script);
     if (!flight->failed && session->pool->facts.synchronous)
-        session_tell(session, (struct report){.kind = REPORT_RUN_COMMITS, .run = flight->work.run}, NULL);
+        tell_report(session, (struct report){.kind = REPORT_RUN_COMMITS, .run = flight->work.run}, NULL);
 }
 
 static bool sync_arrived(struct session *session) {
     struct script *script = &session->script;
-    enum step step = script_head(script);
-    script_advance(script);
+    enum step step = ring_head(script);
+    ring_advance(script);
     if (step == STEP_WORK_SYNC)
         work_ended(session);
     bool usable = step == STEP_PART_SYNC    ? transfer_go_on(session)
                   : step == STEP_CLAIM_SYNC ? claim_ended(session)
                   : step == STEP_RUN_SYNC   ? run_ended(session)
                                             : true;
-    return usable && (script_busy(script) || script_drained(session));
+    return usable && (ring_is_busy(script) || drained(session));
 }
 
 /* The results of a query are complete; or those of a failure at the sync itself, which is still to come. */
 static bool query_ended(struct session *session) {
     struct script *script = &session->script;
-    if (is_sync(script_head(script)))
+    if (ring_is_sync(ring_head(script)))
         return true;
     if (script->simple)
-        return simple_go_on(session);
-    if (script_head(script) == STEP_LINE && !flight_first(script)->failed)
+        return simple_go_on(session) && (ring_is_busy(script) || drained(session));
+    if (ring_head(script) == STEP_LINE && !flight_first(script)->failed)
         flight_first(script)->line_count++;
-    script_advance(script);
+    ring_advance(script);
     return true;
 }
 
@@ -430,14 +377,14 @@ static bool take_next(struct session *session) {
 /* libpq takes the wish for single rows only when the query's turn came and none of its answer was read. */
 static bool waits(struct session *session) {
     struct script *script = &session->script;
-    if (script->rows_due && (script_head(script) == STEP_WORK || script_head(script) == STEP_LINE))
+    if (script->rows_due && (ring_head(script) == STEP_WORK || ring_head(script) == STEP_LINE))
         PQsetSingleRowMode(session->conn);
     script->rows_due = false;
     return PQisBusy(session->conn) == 1;
 }
 
 bool script_has_more(struct session *session) {
-    return script_busy(&session->script) && !waits(session);
+    return ring_is_busy(&session->script) && !waits(session);
 }
 
 /* The socket is read only when libpq has nothing complete left: read faster than it is used up, its buffer
@@ -445,7 +392,7 @@ bool script_has_more(struct session *session) {
 bool script_read(struct session *session) {
     struct script *script = &session->script;
     bool usable = true, consumed = false;
-    for (int i = 0; i < RESULTS_PER_TURN && script_busy(script); i++) {
+    for (int i = 0; i < RESULTS_PER_TURN && ring_is_busy(script); i++) {
         bool busy = waits(session);
         if (busy && !consumed) {
             consumed = true;

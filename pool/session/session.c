@@ -1,94 +1,24 @@
-#include "pool/session/internal.h"
+#include "pool/session/session.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-/* --- reporting --- */
+#include "pool/login/login.h"
+#include "pool/session/cancel.h"
+#include "pool/session/cleaning.h"
+#include "pool/session/connect.h"
+#include "pool/session/intake.h"
+#include "pool/session/internal.h"
+#include "pool/session/linger.h"
+#include "pool/session/ring.h"
+#include "pool/session/script.h"
+#include "pool/session/session_pool.h"
+#include "pool/session/tell.h"
+#include "pool/session/wire.h"
 
-void session_tell(struct session *session, struct report report, const struct failure *failure) {
-    report.session = session->handle;
-    session->pool->report(session->pool->context, &report, failure);
-}
-
-void session_report(struct session *session, enum report_kind kind, const struct failure *failure) {
-    session_tell(session, (struct report){.kind = kind}, failure);
-}
-
-static void want_more(struct session *session, bool wanted);
-
-void session_first_line(const char *message, char *line, size_t bytes) {
-    snprintf(line, bytes, "%s", message);
-    line[strcspn(line, "\n")] = '\0';
-}
-
-/* In their order. Unless the server has said that it ends, which of them it finished is for none to know. */
-static void end_flights(struct session *session, const char *why) {
-    const struct script *script = &session->script;
-    const struct flight *flight = flight_first(&session->script);
-    if (flight && !script->over_unbegun)
-        flight_end(session, OUTCOME_UNKNOWN, why);
-    while (flight_first(&session->script))
-        if (script->over)
-            flight_unsent(session);
-        else
-            flight_end(session, OUTCOME_UNKNOWN, why);
-}
-
-void session_break(struct session *session, const char *why) {
-    if (session->broken)
-        return;
-    session->broken = true;
-    char line[512];
-    session_first_line(why ? why : "", line, sizeof line);
-    struct failure failure = {.message = why ? line : NULL};
-    end_flights(session, line);
-    want_more(session, false);
-    session_watch(session, 0);
-    session_report(session, REPORT_SESSION_BROKEN, &failure);
-}
-
-/* --- watching the socket --- */
-
-static void free_handle(uv_handle_t *handle) {
-    free(handle);
-}
-
-void session_unwatch(struct session *session) {
-    if (session->poll)
-        uv_close((uv_handle_t *)session->poll, free_handle);
-    session->poll = NULL;
-    session->poll_events = 0;
-}
-
-static void on_socket(uv_poll_t *poll, int status, int events);
-
-void session_watch(struct session *session, int events) {
-    if (events == 0)
-        session_unwatch(session);
-    if (events == 0 || session->poll_events == events)
-        return;
-    if (!session->poll) {
-        session->poll = malloc(sizeof *session->poll);
-        if (!session->poll)
-            abort();
-        int error = uv_poll_init(session->pool->loop, session->poll, PQsocket(session->conn));
-        if (error) {
-            free(session->poll);
-            session->poll = NULL;
-            session_break(session, uv_strerror(error));
-            return;
-        }
-        session->poll->data = session;
-    }
-    session->poll_events = events;
-    uv_poll_start(session->poll, events, on_socket);
-}
+static void take_in(struct session *session);
 
 struct session *session_open(struct session_pool *pool, struct handle handle) {
     struct session *session = calloc(1, sizeof *session);
@@ -97,6 +27,7 @@ struct session *session_open(struct session_pool *pool, struct handle handle) {
     session->pool = pool;
     session->handle = handle;
     session->lingering_fd = session->left_fd = -1;
+    session->take_in = take_in;
     session_pool_enter(pool, session);
     connect_start(session);
     return session;
@@ -104,92 +35,47 @@ struct session *session_open(struct session_pool *pool, struct handle handle) {
 
 /* --- working --- */
 
-static void on_more(uv_idle_t *idle);
-
-/* Between turns of the loop, for what libpq has already read from the socket. */
-static void want_more(struct session *session, bool wanted) {
-    if (wanted && !session->more) {
-        session->more = malloc(sizeof *session->more);
-        if (!session->more)
-            abort();
-        uv_idle_init(session->pool->loop, session->more);
-        session->more->data = session;
-        uv_idle_start(session->more, on_more);
-    } else if (!wanted && session->more) {
-        uv_close((uv_handle_t *)session->more, free_handle);
-        session->more = NULL;
-    }
-}
-
-bool session_flush(struct session *session) {
+/* Sends what is queued, or breaks the session. */
+static void flush(struct session *session) {
     int unsent = cleaning_flush(session) ? PQflush(session->conn) : -1;
     if (unsent < 0) {
-        session_break(session, PQerrorMessage(session->conn));
-        return false;
-    }
-    want_more(session, script_has_more(session)); /* a send that had to wait has read meanwhile */
-    session_watch(session, unsent ? UV_READABLE | UV_WRITABLE : UV_READABLE);
-    return !session->broken;
-}
-
-static void read_and_flush(struct session *session) {
-    bool usable = script_read(session);
-    if (session->broken)
+        wire_break(session, PQerrorMessage(session->conn));
         return;
-    if (!usable)
-        session_break(session, PQerrorMessage(session->conn));
-    else
-        session_flush(session);
-}
-
-static void on_more(uv_idle_t *idle) {
-    read_and_flush(idle->data);
-}
-
-/* Nothing is expected now but notices, parameter changes, and its end. */
-bool session_has_ended(struct session *session) {
-    bool usable = intake_idle(session);
-    if (session->broken)
-        return true;
-    while (usable && !PQisBusy(session->conn)) {
-        PGresult *result = PQgetResult(session->conn);
-        if (!result)
-            break;
-        PQclear(result);
     }
-    if (usable)
-        (void)PQisBusy(session->conn); /* takes in what came behind the last sync */
-    return !usable || *session->last_words || PQstatus(session->conn) == CONNECTION_BAD;
+    wire_want_more(session, script_has_more(session)); /* a send that had to wait has read meanwhile */
+    wire_watch(session, unsent ? UV_READABLE | UV_WRITABLE : UV_READABLE);
 }
 
-/* Before version 14 the server does not say so by itself, and neither does a pooler for it. */
-bool session_is_on_standby(const struct session *session) {
-    const char *told = PQparameterStatus(session->conn, "in_hot_standby");
-    return told ? strcmp(told, "on") == 0 : session->pool->facts.known && session->pool->facts.standby;
+void session_pool_flush(struct session_pool *pool) {
+    struct session *session;
+    while (pool && (session = TAILQ_FIRST(&pool->unsent))) {
+        TAILQ_REMOVE(&pool->unsent, session, in_unsent);
+        session->unsent = false;
+        if (!session->broken)
+            flush(session);
+    }
 }
 
 static void read_idle(struct session *session) {
-    if (session_has_ended(session))
-        session_break(session, *session->last_words ? session->last_words : PQerrorMessage(session->conn));
+    if (intake_has_ended(session))
+        wire_break(session, *session->last_words ? session->last_words : PQerrorMessage(session->conn));
 }
 
-static void on_socket(uv_poll_t *poll, int status, int events) {
-    struct session *session = poll->data;
-    (void)events;
-    bool stopped =
-        status < 0; /* what is wrong, libpq tells better; it may also hold the server's last words */
-    if (stopped)
-        session->poll_events = 0;
-    switch (session->state) {
-    case SESSION_IDLE:
+static void take_in(struct session *session) {
+    if (session->state == SESSION_IDLE) {
         read_idle(session);
-        if (stopped && !session->broken)
-            session_watch(session, UV_READABLE);
-        break;
-    case SESSION_WORKING: read_and_flush(session); break;
-    case SESSION_CONNECTING:
-    case SESSION_LINGERING: assert(!"a socket without a connection was watched"); break;
+        if (!session->broken)
+            wire_watch(session, UV_READABLE);
+        return;
     }
+    assert(session->state == SESSION_WORKING);
+    bool usable = script_read(session);
+    if (session->broken)
+        return;
+    if (usable)
+        flush(session);
+    else
+        wire_break(session, PQerrorMessage(session->conn));
 }
 
 /* --- what is asked of it --- */
@@ -200,11 +86,11 @@ static void queued(struct session *session, bool usable) {
     session->state = SESSION_WORKING;
     session->idle_bytes_count = 0;
     if (!usable)
-        session_break(session, PQerrorMessage(session->conn));
+        wire_break(session, PQerrorMessage(session->conn));
     if (session->unsent || session->broken)
         return;
     if (pool->released) { /* nobody flushes it any more */
-        session_flush(session);
+        flush(session);
         return;
     }
     session->unsent = true;
@@ -220,7 +106,7 @@ void session_run(struct session *session, const struct session_work *work) {
     if (session->state == SESSION_IDLE && !session->broken) /* its end may wait there unread */
         read_idle(session);
     if (session->broken) { /* or was noticed in the same turn of the loop */
-        session_tell(session, (struct report){.kind = REPORT_RUN_UNSENT, .run = work->run}, NULL);
+        tell_report(session, (struct report){.kind = REPORT_RUN_UNSENT, .run = work->run}, NULL);
         return;
     }
     assert_open(session);
@@ -250,18 +136,22 @@ void session_sample(struct session *session) {
     if (session->broken)
         return;
     assert_open(session);
-    assert(!script_busy(&session->script));
+    assert(!ring_is_busy(&session->script));
     queued(session, script_add_sample(session));
     if (!session->broken)
-        session_flush(session);
+        flush(session);
 }
 
 void session_history(struct session *session, const struct history_question *question) {
     if (session->broken)
         return;
     assert_open(session);
-    assert(!script_busy(&session->script));
+    assert(!ring_is_busy(&session->script));
     queued(session, script_add_history(session, question));
+}
+
+void session_cancel(struct session *session) {
+    cancel_start(session);
 }
 
 struct handle session_handle(const struct session *session) {
@@ -293,9 +183,9 @@ void session_close(struct session *session, const char *why) {
     if (session->state == SESSION_LINGERING)
         return;
     session->broken = true;
-    end_flights(session, why);
-    want_more(session, false);
-    session_unwatch(session);
+    wire_end_flights(session, why);
+    wire_want_more(session, false);
+    wire_unwatch(session);
     cancel_leave(session);
     int fd = keep_socket(session);
     PQfinish(session->conn);

@@ -1,8 +1,10 @@
-#include "pool/budget/look.h"
-#include "pool/session/internal.h"
+#include "pool/session/session_pool.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#include "pool/budget/look.h"
+#include "pool/session/internal.h"
 
 /* A login takes milliseconds, so few at once are enough; and one that hangs is one of few. */
 #define LOGIN_THREADS_MAX  8
@@ -91,14 +93,4 @@ void session_pool_leave(struct session_pool *pool, struct session *session) {
     if (session->unsent)
         TAILQ_REMOVE(&pool->unsent, session, in_unsent);
     free_when_unused(pool);
-}
-
-void session_pool_flush(struct session_pool *pool) {
-    struct session *session;
-    while (pool && (session = TAILQ_FIRST(&pool->unsent))) {
-        TAILQ_REMOVE(&pool->unsent, session, in_unsent);
-        session->unsent = false;
-        if (!session->broken)
-            session_flush(session);
-    }
 }

@@ -6,12 +6,16 @@
 #define POOL_SESSION_SESSION_POOL_H
 
 #include <sys/queue.h>
+#include <uv.h>
 
 #include "pool/budget/look.h"
 #include "pool/budget/sample.h"
+#include "pool/conninfo.h"
 #include "pool/login/aside.h"
-#include "pool/session/session.h"
+#include "pool/report.h"
 #include "tasks/taskset.h"
+
+struct session;
 
 TAILQ_HEAD(session_list, session);
 
@@ -66,9 +70,6 @@ void session_pool_release(struct session_pool *pool);
 /* It stays, even released, until as many calls of session_pool_release_kept() have followed. */
 void session_pool_keep(struct session_pool *pool);
 void session_pool_release_kept(struct session_pool *pool);
-
-/* Sends what was queued on its sessions since the last flush. Accepts NULL. */
-void session_pool_flush(struct session_pool *pool);
 
 /* Called by each session that comes to be and, once it is freed, that is no more. */
 void session_pool_enter(struct session_pool *pool, struct session *session);

@@ -1,8 +1,10 @@
-/*
- * A text of several statements, which the simple protocol takes: one step at a time, with nothing else on its
- * way.
- */
-#include "pool/session/internal.h"
+#include "pool/session/simple.h"
+
+#include "pool/session/begin.h"
+#include "pool/session/claim.h"
+#include "pool/session/cleaning.h"
+#include "pool/session/flight.h"
+#include "pool/session/ring.h"
 
 /* One step of the simple protocol. */
 static bool send_simple(struct session *session, enum step step) {
@@ -12,7 +14,7 @@ static bool send_simple(struct session *session, enum step step) {
     const char *text = step == STEP_WORK    ? flight_text(script, &flight_first(script)->work)
                        : step == STEP_BEGIN ? begin_text(session, begin)
                                             : fixed[step];
-    return script_push(script, step, PQsendQuery(session->conn, text));
+    return ring_push(script, step, PQsendQuery(session->conn, text));
 }
 
 static bool send_simple_work(struct session *session) {
@@ -34,28 +36,28 @@ bool simple_begin(struct session *session) {
 static bool end_simple(struct session *session) {
     struct script *script = &session->script;
     struct session_work work = flight_first(script)->work;
-    script_advance(script);
+    ring_advance(script);
     script->simple = false;
     script->unclean = true;
     flight_decide(session);
     cleaning_want_after(session, &work);
-    return PQenterPipelineMode(session->conn) == 1 && script_drained(session);
+    return PQenterPipelineMode(session->conn) == 1;
 }
 
 static bool next_simple(struct session *session, enum step step) {
-    script_advance(&session->script);
+    ring_advance(&session->script);
     return send_simple(session, step);
 }
 
 bool simple_go_on(struct session *session) {
     struct script *script = &session->script;
     struct flight *flight = flight_first(script);
-    enum step step = script_head(script);
+    enum step step = ring_head(script);
     PGTransactionStatusType status = PQtransactionStatus(session->conn);
     bool open = status == PQTRANS_INTRANS || status == PQTRANS_INERROR;
     if (step == STEP_CLAIM && !flight->failed) {
         flight->claimed = true;
-        script_advance(&session->script);
+        ring_advance(&session->script);
         return send_simple_work(session);
     }
     if (step == STEP_BEGIN && !flight->failed)

@@ -1,12 +1,16 @@
-/*
- * A read, whose rows go into the run's cargo, or a write, which runs once for each line of it. Alone on its
- * session, in a transaction whose COMMIT is sent when all else is answered: so what does not fit is rolled
- * back, and a session that is lost before leaves nothing done.
- */
+#include "pool/session/transfer.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "pool/session/internal.h"
+#include "pool/session/begin.h"
+#include "pool/session/claim.h"
+#include "pool/session/cleaning.h"
+#include "pool/session/flight.h"
+#include "pool/session/intake.h"
+#include "pool/session/ring.h"
+#include "pool/session/session_pool.h"
+#include "pool/session/wire.h"
 #include "pool/work/json_row.h"
 #include "tasks/size.h"
 
@@ -14,11 +18,11 @@
 #define LINES_AT_ONCE      100
 #define LINE_BYTES_AT_ONCE ((size_t)256 * 1024)
 
-/* What libpq reads beyond a row, and what is kept of a large row's memory. */
-#define SLACK_BYTES ((size_t)1024 * 1024)
+/* What is kept of a large row's memory. */
+#define KEPT_BYTES ((size_t)1024 * 1024)
 
 static bool fail(struct session *session, const struct text *error) {
-    return script_refuse(session, error->bytes, NULL);
+    return wire_refuse(session, error->bytes, NULL);
 }
 
 /* --- read --- */
@@ -51,21 +55,6 @@ static bool add_columns(struct session *session, const PGresult *result, struct 
     return added;
 }
 
-static bool refuse_row(struct session *session) {
-    char most[SIZE_TEXT_BYTES];
-    struct text error = {0};
-    text_add(&error, "a row of read is larger than max_bytes = %s",
-             size_format(flight_first(&session->script)->work.cargo->most_bytes, most));
-    script_refuse(session, error.bytes, "raise max_bytes, or read less of it");
-    text_finish(&error);
-    return false;
-}
-
-static bool exceeds(struct session *session, uint64_t bytes_count) {
-    const struct flight *flight = flight_first(&session->script);
-    return bytes_count > flight->work.cargo->most_bytes + SLACK_BYTES;
-}
-
 /* As JSON it is hardly ever shorter. */
 static uint64_t bytes_of(const PGresult *result) {
     uint64_t bytes_sum = 0;
@@ -77,25 +66,20 @@ static uint64_t bytes_of(const PGresult *result) {
 bool transfer_take_row(struct session *session, const PGresult *result) {
     struct script *script = &session->script;
     struct text error = {0};
-    if (exceeds(session, bytes_of(result)))
-        return refuse_row(session);
+    if (!intake_row_fits(session, bytes_of(result)))
+        return false;
     bool usable = add_columns(session, result, &error) || fail(session, &error);
-    if (script->text.capacity_bytes > SLACK_BYTES)
+    if (script->text.capacity_bytes > KEPT_BYTES)
         text_finish(&script->text);
     text_finish(&error);
     return usable;
 }
 
-/* libpq takes in a row as a whole, however large it is. */
-bool transfer_may_grow(struct session *session) {
-    return !exceeds(session, session->script.intake.bytes_count) || refuse_row(session);
-}
-
 /* --- write --- */
 
 static bool send_line(struct session *session, const char *line) {
-    return script_push(&session->script, STEP_LINE,
-                       PQsendQueryPrepared(session->conn, "", 1, &line, NULL, NULL, 0));
+    return ring_push(&session->script, STEP_LINE,
+                     PQsendQueryPrepared(session->conn, "", 1, &line, NULL, NULL, 0));
 }
 
 /* Whether there was one more, and the connection is of use. */
@@ -117,7 +101,7 @@ static bool send_lines(struct session *session, bool *ret_any, struct text *erro
 
 static bool prepare(struct session *session) {
     const char *text = flight_text(&session->script, &flight_first(&session->script)->work);
-    return script_push(&session->script, STEP_PREPARE, PQsendPrepare(session->conn, "", text, 0, NULL));
+    return ring_push(&session->script, STEP_PREPARE, PQsendPrepare(session->conn, "", text, 0, NULL));
 }
 
 /* --- both --- */
@@ -132,7 +116,7 @@ static bool is_set_to(const struct session *session, const char *parameter, cons
 static bool send_encoding(struct session *session) {
     return is_set_to(session, "client_encoding", "UTF8") ||
            is_set_to(session, "server_encoding", "SQL_ASCII") ||
-           script_send_query(session, STEP_BEGIN, "SET LOCAL client_encoding = 'UTF8'");
+           ring_send_query(session, STEP_BEGIN, "SET LOCAL client_encoding = 'UTF8'");
 }
 
 bool transfer_begin(struct session *session) {
@@ -144,20 +128,20 @@ bool transfer_begin(struct session *session) {
     if (work->stage == SESSION_READ) {
         cargo_begin_rows(work->cargo);
         script->named = false;
-        return script_send_query(session, STEP_WORK, flight_text(script, work)) &&
-               script_send_sync(session, STEP_PART_SYNC);
+        return ring_send_query(session, STEP_WORK, flight_text(script, work)) &&
+               ring_send_sync(session, STEP_PART_SYNC);
     }
     cargo_read(&script->lines, &work->cargo->lines);
-    return prepare(session) && script_send_sync(session, STEP_PART_SYNC);
+    return prepare(session) && ring_send_sync(session, STEP_PART_SYNC);
 }
 
 /* A pooler takes the server back at the end of the transaction, so the cleaning goes with it. */
 static bool end(struct session *session, enum step step, const char *sql) {
     bool pooled = session->pool->pooled;
     cargo_reader_finish(&session->script.lines);
-    bool sent = script_send_query(session, step, sql) &&
-                (!pooled || script_send_query(session, STEP_CLEAN, "DISCARD ALL")) &&
-                script_send_sync(session, STEP_RUN_SYNC);
+    bool sent = ring_send_query(session, step, sql) &&
+                (!pooled || ring_send_query(session, STEP_CLEAN, "DISCARD ALL")) &&
+                ring_send_sync(session, STEP_RUN_SYNC);
     cleaning_want_after(session, &flight_first(&session->script)->work);
     return sent;
 }
@@ -173,10 +157,10 @@ bool transfer_go_on(struct session *session) {
         flight_fail(flight, "", error.bytes, NULL);
     text_finish(&error);
     if (any)
-        return script_send_sync(session, STEP_PART_SYNC);
+        return ring_send_sync(session, STEP_PART_SYNC);
     if (flight->failed)
         return end(session, STEP_ROLLBACK, "ROLLBACK");
-    if (session_has_ended(session)) /* from here on its loss would leave it unknown */
+    if (intake_has_ended(session)) /* from here on its loss would leave it unknown */
         return false;
     flight->commit_sent = true;
     return end(session, STEP_COMMIT, "COMMIT");

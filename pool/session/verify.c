@@ -1,12 +1,10 @@
-/*
- * What runs that are known to leave nothing behind left behind after all: asked of the server in words,
- * before DISCARD ALL takes it away. Settings of one's own (a.b) are in no list of the server's and go unseen.
- */
+#include "pool/session/verify.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "pool/answer.h"
-#include "pool/session/internal.h"
+#include "pool/session/session_pool.h"
 
 /*
  * role is in no list of the server's either, so its effect is looked for, where neither the role's nor the

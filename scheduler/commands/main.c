@@ -14,7 +14,6 @@
 
 #include "pool/ask/check.h"
 #include "pool/conninfo.h"
-#include "pool/login/aside.h"
 #include "scheduler/commands/hands.h"
 #include "scheduler/commands/history.h"
 #include "scheduler/commands/simulate.h"
@@ -110,7 +109,7 @@ static int run(int argc, char **argv) {
     text_finish(&error);
     taskset_unref(set);
     fflush(NULL);
-    if (aside_threads_left()) /* in the resolver or in libpq, which must not be tidied up under them */
+    if (footing_threads_run_on())
         _exit(code);
     return code;
 }

@@ -9,6 +9,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "pool/login/aside.h"
+
 /* The loop, its signals and its threads, the log, the lock, the socket and those who ask there, files being
  * read. */
 #define DESCRIPTORS_BASE  48
@@ -109,4 +111,8 @@ static bool make_threads(struct text *error) {
 
 bool footing_make(const struct taskset *set, struct text *error) {
     return make_descriptors(set, error) && make_threads(error);
+}
+
+bool footing_threads_run_on(void) {
+    return aside_threads_left() > 0;
 }

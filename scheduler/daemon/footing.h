@@ -23,4 +23,8 @@ void footing_stands(void);
  */
 bool footing_make(const struct taskset *set, struct text *error) __attribute__((warn_unused_result));
 
+/* Whether threads run on in the resolver or in libpq, which nobody waits for: the process is not to be tidied
+ * up under them. */
+bool footing_threads_run_on(void);
+
 #endif

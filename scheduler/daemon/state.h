@@ -10,6 +10,7 @@
 #include <uv.h>
 
 #include "pool/ask/pooler.h"
+#include "pool/session/session.h"
 #include "pool/session/session_pool.h"
 #include "pool/work/command.h"
 #include "pool/work/spool.h"

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pool/session/session.h"
 #include "pool/session/session_pool.h"
 
 #define SESSIONS_MAX 64

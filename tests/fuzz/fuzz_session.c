@@ -11,8 +11,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "pool/work/cargo.h"
+#include "pool/session/session.h"
 #include "pool/session/session_pool.h"
+#include "pool/work/cargo.h"
 
 /* Of a millisecond each where nothing happens: logins and cancels have threads. */
 #define TURNS_MOST 20000

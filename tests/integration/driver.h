@@ -7,6 +7,7 @@
 #include "harness.h"
 
 #include "pool/budget/sample.h"
+#include "pool/session/session.h"
 #include "pool/session/session_pool.h"
 
 /* A report, with copies of what it borrowed. */

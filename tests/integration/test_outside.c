@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "pool/conninfo.h"
 #include "pool/work/outside.h"
 
 #define MIB ((uint64_t)1024 * 1024)

@@ -1,0 +1,25 @@
+/*
+ * What goes between the runs on a session: DISCARD ALL, or all that it does without DISCARD PLANS. Where
+ * statements are planned anew after each cleaning, a procedure of a few of them costs the server half as much
+ * again.
+ */
+#ifndef POOL_SESSION_CLEANING_H
+#define POOL_SESSION_CLEANING_H
+
+#include "pool/session/internal.h"
+
+/* The last one that is wanted is due, until it is sent. */
+void cleaning_want(struct session *session, enum cleaning cleaning);
+void cleaning_want_after(struct session *session, const struct session_work *work);
+
+/* In the segment of what comes next: where the cleaning fails, the server skips it, and no run is dirty. */
+bool cleaning_send_due(struct session *session);
+
+/* In a segment of its own: no further run came to take it along. */
+bool cleaning_flush(struct session *session);
+void cleaning_take_error(struct script *script, const PGresult *result);
+
+/* It failed: once more, and all. */
+bool cleaning_repeat(struct session *session);
+
+#endif

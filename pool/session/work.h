@@ -1,0 +1,48 @@
+/*
+ * What a session is given to do: the text of a run, and its claim.
+ */
+#ifndef POOL_SESSION_WORK_H
+#define POOL_SESSION_WORK_H
+
+#include "pool/handle.h"
+#include "pool/outcome.h"
+#include "tasks/instant.h"
+
+struct cargo;
+
+/* The most runs that may be in flight on a session: started, and not ended. */
+#define SESSION_RUNS_MAX 32
+
+struct claim_values {
+    const char *service; /* whose task it is */
+    struct wall due_first, due_last, started;
+    int64_t every_us, occurrence_count, lateness_us;
+    uint32_t attempt_count, tokens;
+    bool looks; /* its key alone does not tell, because an earlier claim of it may be committed */
+};
+
+/* What a text is to its run: all of it, or the stage that gives rows, or that takes lines. */
+enum session_stage { SESSION_WHOLE, SESSION_READ, SESSION_WRITE };
+
+/*
+ * The text of a run. Borrowed until its RUN_ENDED or RUN_UNSENT. A read puts its rows into the cargo; a write
+ * runs its text once for each of the cargo's lines, as $1, all in one transaction. Both are one statement,
+ * always in a transaction, alone on their session, and their COMMIT is sent when all else is answered: lost
+ * before that they have failed (FAILURE_LOST), and are not unknown.
+ */
+struct session_work {
+    struct handle run;
+    enum session_stage stage;
+    struct cargo *cargo; /* of READ and WRITE */
+    const char *sql;     /* NULL: its claim is all */
+    enum claim claim;
+    struct claim_values claimed;
+    const char *label; /* the task's name, shown in pg_stat_activity */
+    bool transaction;
+    bool simple;      /* known to need the simple protocol */
+    bool proven;      /* the extended protocol took this text before (a run of it ended ok): no second try */
+    bool keeps_plans; /* the server's cached plans outlive its cleaning, which costs some 25 us more then */
+    bool clean;       /* known to leave nothing behind: session_clean() or session_verify() is due after it */
+};
+
+#endif
