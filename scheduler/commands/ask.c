@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "scheduler/daemon/control.h"
+#include "scheduler/daemon/control_path.h"
 #include "scheduler/daemon/filelock.h"
 #include "scheduler/daemon/peer.h"
 #include "tasks/instant.h"

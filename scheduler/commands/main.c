@@ -20,6 +20,7 @@
 #include "scheduler/daemon/control.h"
 #include "scheduler/daemon/daemon.h"
 #include "scheduler/daemon/footing.h"
+#include "scheduler/daemon/identity.h"
 #include "scheduler/daemon/load.h"
 #include "scheduler/terminal.h"
 #include "tasks/duration.h"
@@ -171,10 +172,10 @@ static int check(int argc, char **argv) {
     print_summary(set, file);
     print_warnings(set);
     bool fits = true;
-    char *name = history_name(file);
+    char *name = identity_name(file);
     for (uint32_t i = 0; values[1] && i < set->pool_count; i++) {
         struct text text = {0};
-        fits &= budget_check(set, i, daemon_identity(file), name, &text);
+        fits &= budget_check(set, i, identity_of(file), name, &text);
         terminal_say(stdout, "%s", text.bytes);
         text_finish(&text);
     }

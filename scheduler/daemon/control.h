@@ -20,15 +20,6 @@ typedef void control_handler(void *context, const char *request, uid_t uid, stru
 
 struct control;
 
-/* The socket's path for a file: its own choice, or one derived from the file's real path. */
-void control_path(const struct taskset *set, const char *ini_path, struct text *ret_path);
-
-/*
- * The folder of the default socket, which is in /run/headgate or else in one that this user alone may enter:
- * made if it is not there. False with `error` when something else is at its place.
- */
-bool control_make_folder(const char *path, struct text *error);
-
 /* Listens on nothing yet. The ini file's path is borrowed. */
 struct control *control_create(uv_loop_t *loop, const char *ini_path, control_handler *handler,
                                void *context);

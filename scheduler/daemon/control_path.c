@@ -1,3 +1,5 @@
+#include "scheduler/daemon/control_path.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <libgen.h>
@@ -7,7 +9,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "scheduler/daemon/control.h"
 #include "tasks/hash.h"
 
 #define RUNTIME_FOLDER  "/run/headgate"
@@ -37,7 +38,7 @@ void control_path(const struct taskset *set, const char *ini_path, struct text *
     text_add(ret_path, "/headgate-%.40s-%016" PRIx64 ".sock", name, hash);
 }
 
-bool control_make_folder(const char *path, struct text *error) {
+bool control_path_make_folder(const char *path, struct text *error) {
     struct stat found;
     char *copy = text_copy(path);
     const char *folder = dirname(copy);

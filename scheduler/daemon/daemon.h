@@ -14,12 +14,6 @@ struct daemon_request {
     const char *once_task; /* run this task once, then stop; NULL: run until told to stop */
 };
 
-/* What tells the daemon of this host and ini file from others on the same database. */
-uint32_t daemon_identity(const char *path);
-
-/* The same in words, as the history knows it; to free(). */
-char *history_name(const char *path);
-
 /* Returns the exit code. */
 int daemon_run(const struct daemon_request *request);
 

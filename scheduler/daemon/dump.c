@@ -1,13 +1,13 @@
-/*
- * What the daemon says of itself when it is asked, by a signal or over the control socket.
- */
+#include "scheduler/daemon/dump.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "scheduler/daemon/state.h"
+#include "scheduler/daemon/errand.h"
+#include "scheduler/daemon/now.h"
 #include "scheduler/replace.h"
 #include "scheduler/status/json.h"
 #include "scheduler/status/metrics.h"
@@ -32,7 +32,20 @@ static struct progress progress_of(const void *context, uint32_t run) {
 }
 
 static struct bookkeeping bookkeeping_of(const void *context, uint32_t pool) {
-    return history_books(context, pool);
+    const struct daemon *daemon = context;
+    const struct history *history = histories_of(&daemon->histories, pool);
+    if (!history)
+        return (struct bookkeeping){.error = "", .shared = ""};
+    return (struct bookkeeping){.error = history->error,
+                                .shared = history->shared,
+                                .waiting_count = backlog_count(history->backlog),
+                                .disk_count = backlog_on_disk_count(history->backlog),
+                                .lost_count = backlog_lost_count(history->backlog)};
+}
+
+static const struct pause *pause_of(const void *context, const char *task) {
+    const struct daemon *daemon = context;
+    return pauses_find(&daemon->pauses, task);
 }
 
 void dump_compose(struct daemon *daemon, enum dump_form form, uint32_t width, struct text *text) {
@@ -43,18 +56,18 @@ void dump_compose(struct daemon *daemon, enum dump_form form, uint32_t width, st
         .version = HEADGATE_VERSION,
         .path = daemon->path,
         .pid = getpid(),
-        .up_us = mono_since(daemon_now(), daemon->begun),
+        .up_us = mono_since(now_mono(), daemon->begun),
         .loaded = daemon->loaded,
         .utc_offset_us = local.tm_gmtoff * US_PER_S,
         .failure_of = failure_of,
         .connect_error_of = connect_error_of,
         .progress_of = progress_of,
         .bookkeeping_of = bookkeeping_of,
-        .pause_of = operate_pause_of,
+        .pause_of = pause_of,
         .context = daemon,
     };
     struct status status;
-    status_init(&status, daemon->core, daemon_now(), &context);
+    status_init(&status, daemon->core, now_mono(), &context);
     if (form == DUMP_JSON)
         status_json(&status, text);
     else if (form == DUMP_METRICS)

@@ -1,12 +1,9 @@
-/*
- * A run of several stages as the daemon carries it: the cargo that goes from one stage to the next, and the
- * outside work that is under way. It is there from the start of the first stage until the run's record.
- */
+#include "scheduler/daemon/errand.h"
 #include <stdlib.h>
 #include <string.h>
 
 #include "pool/work/outside.h"
-#include "scheduler/daemon/state.h"
+#include "scheduler/daemon/work.h"
 
 struct errand {
     struct cargo *cargo;
@@ -31,25 +28,25 @@ static void start_work(struct daemon *daemon, const struct action *action, const
                        struct errand *errand) {
     struct session_pool *pool = daemon->pools[run->pool];
     struct outside_work work = {
-        .command = perform_command_work(daemon, action->run, run),
+        .command = work_of_command(daemon, action->run, run),
         .cargo = errand->cargo,
         .has_rows = run->definition->stages->read != NULL,
         .parallel = run->definition->stages->parallel,
     };
     session_pool_keep(pool);
     errand->pool = pool;
-    errand->outside = outside_start(&daemon->loop, &work, daemon_report, daemon);
+    errand->outside = outside_start(&daemon->loop, &work, inbox_report, &daemon->inbox);
 }
 
 static void start_on_session(struct daemon *daemon, const struct action *action, const struct run *run,
                              struct errand *errand) {
     bool read = run->stage == STAGE_READ;
-    struct session_work work = perform_session_work(daemon, action->run, run);
+    struct session_work work = work_on_session(daemon, action->run, run);
     work.stage = read ? SESSION_READ : SESSION_WRITE;
     work.cargo = errand->cargo;
     work.sql = read ? run->definition->stages->read : run->definition->stages->write;
     work.transaction = true;
-    session_run(perform_session(daemon, action->session), &work);
+    session_run(work_session(daemon, action->session), &work);
 }
 
 void errand_start(struct daemon *daemon, const struct action *action, const struct run *run) {
@@ -70,7 +67,7 @@ static char *copy(const char *text) {
     return text && *text ? text_copy(text) : NULL;
 }
 
-void errand_worked(struct daemon *daemon, uint32_t index) {
+void errand_worked(struct daemon *daemon, uint32_t index, const struct failure *failure) {
     struct errand *errand = daemon->errands[index];
     if (!errand || !errand->outside)
         return;
@@ -78,8 +75,8 @@ void errand_worked(struct daemon *daemon, uint32_t index) {
     session_pool_release_kept(errand->pool);
     free(errand->complaint);
     free(errand->output);
-    errand->complaint = daemon->failure ? copy(daemon->failure->message) : NULL;
-    errand->output = daemon->failure ? copy(daemon->failure->output) : NULL;
+    errand->complaint = failure ? copy(failure->message) : NULL;
+    errand->output = failure ? copy(failure->output) : NULL;
 }
 
 bool errand_complaint(const struct daemon *daemon, uint32_t index, struct failure *ret) {

@@ -7,18 +7,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "scheduler/daemon/now.h"
+
 #define LINE_COST_US   (US_PER_S / 100)     /* 100 lines a second in the long run */
 #define BURST_US       (500 * LINE_COST_US) /* 500 at once */
 #define LINE_BYTES_MAX 4096 /* PIPE_BUF: a pipe that is ready takes this much without blocking */
 
-static int64_t monotonic_us(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * US_PER_S + now.tv_nsec / 1000;
-}
-
 void log_init(struct log *log, enum log_level level, int fd) {
-    *log = (struct log){.level = level, .fd = fd, .allowance_us = BURST_US, .refilled_us = monotonic_us()};
+    *log = (struct log){.level = level, .fd = fd, .allowance_us = BURST_US, .refilled_us = now_mono().us};
 }
 
 void log_finish(struct log *log) {
@@ -26,7 +22,7 @@ void log_finish(struct log *log) {
 }
 
 static int within_rate(struct log *log) {
-    int64_t now_us = monotonic_us();
+    int64_t now_us = now_mono().us;
     log->allowance_us += now_us - log->refilled_us;
     log->refilled_us = now_us;
     if (log->allowance_us > BURST_US)

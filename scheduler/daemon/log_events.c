@@ -1,37 +1,17 @@
-/*
- * What is worth a line: each failure once in full, then when it changes or its count reaches the next power
- * of ten; the first success after it; what was skipped, once until the next success.
- */
-#include "scheduler/daemon/state.h"
+#include "scheduler/daemon/log_events.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
+#include "scheduler/core/skip_words.h"
+#include "scheduler/daemon/errand.h"
 #include "scheduler/status/words.h"
 #include "scheduler/terminal.h"
 #include "tasks/duration.h"
 
-const char *log_skip_reason(enum skip_cause cause) {
-    switch (cause) {
-    case SKIP_NONE: return NULL;
-    case SKIP_OVERLAP: return "its own run is under way (overlap = skip)";
-    case SKIP_DRAIN: return "the daemon is stopping";
-    case SKIP_REMOVED: return "a reload removed or disabled it";
-    case SKIP_FULL: return "no run record was free";
-    case SKIP_HOLD: return "its task is on hold, after failing time after time";
-    case SKIP_LATE: return "it could not start within start_deadline";
-    case SKIP_MISSED: return "no daemon ran";
-    case SKIP_PAUSED: return "its task is paused";
-    }
-    return NULL;
-}
-
-const char *log_skip_outcome(enum skip_cause cause) {
-    return cause == SKIP_MISSED ? "missed" : "skipped";
-}
-
+/* 1, 10, 100 ... */
 static bool is_milestone(uint64_t count) {
     while (count >= 10 && count % 10 == 0)
         count /= 10;
@@ -55,8 +35,7 @@ static void log_skip(struct daemon *daemon, const char *task, const struct recor
     trouble->skip_told |= repeats;
     LOG(&daemon->log, level, record->skip == SKIP_MISSED ? "missed" : "skipped", log_text("task", task),
         log_text("due", instant_text(record->due_first, due)),
-        log_number("occurrences", record->occurrence_count),
-        log_text("reason", log_skip_reason(record->skip)));
+        log_number("occurrences", record->occurrence_count), log_text("reason", skip_reason(record->skip)));
 }
 
 static void log_ok(struct daemon *daemon, const char *task, const struct record *record) {
@@ -89,15 +68,20 @@ static const char *or_null(const char *text) {
     return text && *text ? text : NULL;
 }
 
-static void log_failure(struct daemon *daemon, const char *task, const struct record *record) {
-    static const struct failure unsaid;
-    const struct failure *failure = daemon->failure ? daemon->failure : &unsaid;
+/* Of what nothing was said there is a failure without a word. */
+static const struct failure *said(const struct failure *failure) {
+    static const struct failure nothing;
+    return failure ? failure : &nothing;
+}
+
+static void log_failure(struct daemon *daemon, const char *task, const struct record *record,
+                        const struct failure *failure) {
     const char *outcome = outcome_name(record->outcome);
     struct trouble *trouble = trouble_get(&daemon->troubles, task);
     char due[40];
     bool ours = record->outcome == OUTCOME_TIMEOUT || record->outcome == OUTCOME_CANCELLED;
     const char *advice = ours ? NULL : or_null(failure->advice);
-    bool is_new = trouble_add(trouble, outcome, daemon->failure, advice);
+    bool is_new = trouble_add(trouble, outcome, failure, advice);
     if (!is_new && !is_milestone(trouble->failure_count)) {
         LOG(&daemon->log, LOG_DEBUG, outcome, log_text("task", task),
             log_number("run", (int64_t)record->run_number),
@@ -138,10 +122,8 @@ static void print_counts(const struct task *task, const struct record *record,
     }
 }
 
-static void log_once(struct daemon *daemon, const struct action *action) {
-    static const struct failure unsaid;
+static void log_once(struct daemon *daemon, const struct action *action, const struct failure *failure) {
     const struct record *record = &action->record;
-    const struct failure *failure = daemon->failure ? daemon->failure : &unsaid;
     const struct task *task = daemon->core->tasks[record->task].definition;
     struct progress progress = {0};
     if (action->run.generation)
@@ -166,7 +148,7 @@ static void log_elsewhere(struct daemon *daemon, const char *task, const struct 
         log_text("effect", "another daemon answers it"));
 }
 
-void log_record(struct daemon *daemon, const struct action *action) {
+void log_record(struct daemon *daemon, const struct action *action, const struct failure *failure) {
     const struct record *record = &action->record;
     const char *task = daemon->core->tasks[record->task].definition->name;
     if (record->outcome == OUTCOME_OK || record->outcome == OUTCOME_NOTHING)
@@ -176,9 +158,9 @@ void log_record(struct daemon *daemon, const struct action *action) {
     else if (record->outcome == OUTCOME_SKIPPED)
         log_skip(daemon, task, record);
     else
-        log_failure(daemon, task, record);
+        log_failure(daemon, task, record, said(failure));
     if (daemon->once_task)
-        log_once(daemon, action);
+        log_once(daemon, action, said(failure));
 }
 
 /* Before the core knows. */
@@ -211,15 +193,29 @@ void log_kept(struct daemon *daemon, const struct action *action) {
         log_text("advice", "compare the clocks of the hosts that run headgate"));
 }
 
-void log_retry(struct daemon *daemon, const struct action *action) {
-    static const struct failure unsaid;
-    const struct failure *failure = daemon->failure ? daemon->failure : &unsaid;
+void log_retry(struct daemon *daemon, const struct action *action, const struct failure *failure) {
     const struct run *run = core_run(daemon->core, action->run);
     char delay[DURATION_TEXT_BYTES];
     LOG(&daemon->log, LOG_INFO, "retrying", log_text("task", run->definition->name),
         log_number("run", (int64_t)run->number), log_number("failed", run->attempts.failed_count),
         log_text("in", duration_glance(action->delay_us, delay)),
-        log_text("sqlstate", or_null(failure->sqlstate)), log_text("message", or_null(failure->message)));
+        log_text("sqlstate", or_null(said(failure)->sqlstate)),
+        log_text("message", or_null(said(failure)->message)));
+}
+
+void log_stopping(struct daemon *daemon, const struct run *run, bool abort_it) {
+    LOG(&daemon->log, LOG_INFO, abort_it ? "aborting" : "cancelling", log_text("task", run->definition->name),
+        log_number("run", (int64_t)run->number),
+        log_text("reason", run->stop == STOP_TIMEOUT ? "its timeout has passed"
+                           : run->stop == STOP_YIELD ? "others wait, and it takes far longer than usual"
+                                                     : "the daemon is stopping"));
+}
+
+void log_held(struct daemon *daemon, const struct run *run, int64_t held_us) {
+    char held[DURATION_TEXT_BYTES];
+    LOG(&daemon->log, LOG_WARNING, "token_held_long", log_text("task", run->definition->name),
+        log_number("run", (int64_t)run->number), log_text("for", duration_glance(held_us, held)),
+        log_text("pool", daemon->core->pools[run->pool].settings->name));
 }
 
 void log_hold(struct daemon *daemon, const struct action *action) {
@@ -229,6 +225,12 @@ void log_hold(struct daemon *daemon, const struct action *action) {
         log_number("failed_in_a_row", task->failed_in_row),
         log_text("for", duration_glance(action->delay_us, hold)),
         log_text("effect", "what is due meanwhile is skipped; longer after each further failure"));
+}
+
+void log_stepped(struct daemon *daemon, int64_t stepped_us) {
+    char by[DURATION_TEXT_BYTES];
+    LOG(&daemon->log, LOG_WARNING, "clock_stepped", log_text("by", duration_glance(stepped_us, by)),
+        log_text("effect", "due instants follow the clock; what was missed becomes one run a task"));
 }
 
 void log_ahead(struct daemon *daemon, const struct action *action) {
@@ -270,16 +272,15 @@ void log_connected(struct daemon *daemon, struct session_pool *pool, struct sess
 }
 
 /* On each login that leads there again, and those are a second apart. */
-void log_standby(struct daemon *daemon, const struct action *action) {
-    static const struct failure unsaid;
-    const struct failure *failure = daemon->failure ? daemon->failure : &unsaid;
+void log_standby(struct daemon *daemon, const struct action *action, const struct failure *failure) {
     const struct run *run = core_run(daemon->core, action->run);
     struct text where = {0};
     conninfo_describe(&daemon->pools[run->pool]->conninfo, &where);
     LOG(&daemon->log, is_milestone(action->number) ? LOG_WARNING : LOG_DEBUG, "standby",
         log_text("pool", daemon->pools[run->pool]->name), log_text("to", where.bytes),
         log_text("task", run->definition->name), log_number("in_a_row", action->number),
-        log_text("sqlstate", or_null(failure->sqlstate)), log_text("message", or_null(failure->message)),
+        log_text("sqlstate", or_null(said(failure)->sqlstate)),
+        log_text("message", or_null(said(failure)->message)),
         log_text("effect", "the run is not spent and waits for the primary"),
         log_text("advice", connect_failure_advice(CONNECT_STANDBY, "")));
     text_finish(&where);
@@ -296,9 +297,9 @@ void log_gate(struct daemon *daemon, uint32_t index) {
     text_finish(&cause);
 }
 
-void log_blind(struct daemon *daemon, const struct session_pool *pool) {
+void log_blind(struct daemon *daemon, const struct session_pool *pool, const struct failure *failure) {
     LOG(&daemon->log, LOG_WARNING, "sample_failed", log_text("pool", pool->name),
-        log_text("message", daemon->failure ? daemon->failure->message : NULL),
+        log_text("message", said(failure)->message),
         log_text("effect", "nothing more is opened than one session or command every 5 s"));
 }
 
@@ -318,9 +319,9 @@ void log_clocks(struct daemon *daemon, const struct sample *sample, uint32_t ind
         LOG(&daemon->log, LOG_INFO, "clocks_agree", log_text("pool", pool->settings->name));
 }
 
-void log_breach(struct daemon *daemon, const struct action *action) {
+void log_breach(struct daemon *daemon, const struct action *action, const struct failure *failure) {
     const char *task = daemon->core->tasks[action->task].definition->name;
-    const char *left = daemon->failure ? daemon->failure->message : NULL;
+    const char *left = said(failure)->message;
     if (action->number)
         LOG(&daemon->log, LOG_WARNING, "left_behind", log_text("left", left), log_text("task", task),
             log_number("or_one_of", action->number),
@@ -345,4 +346,72 @@ void log_pooler(struct daemon *daemon, uint32_t pool, const char *error) {
     LOG(&daemon->log, error ? LOG_WARNING : LOG_INFO, error ? "pooler_not_asked" : "pooler_asked_again",
         log_text("pool", daemon->core->pools[pool].settings->name), log_text("message", error),
         log_text("effect", error ? "clients that wait in the pooler do not count as pressure" : NULL));
+}
+
+void log_leftovers(struct daemon *daemon, const struct session_pool *pool, uint32_t count, uint32_t before) {
+    if (count != before)
+        LOG(&daemon->log, count ? LOG_WARNING : LOG_INFO, "leftover_sessions", log_text("pool", pool->name),
+            log_number("count", count),
+            log_text("effect", count ? "an earlier daemon's sessions still hold that many tokens"
+                                     : "all tokens are ours"));
+}
+
+void log_history(void *context, const struct history_news *news) {
+    struct daemon *daemon = context;
+    struct log *log = &daemon->log;
+    struct log_field pool = log_text("pool", news->pool), file = log_text("file", news->file),
+                     message = log_text("message", news->message),
+                     records = log_number("records", news->count);
+    switch (news->kind) {
+    case HISTORY_UNUSABLE: LOG(log, LOG_ERROR, "history_spool_unusable", pool, message); break;
+    case HISTORY_FOUND:
+        LOG(log, LOG_INFO, "history_found", file, pool, records,
+            log_text("reason", "it is of the same database"));
+        break;
+    case HISTORY_LEFT_BEHIND:
+        LOG(log, LOG_WARNING, "history_left_behind", file,
+            log_text("effect", "its records are of a database that no pool with history = on has: they are "
+                               "not written"),
+            log_text("advice", "bring that pool back for one start, or remove the file"));
+        break;
+    case HISTORY_SPOOLED:
+        LOG(log, LOG_WARNING, "history_spooled", pool, records, file,
+            log_text("effect", "they are written by the next start that has this spool and this database"));
+        break;
+    case HISTORY_UNSPOOLED: LOG(log, LOG_ERROR, "history_lost", pool, records, message); break;
+    case HISTORY_OVERFLOWS:
+        LOG(log, LOG_ERROR, "history_lost", pool, message,
+            log_text("effect", "runs go on; what is not recorded is counted"));
+        break;
+    case HISTORY_UNTAKEN:
+        LOG(log, LOG_ERROR, "history_lost", pool, log_text("sqlstate", news->sqlstate), message,
+            log_text("effect", "the database does not take this record"));
+        break;
+    case HISTORY_SHARED:
+        LOG(log, LOG_WARNING, "name_shared", pool, log_text("name", daemon->core->set->daemon.name),
+            log_text("by", news->message),
+            log_text("effect", "its tasks are others, and of those with the same name one of the two runs "
+                               "what is due"),
+            log_text("advice", "write another name into [headgate] of one of the files; for two hosts of one "
+                               "service, give both the same tasks"));
+        break;
+    }
+}
+
+/* HG003: the schema is not to be trusted, and the detail says what to type. 42501: insufficient privilege. */
+static const char *history_advice(const struct failure *failure) {
+    if (strcmp(failure->sqlstate, "HG003") == 0)
+        return failure->detail;
+    if (strcmp(failure->sqlstate, "42501") != 0)
+        return NULL;
+    return "GRANT CREATE ON DATABASE to its role, or more: headgate check FILE --connect says what to type";
+}
+
+void log_history_state(struct daemon *daemon, const struct history *history, bool broken,
+                       const struct failure *failure) {
+    LOG(&daemon->log, broken ? LOG_WARNING : LOG_INFO, broken ? "history_broken" : "history_back",
+        log_text("pool", history->pool), log_text("message", broken ? history->error : NULL),
+        log_number("records_waiting", backlog_count(history->backlog)),
+        log_text("effect", broken ? "tasks go on; their records wait" : "runs are put on record again"),
+        log_text("advice", broken ? history_advice(said(failure)) : NULL));
 }

@@ -1,55 +1,52 @@
-/*
- * What a look at the database leads to beside its numbers: the pooler in front of it is asked, too, and the
- * sessions of running commands are counted for each.
- */
+#include "scheduler/daemon/lookout.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "pool/work/sockets.h"
-#include "scheduler/daemon/state.h"
+#include "scheduler/daemon/log_events.h"
 
 static void on_pooler(void *context, const struct pooler_load *load) {
-    struct pooler_context *whom = context;
-    struct event event = {.kind = EVENT_POOLER, .pool = whom->pool};
+    struct lookout *lookout = context;
+    struct event event = {.kind = EVENT_POOLER, .pool = lookout->pool};
     event.pooler.waiting_count = load->known && load->waiting_count > 0 ? (uint32_t)load->waiting_count : 0;
-    daemon_event(whom->daemon, &event);
-    if (load->known == whom->told)
-        log_pooler(whom->daemon, whom->pool, load->known ? NULL : load->error);
-    whom->told = !load->known;
+    inbox_add(&lookout->daemon->inbox, &event);
+    if (load->known == lookout->failed)
+        log_pooler(lookout->daemon, lookout->pool, load->known ? NULL : load->error);
+    lookout->failed = !load->known;
 }
 
-static struct pooler *open_pooler(struct daemon *daemon, uint32_t pool) {
-    const struct pool_settings *settings = daemon->core->pools[pool].settings;
-    const struct conninfo *conninfo = &daemon->pools[pool]->conninfo;
+static void open_pooler(struct lookout *lookout) {
+    const struct core_pool *pool = &lookout->daemon->core->pools[lookout->pool];
+    const struct conninfo *conninfo = &lookout->daemon->pools[lookout->pool]->conninfo;
     const char *database = conninfo_get(conninfo, "dbname");
-    if (!*settings->pooler_conninfo || daemon->core->pools[pool].retired)
-        return NULL;
-    return pooler_open(&daemon->loop, settings->pooler_conninfo,
-                       *database ? database : conninfo_get(conninfo, "user"), NULL, on_pooler,
-                       &daemon->pooler_contexts[pool]);
+    if (*pool->settings->pooler_conninfo && !pool->retired)
+        lookout->pooler =
+            pooler_open(&lookout->daemon->loop, pool->settings->pooler_conninfo,
+                        *database ? database : conninfo_get(conninfo, "user"), NULL, on_pooler, lookout);
 }
 
 void lookout_follow(struct daemon *daemon) {
-    daemon->poolers = calloc((size_t)daemon->pool_count + 1, sizeof *daemon->poolers);
-    daemon->pooler_contexts = calloc((size_t)daemon->pool_count + 1, sizeof *daemon->pooler_contexts);
-    if (!daemon->poolers || !daemon->pooler_contexts)
+    daemon->lookouts = calloc((size_t)daemon->pool_count + 1, sizeof *daemon->lookouts);
+    if (!daemon->lookouts)
         abort();
     for (uint32_t i = 0; i < daemon->pool_count; i++) {
-        daemon->pooler_contexts[i] = (struct pooler_context){daemon, i, false};
-        daemon->poolers[i] = open_pooler(daemon, i);
+        daemon->lookouts[i] = (struct lookout){.daemon = daemon, .pool = i};
+        open_pooler(&daemon->lookouts[i]);
     }
 }
 
 void lookout_close(struct daemon *daemon) {
-    for (uint32_t i = 0; daemon->poolers && i < daemon->pool_count; i++)
-        pooler_close(daemon->poolers[i]);
-    free(daemon->poolers);
-    free(daemon->pooler_contexts);
-    daemon->poolers = NULL;
-    daemon->pooler_contexts = NULL;
+    for (uint32_t i = 0; daemon->lookouts && i < daemon->pool_count; i++)
+        pooler_close(daemon->lookouts[i].pooler);
+    free(daemon->lookouts);
+    daemon->lookouts = NULL;
 }
 
+/* --- a command's sessions: by the name that it was given for them, and by its processes' sockets --- */
+
+/* How often a task is named in a list with commas. */
 static uint32_t count_of(const char *tasks, const char *task) {
     size_t length = strlen(task);
     uint32_t count = 0;
@@ -57,8 +54,6 @@ static uint32_t count_of(const char *tasks, const char *task) {
         count += strncmp(at, task, length) == 0 && strchr(",", at[length]) != NULL;
     return count;
 }
-
-/* --- a command's sessions: by the name that it was given for them, and by its processes' sockets --- */
 
 struct count {
     uv_work_t request;
@@ -79,7 +74,7 @@ static void counted(uv_work_t *request, int status) {
     struct event event = {.kind = EVENT_COMMAND_SEEN, .run = count->run};
     event.seen.session_count = count->by_name > count->by_socket ? count->by_name : count->by_socket;
     if (status == 0 && event.seen.session_count > 0)
-        daemon_event(count->daemon, &event);
+        inbox_add(&count->daemon->inbox, &event);
     free(count);
 }
 
@@ -118,8 +113,8 @@ static void count_commands(struct daemon *daemon, uint32_t pool, const struct sa
 }
 
 void lookout_sampled(struct daemon *daemon, uint32_t pool, const struct sample *sample) {
-    if (daemon->poolers[pool])
-        pooler_ask(daemon->poolers[pool]);
+    if (daemon->lookouts[pool].pooler)
+        pooler_ask(daemon->lookouts[pool].pooler);
     if (sample->known && daemon->core->pools[pool].tokens.command > 0)
         count_commands(daemon, pool, sample);
 }

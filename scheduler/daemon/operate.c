@@ -1,19 +1,11 @@
-/*
- * What a person asks for over the control socket beside the dump: pause, resume, trigger. One line in
- *
- *     pause | resume | trigger  USER  TASK...
- *
- * and out "ok" or "no" on a line, then what is to be told. USER is who asked, as the asker's side says: only
- * root and the daemon's own user may connect, names are looked up in places that may block (LDAP), and behind
- * sudo only the asker knows. The log adds the uid that the kernel says.
- */
+#include "scheduler/daemon/operate.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "scheduler/core/hands.h"
-#include "scheduler/daemon/state.h"
+#include "scheduler/daemon/feed.h"
 #include "scheduler/replace.h"
 #include "scheduler/status/words.h"
 
@@ -75,7 +67,7 @@ static void feed_pause(struct daemon *daemon, const char *task, bool paused) {
     struct event event = {.kind = EVENT_PAUSE, .task = taskset_find_task(daemon->set, task)};
     event.pause.paused = paused;
     if (event.task != TASKSET_NONE)
-        daemon_feed(daemon, &event);
+        feed_event(daemon, &event);
 }
 
 static void pause_one(struct daemon *daemon, const struct asked *asked, const char *task, bool before,
@@ -141,8 +133,7 @@ static bool set_pauses(struct daemon *daemon, struct asked *asked, bool pause, s
         text_add(answer, "nothing is %s\n", pause ? "paused" : "resumed");
         return false;
     }
-    struct event now = {.kind = EVENT_TICK};
-    daemon_feed(daemon, &now); /* instants are as of now, not as of the last event */
+    feed_tick(daemon); /* instants are as of now, not as of the last event */
     bool fine = keep(daemon, asked, pause, &before, answer);
     for (const char *task; fine && (task = next_task(&asked->tasks));)
         if (pause)
@@ -201,20 +192,25 @@ static bool refuse(const struct daemon *daemon, uint32_t task, enum trigger_verd
 }
 
 static bool trigger(struct daemon *daemon, const struct asked *asked, struct text *answer) {
+    const struct core *core = daemon->core;
     struct event event = {.kind = EVENT_TRIGGER, .task = taskset_find_task(daemon->set, asked->tasks)};
     if (event.task == TASKSET_NONE)
         return complain_unknown(daemon, asked->tasks, answer);
-    if (refuse(daemon, event.task, hands_may_trigger(daemon->core, event.task), answer))
+    if (refuse(daemon, event.task, hands_may_trigger(core, event.task), answer))
         return false;
-    uint64_t number = daemon->core->run_number + 1; /* the step begins with the event */
+    feed_event(daemon, &event);
+    const struct run *run = newest_run(core, event.task); /* what became due in the same step has joined it */
+    if (!run) { /* a step of the clock, noticed just now, has taken the last record */
+        refuse(daemon, event.task, TRIGGER_FULL, answer);
+        return false;
+    }
     LOG(&daemon->log, LOG_INFO, "triggered", log_text("task", asked->tasks),
-        log_number("run", (int64_t)number), log_text("by", asked->by), log_number("uid", asked->uid));
-    daemon_feed(daemon, &event);
-    if (daemon->core->tasks[event.task].waiting_run != INDEX_NONE)
+        log_number("run", (int64_t)run->number), log_text("by", asked->by), log_number("uid", asked->uid));
+    if (core->tasks[event.task].waiting_run != INDEX_NONE)
         tell_waiting(daemon, event.task, "", answer);
     else
-        text_add(answer, "run %" PRIu64 " of %s has started\n", number, asked->tasks);
-    if (daemon->core->tasks[event.task].paused)
+        text_add(answer, "run %" PRIu64 " of %s has started\n", run->number, asked->tasks);
+    if (core->tasks[event.task].paused)
         text_add(answer, "the task stays paused\n");
     return true;
 }
@@ -280,11 +276,6 @@ void operate_move(struct daemon *daemon, const char *control_path) {
 void operate_follow(struct daemon *daemon) {
     for (uint32_t i = 0; i < daemon->pauses.count; i++)
         feed_pause(daemon, daemon->pauses.items[i].task, true);
-}
-
-const struct pause *operate_pause_of(const void *context, const char *task) {
-    const struct daemon *daemon = context;
-    return pauses_find(&daemon->pauses, task);
 }
 
 void operate_close(struct daemon *daemon) {

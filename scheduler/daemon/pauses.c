@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "scheduler/daemon/control.h"
+#include "scheduler/daemon/control_path.h"
 #include "scheduler/replace.h"
 
 #define HEAD         "# headgate: paused tasks, since when (UTC), by whom; written by the daemon\n"
@@ -72,7 +72,7 @@ void pauses_path(const struct taskset *set, const char *control_path, struct tex
     if (!*set->daemon.control && stat(STATE_FOLDER, &folder) == 0 && S_ISDIR(folder.st_mode) &&
         access(STATE_FOLDER, W_OK) == 0)
         text_add(ret_path, "%s/%s.paused", STATE_FOLDER, name);
-    else if (*set->daemon.control || control_make_folder(control_path, &why))
+    else if (*set->daemon.control || control_path_make_folder(control_path, &why))
         text_add(ret_path, "%s.paused", control_path);
     else
         text_add(ret_path, "%s", "");

@@ -1,115 +1,95 @@
-/*
- * What the core records becomes lines of a pool's backlog, and the backlog's lines go to the database on the
- * session that the core says. And the other way: what the history knows of the tasks, at the start.
- */
+#include "scheduler/history/history.h"
+
 #include <inttypes.h>
-#include <jansson.h>
-#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "scheduler/daemon/daemon.h"
-#include "scheduler/daemon/state.h"
+#include "scheduler/history/line.h"
 
-/* Old rows are looked for this often, a thousand and twice what came since, so that more leave than come. */
+/*
+ * Old rows are looked for once a minute and after so many records. A look deletes a thousand, and twice what
+ * was written since the one before, so that more leave than come; a thousand rows take 3 to 12 ms
+ * (tests/bench/README.md).
+ */
 #define PRUNE_EVERY_US    (60 * US_PER_S)
 #define PRUNE_EVERY_COUNT 5000
 #define PRUNE_COUNT       1000
-#define PRUNE_TEXT_BYTES  32
 
-/* --- a record as JSON --- */
+/* Who else has our name is asked this often, when records are written anyway: it is one row that two daemons
+ * update, and a person who reads of it has all day. */
+#define MEET_EVERY_US (10 * US_PER_S)
 
-static void add_string(struct text *line, const char *name, const char *value) {
-    text_add(line, "\"%s\":", name);
-    text_add_json(line, value);
-    text_add_bytes(line, ",", 1);
+static void tell(struct history *history, struct history_news news) {
+    news.pool = history->pool;
+    history->writer->tell(history->writer->context, &news);
 }
 
-static void add_number(struct text *line, const char *name, int64_t value) {
-    text_add(line, "\"%s\":%" PRId64 ",", name, value);
+/* --- its backlog --- */
+
+static void tell_unusable(struct history *history, struct text *error) {
+    if (error->bytes_count)
+        tell(history, (struct history_news){.kind = HISTORY_UNUSABLE, .message = error->bytes});
+    text_finish(error);
 }
 
-static void add_instant(struct text *line, const char *name, struct wall at) {
-    int64_t seconds = at.us / US_PER_S - (at.us % US_PER_S < 0);
-    time_t time = (time_t)seconds;
-    struct tm utc;
-    gmtime_r(&time, &utc);
-    text_add(line, "\"%s\":\"%04d-%02d-%02dT%02d:%02d:%02d.%06dZ\",", name, utc.tm_year + 1900,
-             utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
-             (int)(at.us - seconds * US_PER_S));
-}
-
-static const char *outcome_of(const struct record *record) {
-    switch (record->outcome) {
-    case OUTCOME_OK:
-    case OUTCOME_NOTHING: return "ok";
-    case OUTCOME_UNKNOWN: return "unknown";
-    case OUTCOME_SKIPPED: return record->skip == SKIP_DRAIN ? "released" : log_skip_outcome(record->skip);
-    default: return "failed";
-    }
-}
-
-static const char *reason_of(const struct record *record) {
-    switch (record->outcome) {
-    case OUTCOME_NOTHING: return "its read gave no row";
-    case OUTCOME_TIMEOUT: return "timeout";
-    case OUTCOME_CANCELLED: return "cancelled: the daemon was told to stop";
-    case OUTCOME_SKIPPED: return log_skip_reason(record->skip);
-    default: return NULL;
-    }
-}
-
-static void add_run(struct text *line, const struct record *record) {
-    add_instant(line, "started", record->started);
-    add_instant(line, "finished", (struct wall){record->started.us + record->took_us});
-    add_number(line, "lateness_us", record->lateness_us);
-    add_number(line, "attempts", record->attempt_count);
-    if (record->has_rows)
-        add_number(line, "rows", (int64_t)record->row_count);
-    add_number(line, "tokens", record->tokens);
-    add_number(line, "session_us", record->session_us);
-    add_number(line, "outside_us", record->outside_us);
-}
-
-static void add_record(const struct daemon *daemon, const struct record *record, struct text *line) {
-    const char *message = daemon->failure ? daemon->failure->message : NULL;
-    text_add(line, "{");
-    add_string(line, "service", record->service);
-    add_string(line, "task", daemon->core->tasks[record->task].definition->name);
-    add_instant(line, "due", record->key_first);
-    add_instant(line, "due_until", record->key_last);
-    add_number(line, "every_us", record->every_us);
-    add_number(line, "occurrences", record->occurrence_count);
-    add_string(line, "outcome", outcome_of(record));
-    add_string(line, "reason", reason_of(record));
-    add_string(line, "message", message && *message ? message : NULL);
-    add_string(line, "daemon", daemon->life);
-    if (record->outcome != OUTCOME_SKIPPED)
-        add_run(line, record);
-    text_add(line, "\"transactional\":%s,\"claiming\":%s}", record->within ? "true" : "false",
-             record->claiming ? "true" : "false");
-}
-
-static struct history *history_of(struct daemon *daemon, uint32_t pool) {
-    return daemon->histories[pool];
-}
-
-void history_record(struct daemon *daemon, const struct action *action) {
-    const struct record *record = &action->record;
-    uint32_t pool = record->pool;
-    struct history *history = history_of(daemon, pool);
+struct history *history_open(struct history_writer *writer, const char *pool, const char *place,
+                             const char *path) {
     struct text error = {0};
-    if (!history || !record->kept)
+    struct history *history = calloc(1, sizeof *history);
+    if (!history)
+        abort();
+    history->writer = writer;
+    history->pool = text_copy(pool);
+    history->place = text_copy(place);
+    history->backlog = backlog_create(path, &error);
+    tell_unusable(history, &error);
+    return history;
+}
+
+void history_close(struct history *history) {
+    if (!history)
         return;
-    text_clear(&daemon->line);
-    add_record(daemon, record, &daemon->line);
-    backlog_add(history->backlog, daemon->line.bytes, &error);
+    struct text error = {0};
+    uint32_t count = backlog_count(history->backlog);
+    char *path = text_copy(backlog_path(history->backlog));
+    bool kept = backlog_destroy(history->backlog, &error);
+    if (!kept)
+        tell(history,
+             (struct history_news){.kind = HISTORY_UNSPOOLED, .count = count, .message = error.bytes});
+    else if (count)
+        tell(history, (struct history_news){.kind = HISTORY_SPOOLED, .count = count, .file = path});
+    text_finish(&error);
+    free(path);
+    free(history->pool);
+    free(history->place);
+    free(history);
+}
+
+void history_move(struct history *history, const char *path) {
+    struct text error = {0};
+    if (strcmp(path, backlog_path(history->backlog)) != 0)
+        backlog_move(history->backlog, path, &error);
+    tell_unusable(history, &error);
+}
+
+void history_take_in(struct history *history, const char *path) {
+    struct text error = {0};
+    struct backlog *left = backlog_create(path, &error);
+    uint32_t count = backlog_count(left);
+    backlog_take_in(history->backlog, left, &error);
+    tell_unusable(history, &error);
+    tell(history, (struct history_news){.kind = HISTORY_FOUND, .count = count, .file = path});
+}
+
+void history_add(struct history *history, const struct record *record, const char *message) {
+    struct history_writer *writer = history->writer;
+    struct text error = {0};
+    line_compose(&writer->line, record, writer->core->tasks[record->task].definition->name, message,
+                 writer->life);
+    backlog_add(history->backlog, writer->line.bytes, &error);
     if (error.bytes_count)
-        LOG(&daemon->log, LOG_ERROR, "history_lost", log_text("pool", daemon->pools[pool]->name),
-            log_text("message", error.bytes),
-            log_text("effect", "runs go on; what is not recorded is counted"));
+        tell(history, (struct history_news){.kind = HISTORY_OVERFLOWS, .message = error.bytes});
     text_finish(&error);
 }
 
@@ -126,154 +106,74 @@ static json_t *task_of(const struct core_task *task) {
     return json;
 }
 
-static json_t *tasks_of(const struct daemon *daemon, uint32_t pool) {
+static char *tasks_of(const struct core *core, uint32_t pool) {
     json_t *tasks = json_array();
-    for (uint32_t i = 0; i < daemon->core->task_count; i++) {
-        const struct core_task *task = &daemon->core->tasks[i];
-        if (task->pool == pool && !task->retired)
-            json_array_append_new(tasks, task_of(task));
-    }
-    return tasks;
+    for (uint32_t i = 0; i < core->task_count; i++)
+        if (core->tasks[i].pool == pool && !core->tasks[i].retired)
+            json_array_append_new(tasks, task_of(&core->tasks[i]));
+    char *text = json_dumps(tasks, JSON_COMPACT);
+    json_decref(tasks);
+    return text;
 }
 
-static void ask_to_prune(struct daemon *daemon, uint32_t pool, struct history_question *request,
-                         char (*texts)[PRUNE_TEXT_BYTES]) {
-    struct history *history = history_of(daemon, pool);
-    const struct pool_settings *settings = daemon->core->pools[pool].settings;
-    if (daemon->core->now.us < history->prune_at.us && history->written_count < PRUNE_EVERY_COUNT)
+static void ask_to_prune(struct history *history, struct history_asking *asking) {
+    const struct core *core = history->writer->core;
+    const struct pool_settings *settings = core->pools[history->index].settings;
+    if (core->now.us < history->prune_at.us && history->written_count < PRUNE_EVERY_COUNT)
         return;
-    history->prune_at = mono_add(daemon->core->now, PRUNE_EVERY_US);
-    snprintf(texts[0], PRUNE_TEXT_BYTES, "%" PRId64 " s", settings->history_keep_us / US_PER_S);
-    snprintf(texts[1], PRUNE_TEXT_BYTES, "%" PRIu32, settings->history_rows);
-    snprintf(texts[2], PRUNE_TEXT_BYTES, "%" PRIu32, PRUNE_COUNT + 2 * history->written_count);
-    request->keep = texts[0];
-    request->rows = texts[1];
-    request->count = texts[2];
+    history->prune_at = mono_add(core->now, PRUNE_EVERY_US);
+    snprintf(asking->keep, sizeof asking->keep, "%" PRId64 " s", settings->history_keep_us / US_PER_S);
+    snprintf(asking->rows, sizeof asking->rows, "%" PRIu32, settings->history_rows);
+    snprintf(asking->count, sizeof asking->count, "%" PRIu32, PRUNE_COUNT + 2 * history->written_count);
+    asking->question.keep = asking->keep;
+    asking->question.rows = asking->rows;
+    asking->question.count = asking->count;
     history->written_count = 0;
 }
 
-void history_ask(struct daemon *daemon, const struct action *action) {
-    struct history *history = history_of(daemon, action->pool);
-    struct text batch = {0};
-    char prune_texts[3][PRUNE_TEXT_BYTES], meet_text[NAMESAKE_TEXT_BYTES];
-    struct history_question request = {
-        .service = daemon->core->set->daemon.name, .daemon = daemon->name, .life = daemon->life};
-    char *tasks = NULL;
-    backlog_batch(history->backlog, &batch);
-    request.records = batch.bytes;
-    history->restoring = !daemon->core->pools[action->pool].recording.restored;
-    if (history->restoring) {
-        json_t *json = tasks_of(daemon, action->pool);
-        request.tasks = tasks = json_dumps(json, JSON_COMPACT);
-        json_decref(json);
-    } else {
-        ask_to_prune(daemon, action->pool, &request, prune_texts);
-    }
-    namesake_ask(daemon, history, &request, meet_text);
-    session_history(perform_session(daemon, action->session), &request);
-    text_finish(&batch);
-    free(tasks);
+void history_ask(struct history *history, struct history_asking *ret) {
+    const struct history_writer *writer = history->writer;
+    const struct core *core = writer->core;
+    *ret = (struct history_asking){
+        .question = {.service = core->set->daemon.name, .daemon = writer->name, .life = writer->life}};
+    backlog_batch(history->backlog, &ret->records);
+    ret->question.records = ret->records.bytes;
+    history->restoring = !core->pools[history->index].recording.restored;
+    if (history->restoring)
+        ret->question.tasks = ret->tasks = tasks_of(core, history->index);
+    else
+        ask_to_prune(history, ret);
+    history->meeting = history->restoring || core->now.us >= history->meet_at.us;
+    if (!history->meeting)
+        return;
+    history->meet_at = mono_add(core->now, MEET_EVERY_US);
+    snprintf(ret->meets, sizeof ret->meets, "%016" PRIx64, writer->work_hash);
+    ret->question.meets = ret->meets;
+}
+
+void history_asking_finish(struct history_asking *asking) {
+    text_finish(&asking->records);
+    free(asking->tasks);
 }
 
 /* --- what is answered --- */
 
-/* Where it was the last word on its task, the dump has another one now. */
-static void take_resolved(struct daemon *daemon, const json_t *row) {
-    const char *name = json_string_value(json_object_get(row, "task"));
-    const char *due = json_string_value(json_object_get(row, "due"));
-    const char *outcome = json_string_value(json_object_get(row, "outcome"));
-    const json_t *due_us = json_object_get(row, "due_us");
-    uint32_t task = name ? taskset_find_task(daemon->set, name) : TASKSET_NONE;
-    struct event event = {.kind = EVENT_RESOLVED, .task = task};
-    if (!name || !due || !outcome || !json_is_integer(due_us))
-        return;
-    event.resolved.due.us = json_integer_value(due_us);
-    event.resolved.ok = strcmp(outcome, "ok") == 0;
-    log_resolved(daemon, name, due, &event);
-    if (task != TASKSET_NONE)
-        daemon_feed(daemon, &event);
+static size_t name_length(const char *shared) {
+    const char *end = strstr(shared, " (seen ");
+    return end ? (size_t)(end - shared) : strlen(shared);
 }
 
-/* The year 9999; and a run of a year: sums of many of these are still numbers. */
-#define INSTANT_MOST_US  (INT64_C(253402300799) * US_PER_S)
-#define DURATION_MOST_US (366 * US_PER_DAY)
-
-/* NULL is 0. False: the server says what no history of ours can hold. */
-static bool read_number(const json_t *row, const char *key, int64_t most, int64_t *ret) {
-    const json_t *value = json_object_get(row, key);
-    *ret = json_is_integer(value) ? json_integer_value(value) : 0;
-    return (json_is_integer(value) || !value || json_is_null(value)) && *ret >= 0 && *ret <= most;
+/* Told when it is another one than before. */
+static void note_shared(struct history *history, const char *shared) {
+    size_t length = name_length(shared);
+    bool told = length == name_length(history->shared) && strncmp(shared, history->shared, length) == 0;
+    snprintf(history->shared, sizeof history->shared, "%s", shared);
+    if (*shared && !told)
+        tell(history, (struct history_news){.kind = HISTORY_SHARED, .message = shared});
 }
 
-static bool read_restored(const json_t *row, struct event *event) {
-    *event = (struct event){.kind = EVENT_RESTORED};
-    return json_is_string(json_object_get(row, "task")) &&
-           read_number(row, "answered_us", INSTANT_MOST_US, &event->restored.answered_until.us) &&
-           read_number(row, "ahead_us", INSTANT_MOST_US, &event->restored.ahead_until.us) &&
-           read_number(row, "ok_count", INT64_MAX, &event->restored.ok_count) &&
-           read_number(row, "failed_count", INT64_MAX, &event->restored.failed_count) &&
-           read_number(row, "skipped_count", INT64_MAX, &event->restored.skipped_count) &&
-           read_number(row, "took_us", DURATION_MOST_US, &event->restored.took_us);
-}
-
-static void take_restored(struct daemon *daemon, const json_t *row) {
-    struct event event;
-    if (!read_restored(row, &event) || !json_is_integer(json_object_get(row, "answered_us")))
-        return;
-    event.task = taskset_find_task(daemon->set, json_string_value(json_object_get(row, "task")));
-    if (event.task != TASKSET_NONE)
-        daemon_feed(daemon, &event);
-}
-
-/* What a row is of, its fields say. */
-static bool is_of_another_daemon(const json_t *row) {
-    return json_is_string(json_object_get(row, "other"));
-}
-
-static bool is_resolved(const json_t *row) {
-    return json_is_string(json_object_get(row, "outcome"));
-}
-
-static bool is_right(const json_t *row) {
-    struct event event;
-    return is_of_another_daemon(row) || is_resolved(row) || read_restored(row, &event);
-}
-
-/* All of it is read before any of it is believed. */
-static json_t *read_answer(const char *answer) {
-    json_t *answers = json_loads(answer, 0, NULL), *rows, *row;
-    bool right = json_is_array(answers);
-    size_t i, j;
-    json_array_foreach(answers, i, rows) {
-        right = right && json_is_array(rows);
-        json_array_foreach(rows, j, row) right = right && json_is_object(row) && is_right(row);
-    }
-    if (right)
-        return answers;
-    json_decref(answers);
-    return NULL;
-}
-
-static void take_row(struct daemon *daemon, const json_t *row, char *shared, size_t shared_bytes) {
-    if (is_of_another_daemon(row))
-        namesake_take(row, shared, shared_bytes);
-    else if (is_resolved(row))
-        take_resolved(daemon, row);
-    else
-        take_restored(daemon, row);
-}
-
-static void take_answers(struct daemon *daemon, uint32_t pool, const json_t *answers) {
-    char shared[sizeof(struct history){0}.shared] = "";
-    size_t i, j;
-    const json_t *rows, *row;
-    json_array_foreach(answers, i, rows) {
-        json_array_foreach(rows, j, row) take_row(daemon, row, shared, sizeof shared);
-    }
-    if (history_of(daemon, pool)->meeting)
-        namesake_note(daemon, pool, shared);
-}
-
+/* The same batch may be taken at the next try: two transactions met, a person or a timeout cancelled it, or a
+ * lock was not to be had in time. */
 static bool is_passing(const struct failure *failure) {
     static const char *const passing[] = {"40001", "40P01", "57014", "55P03"};
     for (size_t i = 0; i < sizeof passing / sizeof *passing; i++)
@@ -282,59 +182,53 @@ static bool is_passing(const struct failure *failure) {
     return false;
 }
 
+/* PostgreSQL's classes "data exception" and "integrity constraint violation": what a record says is wrong. */
 static bool is_of_the_records(const struct failure *failure) {
     return strncmp(failure->sqlstate, "22", 2) == 0 || strncmp(failure->sqlstate, "23", 2) == 0;
 }
 
-static void take_failure(struct daemon *daemon, uint32_t pool, const struct failure *failure,
-                         struct event *event) {
-    struct history *history = history_of(daemon, pool);
+static void take_failure(struct history *history, const struct failure *failure, struct event *event) {
     event->history.failed = true;
     event->history.failed_for_long |= !is_passing(failure);
     snprintf(history->error, sizeof history->error, "%s", failure->message);
     if (is_of_the_records(failure) && !history->restoring) {
         event->history.failed_for_long = false;
         if (backlog_give_up(history->backlog))
-            LOG(&daemon->log, LOG_ERROR, "history_lost", log_text("pool", daemon->pools[pool]->name),
-                log_text("sqlstate", failure->sqlstate), log_text("message", failure->message),
-                log_text("effect", "the database does not take this record"));
+            tell(history, (struct history_news){.kind = HISTORY_UNTAKEN,
+                                                .sqlstate = failure->sqlstate,
+                                                .message = failure->message});
         return;
     }
+    /* headgate.record() puts into the detail which record of the batch waited for a lock */
     backlog_refused(history->backlog,
                     is_passing(failure) && failure->detail ? (int)strtol(failure->detail, NULL, 10) : -1);
 }
 
-void history_take(struct daemon *daemon, uint32_t pool, struct event *event) {
+const struct failure *history_take(struct history *history, const char *answer, const struct failure *failure,
+                                   struct event *event, struct reply *reply) {
     static const struct failure untrue = {.sqlstate = "HG000",
                                           .message = "this is no history of headgate's: its answer is not as "
                                                      "it should be"};
-    struct history *history = history_of(daemon, pool);
-    if (!history)
-        return;
-    json_t *answers = daemon->answer ? read_answer(daemon->answer) : NULL;
-    if (answers) {
+    bool taken = answer && reply_read(reply, answer, history->writer->core->set);
+    if (taken) {
+        failure = NULL;
         *history->error = '\0';
         history->written_count += backlog_written(history->backlog);
-        take_answers(daemon, pool, answers);
         event->history.restored = history->restoring;
+        if (history->meeting)
+            note_shared(history, reply->shared);
     } else {
-        daemon->failure = daemon->failure ? daemon->failure : &untrue;
-        take_failure(daemon, pool, daemon->failure, event);
+        failure = failure ? failure : &untrue;
+        take_failure(history, failure, event);
     }
-    json_decref(answers);
     event->history.left_count = backlog_count(history->backlog);
+    return failure;
 }
 
-static const char *advice_on(const struct failure *failure) {
-    if (failure && strcmp(failure->sqlstate, "HG003") == 0)
-        return failure->detail; /* what to type */
-    if (!failure || strcmp(failure->sqlstate, "42501") != 0)
-        return NULL;
-    return "GRANT CREATE ON DATABASE to its role, or more: headgate check FILE --connect says what to type";
-}
-
-/* Of no answer there is no failure, of a lost session one without SQLSTATE. */
-static void note_why(const struct failure *failure, char *error, size_t bytes) {
+/* A lost session comes without SQLSTATE. */
+void history_break(struct history *history, const struct failure *failure) {
+    char *error = history->error;
+    size_t bytes = sizeof history->error;
     if (!failure)
         snprintf(error, bytes, "the server did not answer in time");
     else if (!*failure->sqlstate)
@@ -342,45 +236,4 @@ static void note_why(const struct failure *failure, char *error, size_t bytes) {
                  failure->message && *failure->message ? failure->message : "the server says nothing");
     else if (failure->message)
         snprintf(error, bytes, "%s", failure->message);
-}
-
-void history_tell(struct daemon *daemon, uint32_t pool) {
-    struct history *history = history_of(daemon, pool);
-    bool broken = daemon->core->pools[pool].recording.state == RECORDING_BROKEN;
-    if (!history)
-        return;
-    if (broken)
-        note_why(daemon->failure, history->error, sizeof history->error);
-    LOG(&daemon->log, broken ? LOG_WARNING : LOG_INFO, broken ? "history_broken" : "history_back",
-        log_text("pool", daemon->pools[pool]->name), log_text("message", broken ? history->error : NULL),
-        log_number("records_waiting", backlog_count(history->backlog)),
-        log_text("effect", broken ? "tasks go on; their records wait" : "runs are put on record again"),
-        log_text("advice", broken ? advice_on(daemon->failure) : NULL));
-}
-
-struct bookkeeping history_books(const struct daemon *daemon, uint32_t pool) {
-    const struct history *history = pool < daemon->history_count ? daemon->histories[pool] : NULL;
-    if (!history)
-        return (struct bookkeeping){.error = "", .shared = ""};
-    return (struct bookkeeping){.error = history->error,
-                                .shared = history->shared,
-                                .waiting_count = backlog_count(history->backlog),
-                                .disk_count = backlog_on_disk_count(history->backlog),
-                                .lost_count = backlog_lost_count(history->backlog)};
-}
-
-/* --- who we are in it --- */
-
-char *history_life(const char *name, struct wall now) {
-    struct text life = {0};
-    text_add(&life, "%s (%" PRId64 "-%d)", name, now.us, (int)getpid());
-    return life.bytes;
-}
-
-char *history_name(const char *path) {
-    char host[256] = "", real[PATH_MAX];
-    struct text name = {0};
-    gethostname(host, sizeof host - 1);
-    text_add(&name, "%s:%s", host, realpath(path, real) ? real : path);
-    return name.bytes;
 }

@@ -5,7 +5,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "scheduler/daemon/state.h"
+#include "scheduler/daemon/operate.h"
 #include "tasks/config.h"
 
 static const char ini[] =
@@ -19,11 +19,10 @@ static struct daemon *stopping_daemon(void) {
     daemon.path = "fuzz.ini";
     daemon.set = config_read(ini, sizeof ini - 1, NULL, NULL, &faults);
     MUST(faults.count == 0);
-    daemon.core = core_create(daemon.set, 1, true, daemon_now(), (struct wall){US_PER_DAY});
+    daemon.core = core_create(daemon.set, 1, true, (struct mono){0}, (struct wall){US_PER_DAY});
     daemon.core->draining = true;
-    daemon.histories = calloc(1, sizeof *daemon.histories);
     daemon.errands = calloc(daemon.core->run_capacity + 1, sizeof *daemon.errands);
-    MUST(daemon.histories && daemon.errands);
+    MUST(daemon.errands);
     log_init(&daemon.log, LOG_ERROR, open("/dev/null", O_WRONLY | O_CLOEXEC));
     text_add(&daemon.pauses_path, "/dev/shm/headgate-fuzz-control-%d", (int)getpid());
     return &daemon;

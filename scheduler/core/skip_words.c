@@ -1,0 +1,22 @@
+#include "scheduler/core/skip_words.h"
+
+#include <stddef.h>
+
+const char *skip_reason(enum skip_cause cause) {
+    switch (cause) {
+    case SKIP_NONE: return NULL;
+    case SKIP_OVERLAP: return "its own run is under way (overlap = skip)";
+    case SKIP_DRAIN: return "the daemon is stopping";
+    case SKIP_REMOVED: return "a reload removed or disabled it";
+    case SKIP_FULL: return "no run record was free";
+    case SKIP_HOLD: return "its task is on hold, after failing time after time";
+    case SKIP_LATE: return "it could not start within start_deadline";
+    case SKIP_MISSED: return "no daemon ran";
+    case SKIP_PAUSED: return "its task is paused";
+    }
+    return NULL;
+}
+
+const char *skip_outcome(enum skip_cause cause) {
+    return cause == SKIP_MISSED ? "missed" : "skipped";
+}

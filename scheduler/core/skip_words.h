@@ -1,0 +1,15 @@
+/*
+ * Why an occurrence was skipped, in words: for the log and for the history.
+ */
+#ifndef SCHEDULER_CORE_SKIP_WORDS_H
+#define SCHEDULER_CORE_SKIP_WORDS_H
+
+#include "scheduler/core/action.h"
+
+/* NULL for SKIP_NONE. */
+const char *skip_reason(enum skip_cause cause);
+
+/* "missed" or "skipped": nobody was there, or somebody chose to. */
+const char *skip_outcome(enum skip_cause cause);
+
+#endif

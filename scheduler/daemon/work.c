@@ -1,0 +1,45 @@
+#include "scheduler/daemon/work.h"
+
+/* From here on the plans of what a run calls are worth more than the 25 us that it costs to keep them through
+ * its session's cleaning (tests/bench/README.md). */
+#define PLANS_KEPT_FROM_US US_PER_MS
+
+struct session *work_session(const struct daemon *daemon, struct handle handle) {
+    struct session *session = handle.generation ? daemon->sessions[handle.index] : NULL;
+    return session && handle_is(session_handle(session), handle) ? session : NULL;
+}
+
+struct session_work work_on_session(const struct daemon *daemon, struct handle handle,
+                                    const struct run *run) {
+    const struct task *task = run->definition;
+    return (struct session_work){
+        .run = handle,
+        .label = task->name,
+        .claim = run->claim,
+        .keeps_plans = run->expected_us >= PLANS_KEPT_FROM_US,
+        .claimed = {.service = task->service,
+                    .due_first = run_key(task, run->due_first, run->occurrence_count),
+                    .due_last = run_key(task, run->due_last, run->occurrence_count),
+                    .started = daemon->core->wall,
+                    .every_us = task->schedule.every_us,
+                    .occurrence_count = run->occurrence_count,
+                    .lateness_us = run_lateness_us(run, daemon->core->now),
+                    .attempt_count = run->attempts.failed_count + 1,
+                    .tokens = task->tokens,
+                    .looks = run->reclaims},
+    };
+}
+
+struct command_work work_of_command(const struct daemon *daemon, struct handle handle,
+                                    const struct run *run) {
+    return (struct command_work){
+        .run = handle,
+        .task = run->definition->name,
+        .argv = run->definition->argv,
+        .directory = daemon->directory,
+        .conninfo = &daemon->pools[run->pool]->conninfo,
+        .run_number = run->number,
+        .due = run_key(run->definition, run->due_first, run->occurrence_count),
+        .input = -1,
+    };
+}

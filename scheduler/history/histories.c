@@ -1,0 +1,144 @@
+#include "scheduler/history/histories.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tasks/hash.h"
+
+#define SUFFIX       ".history"
+#define ENDING_BYTES (sizeof "-00000000" SUFFIX - 1) /* the database and that */
+
+struct history *histories_of(const struct histories *histories, uint32_t pool) {
+    return pool < histories->count ? histories->items[pool] : NULL;
+}
+
+/* --- names: headgate-IDENTITY-POOL-DATABASE.history --- */
+
+static void add_beginning(const struct histories *histories, struct text *name) {
+    text_add(name, "headgate-%08" PRIx32 "-", histories->identity);
+}
+
+static void add_ending(const char *place, struct text *name) {
+    uint32_t hash = (uint32_t)hash_finish(hash_bytes(HASH_START, place, strlen(place)));
+    text_add(name, "-%08" PRIx32 SUFFIX, hash);
+}
+
+static void add_path(const struct histories *histories, const char *pool, const char *place,
+                     struct text *path) {
+    text_add(path, "%s/", histories->directory);
+    add_beginning(histories, path);
+    text_add(path, "%s", pool);
+    add_ending(place, path);
+}
+
+/* --- what an earlier file left --- */
+
+static bool is_ours(const struct histories *histories, DIR *directory, const char *name) {
+    struct text beginning = {0};
+    struct stat status;
+    size_t length = strlen(name);
+    add_beginning(histories, &beginning);
+    bool ours = strncmp(name, beginning.bytes, beginning.bytes_count) == 0 &&
+                length > beginning.bytes_count + ENDING_BYTES &&
+                strcmp(name + length - strlen(SUFFIX), SUFFIX) == 0 &&
+                fstatat(dirfd(directory), name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+                S_ISREG(status.st_mode) && status.st_uid == geteuid();
+    text_finish(&beginning);
+    return ours;
+}
+
+/* The history whose file it is, or else the first whose database it is of; NULL: none. */
+static struct history *heir_of(const struct histories *histories, const char *name, bool *ret_own) {
+    struct history *heir = NULL;
+    *ret_own = false;
+    for (uint32_t i = 0; i < histories->count && !*ret_own; i++) {
+        struct history *history = histories->items[i];
+        if (!history)
+            continue;
+        struct text ending = {0};
+        add_ending(history->place, &ending);
+        bool same_place = strcmp(name + strlen(name) - ENDING_BYTES, ending.bytes) == 0;
+        *ret_own = strcmp(strrchr(backlog_path(history->backlog), '/') + 1, name) == 0;
+        if (*ret_own || (same_place && !heir))
+            heir = history;
+        text_finish(&ending);
+    }
+    return heir;
+}
+
+static void look_at(struct histories *histories, const char *name) {
+    struct text path = {0};
+    bool own;
+    struct history *heir = heir_of(histories, name, &own);
+    text_add(&path, "%s/%s", histories->directory, name);
+    if (heir && !own)
+        history_take_in(heir, path.bytes);
+    else if (!heir)
+        histories->writer.tell(histories->writer.context,
+                               &(struct history_news){.kind = HISTORY_LEFT_BEHIND, .file = path.bytes});
+    text_finish(&path);
+}
+
+/* --- following --- */
+
+static struct history *take_over(struct histories *histories, const struct pool_settings *pool) {
+    const char *place = pool->place ? pool->place : "";
+    struct history *found = NULL;
+    struct text path = {0};
+    add_path(histories, pool->name, place, &path);
+    for (uint32_t i = 0; i < histories->count && !found; i++) {
+        struct history *history = histories->items[i];
+        if (!history || strcmp(history->pool, pool->name) != 0 || strcmp(history->place, place) != 0)
+            continue;
+        found = history;
+        histories->items[i] = NULL;
+        history_move(history, path.bytes);
+    }
+    if (!found)
+        found = history_open(&histories->writer, pool->name, place, path.bytes);
+    text_finish(&path);
+    return found;
+}
+
+static void close_all(struct histories *histories) {
+    for (uint32_t i = 0; i < histories->count; i++)
+        history_close(histories->items[i]);
+    free(histories->items);
+    histories->items = NULL;
+    histories->count = 0;
+}
+
+void histories_follow(struct histories *histories, const char *path) {
+    const struct core *core = histories->writer.core;
+    struct history **items = calloc(core->pool_count + 1, sizeof *items);
+    if (!items)
+        abort();
+    histories->directory = path;
+    histories->writer.work_hash = taskset_work_hash(core->set);
+    for (uint32_t i = 0; i < core->pool_count; i++) {
+        if (!core->pools[i].settings->history)
+            continue;
+        items[i] = take_over(histories, core->pools[i].settings);
+        items[i]->index = i;
+    }
+    close_all(histories);
+    histories->items = items;
+    histories->count = core->pool_count;
+    DIR *directory = opendir(path);
+    const struct dirent *entry;
+    while (directory && (entry = readdir(directory)))
+        if (is_ours(histories, directory, entry->d_name))
+            look_at(histories, entry->d_name);
+    if (directory)
+        closedir(directory);
+}
+
+void histories_close(struct histories *histories) {
+    close_all(histories);
+    text_finish(&histories->writer.line);
+}

@@ -1,0 +1,101 @@
+#include "scheduler/history/reply.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tasks/duration.h"
+
+/* The end of the year 9999, the last that four digits can write. And the longest that a run may have taken: a
+ * year, so that the sum of many is a number still. */
+#define INSTANT_MOST_US (INT64_C(253402300799) * US_PER_S)
+#define TOOK_MOST_US    (366 * US_PER_DAY)
+
+/* What was seen longer ago (ten years) is shown as seen now: such a number was never written by us. */
+#define SEEN_MOST_S (3653 * US_PER_DAY / US_PER_S)
+
+static const char *string_of(const json_t *row, const char *key) {
+    return json_string_value(json_object_get(row, key));
+}
+
+/* NULL is 0. False: the server says what no history of ours can hold. */
+static bool read_number(const json_t *row, const char *key, int64_t most, int64_t *ret) {
+    const json_t *value = json_object_get(row, key);
+    *ret = json_is_integer(value) ? json_integer_value(value) : 0;
+    return (json_is_integer(value) || !value || json_is_null(value)) && *ret >= 0 && *ret <= most;
+}
+
+static bool read_restored(const json_t *row, struct event *event) {
+    *event = (struct event){.kind = EVENT_RESTORED};
+    return string_of(row, "task") &&
+           read_number(row, "answered_us", INSTANT_MOST_US, &event->restored.answered_until.us) &&
+           read_number(row, "ahead_us", INSTANT_MOST_US, &event->restored.ahead_until.us) &&
+           read_number(row, "ok_count", INT64_MAX, &event->restored.ok_count) &&
+           read_number(row, "failed_count", INT64_MAX, &event->restored.failed_count) &&
+           read_number(row, "skipped_count", INT64_MAX, &event->restored.skipped_count) &&
+           read_number(row, "took_us", TOOK_MOST_US, &event->restored.took_us);
+}
+
+/* False: there is nothing to be done about it. */
+static bool read_resolved(const json_t *row, struct event *event) {
+    const json_t *due_us = json_object_get(row, "due_us");
+    *event = (struct event){.kind = EVENT_RESOLVED};
+    event->resolved.due.us = json_integer_value(due_us);
+    event->resolved.ok = strcmp(string_of(row, "outcome"), "ok") == 0;
+    return string_of(row, "task") && string_of(row, "due") && json_is_integer(due_us);
+}
+
+static void read_shared(const json_t *row, char shared[static REPLY_SHARED_BYTES]) {
+    char ago[DURATION_TEXT_BYTES];
+    int64_t seen_s = json_integer_value(json_object_get(row, "seen_s"));
+    int64_t seen_us = seen_s > 0 && seen_s < SEEN_MOST_S ? seen_s * US_PER_S : 0;
+    snprintf(shared, REPLY_SHARED_BYTES, "%s (seen %s ago)", string_of(row, "other"),
+             duration_glance(seen_us, ago));
+}
+
+/* What a row is about, its fields say: `other` another daemon, `outcome` a run that was unknown, else it is
+ * what is on record of a task. False: it is none of these. */
+static bool take_row(struct reply *reply, const json_t *row, const struct taskset *set) {
+    struct reply_row told = {.task = string_of(row, "task"), .due = string_of(row, "due")};
+    bool is_told;
+    if (string_of(row, "other")) {
+        read_shared(row, reply->shared);
+        return true;
+    }
+    if (string_of(row, "outcome")) {
+        is_told = read_resolved(row, &told.event);
+    } else {
+        if (!read_restored(row, &told.event))
+            return false;
+        is_told = json_is_integer(json_object_get(row, "answered_us")); /* else nothing is on record of it */
+    }
+    if (!is_told)
+        return true;
+    told.event.task = taskset_find_task(set, told.task);
+    reply->rows[reply->count++] = told;
+    return true;
+}
+
+bool reply_read(struct reply *reply, const char *answer, const struct taskset *set) {
+    *reply = (struct reply){.json = json_loads(answer, 0, NULL)};
+    bool right = json_is_array(reply->json);
+    size_t i, j, most = 0;
+    const json_t *rows, *row;
+    json_array_foreach(reply->json, i, rows) most += json_array_size(rows);
+    reply->rows = calloc(most + 1, sizeof *reply->rows);
+    if (!reply->rows)
+        abort();
+    json_array_foreach(reply->json, i, rows) {
+        right = right && json_is_array(rows);
+        json_array_foreach(rows, j, row) right = right && json_is_object(row) && take_row(reply, row, set);
+    }
+    if (!right)
+        reply_finish(reply);
+    return right;
+}
+
+void reply_finish(struct reply *reply) {
+    json_decref(reply->json);
+    free(reply->rows);
+    *reply = (struct reply){0};
+}
