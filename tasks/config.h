@@ -6,15 +6,7 @@
 #ifndef TASKS_CONFIG_H
 #define TASKS_CONFIG_H
 
-#include "tasks/fault.h"
-#include "tasks/taskset.h"
-
-/*
- * Reads the file given by path for a key such as sql_file (relative to the ini file's directory). Returns the
- * text, owned by the arena, or NULL after adding a fault for the line. This is how the pure rooms stay pure.
- */
-typedef const char *config_file_reader(void *context, const char *path, uint32_t line, struct arena *arena,
-                                       struct faults *faults);
+#include "tasks/config_task.h"
 
 /*
  * Adds to faults all that is wrong. Returns a taskset with one reference in any case; it may be used only

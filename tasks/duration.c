@@ -1,10 +1,11 @@
 #include "tasks/duration.h"
 
+#include <ctype.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-
-#include "tasks/instant.h"
 
 static const struct unit {
     const char *name;
@@ -14,80 +15,50 @@ static const struct unit {
     {"s", US_PER_S},   {"ms", US_PER_MS}, {"us", 1},
 };
 
-static bool is_digit(char c) {
-    return c >= '0' && c <= '9';
+#define LETTERS   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define IS_RANGE  "is a range, where one duration is wanted"
+#define TOO_LARGE "is too large; the most is a hundred years (36525d)"
+
+static const struct unit *find_unit(const char *name, size_t length) {
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+        if (strlen(units[i].name) == length && strncmp(units[i].name, name, length) == 0)
+            return &units[i];
+    return NULL;
 }
 
-static enum duration_error number_parse(const char **at, int64_t *ret_number) {
-    if (!is_digit(**at))
-        return DURATION_NO_NUMBER;
-    int64_t number = 0;
-    for (; is_digit(**at); (*at)++) {
-        if (number > INT64_MAX / 100)
-            return DURATION_TOO_LARGE;
-        number = number * 10 + (**at - '0');
-    }
-    *ret_number = number;
-    return DURATION_OK;
-}
-
-static enum duration_error unit_parse(const char **at, int64_t *ret_us) {
-    size_t length = strspn(*at, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
-    if (length == 0)
-        return strncmp(*at, "..", 2) == 0 ? DURATION_RANGE
-               : **at == '\0'             ? DURATION_NO_UNIT
-                                          : DURATION_UNKNOWN_UNIT;
-    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
-        if (strlen(units[i].name) == length && strncmp(units[i].name, *at, length) == 0) {
-            *at += length;
-            *ret_us = units[i].us;
-            return DURATION_OK;
-        }
-    }
-    return DURATION_UNKNOWN_UNIT;
-}
-
-enum duration_error duration_parse(const char *text, int64_t *ret_us) {
+const char *duration_parse(const char *text, int64_t *ret_us) {
+    int64_t total_us = 0, last_unit_us = INT64_MAX;
     if (*text == '\0')
-        return DURATION_EMPTY;
-    if (strcmp(text, "0") == 0) {
-        *ret_us = 0;
-        return DURATION_OK;
-    }
-    int64_t total_us = 0;
-    int64_t last_unit_us = INT64_MAX;
-    for (const char *at = text; *at;) {
-        int64_t number, unit_us, part_us;
+        return "is empty; write a duration such as 15s";
+    for (const char *at = text; *at && strcmp(text, "0") != 0;) {
         if (at != text && strncmp(at, "..", 2) == 0)
-            return DURATION_RANGE;
-        enum duration_error error = number_parse(&at, &number);
-        if (error == DURATION_OK)
-            error = unit_parse(&at, &unit_us);
-        if (error != DURATION_OK)
-            return error;
-        if (unit_us >= last_unit_us)
-            return DURATION_ORDER;
-        last_unit_us = unit_us;
-        if (__builtin_mul_overflow(number, unit_us, &part_us) ||
+            return IS_RANGE;
+        if (!isdigit((unsigned char)*at))
+            return "is not a number with a unit; write a duration such as 15s or 1h30m";
+        char *end;
+        errno = 0;
+        unsigned long long number = strtoull(at, &end, 10);
+        if (errno || number > DURATION_MOST_US)
+            return TOO_LARGE;
+        size_t length = strspn(end, LETTERS);
+        const struct unit *unit = find_unit(end, length);
+        if (*end == '\0')
+            return "has no unit; write one of " DURATION_UNITS;
+        if (strncmp(end, "..", 2) == 0)
+            return IS_RANGE;
+        if (!unit)
+            return "has an unknown unit; write one of " DURATION_UNITS;
+        if (unit->us >= last_unit_us)
+            return "has its units out of order; the largest comes first, each once, as in 1h30m";
+        int64_t part_us;
+        if (__builtin_mul_overflow((int64_t)number, unit->us, &part_us) ||
             __builtin_add_overflow(total_us, part_us, &total_us) || total_us > DURATION_MOST_US)
-            return DURATION_TOO_LARGE;
+            return TOO_LARGE;
+        last_unit_us = unit->us;
+        at = end + length;
     }
     *ret_us = total_us;
-    return DURATION_OK;
-}
-
-const char *duration_error_text(enum duration_error error) {
-    switch (error) {
-    case DURATION_OK: return "is right";
-    case DURATION_EMPTY: return "is empty; write a duration such as 15s";
-    case DURATION_NO_NUMBER: return "is not a number with a unit; write a duration such as 15s or 1h30m";
-    case DURATION_NO_UNIT: return "has no unit; write one of " DURATION_UNITS;
-    case DURATION_UNKNOWN_UNIT: return "has an unknown unit; write one of " DURATION_UNITS;
-    case DURATION_ORDER: return "has its units out of order; the largest comes first, each once, as in 1h30m";
-    case DURATION_TOO_LARGE: return "is too large; the most is a hundred years (36525d)";
-    case DURATION_RANGE: return "is a range, where one duration is wanted";
-    }
-    return "?";
+    return NULL;
 }
 
 const char *duration_format(int64_t us, char buffer[static DURATION_TEXT_BYTES]) {

@@ -4,7 +4,6 @@
 #ifndef TASKS_DURATION_H
 #define TASKS_DURATION_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "tasks/instant.h"
@@ -15,22 +14,9 @@
  * multiples of it are right without a check at each. */
 #define DURATION_MOST_US (36525 * US_PER_DAY)
 
-enum duration_error {
-    DURATION_OK,
-    DURATION_EMPTY,
-    DURATION_NO_NUMBER,
-    DURATION_NO_UNIT,
-    DURATION_UNKNOWN_UNIT,
-    DURATION_ORDER, /* units go from the largest to the smallest, each once */
-    DURATION_TOO_LARGE,
-    DURATION_RANGE, /* "15s..20s" where one value is wanted */
-};
-
-/* *ret_us is untouched on failure. "0" alone needs no unit. */
-enum duration_error duration_parse(const char *text, int64_t *ret_us) __attribute__((warn_unused_result));
-
-/* One clause of plain words, such as "has no unit (ms, s, min (or m), h, d)". */
-const char *duration_error_text(enum duration_error error);
+/* NULL; or what is wrong with the text, as a clause to follow it, such as "has no unit; write one of ms, s":
+ * then *ret_us is untouched. "0" alone needs no unit. */
+const char *duration_parse(const char *text, int64_t *ret_us) __attribute__((warn_unused_result));
 
 #define DURATION_TEXT_BYTES 48
 

@@ -47,24 +47,25 @@ static void entry_close(struct reading *r) {
     text_clear(&r->value);
 }
 
-static int compare_keys(const void *a, const void *b) {
-    const struct inifile_entry *x = *(struct inifile_entry *const *)a, *y = *(struct inifile_entry *const *)b;
-    int order = strcmp(x->key, y->key);
+/* A section or a key, to find those of one name. */
+struct mention {
+    const char *name;
+    uint32_t line;
+};
+
+static int compare_mentions(const void *a, const void *b) {
+    const struct mention *x = a, *y = b;
+    int order = strcmp(x->name, y->name);
     return order ? order : (x->line > y->line) - (x->line < y->line);
 }
 
-static void refuse_duplicate_keys(struct reading *r) {
-    struct inifile_entry **sorted = calloc((size_t)r->entry_count + 1, sizeof *sorted);
-    if (!sorted)
-        abort();
-    for (uint32_t i = 0; i < r->entry_count; i++)
-        sorted[i] = &r->entries[i];
-    qsort(sorted, r->entry_count, sizeof(struct inifile_entry *), compare_keys);
-    for (uint32_t i = 1; i < r->entry_count; i++)
-        if (strcmp(sorted[i - 1]->key, sorted[i]->key) == 0)
-            fault_add(r->faults, sorted[i]->line, "'%s' stands here a second time; the first is on line %u",
-                      sorted[i]->key, sorted[i - 1]->line);
-    free(sorted);
+/* format: of the name, and of the line where it stands first. A section whose name was refused has none. */
+static void refuse_duplicates(struct mention *mentions, uint32_t count, const char *format,
+                              struct faults *faults) {
+    qsort(mentions, count, sizeof *mentions, compare_mentions);
+    for (uint32_t i = 1; i < count; i++)
+        if (*mentions[i].name && strcmp(mentions[i - 1].name, mentions[i].name) == 0)
+            fault_add(faults, mentions[i].line, format, mentions[i].name, mentions[i - 1].line);
 }
 
 static void section_close(struct reading *r) {
@@ -74,7 +75,11 @@ static void section_close(struct reading *r) {
     struct inifile_section *section = &r->sections[r->section_count - 1];
     if (r->entry_count == 0 && !r->section_faulty)
         fault_add(r->faults, section->line, "[%s] is empty; give it its keys or remove it", section->name);
-    refuse_duplicate_keys(r);
+    struct mention *keys = arena_alloc(r->arena, (r->entry_count + 1) * sizeof *keys);
+    for (uint32_t i = 0; i < r->entry_count; i++)
+        keys[i] = (struct mention){r->entries[i].key, r->entries[i].line};
+    refuse_duplicates(keys, r->entry_count, "'%s' stands here a second time; the first is on line %u",
+                      r->faults);
     section->entries = arena_alloc(r->arena, (r->entry_count + 1) * sizeof *section->entries);
     if (r->entry_count)
         memcpy(section->entries, r->entries, r->entry_count * sizeof *section->entries);
@@ -269,34 +274,12 @@ static int take_value(void *user, const char *section, const char *name, const c
             (struct inifile_entry){arena_text(r->arena, name, strlen(name)), "", r->line};
         r->key_open = true;
     } else if (r->value.bytes_count) {
-        for (uint32_t line = r->value_line; line < r->line;
-             line++) /* inih drops blank lines; a text needs them */
+        for (uint32_t line = r->value_line; line < r->line; line++) /* inih drops blank lines */
             text_add_bytes(&r->value, "\n", 1);
     }
     r->value_line = r->line;
     text_add_bytes(&r->value, value, strlen(value));
     return 1;
-}
-
-static int compare_sections(const void *a, const void *b) {
-    const struct inifile_section *x = *(struct inifile_section *const *)a,
-                                 *y = *(struct inifile_section *const *)b;
-    int order = strcmp(x->name, y->name);
-    return order ? order : (x->line > y->line) - (x->line < y->line);
-}
-
-static void refuse_duplicate_sections(const struct reading *r) {
-    struct inifile_section **sorted = calloc((size_t)r->section_count + 1, sizeof *sorted);
-    if (!sorted)
-        abort();
-    for (uint32_t i = 0; i < r->section_count; i++)
-        sorted[i] = &r->sections[i];
-    qsort(sorted, r->section_count, sizeof(struct inifile_section *), compare_sections);
-    for (uint32_t i = 1; i < r->section_count; i++)
-        if (*sorted[i]->name && strcmp(sorted[i - 1]->name, sorted[i]->name) == 0)
-            fault_add(r->faults, sorted[i]->line, "[%s] stands here a second time; the first is on line %u",
-                      sorted[i]->name, sorted[i - 1]->line);
-    free(sorted);
 }
 
 void inifile_read(const char *text, size_t text_bytes, struct arena *arena, struct faults *faults,
@@ -310,7 +293,11 @@ void inifile_read(const char *text, size_t text_bytes, struct arena *arena, stru
     if (bad_line)
         fault_add(faults, (uint32_t)(bad_line > 0 ? bad_line : 0), "inih cannot read this line");
     section_close(&r);
-    refuse_duplicate_sections(&r);
+    struct mention *names = arena_alloc(arena, (r.section_count + 1) * sizeof *names);
+    for (uint32_t i = 0; i < r.section_count; i++)
+        names[i] = (struct mention){r.sections[i].name, r.sections[i].line};
+    refuse_duplicates(names, r.section_count, "[%s] stands here a second time; the first is on line %u",
+                      faults);
     struct inifile_section *sections = arena_alloc(arena, (r.section_count + 1) * sizeof *sections);
     if (r.section_count)
         memcpy(sections, r.sections, r.section_count * sizeof *sections);

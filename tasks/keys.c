@@ -1,8 +1,6 @@
-/*
- * Reads a section by a table of its keys. What is wrong with a value is said in the words of the file.
- */
 #include "tasks/keys.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,109 +8,115 @@
 #include "tasks/duration.h"
 #include "tasks/size.h"
 #include "tasks/suggest.h"
+#include "tasks/task.h"
+
+/* --- names --- */
+
+bool keys_check_name(const char *name, uint32_t line, struct faults *faults) {
+    size_t length = strspn(name, KEYS_NAME_LETTERS);
+    if (length == 0 || name[length])
+        fault_add(faults, line, "the name '%s' may hold letters, digits, '_', '-' and '.' only", name);
+    else if (length > NAME_BYTES_MAX)
+        fault_add(faults, line, "the name '%s' is %zu bytes; the limit is %d", name, length, NAME_BYTES_MAX);
+    else
+        return true;
+    return false;
+}
+
+bool keys_is_kind(const struct inifile_section *section, const char *kind) {
+    size_t length = strlen(kind);
+    return strncmp(section->name, kind, length) == 0 && section->name[length] == ' ';
+}
+
+const char *keys_section_name(const struct inifile_section *section, struct faults *faults) {
+    const char *name = strchr(section->name, ' ') + 1;
+    return keys_check_name(name, section->line, faults) ? name : "";
+}
 
 /* --- one value --- */
 
-static void read_duration(const struct key *key, const struct inifile_entry *entry, void *field,
-                          struct faults *faults) {
+static void read_duration(const struct key *key, const char *value, int64_t *field, struct text *wrong) {
     int64_t us;
     char least[DURATION_TEXT_BYTES], most[DURATION_TEXT_BYTES];
-    enum duration_error error = duration_parse(entry->value, &us);
-    if (error != DURATION_OK)
-        fault_add(faults, entry->line, "%s = '%s' %s", key->name, entry->value, duration_error_text(error));
+    const char *clause = duration_parse(value, &us);
+    if (clause)
+        text_add(wrong, "'%s' %s", value, clause);
     else if (us < key->least || us > key->most)
-        fault_add(faults, entry->line, "%s = '%s' is out of bounds; it goes from %s to %s", key->name,
-                  entry->value, duration_format(key->least, least), duration_format(key->most, most));
+        text_add(wrong, "'%s' is out of bounds; it goes from %s to %s", value,
+                 duration_format(key->least, least), duration_format(key->most, most));
     else
-        memcpy(field, &us, sizeof us);
+        *field = us;
 }
 
-/* "15s..20s", or one duration for both ends. */
-static void read_range(const struct key *key, const struct inifile_entry *entry, int64_t ends_us[2],
-                       struct faults *faults) {
-    const char *dots = strstr(entry->value, "..");
+static void read_range(const struct key *key, const char *value, int64_t field[2], struct text *wrong) {
+    const char *dots = strstr(value, "..");
+    int64_t ends_us[2];
     struct text low = {0};
-    struct inifile_entry ends[2] = {*entry, *entry};
-    text_add_bytes(&low, entry->value, dots ? (size_t)(dots - entry->value) : strlen(entry->value));
-    ends[0].value = low.bytes;
-    ends[1].value = dots ? dots + 2 : low.bytes;
-    size_t faults_before = faults->count;
-    read_duration(key, &ends[0], &ends_us[0], faults);
-    if (dots)
-        read_duration(key, &ends[1], &ends_us[1], faults);
-    else
-        ends_us[1] = ends_us[0];
-    if (faults->count == faults_before && ends_us[1] < ends_us[0])
-        fault_add(faults, entry->line, "%s = '%s' ends before it begins; write the shorter one first",
-                  key->name, entry->value);
+    text_add_bytes(&low, value, dots ? (size_t)(dots - value) : strlen(value));
+    read_duration(key, low.bytes, &ends_us[0], wrong);
+    if (wrong->bytes_count == 0)
+        read_duration(key, dots ? dots + 2 : low.bytes, &ends_us[1], wrong);
+    if (wrong->bytes_count == 0 && ends_us[1] < ends_us[0])
+        text_add(wrong, "'%s' ends before it begins; write the shorter one first", value);
+    if (wrong->bytes_count == 0)
+        memcpy(field, ends_us, sizeof ends_us);
     text_finish(&low);
 }
 
-static void read_count(const struct key *key, const struct inifile_entry *entry, void *field,
-                       struct faults *faults) {
-    size_t digits = strspn(entry->value, "0123456789");
-    int64_t number = digits && digits < 10 ? strtoll(entry->value, NULL, 10) : INT64_MAX;
-    if (digits == 0 || entry->value[digits])
-        fault_add(faults, entry->line, "%s = '%s' is not a whole number", key->name, entry->value);
+static void read_count(const struct key *key, const char *value, uint32_t *field, struct text *wrong) {
+    size_t digits = strspn(value, "0123456789");
+    int64_t number = digits && digits < 10 ? strtoll(value, NULL, 10) : INT64_MAX;
+    if (digits == 0 || value[digits])
+        text_add(wrong, "'%s' is not a whole number", value);
     else if (number < key->least || number > key->most)
-        fault_add(faults, entry->line, "%s = '%s' is out of bounds; it goes from %" PRId64 " to %" PRId64,
-                  key->name, entry->value, key->least, key->most);
+        text_add(wrong, "'%s' is out of bounds; it goes from %" PRId64 " to %" PRId64, value, key->least,
+                 key->most);
     else
-        *(uint32_t *)field = (uint32_t)number;
+        *field = (uint32_t)number;
 }
 
-static void read_bytes(const struct key *key, const struct inifile_entry *entry, void *field,
-                       struct faults *faults) {
-    uint64_t bytes;
+static void read_bytes(const struct key *key, const char *value, uint64_t *field, struct text *wrong) {
+    uint64_t bytes, least_bytes = (uint64_t)key->least, most_bytes = (uint64_t)key->most;
     char least[SIZE_TEXT_BYTES], most[SIZE_TEXT_BYTES];
-    enum size_error error = size_parse(entry->value, &bytes);
-    if (error != SIZE_OK)
-        fault_add(faults, entry->line, "%s = '%s' %s", key->name, entry->value, size_error_text(error));
-    else if (bytes < (uint64_t)key->least || bytes > (uint64_t)key->most)
-        fault_add(faults, entry->line, "%s = '%s' is out of bounds; it goes from %s to %s", key->name,
-                  entry->value, size_format((uint64_t)key->least, least),
-                  size_format((uint64_t)key->most, most));
+    const char *clause = size_parse(value, &bytes);
+    if (clause)
+        text_add(wrong, "'%s' %s", value, clause);
+    else if (bytes < least_bytes || bytes > most_bytes)
+        text_add(wrong, "'%s' is out of bounds; it goes from %s to %s", value,
+                 size_format(least_bytes, least), size_format(most_bytes, most));
     else
-        memcpy(field, &bytes, sizeof bytes);
+        *field = bytes;
 }
 
-static void read_choice(const struct key *key, const struct inifile_entry *entry, void *field,
-                        struct faults *faults) {
-    struct text all = {0};
+static void read_choice(const struct key *key, const char *value, int *field, struct text *wrong) {
     for (int i = 0; key->choices[i]; i++) {
-        if (strcmp(entry->value, key->choices[i]) == 0) {
-            *(int *)field = i;
-            text_finish(&all);
+        if (strcmp(value, key->choices[i]) == 0) {
+            *field = i;
             return;
         }
-        text_add(&all, "%s%s", i ? " | " : "", key->choices[i]);
     }
-    fault_add(faults, entry->line, "%s = '%s' is none of %s", key->name, entry->value, all.bytes);
-    text_finish(&all);
+    text_add(wrong, "'%s' is none of %s", value, key->choices[0]);
+    for (int i = 1; key->choices[i]; i++)
+        text_add(wrong, " | %s", key->choices[i]);
 }
 
-static void read_switch(const struct key *key, const struct inifile_entry *entry, void *field,
-                        struct faults *faults) {
-    if (strcmp(entry->value, "on") == 0)
-        *(bool *)field = true;
-    else if (strcmp(entry->value, "off") == 0)
-        *(bool *)field = false;
-    else
-        fault_add(faults, entry->line, "%s = '%s' is neither on nor off", key->name, entry->value);
-}
-
-static void read_value(const struct key *key, const struct inifile_entry *entry, void *section,
-                       struct faults *faults) {
-    void *field = (char *)section + key->offset;
+bool keys_read_value(const struct key *key, const char *value, void *into, struct text *wrong) {
+    void *field = (char *)into + key->offset;
     switch (key->kind) {
-    case KEY_DURATION: read_duration(key, entry, field, faults); break;
-    case KEY_RANGE: read_range(key, entry, field, faults); break;
-    case KEY_COUNT: read_count(key, entry, field, faults); break;
-    case KEY_BYTES: read_bytes(key, entry, field, faults); break;
-    case KEY_CHOICE: read_choice(key, entry, field, faults); break;
-    case KEY_SWITCH: read_switch(key, entry, field, faults); break;
-    case KEY_TEXT: *(const char **)field = entry->value; break;
+    case KEY_DURATION: read_duration(key, value, field, wrong); break;
+    case KEY_RANGE: read_range(key, value, field, wrong); break;
+    case KEY_COUNT: read_count(key, value, field, wrong); break;
+    case KEY_BYTES: read_bytes(key, value, field, wrong); break;
+    case KEY_CHOICE: read_choice(key, value, field, wrong); break;
+    case KEY_SWITCH:
+        if (strcmp(value, "on") == 0 || strcmp(value, "off") == 0)
+            *(bool *)field = value[1] == 'n';
+        else
+            text_add(wrong, "'%s' is neither on nor off", value);
+        break;
+    case KEY_TEXT: *(const char **)field = value; break;
     }
+    return wrong->bytes_count == 0;
 }
 
 /* --- one section --- */
@@ -121,9 +125,7 @@ static void refuse_unknown_key(const struct key *keys, const struct inifile_sect
                                const struct inifile_entry *entry, struct faults *faults) {
     const char *near = NULL;
     for (const struct key *key = keys; key->name; key++)
-        if (suggest_is_near(entry->key, key->name) &&
-            (!near || suggest_distance(entry->key, key->name) < suggest_distance(entry->key, near)))
-            near = key->name;
+        near = suggest_better(entry->key, near, key->name);
     if (near)
         fault_add(faults, entry->line, "[%s] has no key '%s'; did you mean '%s'?", section->name, entry->key,
                   near);
@@ -146,11 +148,10 @@ uint32_t keys_line(const struct inifile_section *section, const char *key) {
 
 void keys_read(const struct key *keys, const struct inifile_section *section, void *into,
                struct faults *faults) {
-    for (const struct key *key = keys; key->name; key++) {
-        struct inifile_entry initial = {key->name, key->initial, section->line};
-        if (key->initial)
-            read_value(key, &initial, into, faults);
-    }
+    struct text wrong = {0};
+    for (const struct key *key = keys; key->name; key++)
+        if (key->initial && !keys_read_value(key, key->initial, into, &wrong))
+            assert(!"a default is right");
     for (uint32_t i = 0; i < section->entry_count; i++) {
         const struct inifile_entry *entry = &section->entries[i];
         const struct key *key = keys;
@@ -160,7 +161,9 @@ void keys_read(const struct key *keys, const struct inifile_section *section, vo
             refuse_unknown_key(keys, section, entry, faults);
         else if (*entry->value == '\0')
             fault_add(faults, entry->line, "'%s' is empty; give it a value or remove the line", entry->key);
-        else
-            read_value(key, entry, into, faults);
+        else if (!keys_read_value(key, entry->value, into, &wrong))
+            fault_add(faults, entry->line, "%s = %s", key->name, wrong.bytes);
+        text_clear(&wrong);
     }
+    text_finish(&wrong);
 }

@@ -9,19 +9,9 @@
 
 #define SIZE_UNITS "KiB, MiB, GiB"
 
-enum size_error {
-    SIZE_OK,
-    SIZE_EMPTY,
-    SIZE_NO_NUMBER,
-    SIZE_UNKNOWN_UNIT, /* also blanks and fractions */
-    SIZE_TOO_LARGE,
-};
-
-/* *ret_bytes is untouched on failure. A number alone is bytes. */
-enum size_error size_parse(const char *text, uint64_t *ret_bytes) __attribute__((warn_unused_result));
-
-/* One clause of plain words, such as "has an unknown unit; write one of KiB, MiB, GiB". */
-const char *size_error_text(enum size_error error);
+/* A number alone is bytes. NULL; or what is wrong with the text, as a clause to follow it, such as "has an
+ * unknown unit": then *ret_bytes is untouched. */
+const char *size_parse(const char *text, uint64_t *ret_bytes) __attribute__((warn_unused_result));
 
 #define SIZE_TEXT_BYTES 24
 

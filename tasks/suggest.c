@@ -3,6 +3,7 @@
  */
 #include "tasks/suggest.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #define WORD_BYTES_MAX 63
@@ -30,7 +31,10 @@ size_t suggest_distance(const char *a, const char *b) {
     return rows[a_length % 3][b_length];
 }
 
-int suggest_is_near(const char *word, const char *candidate) {
+/* A mistake is allowed, and one more for each four letters; a short word that shares no letter is not near.
+ */
+const char *suggest_better(const char *word, const char *best, const char *candidate) {
     size_t distance = suggest_distance(word, candidate);
-    return distance <= 1 + strlen(candidate) / 4 && distance < strlen(candidate);
+    bool is_near = distance <= 1 + strlen(candidate) / 4 && distance < strlen(candidate);
+    return is_near && (!best || distance < suggest_distance(word, best)) ? candidate : best;
 }

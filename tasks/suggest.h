@@ -9,7 +9,10 @@
 /* How many letters must be added, dropped, changed or swapped; words above 63 bytes count as far away. */
 size_t suggest_distance(const char *a, const char *b);
 
-/* Whether `candidate` is near enough to be what was meant by `word`. */
-int suggest_is_near(const char *word, const char *candidate);
+/*
+ * What was meant by `word`: the candidate, if it is near enough and nearer than `best`, which was the best of
+ * those asked about before (NULL: none); else `best`. Both are borrowed.
+ */
+const char *suggest_better(const char *word, const char *best, const char *candidate);
 
 #endif

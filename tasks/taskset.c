@@ -52,9 +52,7 @@ uint32_t taskset_find_task(const struct taskset *set, const char *name) {
 const char *taskset_nearest_task(const struct taskset *set, const char *name) {
     const char *near = NULL;
     for (uint32_t i = 0; i < set->task_count; i++)
-        if (suggest_is_near(name, set->tasks[i].name) &&
-            (!near || suggest_distance(name, set->tasks[i].name) < suggest_distance(name, near)))
-            near = set->tasks[i].name;
+        near = suggest_better(name, near, set->tasks[i].name);
     return near;
 }
 

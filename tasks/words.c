@@ -6,64 +6,54 @@
 #define BLANKS     " \t\r\n"
 #define SHELL_ONLY "|&;<>()$`*?[]{}~!#"
 
+#define OPEN_QUOTE "has a quote that is not closed"
+#define SHELL_SYNTAX                                                                                         \
+    "has an unquoted '%c', which only a shell understands, and there is no shell; quote it, or write "       \
+    "/bin/sh -c '...'"
+
 struct scan {
     const char *at;
     char *out; /* where the next character goes */
 };
 
-static enum words_error double_quoted(struct scan *scan) {
-    for (scan->at++; *scan->at != '"'; scan->at++) {
-        if (*scan->at == '\\' && scan->at[1] && strchr("\"\\$`", scan->at[1]))
+/* These return NULL, or what is wrong at scan->at: a format for the character there. */
+
+static const char *scan_quoted(struct scan *scan) {
+    char quote = *scan->at;
+    for (scan->at++; *scan->at != quote; scan->at++) {
+        if (quote == '"' && *scan->at == '\\' && scan->at[1] && strchr("\"\\$`", scan->at[1]))
             scan->at++;
-        else if (*scan->at == '$' || *scan->at == '`')
-            return WORDS_SHELL_SYNTAX;
+        else if (quote == '"' && (*scan->at == '$' || *scan->at == '`'))
+            return SHELL_SYNTAX;
         if (*scan->at == '\0')
-            return WORDS_OPEN_QUOTE;
+            return OPEN_QUOTE;
         *scan->out++ = *scan->at;
     }
     scan->at++;
-    return WORDS_OK;
+    return NULL;
 }
 
-static enum words_error single_quoted(struct scan *scan) {
-    for (scan->at++; *scan->at != '\''; scan->at++) {
-        if (*scan->at == '\0')
-            return WORDS_OPEN_QUOTE;
-        *scan->out++ = *scan->at;
-    }
-    scan->at++;
-    return WORDS_OK;
-}
-
-/* ~ and # are special to a shell at the start of a word only. */
-static bool shell_only(char c, bool starts_word) {
-    return strchr(SHELL_ONLY, c) && (starts_word || (c != '~' && c != '#'));
-}
-
-static enum words_error one_word(struct scan *scan) {
-    const char *start = scan->at;
-    while (*scan->at && !strchr(BLANKS, *scan->at)) {
-        enum words_error error = WORDS_OK;
-        if (*scan->at == '\'')
-            error = single_quoted(scan);
-        else if (*scan->at == '"')
-            error = double_quoted(scan);
+static const char *scan_word(struct scan *scan) {
+    const char *wrong = NULL;
+    for (const char *start = scan->at; !wrong && *scan->at && !strchr(BLANKS, *scan->at);) {
+        /* ~ and # are special to a shell at the start of a word only */
+        bool is_literal = scan->at > start && (*scan->at == '~' || *scan->at == '#');
+        if (*scan->at == '\'' || *scan->at == '"')
+            wrong = scan_quoted(scan);
         else if (*scan->at == '\\' && scan->at[1] == '\0')
-            error = WORDS_TRAILING_BACKSLASH;
-        else if (shell_only(*scan->at, scan->at == start))
-            error = WORDS_SHELL_SYNTAX;
+            wrong = "ends in a backslash";
+        else if (strchr(SHELL_ONLY, *scan->at) && !is_literal)
+            wrong = SHELL_SYNTAX;
         else {
             scan->at += *scan->at == '\\';
             *scan->out++ = *scan->at++;
         }
-        if (error != WORDS_OK)
-            return error;
     }
     *scan->out++ = '\0';
-    return WORDS_OK;
+    return wrong;
 }
 
-enum words_error words_split(const char *text, struct arena *arena, char ***ret_argv, const char **ret_at) {
+char **words_split(const char *text, struct arena *arena, struct text *error) {
     size_t bytes = strlen(text);
     char *words = arena_alloc(arena, bytes + 2); /* a word is never longer than its source, plus its NUL */
     char **argv = arena_alloc(arena, (bytes / 2 + 2) * sizeof *argv);
@@ -71,14 +61,14 @@ enum words_error words_split(const char *text, struct arena *arena, char ***ret_
     struct scan scan = {text, words};
     for (scan.at += strspn(scan.at, BLANKS); *scan.at; scan.at += strspn(scan.at, BLANKS)) {
         argv[count++] = scan.out;
-        enum words_error error = one_word(&scan);
-        if (error != WORDS_OK) {
-            *ret_at = scan.at;
-            return error;
+        const char *wrong = scan_word(&scan);
+        if (wrong) {
+            text_add(error, wrong, *scan.at);
+            return NULL;
         }
     }
-    if (count == 0)
-        return WORDS_EMPTY;
-    *ret_argv = argv;
-    return WORDS_OK;
+    if (count)
+        return argv;
+    text_add(error, "is empty");
+    return NULL;
 }

@@ -6,20 +6,11 @@
 #define TASKS_WORDS_H
 
 #include "tasks/arena.h"
+#include "tasks/text.h"
 
-enum words_error {
-    WORDS_OK,
-    WORDS_EMPTY,
-    WORDS_OPEN_QUOTE,
-    WORDS_TRAILING_BACKSLASH,
-    WORDS_SHELL_SYNTAX, /* an unquoted character that only a shell understands */
-};
-
-/*
- * *ret_argv: ended with NULL, owned by the arena; untouched on failure. On WORDS_SHELL_SYNTAX *ret_at is the
- * offending character within text.
- */
-enum words_error words_split(const char *text, struct arena *arena, char ***ret_argv, const char **ret_at)
+/* Ended with NULL, owned by the arena. NULL after adding to `error` what is wrong, as a clause to follow the
+ * text's name, such as "has a quote that is not closed". */
+char **words_split(const char *text, struct arena *arena, struct text *error)
     __attribute__((warn_unused_result));
 
 #endif

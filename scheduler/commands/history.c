@@ -39,9 +39,9 @@ struct request {
 /* --- the arguments --- */
 
 static void set_since(struct request *request, const char *value, struct text *error) {
-    enum duration_error wrong = duration_parse(value, &request->rows.since_us);
-    if (wrong != DURATION_OK)
-        text_add(error, "--since %s %s; write --since 1d, say", value, duration_error_text(wrong));
+    const char *wrong = duration_parse(value, &request->rows.since_us);
+    if (wrong)
+        text_add(error, "--since %s %s; write --since 1d, say", value, wrong);
     else if (request->rows.since_us < 1 || request->rows.since_us > SINCE_MOST)
         text_add(error, "--since %s is out of bounds; it goes up to ten years; write --since 1d, say", value);
     request->rows.most = ROWS_MOST;

@@ -294,10 +294,11 @@ int main(int argc, char **argv) {
         if (strcmp(argv[1], commands[i].name) == 0)
             return told(commands[i].run(argc - 1, argv + 1));
     char what[200];
-    snprintf(what, sizeof what, "there is no command '%.100s'", argv[1]);
+    const char *near = NULL;
     for (size_t i = 0; i < COMMANDS_COUNT; i++)
-        if (suggest_is_near(argv[1], commands[i].name))
-            snprintf(what, sizeof what, "there is no command '%.100s'; did you mean '%s'?", argv[1],
-                     commands[i].name);
+        near = suggest_better(argv[1], near, commands[i].name);
+    snprintf(what, sizeof what,
+             near ? "there is no command '%.100s'; did you mean '%s'?" : "there is no command '%.100s'",
+             argv[1], near);
     return wrong_usage(NULL, what);
 }

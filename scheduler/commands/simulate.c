@@ -73,9 +73,9 @@ static bool add_foreground(struct request *request, const char *value, struct te
 
 static bool set_for(struct request *request, const char *value, struct text *error) {
     char most[DURATION_TEXT_BYTES];
-    enum duration_error wrong = duration_parse(value, &request->for_us);
-    if (wrong != DURATION_OK)
-        text_add(error, "--for %s %s; write --for 24h, say", value, duration_error_text(wrong));
+    const char *wrong = duration_parse(value, &request->for_us);
+    if (wrong)
+        text_add(error, "--for %s %s; write --for 24h, say", value, wrong);
     else if (request->for_us < US_PER_S || request->for_us > FOR_MOST_US)
         text_add(error, "--for %s is out of bounds; it goes from 1s to %s", value,
                  duration_format(FOR_MOST_US, most));

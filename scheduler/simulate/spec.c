@@ -37,9 +37,9 @@ static bool read_count(const struct key *key, const char *value, uint32_t *field
 
 static bool read_duration(const char *name, const char *value, int64_t *field, struct text *error) {
     int64_t us;
-    enum duration_error wrong = duration_parse(value, &us);
-    if (wrong != DURATION_OK)
-        text_add(error, "%s=%s %s; write %s=20s, say", name, value, duration_error_text(wrong), name);
+    const char *wrong = duration_parse(value, &us);
+    if (wrong)
+        text_add(error, "%s=%s %s; write %s=20s, say", name, value, wrong, name);
     else if (us < 1)
         text_add(error, "%s=%s is nothing; leave it out, or write %s=20s, say", name, value, name);
     else

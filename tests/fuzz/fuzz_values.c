@@ -11,12 +11,13 @@
 static void try_duration(const char *text) {
     char exact[DURATION_TEXT_BYTES], glance[DURATION_TEXT_BYTES];
     int64_t us, again = -1;
-    enum duration_error error = duration_parse(text, &us);
-    MUST(*duration_error_text(error));
-    if (error != DURATION_OK)
+    const char *wrong = duration_parse(text, &us);
+    if (wrong) {
+        MUST(*wrong);
         return;
+    }
     MUST(us >= 0 && us <= DURATION_MOST_US);
-    MUST(duration_parse(duration_format(us, exact), &again) == DURATION_OK && again == us);
+    MUST(!duration_parse(duration_format(us, exact), &again) && again == us);
     MUST(*duration_glance(us, glance));
     MUST(*duration_glance(-us, glance));
 }
@@ -24,21 +25,19 @@ static void try_duration(const char *text) {
 static void try_size(const char *text) {
     char exact[SIZE_TEXT_BYTES];
     uint64_t bytes, again;
-    enum size_error error = size_parse(text, &bytes);
-    MUST(*size_error_text(error));
-    if (error == SIZE_OK)
-        MUST(size_parse(size_format(bytes, exact), &again) == SIZE_OK && again == bytes);
+    const char *wrong = size_parse(text, &bytes);
+    if (wrong)
+        MUST(*wrong);
+    else
+        MUST(!size_parse(size_format(bytes, exact), &again) && again == bytes);
 }
 
 static void try_words(const char *text) {
     struct arena arena = {0};
-    char **argv = NULL;
-    const char *at = NULL;
-    enum words_error error = words_split(text, &arena, &argv, &at);
-    if (error == WORDS_OK)
-        MUST(argv && argv[0]);
-    if (error == WORDS_SHELL_SYNTAX)
-        MUST(at >= text && at < text + strlen(text));
+    struct text wrong = {0};
+    char **argv = words_split(text, &arena, &wrong);
+    MUST(argv ? argv[0] && !wrong.bytes_count : wrong.bytes_count > 0);
+    text_finish(&wrong);
     arena_finish(&arena);
 }
 
@@ -69,7 +68,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     try_size(text);
     try_words(text);
     try_schedule(data, size);
-    (void)suggest_is_near(text, "conninfo");
+    (void)suggest_better(text, NULL, "conninfo");
     free(text);
     return 0;
 }

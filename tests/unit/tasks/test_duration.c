@@ -29,7 +29,7 @@ static void duration_parse_right_is_us(void **state) {
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         int64_t us = -1;
-        if (duration_parse(rows[i].text, &us) != DURATION_OK || us != rows[i].us)
+        if (duration_parse(rows[i].text, &us) || us != rows[i].us)
             fail_msg("'%s' became %lld", rows[i].text, (long long)us);
     }
 }
@@ -38,46 +38,45 @@ static void duration_parse_wrong_says_why(void **state) {
     (void)state;
     static const struct {
         const char *text;
-        enum duration_error error;
+        const char *why;
     } rows[] = {
-        {"", DURATION_EMPTY},
-        {"s", DURATION_NO_NUMBER},
-        {"-5s", DURATION_NO_NUMBER},
-        {"+5s", DURATION_NO_NUMBER},
-        {" 5s", DURATION_NO_NUMBER},
-        {"soon", DURATION_NO_NUMBER},
-        {"1h ", DURATION_NO_NUMBER},
-        {"1h 30m", DURATION_NO_NUMBER},
-        {"5", DURATION_NO_UNIT},
-        {"00", DURATION_NO_UNIT},
-        {"1h30", DURATION_NO_UNIT},
-        {"5 s", DURATION_UNKNOWN_UNIT},
-        {"5sec", DURATION_UNKNOWN_UNIT},
-        {"5S", DURATION_UNKNOWN_UNIT},
-        {"5w", DURATION_UNKNOWN_UNIT},
-        {"1.5h", DURATION_UNKNOWN_UNIT},
-        {"5s;", DURATION_NO_NUMBER},
-        {"30m1h", DURATION_ORDER},
-        {"1h1h", DURATION_ORDER},
-        {"1min1m", DURATION_ORDER},
-        {"1ms1s", DURATION_ORDER},
-        {"15s..20s", DURATION_RANGE},
-        {"15..20s", DURATION_RANGE},
-        {"1h15s..2h", DURATION_RANGE},
-        {"36526d", DURATION_TOO_LARGE},
-        {"36525d1us", DURATION_TOO_LARGE},
-        {"106751992d", DURATION_TOO_LARGE},
-        {"99999999999999999999s", DURATION_TOO_LARGE},
-        {"9223372036854775807us", DURATION_TOO_LARGE},
-        {"106751991d24h", DURATION_TOO_LARGE},
+        {"", "is empty"},
+        {"s", "is not a number"},
+        {"-5s", "is not a number"},
+        {"+5s", "is not a number"},
+        {" 5s", "is not a number"},
+        {"soon", "is not a number"},
+        {"1h ", "is not a number"},
+        {"1h 30m", "is not a number"},
+        {"5", "has no unit"},
+        {"00", "has no unit"},
+        {"1h30", "has no unit"},
+        {"5 s", "has an unknown unit"},
+        {"5sec", "has an unknown unit"},
+        {"5S", "has an unknown unit"},
+        {"5w", "has an unknown unit"},
+        {"1.5h", "has an unknown unit"},
+        {"5s;", "is not a number"},
+        {"30m1h", "out of order"},
+        {"1h1h", "out of order"},
+        {"1min1m", "out of order"},
+        {"1ms1s", "out of order"},
+        {"15s..20s", "is a range"},
+        {"15..20s", "is a range"},
+        {"1h15s..2h", "is a range"},
+        {"36526d", "is too large"},
+        {"36525d1us", "is too large"},
+        {"106751992d", "is too large"},
+        {"99999999999999999999s", "is too large"},
+        {"9223372036854775807us", "is too large"},
+        {"106751991d24h", "is too large"},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         int64_t us = -1;
-        enum duration_error error = duration_parse(rows[i].text, &us);
-        if (error != rows[i].error)
-            fail_msg("'%s' gave error %d", rows[i].text, error);
+        const char *why = duration_parse(rows[i].text, &us);
+        if (!why || !strstr(why, rows[i].why))
+            fail_msg("'%s' %s", rows[i].text, why ? why : "was taken");
         assert_int_equal(us, -1); /* untouched */
-        assert_true(strlen(duration_error_text(error)) > 5);
     }
 }
 
@@ -106,7 +105,7 @@ static void duration_format_reads_back(void **state) {
     for (int64_t us = 1; us <= DURATION_MOST_US; us = us * 5 + 3) {
         char buffer[DURATION_TEXT_BYTES];
         int64_t back = -1;
-        assert_int_equal(duration_parse(duration_format(us, buffer), &back), DURATION_OK);
+        assert_null(duration_parse(duration_format(us, buffer), &back));
         assert_true(back == us);
     }
 }

@@ -19,7 +19,7 @@ static void suggest_distance_counts_edits(void **state) {
     }
 }
 
-static void suggest_is_near_means_a_slip(void **state) {
+static void suggest_better_means_a_slip(void **state) {
     (void)state;
     static const struct {
         const char *word, *candidate;
@@ -31,14 +31,23 @@ static void suggest_is_near_means_a_slip(void **state) {
         {X100, "every", 0},
     };
     for (size_t i = 0; i < COUNT(rows); i++)
-        if (!!suggest_is_near(rows[i].word, rows[i].candidate) != rows[i].near)
+        if ((suggest_better(rows[i].word, NULL, rows[i].candidate) != NULL) != rows[i].near)
             fail_msg("%s and %s", rows[i].word, rows[i].candidate);
+}
+
+static void suggest_better_keeps_the_nearest(void **state) {
+    (void)state;
+    assert_string_equal(suggest_better("timeou", "timeout", "time_out"), "timeout");
+    assert_string_equal(suggest_better("timeou", "time_out", "timeout"), "timeout");
+    assert_string_equal(suggest_better("timeout", "timeout", "timeou"), "timeout");
+    assert_string_equal(suggest_better("evry", "every", "retries"), "every");
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(suggest_distance_counts_edits),
-        cmocka_unit_test(suggest_is_near_means_a_slip),
+        cmocka_unit_test(suggest_better_means_a_slip),
+        cmocka_unit_test(suggest_better_keeps_the_nearest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

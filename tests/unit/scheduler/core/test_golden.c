@@ -190,7 +190,7 @@ static void play_line(struct trace *trace, char *line) {
     int64_t at_us = 0;
     if (!word || *word == '#')
         return;
-    assert_int_equal(duration_parse(word, &at_us), DURATION_OK);
+    assert_null(duration_parse(word, &at_us));
     word = strtok_r(NULL, " ", &rest);
     assert_non_null(word);
     pass_until(trace, at_us);
