@@ -343,7 +343,3 @@ void command_add_refusal(struct text *text, const struct command_work *work, int
 void command_signal(struct command *command, int signal) {
     kill_group(command, signal);
 }
-
-int command_pid(const struct command *command) {
-    return command->process.pid;
-}

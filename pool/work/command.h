@@ -52,6 +52,4 @@ void command_add_refusal(struct text *text, const struct command_work *work, int
 /* Sends the signal to the whole group. */
 void command_signal(struct command *command, int signal);
 
-int command_pid(const struct command *command);
-
 #endif

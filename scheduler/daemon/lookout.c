@@ -1,10 +1,8 @@
 #include "scheduler/daemon/lookout.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "pool/work/sockets.h"
 #include "scheduler/daemon/log_events.h"
 
 static void on_pooler(void *context, const struct pooler_load *load) {
@@ -44,9 +42,7 @@ void lookout_close(struct daemon *daemon) {
     daemon->lookouts = NULL;
 }
 
-/* --- a command's sessions: by the name that it was given for them, and by its processes' sockets --- */
-
-/* How often a task is named in a list with commas. */
+/* Of a list with commas: the sessions that have the name which the task's commands were given. */
 static uint32_t count_of(const char *tasks, const char *task) {
     size_t length = strlen(task);
     uint32_t count = 0;
@@ -55,60 +51,17 @@ static uint32_t count_of(const char *tasks, const char *task) {
     return count;
 }
 
-struct count {
-    uv_work_t request;
-    struct daemon *daemon;
-    struct handle run;
-    int process_group;
-    struct sockets_server server;
-    uint32_t by_name, by_socket;
-};
-
-static void count_sockets(uv_work_t *request) {
-    struct count *count = request->data;
-    count->by_socket = sockets_count(count->process_group, &count->server);
-}
-
-static void counted(uv_work_t *request, int status) {
-    struct count *count = request->data;
-    struct event event = {.kind = EVENT_COMMAND_SEEN, .run = count->run};
-    event.seen.session_count = count->by_name > count->by_socket ? count->by_name : count->by_socket;
-    if (status == 0 && event.seen.session_count > 0)
-        inbox_add(&count->daemon->inbox, &event);
-    free(count);
-}
-
-static struct sockets_server server_of(const struct conninfo *conninfo) {
-    struct sockets_server server = {.port = (uint16_t)strtoul(conninfo_get(conninfo, "port"), NULL, 10)};
-    const char *host = conninfo_get(conninfo, "host");
-    if (*conninfo_get(conninfo, "hostaddr") == '\0' && (*host == '/' || *host == '\0'))
-        snprintf(server.path, sizeof server.path, "%s/.s.PGSQL.%u", *host ? host : "/var/run/postgresql",
-                 server.port);
-    return server;
-}
-
-static void count_command(struct daemon *daemon, uint32_t index, uint32_t by_name) {
-    const struct run *run = &daemon->core->runs[index];
-    struct count *count = calloc(1, sizeof *count);
-    if (!count)
-        abort();
-    *count = (struct count){.daemon = daemon,
-                            .run = core_run_handle(daemon->core, index),
-                            .process_group = command_pid(daemon->commands[index]),
-                            .server = server_of(&daemon->pools[run->pool]->conninfo),
-                            .by_name = by_name};
-    count->request.data = count;
-    if (uv_queue_work(&daemon->loop, &count->request, count_sockets, counted) != 0)
-        free(count);
-}
-
 static void count_commands(struct daemon *daemon, uint32_t pool, const struct sample *sample) {
     const struct core *core = daemon->core;
     for (uint32_t i = 0; i < core->run_used; i++) {
         const struct run *run = &core->runs[i];
-        if (run->pool == pool && run->state == RUN_RUNNING && run->definition->work == WORK_COMMAND &&
-            daemon->commands[i])
-            count_command(daemon, i, count_of(sample->command_tasks, run->definition->name));
+        struct event event = {.kind = EVENT_COMMAND_SEEN, .run = core_run_handle(core, i)};
+        if (run->pool != pool || run->state != RUN_RUNNING || run->definition->work != WORK_COMMAND ||
+            !daemon->commands[i])
+            continue;
+        event.seen.session_count = count_of(sample->command_tasks, run->definition->name);
+        if (event.seen.session_count > 0)
+            inbox_add(&daemon->inbox, &event);
     }
 }
 

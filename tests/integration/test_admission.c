@@ -260,16 +260,16 @@ static void admission_blind_role_gets_half_until_it_may_see(void **state) {
 
 /* --- what a command opens itself --- */
 
-/* names: what the command calls its sessions; by the name that it was given, or else by its sockets. They stay until the test
- * lets them go. */
-static void assert_heavier(const char *names) {
+/* By the name that it was given for its sessions. They stay until the test lets them go. */
+static void admission_command_that_is_heavier_than_it_said_is_told(void **state) {
+    (void)state;
     struct process process;
     query(conninfo, "CREATE TABLE staying ()");
     ini_write(&process,
               "[pool p]\nconninfo = %s user=tasks\nsize = 6\nsample = 200ms\n" SLOTS_ONLY
               "[task beat]\nevery = 200ms\nsql = SELECT 1\n[task three]\n%stokens = 1\n"
-              "command = sh -c '%sfor i in 1 2 3; do psql -Xqc \"CALL stay()\" >/dev/null & done; wait'\n",
-              conninfo, never_due(), names);
+              "command = sh -c 'for i in 1 2 3; do psql -Xqc \"CALL stay()\" >/dev/null & done; wait'\n",
+              conninfo, never_due());
     daemon_start(&process);
     trigger(&process, "three");
     WAIT_UNTIL(&process, strstr(task_text(&process, "three", "note"), "it had 3 sessions: write tokens = 3"));
@@ -282,16 +282,6 @@ static void assert_heavier(const char *names) {
     WAIT_UNTIL(&process, task_number(&process, "three", "ok") == 1);
     assert_non_null(strstr(task_text(&process, "three", "note"), "it had 3 sessions: write tokens = 3"));
     daemon_stop(&process);
-}
-
-static void admission_command_that_is_heavier_than_it_said_is_told(void **state) {
-    (void)state;
-    assert_heavier("");
-}
-
-static void admission_heavier_command_hides_behind_no_other_name(void **state) {
-    (void)state;
-    assert_heavier("export PGAPPNAME=mine; ");
 }
 
 /* --- an outage --- */
@@ -327,7 +317,6 @@ int main(int argc, char **argv) {
         cmocka_unit_test_teardown(admission_check_adds_up_as_the_gate_does, leave),
         cmocka_unit_test_teardown(admission_blind_role_gets_half_until_it_may_see, leave),
         cmocka_unit_test_teardown(admission_command_that_is_heavier_than_it_said_is_told, leave),
-        cmocka_unit_test_teardown(admission_heavier_command_hides_behind_no_other_name, leave),
         cmocka_unit_test_teardown(admission_sessions_come_back_one_by_one_after_an_outage, leave),
     };
     cmocka_set_test_filter(argc > 1 ? argv[1] : NULL);
