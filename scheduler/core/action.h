@@ -4,9 +4,17 @@
 #ifndef SCHEDULER_CORE_ACTION_H
 #define SCHEDULER_CORE_ACTION_H
 
+#include <assert.h>
+
 #include "pool/handle.h"
 #include "pool/outcome.h"
 #include "tasks/instant.h"
+
+/* An index that names nothing. */
+#define INDEX_NONE UINT32_MAX
+
+/* One ACTION_HISTORY takes so many records along at the most. */
+#define RECORDING_BATCH_COUNT 500
 
 enum action_kind {
     ACTION_OPEN,          /* connect a session */
@@ -110,5 +118,22 @@ struct actions {
     uint32_t count;
     struct action items[ACTIONS_MAX];
 };
+
+/* What one event, or one turn of a loop, may add at the most (a run's end: RETRY or RECORD, HOLD, KEPT,
+ * CLOSE, BREACH, and what its session is asked next). Loops stop while this much room is left, and the step
+ * says that there is more to do. */
+#define ACTIONS_ROOM 8
+
+static inline bool actions_have_room(const struct actions *actions) {
+    return actions->count + ACTIONS_ROOM <= ACTIONS_MAX;
+}
+
+/* Appends an action that names nothing yet. */
+static inline struct action *actions_add(struct actions *actions, enum action_kind kind) {
+    assert(actions->count < ACTIONS_MAX);
+    struct action *action = &actions->items[actions->count++];
+    *action = (struct action){.kind = kind, .task = INDEX_NONE};
+    return action;
+}
 
 #endif

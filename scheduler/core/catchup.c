@@ -1,8 +1,7 @@
-/*
- * What was missed while no daemon ran. The history says up to where a task's occurrences were answered, the
- * clock where this daemon's own begin (answered_from); what lies between was missed, and catch_up decides.
- */
-#include "scheduler/core/parts.h"
+#include "scheduler/core/catchup.h"
+
+#include "scheduler/core/clock.h"
+#include "scheduler/core/record.h"
 
 /* Grid instants from `first` up to `before`, that one not included. */
 static struct occurrences between(const struct core *core, const struct schedule *schedule, struct wall first,

@@ -1,9 +1,9 @@
-/*
- * Due instants are wall-clock instants, waited for on the monotonic clock. Time that was missed (a stalled
- * process, a machine that slept, a clock set forward) becomes one run that answers all it missed.
- */
+#include "scheduler/core/clock.h"
+
 #include "scheduler/core/gate.h"
-#include "scheduler/core/parts.h"
+#include "scheduler/core/hands.h"
+#include "scheduler/core/record.h"
+#include "scheduler/core/run.h"
 
 /* Reading two clocks takes a while, and they are slewed alike: only a real step is larger. */
 #define STEP_LEAST_US (500 * US_PER_MS)
@@ -73,7 +73,7 @@ void clock_arm(struct core *core, uint32_t task) {
 /* Two daemons whose clocks agree are never so far apart. */
 #define AHEAD_LEAST_US (5 * US_PER_S)
 
-bool core_is_kept(const struct core *core, uint32_t task) {
+bool clock_is_kept(const struct core *core, uint32_t task) {
     return core->tasks[task].kept_until.us - core->wall.us > AHEAD_LEAST_US;
 }
 

@@ -5,20 +5,21 @@
 #include "scheduler/core/core.h"
 
 #include <assert.h>
-#include <stdlib.h>
 
+#include "scheduler/core/catchup.h"
+#include "scheduler/core/clock.h"
+#include "scheduler/core/ending.h"
 #include "scheduler/core/gate.h"
-#include "scheduler/core/parts.h"
+#include "scheduler/core/grant.h"
+#include "scheduler/core/hands.h"
+#include "scheduler/core/idle.h"
+#include "scheduler/core/recording.h"
+#include "scheduler/core/run.h"
+#include "scheduler/core/session.h"
+#include "scheduler/core/start.h"
 
 /* While something waits in each pool, the core is not woken more often for what falls due. */
 #define TAKE_IN_EVERY_US (5 * US_PER_MS)
-
-struct action *actions_add(struct actions *actions, enum action_kind kind) {
-    assert(actions->count < ACTIONS_MAX);
-    struct action *action = &actions->items[actions->count++];
-    *action = (struct action){.kind = kind, .task = INDEX_NONE};
-    return action;
-}
 
 /* --- events --- */
 
@@ -44,7 +45,7 @@ static void on_session_opened(struct core *core, uint32_t index, struct actions 
     pool->opened_count++;
     if (pool->failure != CONNECT_STANDBY || !primary_is_needed(core, session->pool))
         pool_connects(pool);
-    core_session_fall_idle(core, index, actions);
+    idle_begin(core, index, actions);
 }
 
 static void on_session_failed(struct core *core, uint32_t index, const struct event *event,
@@ -67,7 +68,7 @@ static void on_session_ready(struct core *core, uint32_t index, const struct eve
         core_session_breach(core, index, actions);
     else if (session->state == CORE_SESSION_CLEANING)
         core_session_proved_clean(core, index);
-    core_session_fall_idle(core, index, actions);
+    idle_begin(core, index, actions);
 }
 
 static void on_session_broken(struct core *core, uint32_t index, struct actions *actions) {
@@ -88,7 +89,7 @@ static void on_sampled(struct core *core, uint32_t index, const struct event *ev
         return;
     if (session->conninfo_version == pool->conninfo_version) /* not of a server that was left by a reload */
         gate_take_sample(core, pool, event->sample, actions);
-    core_session_fall_idle(core, index, actions);
+    idle_begin(core, index, actions);
 }
 
 static void on_history(struct core *core, uint32_t index, const struct event *event,
@@ -98,7 +99,7 @@ static void on_history(struct core *core, uint32_t index, const struct event *ev
         return;
     if (session->conninfo_version == core->pools[session->pool].conninfo_version)
         recording_answered(core, &core->pools[session->pool], event, actions);
-    core_session_fall_idle(core, index, actions);
+    idle_begin(core, index, actions);
 }
 
 /* The session has lost a run. With its last one it is being cleaned, unless it was lost itself, or a cancel
@@ -271,7 +272,7 @@ static void take_event(struct core *core, const struct event *event, struct acti
         core->pools[event->pool].gate.pooler_waiting_count = event->pooler.waiting_count;
         break;
     case EVENT_RESTORED: on_restored(core, event, actions); break;
-    case EVENT_RESOLVED: record_resolved(core, event->task, event->resolved.due, event->resolved.ok); break;
+    case EVENT_RESOLVED: run_resolve(core, event->task, event->resolved.due, event->resolved.ok); break;
     case EVENT_TRIGGER: hands_trigger(core, event->task); break;
     case EVENT_PAUSE: hands_pause(core, event->task, event->pause.paused, actions); break;
     case EVENT_DRAIN: on_drain(core); break;
@@ -294,23 +295,6 @@ static bool sweep_runs(struct core *core, struct actions *actions) {
         if (!actions_have_room(actions))
             return true;
         run_skip(core, core->sweep_run, cause, actions);
-    }
-    return false;
-}
-
-/* Closes idle sessions that are not wanted any more; the busy ones are looked at when they fall idle. */
-static bool sweep_sessions(struct core *core, struct actions *actions) {
-    for (; core->sweep_session < core->session_used; core->sweep_session++) {
-        enum core_session_state state = core->sessions[core->sweep_session].state;
-        enum close_cause cause;
-        if (state != CORE_SESSION_WARM && state != CORE_SESSION_OPENING && state != CORE_SESSION_CHECKING)
-            continue;
-        if (!core_session_is_unwanted(core, core->sweep_session, &cause) ||
-            (state == CORE_SESSION_OPENING && cause == CLOSE_LIMIT))
-            continue; /* what is opened beyond the limit is opened to look whether that is still right */
-        if (!actions_have_room(actions))
-            return true;
-        core_session_close(core, core->sweep_session, cause, actions);
     }
     return false;
 }
@@ -385,10 +369,10 @@ bool core_step(struct core *core, const struct event *event, struct actions *act
     take_event(core, event, actions);
     bool more = notice_losses(core, actions);
     more |= sweep_runs(core, actions);
-    more |= sweep_sessions(core, actions);
+    more |= idle_sweep(core, actions);
     more |= hands_sweep(core, actions);
     more |= run_expire(core, actions);
-    more |= core_session_expire(core, actions);
+    more |= idle_expire(core, actions);
     more |= clock_collect_due(core, actions);
     more |= grant_all(core, actions);
     more |= core_session_clean_all(core, actions);

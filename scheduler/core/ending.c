@@ -1,52 +1,20 @@
-/*
- * How a stage of a run ends, and what follows: the next stage, another attempt, or its record.
- */
-#include "scheduler/core/parts.h"
+#include "scheduler/core/ending.h"
+
+#include "scheduler/core/catchup.h"
+#include "scheduler/core/claim.h"
+#include "scheduler/core/clock.h"
+#include "scheduler/core/record.h"
+#include "scheduler/core/recording.h"
+#include "scheduler/core/run.h"
+#include "scheduler/core/start.h"
 #include "tasks/hash.h"
 
-struct record record_of(const struct task *task, uint32_t index, uint32_t pool, struct wall first,
-                        struct wall last, int64_t count) {
-    return (struct record){
-        .task = index,
-        .pool = pool,
-        .due_first = first,
-        .due_last = last,
-        .occurrence_count = count,
-        .service = task->service,
-        .key_first = run_key(task, first, count),
-        .key_last = run_key(task, last, count),
-        .every_us = task->schedule.every_us,
-        .tokens = task->tokens,
-        .has_rows = task->work != WORK_COMMAND,
-    };
-}
+/* A claim waited for another daemon's run, or was not answered; then it is tried again. */
+#define CLAIM_AGAIN_US RECORDING_AGAIN_US
 
 static struct record record_of_run(const struct run *run) {
     return record_of(run->definition, run->task, run->pool, run->due_first, run->due_last,
                      run->occurrence_count);
-}
-
-/* What it is told of goes into the history of its pool. */
-static void keep(struct core *core, struct record *record) {
-    record->kept = true;
-    recording_add(core, &core->pools[record->pool]);
-}
-
-void record_counted_skip(struct core *core, uint32_t task, struct wall first, struct wall last, int64_t count,
-                         enum skip_cause cause, struct actions *actions) {
-    const struct core_task *own = &core->tasks[task];
-    struct record record = record_of(own->definition, task, own->pool, first, last, count);
-    record.outcome = OUTCOME_SKIPPED;
-    record.skip = cause;
-    if (cause != SKIP_DRAIN) /* who comes next answers those */
-        keep(core, &record);
-    actions_add(actions, ACTION_RECORD)->record = record;
-}
-
-void record_skip(struct core *core, uint32_t task, struct wall first, struct wall last, int64_t count,
-                 enum skip_cause cause, struct actions *actions) {
-    core->tasks[task].stats.skipped_count += (uint32_t)count;
-    record_counted_skip(core, task, first, last, count, cause, actions);
 }
 
 enum skip_cause run_skip_cause(const struct core *core, const struct run *run) {
@@ -92,12 +60,41 @@ void run_skip(struct core *core, uint32_t index, enum skip_cause cause, struct a
     record->run_number = run->number;
     record->triggered = run->triggered;
     if (cause != SKIP_DRAIN || run->claimed) /* who comes next answers it; its claim is given back */
-        keep(core, record);
+        record_keep(core, record);
     core->tasks[run->task].stats.skipped_count += (uint32_t)run->occurrence_count;
     uint32_t task = run->task;
     run_move(core, index, RUN_FREE);
     release_held(core, task);
     catchup_go_on(core, task, actions);
+}
+
+/* By us, by statement_timeout, by a person; or because a lock was not to be had in time. */
+static bool event_cancelled(const struct event *event) {
+    return event->ended.failure == FAILURE_CANCEL || event->ended.failure == FAILURE_LOCK;
+}
+
+/* Its transaction was rolled back by our cancel, meant for it or for the one before it; or a standby has
+ * refused it, and nothing is done there: so it may be repeated. */
+bool run_may_wait_again(const struct core *core, uint32_t index, const struct event *event) {
+    const struct run *run = &core->runs[index];
+    const struct core_session *session = core_session(core, run->session);
+    bool asked = run->stop == STOP_YIELD;
+    bool hit = run->stop == STOP_NONE && session && session->cancelled;
+    if (event->ended.failure == FAILURE_STANDBY)
+        return run->stop != STOP_TIMEOUT;
+    return !core->draining && event_cancelled(event) && event->ended.outcome == OUTCOME_FAILED &&
+           (asked || hit) && run->definition->transaction;
+}
+
+void run_wait_again(struct core *core, uint32_t index, struct actions *actions) {
+    struct run *run = &core->runs[index];
+    enum skip_cause cause = run_skip_cause(core, run);
+    if (cause && !run_is_half_done(run)) {
+        run_skip(core, index, cause, actions);
+        return;
+    }
+    run->yielded |= run->stop == STOP_YIELD || run->needs_primary; /* others may only want to read */
+    run_wait_in(core, index, RUN_WAITING, run->stage);
 }
 
 /* What was stopped by us failed because of us; what finished all the same is fine. */
@@ -198,7 +195,7 @@ static void finish(struct core *core, uint32_t index, enum outcome outcome, uint
         ((run->claim == CLAIM_WITHIN && !simple) || run->claim == CLAIM_DONE) && !run->unconfirmed;
     record->claiming = run->claim == CLAIM_BEFORE && !run->claimed;
     record->triggered = run->triggered;
-    keep(core, record);
+    record_keep(core, record);
     count_end(core, run, record);
     count_in_row(core, run, outcome, actions);
     uint32_t task = run->task;
@@ -207,20 +204,7 @@ static void finish(struct core *core, uint32_t index, enum outcome outcome, uint
     catchup_go_on(core, task, actions);
 }
 
-void run_be_elsewhere(struct core *core, uint32_t index, struct wall answered_until,
-                      struct actions *actions) {
-    const struct run *run = &core->runs[index];
-    struct record *record = &run_action(core, index, ACTION_RECORD, actions)->record;
-    *record = record_of_run(run);
-    record->run_number = run->number;
-    record->outcome = OUTCOME_ELSEWHERE;
-    clock_note_elsewhere(core, run->task, answered_until, actions);
-    uint32_t task = run->task;
-    run_move(core, index, RUN_FREE);
-    release_held(core, task);
-}
-
-void record_resolved(struct core *core, uint32_t index, struct wall key, bool ok) {
+void run_resolve(struct core *core, uint32_t index, struct wall key, bool ok) {
     struct core_task *task = &core->tasks[index];
     struct task_stats *stats = &task->stats;
     bool is_last = stats->any && stats->last_outcome == OUTCOME_UNKNOWN && stats->last_key.us == key.us;
@@ -239,6 +223,89 @@ void record_resolved(struct core *core, uint32_t index, struct wall key, bool ok
 void run_give_up(struct core *core, uint32_t index, struct actions *actions) {
     finish(core, index, OUTCOME_CANCELLED, 0, false, actions);
 }
+
+/* --- its claim --- */
+
+static void be_elsewhere(struct core *core, uint32_t index, struct wall answered_until,
+                         struct actions *actions) {
+    const struct run *run = &core->runs[index];
+    struct record *record = &run_action(core, index, ACTION_RECORD, actions)->record;
+    *record = record_of_run(run);
+    record->run_number = run->number;
+    record->outcome = OUTCOME_ELSEWHERE;
+    clock_note_elsewhere(core, run->task, answered_until, actions);
+    uint32_t task = run->task;
+    run_move(core, index, RUN_FREE);
+    release_held(core, task);
+}
+
+/* A little later: a server may refuse it in the same way each time. */
+static void claim_again(struct core *core, uint32_t index, struct actions *actions) {
+    struct run *run = &core->runs[index];
+    run->reclaims = true;
+    if (run->stage != STAGE_WRITE && run_skip_cause(core, run)) {
+        run_wait_again(core, index, actions);
+        return;
+    }
+    run->retry_at = mono_add(core->now, CLAIM_AGAIN_US);
+    run_wait_in(core, index, RUN_DELAYED, run->stage);
+}
+
+/* It goes on without a record, which is made when it has ended. */
+static void go_without(struct core *core, uint32_t index, struct actions *actions) {
+    if (core->runs[index].stage == STAGE_WRITE)
+        run_wait_in(core, index, RUN_WAITING, STAGE_WRITE);
+    else if (core->runs[index].stage == STAGE_CLAIM && !run_skip_cause(core, &core->runs[index]))
+        run_wait_in(core, index, RUN_WAITING, stage_first(core->runs[index].definition));
+    else
+        run_wait_again(core, index, actions);
+}
+
+static bool claim_refused(struct core *core, uint32_t index, const struct event *event,
+                          struct actions *actions) {
+    struct run *run = &core->runs[index];
+    struct core_pool *pool = &core->pools[run->pool];
+    switch (event->ended.failure) {
+    case FAILURE_TAKEN: be_elsewhere(core, index, event->ended.answered_until, actions); return true;
+    case FAILURE_CLAIM:
+        recording_fail(core, pool, actions);
+        go_without(core, index, actions);
+        return true;
+    case FAILURE_CLAIM_WAIT:
+        if (pool->recording.state == RECORDING_BROKEN || pool->recording.state == RECORDING_OFF) {
+            go_without(core, index, actions);
+        } else {
+            pool->recording.doubted = true;
+            claim_again(core, index, actions);
+        }
+        return true;
+    case FAILURE_LOST: /* before its claim was answered: nothing of it is done */
+        if (run->claim != CLAIM_BEFORE || event->ended.claimed || run->stop != STOP_NONE)
+            return false;
+        if (++run->lost_claim_count >= RECORDING_LOST_MOST) {
+            recording_fail(core, pool, actions);
+            go_without(core, index, actions);
+        } else {
+            claim_again(core, index, actions);
+        }
+        return true;
+    default: return false;
+    }
+}
+
+/* Its claim, alone on a session before a run that has no session, is over. */
+static void claim_ended(struct core *core, uint32_t index, const struct event *event,
+                        struct actions *actions) {
+    struct run *run = &core->runs[index];
+    if (run_skip_cause(core, run))
+        run_wait_again(core, index, actions);
+    else if (event->ended.outcome == OUTCOME_OK)
+        run_wait_in(core, index, RUN_WAITING, stage_first(run->definition));
+    else /* its session was lost, or a person has cancelled it */
+        claim_again(core, index, actions);
+}
+
+/* --- what follows a stage --- */
 
 static uint32_t children_of(const struct run *run, uint64_t row_count) {
     uint32_t most = run->definition->stages->parallel;
@@ -300,11 +367,11 @@ void run_end(struct core *core, uint32_t index, const struct event *event, struc
     const struct core_task *task = &core->tasks[run->task];
     enum outcome outcome = final_outcome(core, run, event);
     if (event->ended.claimed)
-        recording_note_claim(run, event->ended.claimed_from);
-    if (recording_refused(core, index, event, actions))
+        claim_note(run, event->ended.claimed_from);
+    if (claim_refused(core, index, event, actions))
         return;
     if (run->stage == STAGE_CLAIM) {
-        recording_claimed(core, index, event, actions);
+        claim_ended(core, index, event, actions);
         return;
     }
     int64_t took_us = mono_since(core->now, run->started);
@@ -318,4 +385,44 @@ void run_end(struct core *core, uint32_t index, const struct event *event, struc
     run->partly_done = run->stage == STAGE_WRITE ? outcome == OUTCOME_OK : event->ended.done_count > 0;
     finish(core, index, outcome_of_all(run, outcome, event->ended.row_count), event->ended.row_count,
            event->ended.simple, actions);
+}
+
+/* --- its deadlines --- */
+
+static void meet_deadline(struct core *core, uint32_t index, struct actions *actions) {
+    struct run *run = &core->runs[index];
+    due_remove(&core->run_deadlines, index);
+    if (run->state == RUN_DELAYED) {
+        run_move(core, index, RUN_WAITING);
+        return;
+    }
+    if (run->state == RUN_WAITING) {
+        if (run_deadline(core, run) <= core->now.us)
+            run_skip(core, index, SKIP_LATE, actions);
+        else
+            run_arm(core, index); /* a later occurrence has joined it */
+        return;
+    }
+    if (run->state == RUN_STOPPING) {
+        run_action(core, index, ACTION_ABORT, actions);
+        return;
+    }
+    int64_t timeout_us = stage_timeout_us(run->definition, run->stage);
+    if (timeout_us && mono_since(core->now, run->started) >= timeout_us) {
+        run_stop(core, index, STOP_TIMEOUT, actions);
+        return;
+    }
+    run->held_told = true;
+    run_action(core, index, ACTION_HELD, actions)->held_us = mono_since(core->now, run->started);
+    run_arm(core, index);
+}
+
+bool run_expire(struct core *core, struct actions *actions) {
+    const struct due_entry *first;
+    while ((first = due_first(&core->run_deadlines)) && first->at <= core->now.us) {
+        if (!actions_have_room(actions))
+            return true;
+        meet_deadline(core, first->id, actions);
+    }
+    return false;
 }

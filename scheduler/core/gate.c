@@ -1,6 +1,6 @@
 #include "scheduler/core/gate.h"
 
-#include "scheduler/core/parts.h"
+#include "scheduler/core/session.h"
 
 static struct limit_settings limit_settings_of(const struct core_pool *of) {
     const struct pool_settings *pool = of->settings;
@@ -127,7 +127,7 @@ static void follow_limit(struct core *core, struct core_pool *pool, enum limit_s
     bool changed = pool->tokens.limit != pool->gate.limit.tokens;
     pool->tokens.limit = pool->gate.limit.tokens;
     if (changed || worse)
-        actions_add(actions, ACTION_GATE)->pool = (uint32_t)(pool - core->pools);
+        actions_add(actions, ACTION_GATE)->pool = core_pool_index(core, pool);
     core->sweep_session = 0; /* what is open may be too much now */
     rest_excess(core, pool);
 }

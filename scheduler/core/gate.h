@@ -6,7 +6,7 @@
 #ifndef SCHEDULER_CORE_GATE_H
 #define SCHEDULER_CORE_GATE_H
 
-#include "scheduler/core/core.h"
+#include "scheduler/core/state.h"
 
 /* What the gate leaves at this moment, all that we hold counted in. */
 struct headroom gate_headroom(const struct core *core, const struct core_pool *pool);
@@ -39,5 +39,19 @@ const struct sample_wait *gate_wait_of(const struct core_pool *pool, const struc
 
 /* 0..1000, for elastic intervals. */
 uint32_t gate_pressure_permille(const struct core *core, const struct core_pool *pool);
+
+/* --- what the core is told --- */
+
+/* When the database is to be looked at next. */
+struct mono gate_next_sample(const struct core_pool *pool);
+void gate_ask(struct core *core, struct core_pool *pool, uint32_t session, struct actions *actions);
+void gate_take_sample(struct core *core, struct core_pool *pool, const struct sample *sample,
+                      struct actions *actions);
+
+/* The server has refused a session for want of slots. */
+void gate_refused(struct core *core, struct core_pool *pool, struct actions *actions);
+
+/* No session is left to look with, or the one that was asked does not answer. */
+void gate_notice_loss(struct core *core, struct core_pool *pool, struct actions *actions);
 
 #endif

@@ -1,12 +1,10 @@
-/*
- * Walks each pool's queue from its head, asks the policies, and turns their verdicts into actions. A short
- * run goes onto a session that is at work already, if that gets to it in time. A light run may pass a heavy
- * head only while the head has patience; then the pool drains for it.
- */
 #include "scheduler/core/grant.h"
 
 #include "scheduler/core/gate.h"
-#include "scheduler/core/parts.h"
+#include "scheduler/core/recording.h"
+#include "scheduler/core/run.h"
+#include "scheduler/core/session.h"
+#include "scheduler/core/start.h"
 #include "scheduler/core/turn.h"
 
 /* Without a fresh sample one session or command may be added this often. */

@@ -1,12 +1,22 @@
 /*
- * What the policies would say of a waiting run right now: for grant.c and for the dump.
+ * Walks each pool's queue from its head, asks the policies, and turns their verdicts into actions. A short
+ * run goes onto a session that is at work already, if that gets to it in time. A light run may pass a heavy
+ * head only while the head has patience; then the pool drains for it.
  */
 #ifndef SCHEDULER_CORE_GRANT_H
 #define SCHEDULER_CORE_GRANT_H
 
 #include "scheduler/core/admission.h"
-#include "scheduler/core/core.h"
 #include "scheduler/core/crew.h"
+#include "scheduler/core/state.h"
+
+/* Starts what can start. True: more to do. */
+bool grant_all(struct core *core, struct actions *actions);
+
+/* When grant_all() may find more to start, if nothing happens before. */
+struct mono grant_next_wake(const struct core *core);
+
+/* --- what the policies would say right now, for people, too --- */
 
 /* The verdict on a run that waits for its pool, as if it were first in its line. */
 struct decision grant_ask(const struct core *core, uint32_t pool, const struct run *run);

@@ -1,6 +1,7 @@
 #include "scheduler/core/hands.h"
 
-#include "scheduler/core/parts.h"
+#include "scheduler/core/record.h"
+#include "scheduler/core/run.h"
 
 /* A pause of any length leaves records of its stretches, so that little is lost with a killed daemon. */
 #define PASSED_OVER_FOR_US (3600 * US_PER_S)

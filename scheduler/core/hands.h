@@ -5,7 +5,7 @@
 #ifndef SCHEDULER_CORE_HANDS_H
 #define SCHEDULER_CORE_HANDS_H
 
-#include "scheduler/core/core.h"
+#include "scheduler/core/state.h"
 
 enum trigger_verdict {
     TRIGGER_FINE,     /* a run of it is made; it waits for those of its task that are under way */
@@ -16,6 +16,19 @@ enum trigger_verdict {
                          same */
     TRIGGER_OVERLAPS, /* a run of it is under way, and overlap = skip */
 };
+
+/* What becomes due is skipped from now on, or no longer. */
+void hands_pause(struct core *core, uint32_t task, bool paused, struct actions *actions);
+
+/* These are due while the task is paused: on record at the end of the pause, and every hour. */
+void hands_pass_over(struct core *core, uint32_t task, struct wall first, struct wall last, int64_t count,
+                     struct actions *actions);
+
+/* After a reload and at the start of a drain: what was passed over is recorded. True: more to do. */
+bool hands_sweep(struct core *core, struct actions *actions);
+
+/* One run of the task, if there may be one. */
+void hands_trigger(struct core *core, uint32_t task);
 
 /* A pause and a hold forbid nothing: a person asks. */
 enum trigger_verdict hands_may_trigger(const struct core *core, uint32_t task);

@@ -3,11 +3,17 @@
  * Tasks and pools are matched by name; what is no longer in the file stays on, retired, while something of it
  * runs.
  */
+#include "scheduler/core/reload.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "scheduler/core/parts.h"
+#include "scheduler/core/clock.h"
+#include "scheduler/core/core.h"
+#include "scheduler/core/recording.h"
+#include "scheduler/core/run.h"
+#include "scheduler/core/session.h"
 
 static void *zeroed(size_t count, size_t bytes) {
     void *memory = calloc(count ? count : 1, bytes);
@@ -81,6 +87,13 @@ static void pool_take_over(struct core_pool *pool, struct taskset *set, uint32_t
 
 static bool task_is_in_use(const struct core_task *task) {
     return task->running_count > 0 || task->waiting_count > 0 || task->passed_over.count > 0;
+}
+
+/* No session and no run of its own. */
+static bool pool_is_quiet(const struct core_pool *pool) {
+    struct tokens none = pool->tokens;
+    none.leftover = none.before = 0;
+    return tokens_held(&none) == 0;
 }
 
 static bool pool_is_used(const struct core *core, uint32_t pool) {

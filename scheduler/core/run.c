@@ -1,17 +1,8 @@
-/*
- * The life of a run. One function moves it between its states and keeps every count, queue and deadline that
- * follows from the state.
- */
+#include "scheduler/core/run.h"
+
 #include <assert.h>
 
-#include "scheduler/core/parts.h"
-
-struct run *core_run(const struct core *core, struct handle handle) {
-    if (handle.generation == 0 || handle.index >= core->run_used)
-        return NULL;
-    struct run *run = &core->runs[handle.index];
-    return run->generation == handle.generation && run->state != RUN_FREE ? run : NULL;
-}
+#include "scheduler/core/claim.h"
 
 static uint32_t weight_of(const struct run *run) {
     return stage_tokens(run->definition, run->stage);
@@ -37,7 +28,7 @@ uint32_t run_create(struct core *core, uint32_t task) {
         .number = ++core->run_number,
         .set = taskset_ref(core->tasks[task].set),
         .definition = core->tasks[task].definition,
-        .stage = recording_first_stage(core, &core->tasks[task]),
+        .stage = claim_first_stage(core, &core->tasks[task]),
         .reclaims = core->tasks[task].elsewhere_count > 0,
         .child_count = 1,
         .behind = INDEX_NONE,
@@ -81,8 +72,33 @@ static int64_t start_deadline(const struct run *run) {
     return us_add(run->last.us, run->definition->start_deadline_us);
 }
 
-static void arm_deadline(struct core *core, uint32_t index, int64_t deadline) {
-    if (deadline != INSTANT_MAX)
+/* Its timeout, or before that when to tell that it holds its tokens for long. */
+static int64_t running_deadline(const struct run *run, const struct pool_settings *pool) {
+    int64_t timeout_us = stage_timeout_us(run->definition, run->stage), at = INSTANT_MAX;
+    if (timeout_us)
+        at = us_add(run->started.us, timeout_us);
+    if (pool->leak_warning_us && !run->held_told && weight_of(run)) {
+        int64_t tell = us_add(run->started.us, pool->leak_warning_us);
+        at = tell < at ? tell : at;
+    }
+    return at;
+}
+
+int64_t run_deadline(const struct core *core, const struct run *run) {
+    switch (run->state) {
+    case RUN_WAITING: return start_deadline(run);
+    case RUN_DELAYED: return run->retry_at.us;
+    case RUN_RUNNING: return running_deadline(run, core->pools[run->pool].settings);
+    case RUN_STOPPING: return us_add(core->now.us, STOP_GRACE_US);
+    default: return INSTANT_MAX;
+    }
+}
+
+void run_arm(struct core *core, uint32_t index) {
+    int64_t deadline = run_deadline(core, &core->runs[index]);
+    if (deadline == INSTANT_MAX)
+        due_remove(&core->run_deadlines, index);
+    else
         due_set(&core->run_deadlines, index, deadline);
 }
 
@@ -96,13 +112,12 @@ void run_redefine(struct core *core, uint32_t index) {
     taskset_unref(run->set);
     run->set = taskset_ref(task->set);
     run->definition = task->definition;
-    run->stage = recording_first_stage(core, task);
+    run->stage = claim_first_stage(core, task);
     run->pool = task->pool;
     if (run->state != RUN_WAITING)
         return;
     queue_enter(core, &core->pools[run->pool], index);
-    due_remove(&core->run_deadlines, index);
-    arm_deadline(core, index, start_deadline(run));
+    run_arm(core, index);
 }
 
 static void tokens_take(struct core *core, struct core_pool *pool, const struct run *run) {
@@ -140,17 +155,6 @@ static void be_over(struct core *core, struct run *run) {
         core->sweep_session = 0; /* its sessions were kept for what was to be written */
 }
 
-static int64_t first_deadline(const struct run *run, const struct pool_settings *pool) {
-    int64_t timeout_us = stage_timeout_us(run->definition, run->stage), at = INSTANT_MAX;
-    if (timeout_us)
-        at = us_add(run->started.us, timeout_us);
-    if (pool->leak_warning_us && !run->held_told && weight_of(run)) {
-        int64_t tell = us_add(run->started.us, pool->leak_warning_us);
-        at = tell < at ? tell : at;
-    }
-    return at;
-}
-
 static bool is_legal(enum run_state from, enum run_state to) {
     switch (to) {
     case RUN_FREE: return from != RUN_FREE;
@@ -178,7 +182,6 @@ static void begin_waiting(struct core *core, struct core_task *task, uint32_t in
 
 static void leave_state(struct core *core, uint32_t index, struct core_pool *pool, enum run_state to) {
     struct run *run = &core->runs[index];
-    due_remove(&core->run_deadlines, index);
     if (run->state == RUN_WAITING)
         queue_leave(core, pool, index);
     if (run_is_waiting(run->state) && run->begun)
@@ -204,23 +207,15 @@ static void count_as(struct core *core, uint32_t index, enum run_state to) {
 
 static void enter_state(struct core *core, uint32_t index, struct core_pool *pool) {
     struct run *run = &core->runs[index];
-    switch (run->state) {
-    case RUN_FREE:
-        taskset_unref(run->set);
-        run->set = NULL;
-        run->next_free = core->run_free;
-        core->run_free = index;
-        break;
-    case RUN_WAITING:
+    if (run->state == RUN_WAITING)
         queue_enter(core, pool, index);
-        arm_deadline(core, index, start_deadline(run));
-        break;
-    case RUN_DELAYED: arm_deadline(core, index, run->retry_at.us); break;
-    case RUN_RUNNING: arm_deadline(core, index, first_deadline(run, pool->settings)); break;
-    case RUN_STOPPING: arm_deadline(core, index, us_add(core->now.us, STOP_GRACE_US)); break;
-    case RUN_HELD:
-    case RUN_SENT: break;
-    }
+    run_arm(core, index);
+    if (run->state != RUN_FREE)
+        return;
+    taskset_unref(run->set);
+    run->set = NULL;
+    run->next_free = core->run_free;
+    core->run_free = index;
 }
 
 /* To a state of the same stage or of another one. */
@@ -250,49 +245,19 @@ struct action *run_action(struct core *core, uint32_t index, enum action_kind ki
     return action;
 }
 
-/* Of its first attempt; between the claim of outside work and its start lies a wait. */
-static void note_beginning(const struct core *core, struct run *run) {
+/* `began` is of the first attempt; between the claim of outside work and its start lies a wait. */
+void run_note_start(const struct core *core, struct run *run) {
+    run->started = core->now;
     if (run->attempts.failed_count || run->stage > stage_first(run->definition))
         return;
     run->began = core->now;
     run->began_at = core->wall;
 }
 
-void run_start(struct core *core, uint32_t index, uint32_t session, struct actions *actions) {
-    struct run *run = &core->runs[index];
-    bool first = session == INDEX_NONE || core->sessions[session].run_count == 0;
-    run->started = core->now;
-    run->commits = false;
-    note_beginning(core, run);
-    recording_claim(core, run);
-    run_move(core, index, first ? RUN_RUNNING : RUN_SENT);
-    if (session != INDEX_NONE) {
-        run->session = core_session_handle(core, session);
-        core_session_take_run(core, session, index);
-    }
-    run_action(core, index, ACTION_START, actions);
-}
-
 void run_come_first(struct core *core, uint32_t index) {
     struct run *run = &core->runs[index];
-    run->started = core->now;
-    note_beginning(core, run);
+    run_note_start(core, run);
     run_move(core, index, RUN_RUNNING);
-}
-
-void run_stop(struct core *core, uint32_t index, enum stop_cause cause, struct actions *actions) {
-    struct core_session *session = core_session(core, core->runs[index].session);
-    core->runs[index].stop = cause;
-    run_move(core, index, RUN_STOPPING);
-    if (session) {
-        session->cancelled = true;
-        core_session_rest(core, core->runs[index].session.index);
-    }
-    run_action(core, index, ACTION_CANCEL, actions);
-}
-
-int64_t run_latest_start(const struct run *run) {
-    return us_add(run->since.us, run->definition->patience_us);
 }
 
 /* --- sharing a session --- */
@@ -332,19 +297,6 @@ int64_t run_in_the_way_at(const struct core *core, const struct run *run, int64_
     return us_add(run->started.us, patience_us > longer_us ? patience_us : longer_us);
 }
 
-/* Its transaction was rolled back by our cancel, meant for it or for the one before it; or a standby has
- * refused it, and nothing is done there: so it may be repeated. */
-bool run_may_wait_again(const struct core *core, uint32_t index, const struct event *event) {
-    const struct run *run = &core->runs[index];
-    const struct core_session *session = core_session(core, run->session);
-    bool asked = run->stop == STOP_YIELD;
-    bool hit = run->stop == STOP_NONE && session && session->cancelled;
-    if (event->ended.failure == FAILURE_STANDBY)
-        return run->stop != STOP_TIMEOUT;
-    return !core->draining && event_cancelled(event) && event->ended.outcome == OUTCOME_FAILED &&
-           (asked || hit) && run->definition->transaction;
-}
-
 void run_wait_in(struct core *core, uint32_t index, enum run_state state, enum stage stage) {
     struct run *run = &core->runs[index];
     run->stop = STOP_NONE;
@@ -354,61 +306,4 @@ void run_wait_in(struct core *core, uint32_t index, enum run_state state, enum s
     move(core, index, state, stage);
     if (!run->begun)
         run_redefine(core, index); /* a reload may have come since it began */
-}
-
-void run_wait_again(struct core *core, uint32_t index, struct actions *actions) {
-    struct run *run = &core->runs[index];
-    enum skip_cause cause = run_skip_cause(core, run);
-    if (cause && !run_is_half_done(run)) {
-        run_skip(core, index, cause, actions);
-        return;
-    }
-    run->yielded |= run->stop == STOP_YIELD || run->needs_primary; /* others may only want to read */
-    run_wait_in(core, index, RUN_WAITING, run->stage);
-}
-
-void run_yield(struct core *core, uint32_t index, struct actions *actions) {
-    run_stop(core, index, STOP_YIELD, actions);
-    run_action(core, index, ACTION_YIELDED, actions);
-}
-
-static void run_deadline(struct core *core, uint32_t index, struct actions *actions) {
-    struct run *run = &core->runs[index];
-    const struct pool_settings *pool = core->pools[run->pool].settings;
-    due_remove(&core->run_deadlines, index);
-    if (run->state == RUN_DELAYED) {
-        run_move(core, index, RUN_WAITING);
-        return;
-    }
-    if (run->state == RUN_WAITING) {
-        if (start_deadline(run) <= core->now.us)
-            run_skip(core, index, SKIP_LATE, actions);
-        else
-            arm_deadline(core, index, start_deadline(run)); /* a later occurrence has joined it */
-        return;
-    }
-    if (run->state == RUN_STOPPING) {
-        run_action(core, index, ACTION_ABORT, actions);
-        return;
-    }
-    int64_t timeout_us = stage_timeout_us(run->definition, run->stage);
-    if (timeout_us && mono_since(core->now, run->started) >= timeout_us) {
-        run_stop(core, index, STOP_TIMEOUT, actions);
-        return;
-    }
-    run->held_told = true;
-    run_action(core, index, ACTION_HELD, actions)->held_us = mono_since(core->now, run->started);
-    int64_t next = first_deadline(run, pool);
-    if (next != INSTANT_MAX)
-        due_set(&core->run_deadlines, index, next);
-}
-
-bool run_expire(struct core *core, struct actions *actions) {
-    const struct due_entry *first;
-    while ((first = due_first(&core->run_deadlines)) && first->at <= core->now.us) {
-        if (!actions_have_room(actions))
-            return true;
-        run_deadline(core, first->id, actions);
-    }
-    return false;
 }

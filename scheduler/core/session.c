@@ -1,12 +1,8 @@
-/*
- * The life of a session as the core sees it: it holds one token of its pool from OPENING until GONE.
- * One function moves it and keeps the sum of tokens, the warm list and the deadline that follow from the
- * state.
- */
+#include "scheduler/core/session.h"
+
 #include <assert.h>
 
-#include "scheduler/core/gate.h"
-#include "scheduler/core/parts.h"
+#include "scheduler/core/run.h"
 #include "tasks/hash.h"
 
 #define RETRY_US      US_PER_S
@@ -17,13 +13,6 @@
 
 /* And verified this often at the most on one session: a look costs the server what ten cleanings do. */
 #define VERIFY_EVERY_US US_PER_S
-
-struct core_session *core_session(const struct core *core, struct handle handle) {
-    if (handle.generation == 0 || handle.index >= core->session_used)
-        return NULL;
-    struct core_session *session = &core->sessions[handle.index];
-    return session->generation == handle.generation && session->state != CORE_SESSION_FREE ? session : NULL;
-}
 
 /* A spread of 0..permille of the duration, the same for the same session or attempt on every start. */
 static int64_t jitter(const struct core *core, uint64_t salt, int64_t us, int64_t permille) {
@@ -68,14 +57,15 @@ static void warm_remove(struct core *core, struct core_pool *pool, uint32_t inde
         pool->warm_oldest = session->newer;
 }
 
-static int64_t recycle_at(const struct core *core, const struct core_session *session, uint32_t index) {
+int64_t core_session_recycle_at(const struct core *core, uint32_t index) {
+    const struct core_session *session = &core->sessions[index];
     int64_t recycle_us = core->pools[session->pool].settings->recycle_us;
     uint64_t salt = ((uint64_t)session->generation << 32) | index;
     return us_add(session->opened.us, recycle_us - jitter(core, salt, recycle_us, 100));
 }
 
 /* A daemon that stops does not wait long for a server that says nothing. */
-static int64_t slot_linger_us(const struct core *core, const struct pool_settings *pool) {
+static int64_t linger_us(const struct core *core, const struct pool_settings *pool) {
     return core->draining && pool->linger_us > STOP_GRACE_US ? STOP_GRACE_US : pool->linger_us;
 }
 
@@ -98,11 +88,11 @@ static int64_t deadline_of(const struct core *core, uint32_t index) {
         return INSTANT_MAX; /* each host has its own time, and the shell tells when all is over */
     case CORE_SESSION_WARM:
         idle = us_add(session->unused_since.us, pool->idle_us);
-        recycle = recycle_at(core, session, index);
+        recycle = core_session_recycle_at(core, index);
         return idle < recycle ? idle : recycle;
     case CORE_SESSION_CHECKING:
     case CORE_SESSION_CLEANING: return us_add(core->now.us, ANSWER_WAIT_US);
-    case CORE_SESSION_CLOSING: return us_add(core->now.us, slot_linger_us(core, pool));
+    case CORE_SESSION_CLOSING: return us_add(core->now.us, linger_us(core, pool));
     }
     return INSTANT_MAX;
 }
@@ -164,8 +154,11 @@ void core_session_move(struct core *core, uint32_t index, enum core_session_stat
     if (session->state == CORE_SESSION_CHECKING &&
         handle_is(pool->gate.asked, core_session_handle(core, index)))
         pool->gate.asked = HANDLE_NONE; /* answered, or it will not answer any more */
-    if (session->state == CORE_SESSION_CHECKING)
-        recording_lost(core, index);
+    if (session->state == CORE_SESSION_CHECKING &&
+        handle_is(pool->recording.asked, core_session_handle(core, index))) {
+        pool->recording.asked = HANDLE_NONE; /* we have closed it, or a reload has left its server */
+        pool->recording.next_try = mono_add(core->now, RECORDING_AGAIN_US);
+    }
     session->state = to;
     if (to != CORE_SESSION_BUSY && to != CORE_SESSION_CLEANING)
         session->shared = false;
@@ -360,46 +353,6 @@ void core_session_hurry_closing(struct core *core) {
             due_set(&core->session_deadlines, i, deadline_of(core, i));
 }
 
-/* The floor stays while it could not be opened again. */
-static bool may_go(const struct core *core, const struct core_pool *pool) {
-    return tokens_sessions(&pool->tokens) > 1 || gate_headroom(core, pool).slots >= 0;
-}
-
-bool core_session_is_unwanted(const struct core *core, uint32_t index, enum close_cause *ret_cause) {
-    const struct core_session *session = &core->sessions[index];
-    const struct core_pool *pool = &core->pools[session->pool];
-    if (pool_is_over(core, pool))
-        *ret_cause = CLOSE_DRAIN;
-    else if (session->conninfo_version != pool->conninfo_version)
-        *ret_cause = CLOSE_CONNINFO;
-    else if (session->state != CORE_SESSION_OPENING && core->now.us >= recycle_at(core, session, index) &&
-             may_go(core, pool))
-        *ret_cause = CLOSE_RECYCLE;
-    else
-        return gate_excess(core, pool, ret_cause) > 0;
-    return true;
-}
-
-void core_session_fall_idle(struct core *core, uint32_t index, struct actions *actions) {
-    enum close_cause cause;
-    bool after_run = core->sessions[index].state == CORE_SESSION_CLEANING;
-    core->sessions[index].idle_since = core->now;
-    if (core->sessions[index].state != CORE_SESSION_CHECKING)
-        core->sessions[index].unused_since = core->now;
-    struct core_pool *pool = &core->pools[core->sessions[index].pool];
-    bool only_to_look =
-        core->sessions[index].state == CORE_SESSION_OPENING && gate_wants_sample(core, pool, false);
-    if (core_session_is_unwanted(core, index, &cause) && !(cause == CLOSE_LIMIT && only_to_look)) {
-        core_session_close(core, index, cause, actions);
-        return;
-    }
-    core_session_move(core, index, CORE_SESSION_WARM);
-    if (gate_wants_sample(core, pool, after_run))
-        gate_ask(core, pool, index, actions);
-    else if (recording_wants(core, pool))
-        recording_ask(core, pool, index, actions);
-}
-
 void pool_connect_failed(struct core *core, uint32_t index, enum connect_failure failure) {
     struct core_pool *pool = &core->pools[index];
     if (!pool->failing)
@@ -415,58 +368,4 @@ void pool_connect_failed(struct core *core, uint32_t index, enum connect_failure
         delay_us = RETRY_MOST_US;
     delay_us += jitter(core, ((uint64_t)index << 32) | pool->failure_count, delay_us, 250);
     pool->next_attempt = mono_add(core->now, failure == CONNECT_OPTIONS ? 0 : delay_us);
-}
-
-bool pool_is_quiet(const struct core_pool *pool) {
-    struct tokens none = pool->tokens;
-    none.leftover = none.before = 0;
-    return tokens_held(&none) == 0;
-}
-
-/* The first run on a session takes far longer than it was learned to, and others wait behind it. */
-static void make_way(struct core *core, uint32_t index, struct actions *actions) {
-    struct core_session *session = &core->sessions[index];
-    due_remove(&core->session_deadlines, index);
-    if (core->runs[session->run_first].state == RUN_RUNNING)
-        run_yield(core, session->run_first, actions);
-}
-
-/* Idle or old. A pool's only session stays: it is the floor, and it takes the samples. */
-static void warm_deadline(struct core *core, uint32_t index, struct actions *actions) {
-    const struct core_session *session = &core->sessions[index];
-    const struct core_pool *pool = &core->pools[session->pool];
-    bool old = core->now.us >= recycle_at(core, session, index);
-    if (old ? may_go(core, pool) : tokens_sessions(&pool->tokens) > 1)
-        core_session_close(core, index, old ? CLOSE_RECYCLE : CLOSE_IDLE, actions);
-    else
-        due_set(&core->session_deadlines, index, us_add(core->now.us, pool->settings->idle_us));
-}
-
-static void core_session_deadline(struct core *core, uint32_t index, struct actions *actions) {
-    struct core_session *session = &core->sessions[index];
-    switch (session->state) {
-    case CORE_SESSION_FREE:
-    case CORE_SESSION_OPENING: assert(!"a session without a deadline had one"); break;
-    case CORE_SESSION_BUSY: make_way(core, index, actions); break;
-    case CORE_SESSION_WARM: warm_deadline(core, index, actions); break;
-    case CORE_SESSION_CHECKING:
-    case CORE_SESSION_CLEANING:
-        recording_unanswered(core, index, actions);
-        core_session_close(core, index, CLOSE_TIMEOUT, actions);
-        break;
-    case CORE_SESSION_CLOSING: /* linger has passed */
-        actions_add(actions, ACTION_FORGET)->session = core_session_handle(core, index);
-        core_session_move(core, index, CORE_SESSION_FREE);
-        break;
-    }
-}
-
-bool core_session_expire(struct core *core, struct actions *actions) {
-    const struct due_entry *first;
-    while ((first = due_first(&core->session_deadlines)) && first->at <= core->now.us) {
-        if (!actions_have_room(actions))
-            return true;
-        core_session_deadline(core, first->id, actions);
-    }
-    return false;
 }

@@ -1,8 +1,6 @@
-/* The lines of a pool, side by side: each has its order (due.h), here they get theirs. */
 #include "scheduler/core/turn.h"
 
 #include "scheduler/core/gate.h"
-#include "scheduler/core/parts.h"
 
 /* How many of the heavy are looked at past a first one that has to wait for the application. */
 #define HEAVY_LOOK_MOST 256

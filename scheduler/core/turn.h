@@ -5,7 +5,7 @@
 #ifndef SCHEDULER_CORE_TURN_H
 #define SCHEDULER_CORE_TURN_H
 
-#include "scheduler/core/core.h"
+#include "scheduler/core/state.h"
 
 /* The first of a line, NULL when it is empty; of the heavy the first that the gate has room for, if there is
  * one: what the application leaves no room for waits alone, for as long as that takes. */

@@ -17,6 +17,7 @@
 #include "pool/work/command.h"
 #include "pool/work/spool.h"
 #include "scheduler/core/core.h"
+#include "scheduler/core/state.h"
 #include "scheduler/daemon/alarm.h"
 #include "scheduler/daemon/control.h"
 #include "scheduler/daemon/inbox.h"

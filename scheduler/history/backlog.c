@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "scheduler/core/recording.h"
+#include "scheduler/core/action.h"
 #include "scheduler/replace.h"
 
 #define BATCH_BYTES ((size_t)512 * 1024)

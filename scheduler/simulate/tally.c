@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "scheduler/core/grant.h"
-#include "scheduler/core/parts.h"
+#include "scheduler/core/state.h"
 
 /* --- lateness: sixteen counters to an octave, so a percentile is right within a sixteenth --- */
 

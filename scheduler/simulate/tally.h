@@ -5,7 +5,7 @@
 #ifndef SCHEDULER_SIMULATE_TALLY_H
 #define SCHEDULER_SIMULATE_TALLY_H
 
-#include "scheduler/core/core.h"
+#include "scheduler/core/state.h"
 #include "scheduler/simulate/simulate.h"
 
 struct simulate_lateness;

@@ -6,6 +6,7 @@
 #define SCHEDULER_SIMULATE_WORLD_H
 
 #include "scheduler/core/core.h"
+#include "scheduler/core/state.h"
 #include "scheduler/simulate/agenda.h"
 #include "scheduler/simulate/database.h"
 #include "scheduler/simulate/tally.h"

@@ -3,7 +3,7 @@
 #include <stddef.h>
 
 #include "scheduler/core/gate.h"
-#include "scheduler/core/parts.h"
+#include "scheduler/core/state.h"
 
 #define KEPT_TIMES 10 /* what it usually takes */
 

@@ -1,8 +1,9 @@
 #include "scheduler/status/json.h"
 
 #include "scheduler/core/gate.h"
-#include "scheduler/core/parts.h"
 #include "scheduler/core/pause.h"
+#include "scheduler/core/reload.h"
+#include "scheduler/core/state.h"
 #include "scheduler/json.h"
 #include "scheduler/status/words.h"
 

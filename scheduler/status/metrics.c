@@ -1,7 +1,8 @@
 #include "scheduler/status/metrics.h"
 
 #include "scheduler/core/gate.h"
-#include "scheduler/core/parts.h"
+#include "scheduler/core/reload.h"
+#include "scheduler/core/state.h"
 
 struct family {
     const char *name, *type, *help;

@@ -3,9 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "scheduler/core/clock.h"
 #include "scheduler/core/gate.h"
 #include "scheduler/core/grant.h"
-#include "scheduler/core/parts.h"
+#include "scheduler/core/reload.h"
+#include "scheduler/core/state.h"
 
 const char *task_state_name(enum task_state state) {
     switch (state) {
@@ -149,7 +151,7 @@ enum task_state status_task_state(const struct status *status, uint32_t index) {
         return state_of_running(&status->core->runs[running]);
     if (task->paused && task->definition->enabled && !task->retired)
         return TASK_PAUSED;
-    if (due_has(&status->core->due, index) && core_is_kept(status->core, index))
+    if (due_has(&status->core->due, index) && clock_is_kept(status->core, index))
         return TASK_WAITING;
     if (status->now.us < task->held_until.us)
         return TASK_ON_HOLD;

@@ -7,7 +7,7 @@
 #define SCHEDULER_STATUS_ROWS_H
 
 #include "scheduler/core/admission.h"
-#include "scheduler/core/core.h"
+#include "scheduler/core/state.h"
 
 /* How far a run of several stages is. */
 struct progress {

@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "scheduler/core/parts.h"
+#include "scheduler/core/reload.h"
+#include "scheduler/core/state.h"
 #include "scheduler/status/pool.h"
 #include "scheduler/status/words.h"
 #include "tasks/duration.h"

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "scheduler/core/core.h"
+#include "scheduler/core/state.h"
 #include "tasks/config.h"
 
 #define RUNS_PER_S 1000

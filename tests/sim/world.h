@@ -7,6 +7,7 @@
 #define TESTS_SIM_WORLD_H
 
 #include "scheduler/core/core.h"
+#include "scheduler/core/state.h"
 
 /* How bad the world is, in per mille of the chances there are. */
 struct faults_mix {

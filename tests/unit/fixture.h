@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "scheduler/core/core.h"
+#include "scheduler/core/state.h"
 
 #define WALL_START_US (INT64_C(1000000000) * US_PER_S)
 #define KEPT_MAX      512

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "scheduler/core/clock.h"
 #include "tasks/text.h"
 
 #define POOL     "[pool p]\nsize = 1\nconnect_timeout = 5min\n"
@@ -447,7 +448,7 @@ static void restored_ahead_of_our_clock_waits_for_two_intervals_at_most(void **s
         struct fixture *f = fixture_create(COMMAND);
         restore(f, table[i].answered_s);
         assert_int_equal(f->count, table[i].told + table[i].kept);
-        assert_int_equal(core_is_kept(f->core, 0), table[i].kept);
+        assert_int_equal(clock_is_kept(f->core, 0), table[i].kept);
         if (table[i].kept)
             assert_int_equal(fixture_need(f, ACTION_KEPT)->ahead_us, table[i].answered_s * S);
         if (table[i].told)
@@ -481,10 +482,10 @@ static void restored_row_a_little_ahead_keeps_the_task_until_then(void **state) 
     event.restored.ahead_until.us = WALL_START_US + 10 * S;
     fixture_step(f, event);
     fixture_need(f, ACTION_KEPT);
-    assert_true(core_is_kept(f->core, 0));
+    assert_true(clock_is_kept(f->core, 0));
     fixture_pass(f, 10 * S);
     assert_int_equal(f->count, 0);
-    assert_false(core_is_kept(f->core, 0));
+    assert_false(clock_is_kept(f->core, 0));
     fixture_pass(f, 10 * S);
     fixture_end(f, fixture_started(f, "a"), OUTCOME_OK);
     assert_range(&fixture_need(f, ACTION_RECORD)->record, 20, 20, 1);

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "scheduler/core/clock.h"
+
 #define S  US_PER_S
 #define MS US_PER_MS
 
@@ -587,12 +589,12 @@ static void claim_taken_ten_minutes_ahead_keeps_the_task_waiting(void **state) {
         event.ended.answered_until.us = i > 1 ? f->wall.us + 600 * S : 0;
         end_event(f, run, event);
         assert_int_equal(fixture_count(f, ACTION_KEPT), i == 2); /* told once */
-        assert_int_equal(core_is_kept(f->core, 0), i > 1);
+        assert_int_equal(clock_is_kept(f->core, 0), i > 1);
     }
     assert_int_equal(fixture_core_task(f, "a")->elsewhere_count, 3);
     fixture_pass(f, 10 * S); /* the other one is gone */
     end(f, fixture_started(f, "a"), OUTCOME_OK);
-    assert_false(core_is_kept(f->core, 0));
+    assert_false(clock_is_kept(f->core, 0));
     assert_int_equal(fixture_core_task(f, "a")->elsewhere_count, 0);
     fixture_destroy(f);
 }

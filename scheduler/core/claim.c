@@ -1,0 +1,34 @@
+#include "scheduler/core/claim.h"
+
+enum stage claim_first_stage(const struct core *core, const struct core_task *task) {
+    const struct recording *recording = &core->pools[task->pool].recording;
+    enum stage first = stage_first(task->definition);
+    bool kept = recording->state == RECORDING_NEW || recording->state == RECORDING_ON;
+    return kept && !stage_needs_session(task->definition, first) ? STAGE_CLAIM : first;
+}
+
+/* What is in one transaction with its claim needs none of its own. */
+void claim_choose(const struct core *core, struct run *run) {
+    bool within =
+        run->definition->work == WORK_SQL && run->definition->transaction && !core->tasks[run->task].simple;
+    bool first = run->stage == STAGE_CLAIM || run->stage == stage_first(run->definition);
+    run->claim = CLAIM_NONE;
+    if (run->stage == STAGE_WRITE && run->claimed && core->pools[run->pool].recording.state == RECORDING_ON)
+        run->claim = CLAIM_DONE;
+    if (run->stage == STAGE_CLAIM ||
+        (core->pools[run->pool].recording.state == RECORDING_ON && !run->claimed && first &&
+         stage_needs_session(run->definition, run->stage)))
+        run->claim = within ? CLAIM_WITHIN : CLAIM_BEFORE;
+}
+
+void claim_note(struct run *run, struct wall from) {
+    const struct schedule *schedule = &run->definition->schedule;
+    run->claimed = true;
+    if (run->occurrence_count == 0 || from.us <= schedule_key(schedule, run->due_first).us ||
+        from.us > run->due_last.us)
+        return;
+    run->occurrence_count = schedule_count(schedule->every_us, from, schedule_key(schedule, run->due_last));
+    int64_t less_us = from.us - run->due_first.us;
+    run->overdue_us -= less_us < run->overdue_us ? less_us : run->overdue_us;
+    run->due_first = from;
+}

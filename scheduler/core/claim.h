@@ -1,0 +1,20 @@
+/*
+ * What a run says of itself in the history before it begins: its claim, so that no other daemon runs the same
+ * occurrences. A policy of no state: which kind of claim goes with a stage, and what a committed one means.
+ */
+#ifndef SCHEDULER_CORE_CLAIM_H
+#define SCHEDULER_CORE_CLAIM_H
+
+#include "scheduler/core/state.h"
+
+/* The stage that a new run of the task begins with: outside work and commands have their claim committed on a
+ * session first. */
+enum stage claim_first_stage(const struct core *core, const struct core_task *task);
+
+/* Of a run about to be sent: sets run->claim, how its stage is put on record. */
+void claim_choose(const struct core *core, struct run *run);
+
+/* The run's claim is committed; what lies before `from` was answered by another run. */
+void claim_note(struct run *run, struct wall from);
+
+#endif

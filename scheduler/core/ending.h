@@ -1,0 +1,32 @@
+/*
+ * How a stage of a run ends, and what follows: the next stage, another attempt, or its record.
+ */
+#ifndef SCHEDULER_CORE_ENDING_H
+#define SCHEDULER_CORE_ENDING_H
+
+#include "scheduler/core/state.h"
+
+/* Its stage has ended, as the event says; the session has lost it already. */
+void run_end(struct core *core, uint32_t run, const struct event *event, struct actions *actions);
+
+/* Whether the stage that has ended so is not spent: it was rolled back by our cancel, meant for it or for the
+ * one before it. */
+bool run_may_wait_again(const struct core *core, uint32_t run, const struct event *event);
+void run_wait_again(struct core *core, uint32_t run, struct actions *actions);
+
+/* Why a run may not begin; SKIP_NONE: it may. */
+enum skip_cause run_skip_cause(const struct core *core, const struct run *run);
+
+/* It never begins, for this cause. */
+void run_skip(struct core *core, uint32_t run, enum skip_cause cause, struct actions *actions);
+
+/* Half done, at the end of a drain. */
+void run_give_up(struct core *core, uint32_t run, struct actions *actions);
+
+/* A run of the task whose end was unknown was committed, or not: it counts as that. */
+void run_resolve(struct core *core, uint32_t task, struct wall key, bool ok);
+
+/* Looks at the runs whose deadlines have come. True: more to do. */
+bool run_expire(struct core *core, struct actions *actions);
+
+#endif
