@@ -8,7 +8,7 @@
 
 #include "pool/history_question.h"
 #include "pool/report.h"
-#include "scheduler/core/core.h"
+#include "scheduler/core/state.h"
 #include "scheduler/history/backlog.h"
 #include "scheduler/history/reply.h"
 
