@@ -10,16 +10,28 @@ uint32_t terminal_width(void) {
     return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
-void terminal_say(FILE *file, const char *format, ...) {
+static void say(FILE *file, const char *before, const char *format, va_list list) {
     struct text given = {0}, shown = {0};
-    va_list arguments;
-    va_start(arguments, format);
-    text_addv(&given, format, arguments);
-    va_end(arguments);
-    if (given.bytes)
-        text_add_lines(&shown, given.bytes);
+    text_add(&given, "%s", before);
+    text_addv(&given, format, list);
+    text_add_lines(&shown, given.bytes);
     if (shown.bytes)
         fwrite(shown.bytes, 1, shown.bytes_count, file);
     text_finish(&given);
     text_finish(&shown);
+}
+
+void terminal_say(FILE *file, const char *format, ...) {
+    va_list list;
+    va_start(list, format);
+    say(file, "", format, list);
+    va_end(list);
+}
+
+int terminal_complain(const char *format, ...) {
+    va_list list;
+    va_start(list, format);
+    say(stderr, "headgate: ", format, list);
+    va_end(list);
+    return 1;
 }

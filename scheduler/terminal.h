@@ -14,4 +14,7 @@ uint32_t terminal_width(void);
  * (text.h) is not. */
 void terminal_say(FILE *file, const char *format, ...) __attribute__((format(printf, 2, 3), nonnull));
 
+/* Says on standard error why the command fails. Returns 1, its exit code then. */
+int terminal_complain(const char *format, ...) __attribute__((format(printf, 1, 2), nonnull));
+
 #endif

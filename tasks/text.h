@@ -6,6 +6,7 @@
 
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct text {
     char *bytes; /* NUL-ended once anything was added; NULL before */
@@ -59,6 +60,11 @@ void text_add_escape(struct text *text, const char *at);
 
 /* To free(). */
 char *text_copy(const char *text) __attribute__((returns_nonnull, nonnull, warn_unused_result));
+
+/* What a noun ends with behind the number. */
+static inline const char *text_plural(int64_t count) {
+    return count == 1 ? "" : "s";
+}
 
 /* Keeps the memory, forgets the content. */
 void text_clear(struct text *text);

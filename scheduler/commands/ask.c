@@ -1,7 +1,5 @@
-/*
- * The asking side. Any process of any user may sit on a socket's name, so an answer is believed for who gives
- * it, and taken within bounds.
- */
+#include "scheduler/commands/ask.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -13,6 +11,7 @@
 #include "scheduler/daemon/control.h"
 #include "scheduler/daemon/control_path.h"
 #include "scheduler/daemon/filelock.h"
+#include "scheduler/daemon/load.h"
 #include "scheduler/daemon/peer.h"
 #include "tasks/instant.h"
 
@@ -114,8 +113,8 @@ static bool place_at(const char *path, struct place *ret, struct text *error) {
     return false;
 }
 
-bool control_ask(const struct taskset *set, const char *ini_path, const char *request, struct text *answer,
-                 struct text *error) {
+bool ask_daemon(const struct taskset *set, const char *ini_path, const char *request, struct text *answer,
+                struct text *error) {
     struct filelock_name names[FILELOCK_NAMES];
     struct place places[FILELOCK_NAMES + 1];
     struct text path = {0}, why = {0};
@@ -135,8 +134,20 @@ bool control_ask(const struct taskset *set, const char *ini_path, const char *re
     if (!answered && why.bytes_count)
         text_add(error, "%s", why.bytes);
     else if (!answered)
-        text_add(error, "no daemon runs this file (%s: nobody listens)", path.bytes);
+        text_add(error, "no daemon runs this file (%s: nobody listens); start it: headgate run %s",
+                 path.bytes, ini_path);
     text_finish(&path);
     text_finish(&why);
+    return answered;
+}
+
+bool ask_daemon_of(const char *ini_path, const char *request, struct text *answer, struct text *error) {
+    struct faults faults = {0};
+    struct taskset *set = load_file(ini_path, &faults);
+    bool answered = set && ask_daemon(set, ini_path, request, answer, error);
+    if (!set)
+        faults_print(&faults, ini_path, error);
+    taskset_unref(set);
+    faults_finish(&faults);
     return answered;
 }

@@ -1,43 +1,17 @@
-#include "scheduler/commands/hands.h"
-
+/*
+ * `headgate pause`, `resume` and `trigger`: what a person may ask of a running daemon. One request, and an
+ * answer of which the first line says whether it was done.
+ */
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "scheduler/commands/arguments.h"
+#include "scheduler/commands/ask.h"
 #include "scheduler/daemon/control.h"
-#include "scheduler/daemon/load.h"
 #include "scheduler/terminal.h"
-
-const char pause_help[] =
-    "Asks the daemon that runs FILE to skip what is due of the tasks, and what of them waits, until they "
-    "are\n"
-    "resumed. A run under way finishes; one that fails is not tried again. All of the tasks, or none.\n\n"
-    "A pause outlives the daemon and reloads, also of a task that leaves FILE and comes back. It is kept\n"
-    "beside the control socket, as CONTROL.paused; without the key control in /var/lib/headgate, if the\n"
-    "daemon can write there: what is beside the default socket does not outlive a reboot.\n";
-
-const char resume_help[] = "Asks the daemon that runs FILE to go on with the tasks, at their next due "
-                           "instant. All of them, or none.\n"
-                           "What was skipped meanwhile stays skipped; `headgate trigger` makes up for it.\n";
-
-const char trigger_help[] = "Asks the daemon that runs FILE for one run of TASK now, under the same "
-                            "admission as any other. Also while\n"
-                            "it is paused or on hold. Refused while a run of it waits, or one is under way "
-                            "and overlap = skip; else it\n"
-                            "waits for that.\n";
-
-struct hands {
-    const char *usage, *help;
-    const char *file, *first_task;
-    struct text request;
-};
-
-static int wrong_usage(const char *verb, const struct hands *hands, const char *what) {
-    terminal_say(stderr, "headgate %s: %s\nusage: %s\n", verb, what, hands->usage);
-    return 2;
-}
 
 /* sudo's user, because that is a person. */
 static const char *user_name(void) {
@@ -48,108 +22,114 @@ static const char *user_name(void) {
     return user && !strpbrk(user->pw_name, " \n") ? user->pw_name : "-";
 }
 
-/* -1 to go on, or the exit code. */
-static int read_arguments(struct hands *hands, int argc, char **argv, int tasks_most) {
-    int task_count = 0;
-    text_add(&hands->request, "%s %s", argv[0], user_name());
-    for (int i = 1; i < argc; i++) {
-        char what[160];
-        snprintf(what, sizeof what, "there is no option %s", argv[i]);
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            fprintf(stdout, "usage: %s\n\n%s", hands->usage, hands->help);
-            return 0;
-        }
-        if (argv[i][0] == '-')
-            return wrong_usage(argv[0], hands, what);
-        if (!hands->file) {
-            hands->file = argv[i];
-            continue;
-        }
-        if (!*argv[i] || strpbrk(argv[i], " \n"))
-            return wrong_usage(argv[0], hands, "a task's name is not empty and has no blanks");
-        hands->first_task = task_count++ ? hands->first_task : argv[i];
-        text_add(&hands->request, " %s", argv[i]);
-    }
-    if (!hands->file)
-        return wrong_usage(argv[0], hands, "which FILE?");
-    if (task_count == 0)
-        return wrong_usage(argv[0], hands, "which TASK?");
-    if (task_count > tasks_most)
-        return wrong_usage(argv[0], hands, "one TASK at a time");
-    if (hands->request.bytes_count >= CONTROL_REQUEST_BYTES - 1)
-        return wrong_usage(argv[0], hands, "too many at once; take two turns");
-    return -1;
-}
-
 /* "ok" or "no" on the first line, or the daemon is another version. */
-static int print_answer(const struct text *answer) {
-    const char *told = answer->bytes && strchr(answer->bytes, '\n') ? strchr(answer->bytes, '\n') + 1 : "";
-    bool fine = answer->bytes && strncmp(answer->bytes, "ok\n", 3) == 0;
-    bool refused = answer->bytes && strncmp(answer->bytes, "no\n", 3) == 0;
-    if (!fine && !refused)
-        told = "the daemon does not know this request; is it of an earlier version?\n";
-    char *copy = text_copy(told), *rest = copy;
-    for (const char *line; !fine && (line = strsep(&rest, "\n")) && *line;)
-        terminal_say(stderr, "headgate: %s\n", line);
-    if (fine)
+static int print_answer(const char *answer) {
+    const char *newline = strchr(answer, '\n'), *told = newline ? newline + 1 : "";
+    int code = COMMAND_FAILS;
+    if (strncmp(answer, "ok\n", 3) == 0) {
         terminal_say(stdout, "%s", told);
-    free(copy);
-    return fine ? 0 : 1;
+        return COMMAND_FINE;
+    }
+    if (strncmp(answer, "no\n", 3) != 0)
+        return terminal_complain("the daemon does not know this request; is it of an earlier version?");
+    for (size_t length; (length = strcspn(told, "\n")) > 0; told += length + (told[length] == '\n'))
+        code = terminal_complain("%.*s", (int)length, told);
+    return code;
 }
 
-static int ask(const struct hands *hands) {
-    struct faults faults = {0};
+static int ask(const char *file, const char *request) {
     struct text answer = {0}, error = {0};
-    struct taskset *set = load_file(hands->file, &faults); /* with faults, too: what runs may be older */
-    int code = 1;
-    if (!set) {
-        faults_print(&faults, hands->file, &error);
-        terminal_say(stderr, "headgate: %s", error.bytes);
-    } else {
-        if (control_ask(set, hands->file, hands->request.bytes, &answer, &error))
-            code = print_answer(&answer);
-        else
-            terminal_say(
-                stderr, "headgate: %s\nheadgate: this is for a daemon that runs; start it: headgate run %s\n",
-                error.bytes, hands->file);
-    }
-    taskset_unref(set);
-    faults_finish(&faults);
+    int code;
+    if (ask_daemon_of(file, request, &answer, &error))
+        code = print_answer(answer.bytes);
+    else
+        code = terminal_complain("%s", error.bytes);
     text_finish(&answer);
     text_finish(&error);
     return code;
 }
 
-static int command(struct hands *hands, int argc, char **argv, int tasks_most) {
-    int code = read_arguments(hands, argc, argv, tasks_most);
-    if (code < 0)
-        code = ask(hands);
-    return code;
-}
-
-int pause_command(int argc, char **argv) {
-    struct hands hands = {PAUSE_USAGE, pause_help};
-    int code = command(&hands, argc, argv, argc);
-    if (code == 0 && hands.first_task) {
-        terminal_say(stdout, "what is due is skipped until: headgate resume %s", hands.file);
-        for (int i = 2; i < argc; i++)
-            fprintf(stdout, " %s", argv[i]);
-        fprintf(stdout, "\n");
+/* Asks "pause alice tick messages", say. */
+static int ask_for(const struct command *command, int argc, char **argv, struct arguments *arguments) {
+    struct text request = {0};
+    int code = arguments_read(command, argc, argv, arguments);
+    if (code >= 0)
+        return code;
+    text_add(&request, "%s %s", command->name, user_name());
+    for (int i = 0; i < arguments->task_count && code < 0; i++) {
+        const char *task = arguments->tasks[i];
+        if (!*task || strpbrk(task, " \n"))
+            code = arguments_refuse(command, "a task's name is not empty and has no blanks");
+        text_add(&request, " %s", task);
     }
-    text_finish(&hands.request);
+    if (code < 0 && request.bytes_count >= CONTROL_REQUEST_BYTES - 1)
+        code = arguments_refuse(command, "too many at once; take two turns");
+    if (code < 0)
+        code = ask(arguments->file, request.bytes);
+    text_finish(&request);
     return code;
 }
 
-int resume_command(int argc, char **argv) {
-    struct hands hands = {RESUME_USAGE, resume_help};
-    int code = command(&hands, argc, argv, argc);
-    text_finish(&hands.request);
+static int pause_tasks(int argc, char **argv) {
+    struct arguments arguments = {0};
+    struct text text = {0};
+    int code = ask_for(&pause_command, argc, argv, &arguments);
+    if (code == COMMAND_FINE && arguments.file) { /* else it was --help */
+        text_add(&text, "what is due is skipped until: headgate resume %s", arguments.file);
+        for (int i = 0; i < arguments.task_count; i++)
+            text_add(&text, " %s", arguments.tasks[i]);
+        terminal_say(stdout, "%s\n", text.bytes);
+    }
+    text_finish(&text);
     return code;
 }
 
-int trigger_command(int argc, char **argv) {
-    struct hands hands = {TRIGGER_USAGE, trigger_help};
-    int code = command(&hands, argc, argv, 1);
-    text_finish(&hands.request);
-    return code;
+static int resume(int argc, char **argv) {
+    struct arguments arguments = {0};
+    return ask_for(&resume_command, argc, argv, &arguments);
 }
+
+static int trigger(int argc, char **argv) {
+    struct arguments arguments = {0};
+    return ask_for(&trigger_command, argc, argv, &arguments);
+}
+
+const struct command pause_command = {
+    .name = "pause",
+    .usage = "pause FILE TASK...",
+    .about =
+        "Asks the daemon that runs FILE to skip what is due of the tasks, and what of them waits, until they "
+        "are\n"
+        "resumed. A run under way finishes; one that fails is not tried again. All of the tasks, or none.\n\n"
+        "A pause outlives the daemon and reloads, also of a task that leaves FILE and comes back. It is "
+        "kept\n"
+        "beside the control socket, as CONTROL.paused; without the key control in /var/lib/headgate, if the\n"
+        "daemon can write there: what is beside the default socket does not outlive a reboot.\n",
+    .tasks_least = 1,
+    .tasks_most = INT_MAX,
+    .run = pause_tasks,
+};
+
+const struct command resume_command = {
+    .name = "resume",
+    .usage = "resume FILE TASK...",
+    .about = "Asks the daemon that runs FILE to go on with the tasks, at their next due instant. All of "
+             "them, or none.\n"
+             "What was skipped meanwhile stays skipped; `headgate trigger` makes up for it.\n",
+    .tasks_least = 1,
+    .tasks_most = INT_MAX,
+    .run = resume,
+};
+
+const struct command trigger_command = {
+    .name = "trigger",
+    .usage = "trigger FILE TASK",
+    .about = "Asks the daemon that runs FILE for one run of TASK now, under the same admission as any other. "
+             "Also while\n"
+             "it is paused or on hold. Refused while a run of it waits, or one is under way and overlap = "
+             "skip; else it\n"
+             "waits for that.\n",
+    .tasks_least = 1,
+    .tasks_most = 1,
+    .run = trigger,
+};

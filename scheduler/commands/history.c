@@ -1,6 +1,5 @@
 #include "scheduler/commands/history.h"
 
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,79 +7,35 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "pool/ask/history.h"
+#include "scheduler/commands/arguments.h"
 #include "scheduler/daemon/load.h"
 #include "scheduler/json.h"
 #include "scheduler/terminal.h"
 #include "tasks/duration.h"
 
-#define ROWS_GLANCE  100
-#define ROWS_MOST    100000
-#define SINCE_MOST   (3653 * US_PER_DAY)
+#define ROWS_GLANCE  100    /* some screens */
+#define ROWS_MOST    100000 /* with --since: what is more than anyone reads, and fits in memory */
+#define SINCE_MOST   SCHEDULE_EVERY_MAX_US /* the longest interval; the bound of durations in the ini file */
 #define JSON_VERSION 1
 
-const char history_help[] =
-    "Says what ran, what did not, and why, of TASK or of all tasks; the newest is at the bottom. It asks the "
-    "database\nof each pool with history = on; no daemon has to run. The same is in the view "
-    "headgate.history.\n\n"
-    "  --since DURATION   what was due within so long before now; without it the newest 100 of each pool\n"
-    "  --failed           only what is failed, lost, unknown or missed\n"
-    "  --json             the same facts for programs; durations and instants are microseconds\n\n"
-    "ok, failed, running; skipped: due, and not run, for the reason that stands there; missed: no daemon "
-    "ran; lost:\nits daemon was killed while it ran, or no record of it was kept; unknown: the connection "
-    "was lost at COMMIT\n";
-
 struct request {
-    const char *file, *task;
+    struct arguments arguments;
+    const char *task; /* NULL: all */
     struct history_request rows;
-    bool json, help;
+    bool json;
 };
 
-/* --- the arguments --- */
-
-static void set_since(struct request *request, const char *value, struct text *error) {
-    const char *wrong = duration_parse(value, &request->rows.since_us);
-    if (wrong)
-        text_add(error, "--since %s %s; write --since 1d, say", value, wrong);
-    else if (request->rows.since_us < 1 || request->rows.since_us > SINCE_MOST)
-        text_add(error, "--since %s is out of bounds; it goes up to ten years; write --since 1d, say", value);
-    request->rows.most = ROWS_MOST;
-}
-
-static void take_word(struct request *request, const char *word, struct text *error) {
-    if (!request->file)
-        request->file = word;
-    else if (!request->task)
-        request->task = word;
-    else
-        text_add(error, "one FILE and one TASK are enough");
-}
-
-static bool read_arguments(struct request *request, int argc, char **argv, struct text *error) {
-    static const struct option options[] = {{"since", required_argument, NULL, 's'},
-                                            {"failed", no_argument, NULL, 'f'},
-                                            {"json", no_argument, NULL, 'j'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {0}};
-    int found;
-    opterr = 0;
-    while ((found = getopt_long(argc, argv, "+:h", options, NULL)) != -1 || optind < argc) {
-        switch (found) {
-        case 's': set_since(request, optarg, error); break;
-        case 'f': request->rows.failed = true; break;
-        case 'j': request->json = true; break;
-        case 'h': request->help = true; break;
-        case -1: take_word(request, argv[optind++], error); break;
-        default:
-            text_add(error, found == ':' ? "%s needs a value" : "there is no option %s", argv[optind - 1]);
-        }
-        if (error->bytes_count)
-            return false;
-    }
-    if (!request->file && !request->help)
-        text_add(error, "which FILE?");
-    return error->bytes_count == 0;
-}
+static const struct option_spec option_specs[] = {
+    {.key = {"since", KEY_DURATION, offsetof(struct request, rows.since_us), NULL, 1, SINCE_MOST},
+     .value = "DURATION",
+     .example = "1d",
+     .help = "what was due within so long before now; without it the newest 100 of each pool"},
+    {.key = {"failed", KEY_SWITCH, offsetof(struct request, rows.failed)},
+     .help = "only what is failed, lost, unknown or missed"},
+    {.key = {"json", KEY_SWITCH, offsetof(struct request, json)},
+     .help = "the same facts for programs; durations and instants are microseconds"},
+    {.help = NULL},
+};
 
 /* --- for people --- */
 
@@ -247,12 +202,10 @@ static void print_json(json_t *pools) {
     text_finish(&text);
 }
 
-/* A task that is in the file no more may be on record still. */
 static void say_unknown_task(const struct request *request, const struct taskset *set) {
     const char *near = taskset_nearest_task(set, request->task);
-    terminal_say(stderr, "headgate history: %s has no [task %s], and nothing of it is on record%s%s%s\n",
-                 request->file, request->task, near ? "; did you mean '" : "", near ? near : "",
-                 near ? "'?" : "");
+    terminal_complain("%s has no [task %s], and nothing of it is on record%s%s%s", request->arguments.file,
+                      request->task, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
 static int ask_all(struct request *request, const struct taskset *set) {
@@ -260,6 +213,7 @@ static int ask_all(struct request *request, const struct taskset *set) {
     uint32_t task = request->task ? taskset_find_task(set, request->task) : TASKSET_NONE;
     request->rows.task = request->task ? request->task : "";
     request->rows.service = set->daemon.name;
+    request->rows.most = request->rows.since_us ? ROWS_MOST : ROWS_GLANCE;
     for (uint32_t i = 0; i < set->pool_count; i++)
         if (task == TASKSET_NONE || set->tasks[task].pool == i)
             ask_pool(request, &set->pools[i], &reply);
@@ -268,28 +222,39 @@ static int ask_all(struct request *request, const struct taskset *set) {
     else if (reply.text.bytes)
         fwrite(reply.text.bytes, 1, reply.text.bytes_count, stdout);
     bool is_unknown = request->task && task == TASKSET_NONE && reply.row_count == 0;
-    if (is_unknown)
+    if (is_unknown) /* a task that is in the file no more may be on record still */
         say_unknown_task(request, set);
     json_decref(reply.pools);
     text_finish(&reply.text);
-    return reply.failed || is_unknown || reply.kept_count == 0;
+    return reply.failed || is_unknown || reply.kept_count == 0 ? COMMAND_FAILS : COMMAND_FINE;
 }
 
-int history_command(int argc, char **argv) {
-    struct request request = {.rows = {.most = ROWS_GLANCE}};
-    struct text error = {0};
-    struct taskset *set = NULL;
-    int code = 1;
-    if (!read_arguments(&request, argc, argv, &error)) {
-        terminal_say(stderr, "headgate history: %s\nusage: %s\n", error.bytes, HISTORY_USAGE);
-        code = 2;
-    } else if (request.help) {
-        fprintf(stdout, "usage: %s\n\n%s", HISTORY_USAGE, history_help);
-        code = 0;
-    } else if ((set = load_or_complain(request.file))) {
-        code = ask_all(&request, set);
-    }
+static int history(int argc, char **argv) {
+    struct request request = {0};
+    int code = arguments_read(&history_command, argc, argv, &request);
+    if (code >= 0)
+        return code;
+    if (request.arguments.task_count)
+        request.task = request.arguments.tasks[0];
+    struct taskset *set = load_or_complain(request.arguments.file);
+    code = set ? ask_all(&request, set) : COMMAND_FAILS;
     taskset_unref(set);
-    text_finish(&error);
     return code;
 }
+
+const struct command history_command = {
+    .name = "history",
+    .usage = "history FILE [TASK] [--since 1d] [--failed] [--json]",
+    .about = "Says what ran, what did not, and why, of TASK or of all tasks; the newest is at the bottom. It "
+             "asks the "
+             "database\nof each pool with history = on; no daemon has to run. The same is in the view "
+             "headgate.history.\n",
+    .notes =
+        "ok, failed, running; skipped: due, and not run, for the reason that stands there; missed: no daemon "
+        "ran; lost:\nits daemon was killed while it ran, or no record of it was kept; unknown: the "
+        "connection "
+        "was lost at COMMIT\n",
+    .options = option_specs,
+    .tasks_most = 1,
+    .run = history,
+};

@@ -1,6 +1,7 @@
-#include "scheduler/commands/simulate.h"
-
-#include <getopt.h>
+/*
+ * `headgate simulate`: reads the options, asks a running daemon for the durations that it has learned, and
+ * prints the forecast.
+ */
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -9,7 +10,8 @@
 #include <unistd.h>
 
 #include "pool/conninfo.h"
-#include "scheduler/daemon/control.h"
+#include "scheduler/commands/arguments.h"
+#include "scheduler/commands/ask.h"
 #include "scheduler/daemon/load.h"
 #include "scheduler/simulate/json.h"
 #include "scheduler/simulate/plot.h"
@@ -30,25 +32,8 @@
 /* The same days for everybody, so that two forecasts can be compared: 2026-01-01 00:00 UTC. */
 #define START_US (INT64_C(20454) * US_PER_DAY)
 
-const char simulate_help[] =
-    "Says before anyone deploys FILE what it will do: the shipping scheduler on virtual time, with a model "
-    "of "
-    "the\ndatabase. Sessions, lateness, what waits and why, and what the application keeps.\n\n"
-    "  --for DURATION          how long; 24h if not said\n"
-    "  --foreground SPEC       what the application does, as key=value,...; may be repeated:\n"
-    "                          sessions=40 all the time; burst=30,every=10min,for=20s that many more, so "
-    "often,\n"
-    "                          for so long; active=2 how many of them are active at a time\n"
-    "  --took TASK=DURATION    how long the task's runs take; DURATION alone is for all; may be repeated.\n"
-    "                          Else what the daemon of FILE has learned, else the task's key expect. Of a "
-    "staged\n"
-    "                          task it is for its read and its write each; its outside work takes what was\n"
-    "                          learned, else its key expect_work\n"
-    "  --slots N               max_connections of the server; 100 if not said, 3 of them for superusers\n"
-    "  --json                  the same facts for programs; durations and instants are microseconds\n";
-
 struct request {
-    const char *file;
+    struct arguments arguments;
     const char *tooks[TOOKS_MOST];
     uint32_t took_count;
     struct simulate_foreground foregrounds[FOREGROUNDS_MOST];
@@ -56,84 +41,55 @@ struct request {
     int64_t for_us;
     uint32_t slot_count;
     bool json;
-    bool help;
 };
 
 /* --- the arguments --- */
 
-static bool add_foreground(struct request *request, const char *value, struct text *error) {
-    struct text why = {0};
-    if (request->foreground_count == FOREGROUNDS_MOST)
-        text_add(error, "--foreground may be given %d times", FOREGROUNDS_MOST);
-    else if (!simulate_spec_foreground(value, &request->foregrounds[request->foreground_count++], &why))
-        text_add(error, "--foreground: %s", why.bytes);
-    text_finish(&why);
-    return error->bytes_count == 0;
+static bool take_foreground(void *request, const char *value, struct text *error) {
+    struct request *into = request;
+    if (into->foreground_count < FOREGROUNDS_MOST)
+        return simulate_spec_foreground(value, &into->foregrounds[into->foreground_count++], error);
+    text_add(error, "it may be given %d times", FOREGROUNDS_MOST);
+    return false;
 }
 
-static bool set_for(struct request *request, const char *value, struct text *error) {
-    char most[DURATION_TEXT_BYTES];
-    const char *wrong = duration_parse(value, &request->for_us);
-    if (wrong)
-        text_add(error, "--for %s %s; write --for 24h, say", value, wrong);
-    else if (request->for_us < US_PER_S || request->for_us > FOR_MOST_US)
-        text_add(error, "--for %s is out of bounds; it goes from 1s to %s", value,
-                 duration_format(FOR_MOST_US, most));
-    return error->bytes_count == 0;
-}
-
-static bool set_slots(struct request *request, const char *value, struct text *error) {
-    size_t digits = strspn(value, "0123456789");
-    unsigned long number = digits && digits < 8 && !value[digits] ? strtoul(value, NULL, 10) : 0;
-    if (number <= RESERVED_COUNT || number > SLOTS_MOST)
-        text_add(error, "--slots %s is not a number from %d to %d; write --slots 100, say", value,
-                 RESERVED_COUNT + 1, SLOTS_MOST);
-    else
-        request->slot_count = (uint32_t)number;
-    return error->bytes_count == 0;
-}
-
-static bool take_option(struct request *request, int option, const char *value, struct text *error) {
-    switch (option) {
-    case 'h': request->help = true; return true;
-    case 'j': request->json = true; return true;
-    case 'd': return set_for(request, value, error);
-    case 'f': return add_foreground(request, value, error);
-    case 's': return set_slots(request, value, error);
+/* Read once the tasks are known. */
+static bool take_took(void *request, const char *value, struct text *error) {
+    struct request *into = request;
+    if (into->took_count < TOOKS_MOST) {
+        into->tooks[into->took_count++] = value;
+        return true;
     }
-    if (request->took_count == TOOKS_MOST)
-        text_add(error, "--took may be given %d times", TOOKS_MOST);
-    else
-        request->tooks[request->took_count++] = value;
-    return error->bytes_count == 0;
+    text_add(error, "it may be given %d times", TOOKS_MOST);
+    return false;
 }
 
-static bool read_arguments(struct request *request, int argc, char **argv, struct text *error) {
-    static const struct option options[] = {{"for", required_argument, NULL, 'd'},
-                                            {"foreground", required_argument, NULL, 'f'},
-                                            {"took", required_argument, NULL, 't'},
-                                            {"slots", required_argument, NULL, 's'},
-                                            {"json", no_argument, NULL, 'j'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {0}};
-    int found;
-    opterr = 0;
-    while ((found = getopt_long(argc, argv, "+:h", options, NULL)) != -1 || optind < argc) {
-        if (found == '?' || found == ':')
-            text_add(error, found == ':' ? "%s needs a value" : "there is no option %s", argv[optind - 1]);
-        else if (found == -1 && request->file)
-            text_add(error, "one FILE is enough");
-        else if (found == -1)
-            request->file = argv[optind++];
-        else
-            take_option(request, found, optarg, error);
-        if (error->bytes_count)
-            return false;
-    }
-    if (!request->file && !request->help)
-        text_add(error, "which FILE?");
-    return error->bytes_count == 0;
-}
+static const struct option_spec option_specs[] = {
+    {.key = {"for", KEY_DURATION, offsetof(struct request, for_us), NULL, US_PER_S, FOR_MOST_US},
+     .value = "DURATION",
+     .example = "24h",
+     .help = "how long; 24h if not said"},
+    {.key = {"foreground"},
+     .value = "SPEC",
+     .take = take_foreground,
+     .help = "what the application does, as key=value,...; may be repeated:\n"
+             "sessions=40 all the time; burst=30,every=10min,for=20s that many more, so often,\n"
+             "for so long; active=2 how many of them are active at a time"},
+    {.key = {"took"},
+     .value = "TASK=DURATION",
+     .take = take_took,
+     .help = "how long the task's runs take; DURATION alone is for all; may be repeated.\n"
+             "Else what the daemon of FILE has learned, else the task's key expect. Of a staged\n"
+             "task it is for its read and its write each; its outside work takes what was\n"
+             "learned, else its key expect_work"},
+    {.key = {"slots", KEY_COUNT, offsetof(struct request, slot_count), NULL, RESERVED_COUNT + 1, SLOTS_MOST},
+     .value = "N",
+     .example = "100",
+     .help = "max_connections of the server; 100 if not said, 3 of them for superusers"},
+    {.key = {"json", KEY_SWITCH, offsetof(struct request, json)},
+     .help = "the same facts for programs; durations and instants are microseconds"},
+    {.help = NULL},
+};
 
 /* A burst that never comes would be no forecast. */
 static bool check_bursts(const struct request *request, struct text *error) {
@@ -145,8 +101,6 @@ static bool check_bursts(const struct request *request, struct text *error) {
                      duration_format(request->for_us, length));
     return error->bytes_count == 0;
 }
-
-/* --- the file --- */
 
 static void *zeroed(size_t count, size_t bytes) {
     void *memory = calloc(count + 1, bytes);
@@ -187,9 +141,9 @@ static void take_learned(const struct taskset *set, const json_t *tasks, struct 
 }
 
 /* Nobody needs to answer. */
-static void ask_daemon(const struct taskset *set, const char *file, struct durations *durations) {
+static void take_from_daemon(const struct taskset *set, const char *file, struct durations *durations) {
     struct text answer = {0}, error = {0};
-    if (control_ask(set, file, "status json", &answer, &error)) {
+    if (ask_daemon(set, file, "status json", &answer, &error)) {
         json_t *status = json_loadb(answer.bytes, answer.bytes_count, JSON_DISABLE_EOF_CHECK, NULL);
         take_learned(set, json_object_get(status, "tasks"), durations);
         json_decref(status);
@@ -245,7 +199,7 @@ static bool find_durations(const struct request *request, const struct taskset *
         durations->work_us[i] = stage_expect_us(&set->tasks[i], STAGE_WORK);
         durations->sources[i] = "expect";
     }
-    ask_daemon(set, request->file, durations);
+    take_from_daemon(set, request->arguments.file, durations);
     if (!take_tooks(request, set, true, durations, error) ||
         !take_tooks(request, set, false, durations, error))
         return false;
@@ -318,10 +272,12 @@ static int forecast(const struct request *request, struct taskset *set, const st
         .part_count = request->json ? JSON_PARTS : plot_width() - SIMULATE_PLOT_MARGIN,
     };
     simulate(set, &options, &facts);
-    struct simulate_report report = {
-        set,           &options,
-        &facts,        HEADGATE_VERSION,
-        request->file, durations->told.bytes ? durations->told.bytes : "no task"};
+    struct simulate_report report = {set,
+                                     &options,
+                                     &facts,
+                                     HEADGATE_VERSION,
+                                     request->arguments.file,
+                                     durations->told.bytes ? durations->told.bytes : "no task"};
     if (request->json)
         simulate_json(&report, durations->sources, &text);
     else
@@ -334,28 +290,33 @@ static int forecast(const struct request *request, struct taskset *set, const st
     return code;
 }
 
-static int wrong_usage(const struct text *error) {
-    terminal_say(stderr, "headgate simulate: %s\nusage: %s\n", error->bytes, SIMULATE_USAGE);
-    return 2;
-}
-
-int simulate_command(int argc, char **argv) {
+static int simulate_file(int argc, char **argv) {
     struct request request = {.for_us = US_PER_DAY, .slot_count = 100};
     struct durations durations = {0};
     struct text error = {0};
     struct taskset *set = NULL;
-    int code = 1;
-    if (!read_arguments(&request, argc, argv, &error) || !check_bursts(&request, &error)) {
-        code = wrong_usage(&error);
-    } else if (request.help) {
-        fprintf(stdout, "usage: %s\n\n%s", SIMULATE_USAGE, simulate_help);
-        code = 0;
-    } else if ((set = load_or_complain(request.file))) {
-        code = find_durations(&request, set, &durations, &error) ? forecast(&request, set, &durations)
-                                                                 : wrong_usage(&error);
-    }
+    int code = arguments_read(&simulate_command, argc, argv, &request);
+    if (code >= 0)
+        return code;
+    code = COMMAND_FAILS;
+    if (check_bursts(&request, &error) && (set = load_or_complain(request.arguments.file)) &&
+        find_durations(&request, set, &durations, &error))
+        code = forecast(&request, set, &durations);
+    if (error.bytes_count)
+        code = arguments_refuse(&simulate_command, "%s", error.bytes);
     durations_finish(&durations);
     taskset_unref(set);
     text_finish(&error);
     return code;
 }
+
+const struct command simulate_command = {
+    .name = "simulate",
+    .usage =
+        "simulate FILE [--for 24h] [--foreground SPEC]... [--took [TASK=]DURATION]... [--slots N] [--json]",
+    .about = "Says before anyone deploys FILE what it will do: the shipping scheduler on virtual time, with "
+             "a model of "
+             "the\ndatabase. Sessions, lateness, what waits and why, and what the application keeps.\n",
+    .options = option_specs,
+    .run = simulate_file,
+};

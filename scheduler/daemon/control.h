@@ -41,11 +41,4 @@ bool control_listen(struct control *control, const char *path, struct text *erro
 /* Closes all that listens and what is connected to it. Accepts NULL. */
 void control_close(struct control *control);
 
-/*
- * A client: finds the daemon of the ini file, sends the request and puts the whole answer into `answer`.
- * Blocks, for half a minute at most. False with `error` filled.
- */
-bool control_ask(const struct taskset *set, const char *ini_path, const char *request, struct text *answer,
-                 struct text *error) __attribute__((warn_unused_result));
-
 #endif

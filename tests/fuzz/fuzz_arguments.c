@@ -4,21 +4,13 @@
  */
 #include "tests/fuzz/fuzz.h"
 
-#include <getopt.h>
-
-#include "scheduler/commands/hands.h"
-#include "scheduler/commands/history.h"
-#include "scheduler/commands/simulate.h"
+#include "scheduler/commands/command.h"
 
 #define WORDS_MOST 64
 
-static const struct {
-    const char *name;
-    int (*run)(int argc, char **argv);
-} commands[] = {
-    {"simulate", simulate_command}, {"history", history_command}, {"pause", pause_command},
-    {"resume", resume_command},     {"trigger", trigger_command},
-};
+static const struct command *const commands[] = {&run_command,     &check_command,  &status_command,
+                                                 &pause_command,   &resume_command, &trigger_command,
+                                                 &history_command, &simulate_command};
 
 /* A file of this name would be read. */
 static bool names_a_file(const char *word) {
@@ -36,11 +28,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         argv[argc++] = word;
         harmless &= !names_a_file(word);
     }
-    optind = 0; /* getopt begins anew */
     for (size_t i = 0; harmless && i < sizeof commands / sizeof *commands; i++) {
-        if (strcmp(argv[0], commands[i].name) != 0)
+        if (strcmp(argv[0], commands[i]->name) != 0)
             continue;
-        int code = commands[i].run(argc, argv);
+        int code = commands[i]->run(argc, argv);
         MUST(code >= 0 && code <= 2);
     }
     free(text);

@@ -1,0 +1,102 @@
+/*
+ * `headgate check`: what is wrong with a file, and, with --connect, whether its budget fits the databases.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "pool/ask/check.h"
+#include "pool/conninfo.h"
+#include "scheduler/commands/arguments.h"
+#include "scheduler/daemon/identity.h"
+#include "scheduler/daemon/load.h"
+#include "scheduler/terminal.h"
+
+struct request {
+    struct arguments arguments;
+    bool connect;
+};
+
+static const struct option_spec option_specs[] = {
+    {.key = {"connect", KEY_SWITCH, offsetof(struct request, connect)},
+     .help = "also log in to each pool's database: does the budget fit, may the history be kept?\n"
+             "On the daemon's host its sessions are told from the application's"},
+    {.help = NULL},
+};
+
+static void add_summary(struct text *text, const struct taskset *set, uint32_t pool) {
+    uint32_t sql = 0, staged = 0, commands = 0, off = 0;
+    double per_minute = 0;
+    for (uint32_t i = 0; i < set->task_count; i++) {
+        const struct task *task = &set->tasks[i];
+        if (task->pool != pool)
+            continue;
+        sql += task->work == WORK_SQL;
+        staged += task->work == WORK_STAGES;
+        commands += task->work == WORK_COMMAND;
+        off += !task->enabled;
+        per_minute += task->enabled ? 60.0 * US_PER_S / (double)task->schedule.every_us : 0;
+    }
+    text_add(text, "pool %s: never more than %u sessions; %u SQL task%s, ", set->pools[pool].name,
+             set->pools[pool].size, sql, text_plural(sql));
+    if (staged)
+        text_add(text, "%u staged, ", staged);
+    text_add(text, "%u command%s", commands, text_plural(commands));
+    if (off)
+        text_add(text, ", %u of them disabled", off);
+    text_add(text, "; %.1f runs a minute\n", per_minute);
+}
+
+static void add_warning(struct text *text, const char *pool, const char *key, const char *conninfo) {
+    struct text warning = {0};
+    conninfo_warn(conninfo, &warning);
+    if (warning.bytes)
+        text_add(text, "pool %s: WARNING, %s: %s\n", pool, key, warning.bytes);
+    text_finish(&warning);
+}
+
+static bool check_pools(const struct taskset *set, const char *file) {
+    char *name = identity_name(file);
+    bool fits = true;
+    for (uint32_t i = 0; i < set->pool_count; i++) {
+        struct text text = {0};
+        fits &= budget_check(set, i, identity_of(file), name, &text);
+        terminal_say(stdout, "%s", text.bytes);
+        text_finish(&text);
+    }
+    free(name);
+    return fits;
+}
+
+static int check(int argc, char **argv) {
+    struct request request = {0};
+    struct text text = {0};
+    int code = arguments_read(&check_command, argc, argv, &request);
+    if (code >= 0)
+        return code;
+    const char *file = request.arguments.file;
+    struct taskset *set = load_or_complain(file);
+    if (!set)
+        return COMMAND_FAILS;
+    text_add(&text, "%s: %u task%s in %u pool%s, nothing wrong\n", file, set->task_count,
+             text_plural(set->task_count), set->pool_count, text_plural(set->pool_count));
+    for (uint32_t i = 0; i < set->pool_count; i++)
+        add_summary(&text, set, i);
+    for (uint32_t i = 0; i < set->pool_count; i++) {
+        add_warning(&text, set->pools[i].name, "conninfo", set->pools[i].conninfo);
+        if (*set->pools[i].pooler_conninfo)
+            add_warning(&text, set->pools[i].name, "pooler_conninfo", set->pools[i].pooler_conninfo);
+    }
+    terminal_say(stdout, "%s", text.bytes);
+    text_finish(&text);
+    code = !request.connect || check_pools(set, file) ? COMMAND_FINE : COMMAND_FAILS;
+    taskset_unref(set);
+    return code;
+}
+
+const struct command check_command = {
+    .name = "check",
+    .usage = "check FILE [--connect]",
+    .about = "Says what is wrong with FILE, every fault with its line; exits with 1 if anything is.\n",
+    .options = option_specs,
+    .run = check,
+};
