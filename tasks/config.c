@@ -121,12 +121,14 @@ static void read_sections(const struct config_reading *reading, const struct ini
 struct taskset *config_read(const char *text, size_t text_bytes, config_file_reader *read_file, void *context,
                             struct faults *faults) {
     struct taskset *set = taskset_create();
+    struct arena tables = {0};
     struct inifile file;
-    inifile_read(text, text_bytes, &set->arena, faults, &file);
+    inifile_read(text, text_bytes, &set->arena, &tables, faults, &file);
     set->pools = arena_alloc(&set->arena, (POOLS_MAX + 1) * sizeof *set->pools);
     set->tasks = arena_alloc(&set->arena, ((size_t)file.section_count + 1) * sizeof *set->tasks);
     const struct config_reading reading = {set, faults, read_file, context};
     read_sections(&reading, &file);
+    arena_finish(&tables);
     taskset_seal(set);
     if (faults->count == 0 && set->pool_count == 0)
         fault_add(faults, 0,

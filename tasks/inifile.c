@@ -19,7 +19,7 @@ struct reading {
     bool skipping;        /* after a refused key line: what continues it is left out in silence */
     bool section_faulty;  /* a key of the section was refused, so it is not empty */
     uint32_t value_line;  /* the last line that belongs to the open value */
-    struct arena *arena;
+    struct arena *arena, *tables;
     struct faults *faults;
     struct inifile_section *sections;
     uint32_t section_count, section_capacity;
@@ -75,12 +75,12 @@ static void section_close(struct reading *r) {
     struct inifile_section *section = &r->sections[r->section_count - 1];
     if (r->entry_count == 0 && !r->section_faulty)
         fault_add(r->faults, section->line, "[%s] is empty; give it its keys or remove it", section->name);
-    struct mention *keys = arena_alloc(r->arena, (r->entry_count + 1) * sizeof *keys);
+    struct mention *keys = arena_alloc(r->tables, (r->entry_count + 1) * sizeof *keys);
     for (uint32_t i = 0; i < r->entry_count; i++)
         keys[i] = (struct mention){r->entries[i].key, r->entries[i].line};
     refuse_duplicates(keys, r->entry_count, "'%s' stands here a second time; the first is on line %u",
                       r->faults);
-    section->entries = arena_alloc(r->arena, (r->entry_count + 1) * sizeof *section->entries);
+    section->entries = arena_alloc(r->tables, (r->entry_count + 1) * sizeof *section->entries);
     if (r->entry_count)
         memcpy(section->entries, r->entries, r->entry_count * sizeof *section->entries);
     section->entry_count = r->entry_count;
@@ -271,7 +271,7 @@ static int take_value(void *user, const char *section, const char *name, const c
     if (!r->key_open) {
         r->entries = grown(r->entries, r->entry_count, &r->entry_capacity, sizeof *r->entries);
         r->entries[r->entry_count++] =
-            (struct inifile_entry){arena_text(r->arena, name, strlen(name)), "", r->line};
+            (struct inifile_entry){arena_text(r->tables, name, strlen(name)), "", r->line};
         r->key_open = true;
     } else if (r->value.bytes_count) {
         for (uint32_t line = r->value_line; line < r->line; line++) /* inih drops blank lines */
@@ -282,23 +282,24 @@ static int take_value(void *user, const char *section, const char *name, const c
     return 1;
 }
 
-void inifile_read(const char *text, size_t text_bytes, struct arena *arena, struct faults *faults,
-                  struct inifile *ret) {
+void inifile_read(const char *text, size_t text_bytes, struct arena *arena, struct arena *tables,
+                  struct faults *faults, struct inifile *ret) {
     if (text_bytes >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) { /* a byte order mark */
         text += 3;
         text_bytes -= 3;
     }
-    struct reading r = {.at = text, .end = text + text_bytes, .arena = arena, .faults = faults};
+    struct reading r = {
+        .at = text, .end = text + text_bytes, .arena = arena, .tables = tables, .faults = faults};
     int bad_line = ini_parse_stream(next_line, &r, take_value, &r);
     if (bad_line)
         fault_add(faults, (uint32_t)(bad_line > 0 ? bad_line : 0), "inih cannot read this line");
     section_close(&r);
-    struct mention *names = arena_alloc(arena, (r.section_count + 1) * sizeof *names);
+    struct mention *names = arena_alloc(tables, (r.section_count + 1) * sizeof *names);
     for (uint32_t i = 0; i < r.section_count; i++)
         names[i] = (struct mention){r.sections[i].name, r.sections[i].line};
     refuse_duplicates(names, r.section_count, "[%s] stands here a second time; the first is on line %u",
                       faults);
-    struct inifile_section *sections = arena_alloc(arena, (r.section_count + 1) * sizeof *sections);
+    struct inifile_section *sections = arena_alloc(tables, (r.section_count + 1) * sizeof *sections);
     if (r.section_count)
         memcpy(sections, r.sections, r.section_count * sizeof *sections);
     *ret = (struct inifile){sections, r.section_count};

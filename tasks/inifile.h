@@ -36,10 +36,11 @@ struct inifile {
 #define INIFILE_NAME_BYTES_MAX 49
 
 /*
- * Always fills *ret with what could be read; what could not is in faults. Everything in *ret is owned by the
- * arena. Duplicate keys are a fault.
+ * Always fills *ret with what could be read; what could not is in faults. Duplicate keys are a fault. The
+ * names of sections and all values are owned by the arena, which may outlive the rest: the keys and the
+ * tables of sections and entries, which `tables` owns. (Of 10 000 tasks these are 2 MiB.)
  */
-void inifile_read(const char *text, size_t text_bytes, struct arena *arena, struct faults *faults,
-                  struct inifile *ret);
+void inifile_read(const char *text, size_t text_bytes, struct arena *arena, struct arena *tables,
+                  struct faults *faults, struct inifile *ret);
 
 #endif

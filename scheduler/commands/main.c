@@ -60,6 +60,7 @@ static void open_stdio(void) {
 int main(int argc, char **argv) {
     open_stdio();
     footing_watch();
+    footing_map_tables();
     int code = run_command_of(argc, argv);
     if (fflush(stdout) == 0 && !ferror(stdout))
         return code;

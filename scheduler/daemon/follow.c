@@ -6,13 +6,15 @@
 #include "scheduler/daemon/errand.h"
 #include "scheduler/daemon/lookout.h"
 
-/* With one item more, so that it is never empty; what is new is zeroed. */
+/* With one item more, so that it is never empty; what is new is zeroed, and takes no memory before it is
+ * used. */
 static void *resized(void *old, size_t old_count, size_t count, size_t bytes) {
-    char *array = realloc(old, (count + 1) * bytes);
+    char *array = calloc(count + 1, bytes);
     if (!array)
         abort();
-    if (count > old_count)
-        memset(array + old_count * bytes, 0, (count - old_count) * bytes);
+    if (old)
+        memcpy(array, old, (old_count < count ? old_count : count) * bytes);
+    free(old);
     return array;
 }
 

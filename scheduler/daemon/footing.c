@@ -1,6 +1,7 @@
 #include "scheduler/daemon/footing.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -20,6 +21,10 @@
 #define THREADS_MOST   256
 #define THREADS_SPARE  2 /* what others may take until libuv makes its own */
 
+/* Blocks of a file's texts have this size (tasks/arena.c), and the core's tables of 10 000 tasks are larger.
+ */
+#define MAPPED_FROM_BYTES (64 * 1024)
+
 /* --- memory --- */
 
 static void on_abort(int number) {
@@ -32,6 +37,10 @@ static void on_abort(int number) {
 
 void footing_watch(void) {
     signal(SIGABRT, on_abort);
+}
+
+void footing_map_tables(void) {
+    mallopt(M_MMAP_THRESHOLD, MAPPED_FROM_BYTES);
 }
 
 void footing_stands(void) {

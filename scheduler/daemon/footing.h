@@ -14,6 +14,13 @@
 /* From here on an abort() is a message and exit 1: that is how a failed allocation ends. */
 void footing_watch(void);
 
+/*
+ * From here on large blocks of memory are mapped each by itself: what is never touched of the core's tables
+ * takes none, and what a reload frees is given back. Else the C library fits them into gaps, which it clears
+ * first. (10 000 tasks, with what tasks/config.c frees of its reading: 14.7 MiB resident in place of 17.3.)
+ */
+void footing_map_tables(void);
+
 /* From here on it is what it is elsewhere, with a core dump: the start is over. */
 void footing_stands(void);
 

@@ -80,7 +80,7 @@ static void inifile_trap_is_refused(void **state) {
     struct arena arena = {0};
     struct faults faults = {0};
     struct inifile file;
-    inifile_read(row->text, row->bytes, &arena, &faults, &file);
+    inifile_read(row->text, row->bytes, &arena, &arena, &faults, &file);
     helper_expect_fault(row->name, &faults, row->line, row->piece);
     faults_finish(&faults);
     arena_finish(&arena);
@@ -141,7 +141,7 @@ static void inifile_right_is_read(void **state) {
     struct faults faults = {0};
     struct text text = {0};
     struct inifile file;
-    inifile_read(row->text, row->bytes, &arena, &faults, &file);
+    inifile_read(row->text, row->bytes, &arena, &arena, &faults, &file);
     helper_expect_no_fault(row->name, &faults);
     join(&file, &text);
     helper_expect_text(row->name, text.bytes, row->expected);
@@ -156,7 +156,7 @@ static void inifile_many_faults_are_all_told(void **state) {
     struct arena arena = {0};
     struct faults faults = {0};
     struct inifile file;
-    inifile_read(text, sizeof text - 1, &arena, &faults, &file);
+    inifile_read(text, sizeof text - 1, &arena, &arena, &faults, &file);
     assert_int_equal(faults.count, COUNT(lines));
     for (size_t i = 0; i < COUNT(lines); i++)
         assert_int_equal(faults.items[i].line, lines[i]);
@@ -170,7 +170,7 @@ static void inifile_duplicate_key_keeps_the_first(void **state) {
     struct arena arena = {0};
     struct faults faults = {0};
     struct inifile file;
-    inifile_read(text, sizeof text - 1, &arena, &faults, &file);
+    inifile_read(text, sizeof text - 1, &arena, &arena, &faults, &file);
     assert_int_equal(faults.count, 1);
     assert_string_equal(file.sections[0].entries[0].value, "1");
     faults_finish(&faults);
