@@ -26,4 +26,8 @@ const char *duration_format(int64_t us, char buffer[static DURATION_TEXT_BYTES])
 /* For a person's glance, two or three digits: "12.3s", "4ms", "2h14m". */
 const char *duration_glance(int64_t us, char buffer[static DURATION_TEXT_BYTES]);
 
+/* The same as arguments of a call: the text lives to the end of the block that they stand in. */
+#define DURATION_FORMAT(us) duration_format((us), (char[DURATION_TEXT_BYTES]){0})
+#define DURATION_GLANCE(us) duration_glance((us), (char[DURATION_TEXT_BYTES]){0})
+
 #endif

@@ -10,21 +10,18 @@
 #include "scheduler/core/state.h"
 
 const char *task_state_name(enum task_state state) {
-    switch (state) {
-    case TASK_WAITING: return "waiting";
-    case TASK_RUNNING: return "running";
-    case TASK_READING: return "reading";
-    case TASK_WORKING: return "working";
-    case TASK_WRITING: return "writing";
-    case TASK_PAUSED: return "paused";
-    case TASK_ON_HOLD: return "on hold";
-    case TASK_STOPPING: return "stopping";
-    case TASK_IDLE: return "idle";
-    case TASK_DISABLED: return "disabled";
-    }
-    return "?";
+    static const char *const names[] = {
+        [TASK_WAITING] = "waiting",   [TASK_RUNNING] = "running", [TASK_READING] = "reading",
+        [TASK_WORKING] = "working",   [TASK_WRITING] = "writing", [TASK_STOPPING] = "stopping",
+        [TASK_PAUSED] = "paused",     [TASK_ON_HOLD] = "on hold", [TASK_IDLE] = "idle",
+        [TASK_DISABLED] = "disabled",
+    };
+    return names[state];
 }
 
+/* --- who waits and who runs --- */
+
+/* INDEX_NONE throughout. */
 static uint32_t *none_array(uint32_t count) {
     uint32_t *array = malloc(((size_t)count + 1) * sizeof *array);
     if (!array)
@@ -38,7 +35,8 @@ static int compare_entries(const void *a, const void *b) {
     return x->at != y->at ? (x->at > y->at) - (x->at < y->at) : (x->id > y->id) - (x->id < y->id);
 }
 
-/* All that waits for one budget, in one order; and what is before each. */
+/* Gives all that waits for one budget its place, whatever line of the queue it is in, and sums up what is
+ * before it. */
 static void number_places(struct status *status, const struct due *lines, int line_count) {
     uint32_t count = 0, at = 0;
     for (int i = 0; i < line_count; i++)
@@ -61,6 +59,7 @@ static void number_places(struct status *status, const struct due *lines, int li
     free(order);
 }
 
+/* Keeps the run that started first. */
 static void keep_longest(const struct core *core, uint32_t *kept, uint32_t run) {
     if (*kept == INDEX_NONE || core->runs[run].started.us < core->runs[*kept].started.us)
         *kept = run;
@@ -81,12 +80,12 @@ void status_init(struct status *status, const struct core *core, struct mono now
         abort();
     for (uint32_t i = 0; i < core->run_used; i++) {
         const struct run *run = &core->runs[i];
-        if (run->begun && !run_is_on_session(run->state))
+        bool runs = run_is_on_session(run->state);
+        if (runs)
+            keep_longest(core, &status->running_of_task[run->task], i);
+        else if (run->begun)
             keep_longest(core, &status->between_of_task[run->task], i);
-        if (!run_is_on_session(run->state))
-            continue;
-        keep_longest(core, &status->running_of_task[run->task], i);
-        if (stage_tokens(run->definition, run->stage))
+        if (runs && stage_tokens(run->definition, run->stage))
             keep_longest(core, &status->longest_of_pool[run->pool], i);
     }
     for (uint32_t i = 0; i < core->pool_count; i++)
@@ -109,20 +108,21 @@ void status_finish(struct status *status) {
     *status = (struct status){0};
 }
 
+static struct decision wait_for(enum reason_code reason, int64_t number, int64_t threshold) {
+    return (struct decision){
+        .verdict = VERDICT_WAIT, .reason = reason, .number = number, .threshold = threshold};
+}
+
 static struct decision why_waiting(const struct status *status, const struct run *run) {
     const struct core *core = status->core;
     if (core->draining && !run->begun)
-        return (struct decision){.verdict = VERDICT_WAIT, .reason = REASON_DRAIN};
+        return wait_for(REASON_DRAIN, 0, 0);
     if (run->state == RUN_DELAYED)
-        return (struct decision){
-            .verdict = VERDICT_WAIT, .reason = REASON_RETRY, .number = run->attempts.failed_count};
+        return wait_for(REASON_RETRY, run->attempts.failed_count, 0);
     if (run->state == RUN_HELD)
-        return (struct decision){.verdict = VERDICT_WAIT, .reason = REASON_OWN_RUN};
+        return wait_for(REASON_OWN_RUN, 0, 0);
     if (stage_tokens(run->definition, run->stage) == 0)
-        return (struct decision){.verdict = VERDICT_WAIT,
-                                 .reason = REASON_CHILDREN,
-                                 .number = core->child_count,
-                                 .threshold = core->set->daemon.children};
+        return wait_for(REASON_CHILDREN, core->child_count, core->set->daemon.children);
     return grant_why(core, run->pool, queue_line(run->definition, run->stage, run->yielded));
 }
 

@@ -11,10 +11,9 @@
 #include "tasks/duration.h"
 
 static void print_head(const struct status *status, struct text *text) {
-    char up[DURATION_TEXT_BYTES];
     size_t start = text->bytes_count;
     text_add(text, "headgate %s  pid %" PRId64 "  up %s  %s loaded ", status->context->version,
-             status->context->pid, duration_glance(status->context->up_us, up), status->context->path);
+             status->context->pid, DURATION_GLANCE(status->context->up_us), status->context->path);
     status_clock(status, status->context->loaded, text);
     text_add(text, "%s", status->core->draining ? "  STOPPING" : "");
     text_end_line(text, start, 0);
@@ -39,8 +38,7 @@ static void print_row(const struct status *status, const struct status_row *row,
     if (row->due.us)
         status_clock(status, row->due, &due);
     if (stats->any)
-        text_add(&last, "%s %s", outcome_name(stats->last_outcome),
-                 duration_glance(stats->last_took_us, took));
+        text_add(&last, "%s %s", outcome_name(stats->last_outcome), DURATION_GLANCE(stats->last_took_us));
     ms_pair(row->late_p50_us, row->late_p99_us, late, sizeof late);
     ms_pair(row->took_p50_us, row->took_p99_us, took, sizeof took);
     text_add(text, "%-*s  %-8s  %-11s  %-16s %6u %5u %5u %7" PRIu64 "  %15s  %15s  ", status->name_width,
