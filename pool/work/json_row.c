@@ -150,7 +150,7 @@ static bool is_number(const char *value, size_t count, enum kind kind) {
     bool is_whole = number.fraction == 0 && !number.has_exponent;
     switch (kind) {
     case WHOLE: return is_whole && is_exact_whole(value);
-    case FLOATING: return isfinite(strtod(value, NULL));
+    case FLOATING: return is_whole ? is_exact_whole(value) : isfinite(strtod(value, NULL));
     case DECIMAL: return !number.has_exponent && is_exact_decimal(value, &number);
     default: return false;
     }
