@@ -7,44 +7,46 @@
 
 #include <stdint.h>
 
-enum simulate_kind {
-    SIMULATE_OPENED, /* index: of a session */
-    SIMULATE_REFUSED,
-    SIMULATE_BROKEN,
-    SIMULATE_READY,
-    SIMULATE_SAMPLED,
-    SIMULATE_GONE,
-    SIMULATE_RUN_ENDED,   /* index: of a run */
-    SIMULATE_BURST_BEGIN, /* index: of a foreground; stamp: of the server */
-    SIMULATE_BURST_END,
+enum agenda_kind {
+    AGENDA_OPENED, /* index: of a session */
+    AGENDA_REFUSED,
+    AGENDA_BROKEN,
+    AGENDA_READY,
+    AGENDA_VERIFIED,
+    AGENDA_SAMPLED,
+    AGENDA_HISTORY,
+    AGENDA_GONE,
+    AGENDA_RUN_ENDED, /* index: of a run */
+    AGENDA_RUN_UNSENT,
+    AGENDA_BURST_BEGIN, /* index: of a foreground; stamp: of the server */
+    AGENDA_BURST_END,
 };
 
-struct simulate_entry {
+struct agenda_entry {
     int64_t at_us;
     uint64_t number;
-    enum simulate_kind kind;
+    enum agenda_kind kind;
     uint32_t index;
     uint32_t stamp;
 };
 
-struct simulate_agenda {
-    struct simulate_entry *entries;
+struct agenda {
+    struct agenda_entry *entries;
     uint32_t count, capacity;
     uint64_t number;
 };
 
 /* Ends the program when there is no memory. */
-void simulate_agenda_add(struct simulate_agenda *agenda, int64_t at_us, enum simulate_kind kind,
-                         uint32_t index, uint32_t stamp);
+void agenda_add(struct agenda *agenda, int64_t at_us, enum agenda_kind kind, uint32_t index, uint32_t stamp);
 
 /* There must be one. */
-struct simulate_entry simulate_agenda_take(struct simulate_agenda *agenda);
+struct agenda_entry agenda_take(struct agenda *agenda);
 
 /* INT64_MAX: nothing. */
-static inline int64_t simulate_agenda_next_us(const struct simulate_agenda *agenda) {
+static inline int64_t agenda_next_us(const struct agenda *agenda) {
     return agenda->count ? agenda->entries[0].at_us : INT64_MAX;
 }
 
-void simulate_agenda_finish(struct simulate_agenda *agenda);
+void agenda_finish(struct agenda *agenda);
 
 #endif

@@ -3,18 +3,19 @@
 #include <assert.h>
 #include <stdlib.h>
 
-static uint32_t free_of(const struct simulate_database *database) {
-    return database->facts->usable_count - database->ours_count - database->application_count;
+static uint32_t free_of(const struct database *database) {
+    uint32_t taken = database->ours_count + database->application_count;
+    return database->facts->usable_count > taken ? database->facts->usable_count - taken : 0;
 }
 
-static void notice_free(struct simulate_database *database) {
+static void notice_free(struct database *database) {
     uint32_t free = free_of(database);
     if (free < database->facts->free_least)
         database->facts->free_least = free;
 }
 
 /* How many of them found a slot. The others do not come back before the next time. */
-static uint32_t arrive(struct simulate_database *database, uint32_t count, int64_t at_us) {
+static uint32_t arrive(struct database *database, uint32_t count, int64_t at_us) {
     struct simulate_server *facts = database->facts;
     uint32_t free = free_of(database), taken = count < free ? count : free;
     uint64_t free_without_us =
@@ -28,9 +29,9 @@ static uint32_t arrive(struct simulate_database *database, uint32_t count, int64
     return taken;
 }
 
-void simulate_database_init(struct simulate_database *database, const struct simulate_options *options,
-                            struct simulate_server *facts) {
-    *database = (struct simulate_database){
+void database_init(struct database *database, const struct simulate_options *options,
+                   struct simulate_server *facts) {
+    *database = (struct database){
         .facts = facts,
         .foregrounds = options->foregrounds,
         .foreground_count = options->foreground_count,
@@ -46,12 +47,12 @@ void simulate_database_init(struct simulate_database *database, const struct sim
         arrive(database, options->foregrounds[i].session_count, 0);
 }
 
-void simulate_database_finish(struct simulate_database *database) {
+void database_finish(struct database *database) {
     free(database->burst_counts);
-    *database = (struct simulate_database){0};
+    *database = (struct database){0};
 }
 
-bool simulate_database_take(struct simulate_database *database, uint32_t count) {
+bool database_take(struct database *database, uint32_t count) {
     if (count > free_of(database))
         return false;
     database->ours_count += count;
@@ -59,13 +60,12 @@ bool simulate_database_take(struct simulate_database *database, uint32_t count) 
     return true;
 }
 
-void simulate_database_give(struct simulate_database *database, uint32_t count) {
+void database_give(struct database *database, uint32_t count) {
     assert(count <= database->ours_count);
     database->ours_count -= count;
 }
 
-void simulate_database_burst(struct simulate_database *database, uint32_t foreground, bool begins,
-                             int64_t at_us) {
+void database_burst(struct database *database, uint32_t foreground, bool begins, int64_t at_us) {
     uint32_t count = database->foregrounds[foreground].burst_count;
     if (begins) {
         database->burst_counts[foreground] = arrive(database, count, at_us);
@@ -76,15 +76,15 @@ void simulate_database_burst(struct simulate_database *database, uint32_t foregr
     simulate_level_set(&database->facts->foreground, at_us, database->application_count);
 }
 
-static int32_t active_of(const struct simulate_database *database) {
+static int32_t active_of(const struct database *database) {
     uint64_t active = 0;
     for (uint32_t i = 0; i < database->foreground_count; i++)
         active += database->foregrounds[i].active_count;
     return (int32_t)(active < database->application_count ? active : database->application_count);
 }
 
-struct sample simulate_database_sample(const struct simulate_database *database, uint32_t ours_count,
-                                       uint32_t command_count, int64_t round_trip_us) {
+struct sample database_sample(const struct database *database, uint32_t ours_count, uint32_t command_count,
+                              int64_t round_trip_us) {
     int32_t used = (int32_t)(database->ours_count + database->application_count);
     int32_t ours = (int32_t)ours_count;
     return (struct sample){

@@ -6,9 +6,9 @@
 #define SCHEDULER_SIMULATE_DATABASE_H
 
 #include "pool/budget/sample.h"
-#include "scheduler/simulate/simulate.h"
+#include "scheduler/simulate/facts.h"
 
-struct simulate_database {
+struct database {
     struct simulate_server *facts; /* borrowed */
     const struct simulate_foreground *foregrounds;
     uint32_t foreground_count;
@@ -19,19 +19,18 @@ struct simulate_database {
 };
 
 /* With the steady sessions of the application. Its facts are made here, and finished by their owner. */
-void simulate_database_init(struct simulate_database *database, const struct simulate_options *options,
-                            struct simulate_server *facts);
-void simulate_database_finish(struct simulate_database *database);
+void database_init(struct database *database, const struct simulate_options *options,
+                   struct simulate_server *facts);
+void database_finish(struct database *database);
 
 /* Slots for us. False, and none taken, when there are too few. */
-bool simulate_database_take(struct simulate_database *database, uint32_t count);
-void simulate_database_give(struct simulate_database *database, uint32_t count);
+bool database_take(struct database *database, uint32_t count);
+void database_give(struct database *database, uint32_t count);
 
-void simulate_database_burst(struct simulate_database *database, uint32_t foreground, bool begins,
-                             int64_t at_us);
+void database_burst(struct database *database, uint32_t foreground, bool begins, int64_t at_us);
 
 /* What a look tells. ours: sessions of the pool that looks; command: of these, its commands'. */
-struct sample simulate_database_sample(const struct simulate_database *database, uint32_t ours_count,
-                                       uint32_t command_count, int64_t round_trip_us);
+struct sample database_sample(const struct database *database, uint32_t ours_count, uint32_t command_count,
+                              int64_t round_trip_us);
 
 #endif

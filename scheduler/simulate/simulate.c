@@ -2,34 +2,56 @@
 
 #include <stdlib.h>
 
+#include "scheduler/simulate/tally.h"
 #include "scheduler/simulate/world.h"
+#include "tasks/hash.h"
 
-/* More steps at one instant than that are none that end. */
-#define SAME_INSTANT_MOST 1000000
+struct forecast {
+    const struct simulate_options *options;
+    struct simulate_facts *facts;
+    struct world world;
+    struct tally tally;
+};
 
-static void pass_until(struct simulate_world *world, int64_t at_us) {
-    if (at_us <= world->now_us)
-        return;
-    simulate_tally_pass(&world->tally, at_us - world->now_us);
-    world->now_us = at_us;
-    world->instant_step_count = 0;
+/* Around the median by the task and its occurrence: mostly within a fifth, and one in twenty takes thrice as
+ * long. */
+static int64_t run_takes_us(void *context, const struct run *run) {
+    static const uint16_t spread_permille[] = {620,  700,  750,  800,  840,  880,  920,  960,
+                                               1000, 1045, 1090, 1140, 1200, 1280, 1390, 1610};
+    const struct simulate_options *options = ((struct forecast *)context)->options;
+    const uint64_t facts[] = {options->seed, run->task, (uint64_t)run->due_first.us, run->stage};
+    uint64_t hash = hash_finish(hash_bytes(HASH_START, facts, sizeof facts));
+    int64_t took_us = run->stage == STAGE_WORK ? options->work_us[run->task] : options->took_us[run->task];
+    if (options->exact)
+        return took_us;
+    bool slow = hash_below(hash_finish(hash + 1), 20) == 0;
+    took_us =
+        took_us / 1000 * spread_permille[hash % 16] + took_us % 1000 * spread_permille[hash % 16] / 1000;
+    return slow ? 3 * took_us : took_us;
 }
 
-/* False at the end. */
-static bool advance(struct simulate_world *world) {
-    int64_t wake_us = core_next_wake(world->core).us;
-    int64_t event_us = simulate_agenda_next_us(&world->agenda);
-    wake_us = wake_us == INSTANT_MAX ? wake_us : wake_us - SIMULATE_MONO_START_US;
-    int64_t at_us = event_us <= wake_us ? event_us : wake_us;
-    world->facts->stuck = world->instant_step_count > SAME_INSTANT_MOST;
-    if (at_us >= world->options->for_us || world->facts->stuck)
-        return false;
-    pass_until(world, at_us);
-    if (event_us <= wake_us)
-        simulate_world_happen(world);
-    else
-        simulate_world_feed(world, (struct event){.kind = EVENT_TICK});
-    return true;
+static void note_action(void *context, const struct action *action) {
+    struct forecast *forecast = context;
+    const struct core *core = forecast->world.core;
+    struct simulate_pool *pools = forecast->facts->pools;
+    switch (action->kind) {
+    case ACTION_RECORD: tally_record(&forecast->tally, &action->record); break;
+    case ACTION_YIELDED: pools[core_run(core, action->run)->pool].yielded_count++; break;
+    case ACTION_GATE:
+        if (core->pools[action->pool].tokens.limit < pools[action->pool].limit_least)
+            pools[action->pool].limit_least = core->pools[action->pool].tokens.limit;
+        break;
+    default: break;
+    }
+}
+
+static void note_time(void *context, int64_t us) {
+    tally_pass(&((struct forecast *)context)->tally, us);
+}
+
+static void note_sessions(void *context, uint32_t pool, uint32_t ours_count) {
+    struct forecast *forecast = context;
+    simulate_level_set(&forecast->facts->pools[pool].sessions, forecast->world.now_us, ours_count);
 }
 
 static void *zeroed(size_t count, size_t bytes) {
@@ -55,42 +77,69 @@ static void init_facts(struct simulate_facts *facts, const struct taskset *set,
     }
 }
 
-static void close_facts(struct simulate_world *world) {
-    struct simulate_facts *facts = world->facts;
-    int64_t for_us = world->options->for_us;
+static void close_facts(struct forecast *forecast) {
+    struct simulate_facts *facts = forecast->facts;
+    int64_t for_us = forecast->options->for_us;
+    facts->step_count = forecast->world.step_count;
+    facts->stuck = forecast->world.stuck;
     for (uint32_t i = 0; i < facts->pool_count; i++) {
         struct simulate_pool *pool = &facts->pools[i];
         simulate_level_set(&pool->sessions, for_us, pool->sessions.value);
-        pool->held_peak = world->core->pools[i].held_peak;
-        pool->opened_count = world->core->pools[i].opened_count;
+        pool->held_peak = forecast->world.core->pools[i].held_peak;
+        pool->opened_count = forecast->world.core->pools[i].opened_count;
+        pool->refused_count = forecast->world.places[i].refused_count;
     }
     for (uint32_t i = 0; i < facts->server_count; i++)
         simulate_level_set(&facts->servers[i].foreground, for_us, facts->servers[i].foreground.value);
-    simulate_tally_close(&world->tally);
+    tally_close(&forecast->tally);
 }
 
-/* Its database keeps none: on a real one a record costs a run some tenths of a millisecond. */
-static void forget_history(struct core *core) {
-    for (uint32_t i = 0; i < core->pool_count; i++)
-        core->pools[i].recording = (struct recording){.state = RECORDING_OFF};
+static void build_servers(struct forecast *forecast) {
+    const struct simulate_options *options = forecast->options;
+    struct world *world = &forecast->world;
+    for (uint32_t i = 0; i < forecast->facts->server_count; i++) {
+        database_init(&world->databases[i], options, &forecast->facts->servers[i]);
+        for (uint32_t j = 0; j < options->foreground_count; j++)
+            if (options->foregrounds[j].burst_count && options->foregrounds[j].burst_every_us)
+                agenda_add(&world->agenda, options->foregrounds[j].burst_every_us, AGENDA_BURST_BEGIN, j, i);
+    }
+    for (uint32_t i = 0; i < forecast->facts->pool_count; i++)
+        world->places[i].database =
+            &world->databases[options->server_of_pool ? options->server_of_pool[i] : 0];
 }
 
 void simulate(struct taskset *set, const struct simulate_options *options, struct simulate_facts *ret) {
     /* Just before the start, because what is due strictly after is what the core waits for. */
-    struct core *core = core_create(set, options->seed, true, (struct mono){SIMULATE_MONO_START_US - 1},
+    struct core *core = core_create(set, options->seed, true, (struct mono){WORLD_MONO_START_US - 1},
                                     (struct wall){options->start.us - 1});
-    struct simulate_world world;
-    forget_history(core);
+    struct forecast forecast = {.options = options, .facts = ret};
+    struct world *world = &forecast.world;
     init_facts(ret, set, options);
-    simulate_world_init(&world, options, core, ret);
-    simulate_world_feed(&world, (struct event){.kind = EVENT_TICK});
-    while (advance(&world))
+    struct database *databases = zeroed(ret->server_count, sizeof *databases);
+    struct world_place *places = zeroed(ret->pool_count, sizeof *places);
+    for (uint32_t i = 0; i < core->pool_count;
+         i++) /* on a real one a record costs some tenths of a millisecond */
+        core->pools[i].recording = (struct recording){.state = RECORDING_OFF};
+    tally_init(&forecast.tally, core, ret);
+    world_init(world, core, places, options->start);
+    world->databases = databases;
+    world->nature = (struct world_nature){.context = &forecast,
+                                          .run_takes_us = run_takes_us,
+                                          .sees = note_action,
+                                          .passes = note_time,
+                                          .counts = note_sessions};
+    build_servers(&forecast);
+    world_feed(world, (struct event){.kind = EVENT_TICK});
+    while (world_advance(world, options->for_us))
         ;
-    if (!ret->stuck)
-        pass_until(&world, options->for_us);
-    close_facts(&world);
-    simulate_world_finish(&world);
+    close_facts(&forecast);
+    for (uint32_t i = 0; i < ret->server_count; i++)
+        database_finish(&databases[i]);
+    tally_finish(&forecast.tally);
+    world_finish(world);
     core_destroy(core);
+    free(databases);
+    free(places);
 }
 
 void simulate_finish(struct simulate_facts *facts) {

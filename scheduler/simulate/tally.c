@@ -52,9 +52,8 @@ static int64_t percentile(const struct simulate_lateness *lateness, uint64_t per
 
 /* --- the books --- */
 
-void simulate_tally_init(struct simulate_tally *tally, const struct core *core,
-                         struct simulate_facts *facts) {
-    *tally = (struct simulate_tally){
+void tally_init(struct tally *tally, const struct core *core, struct simulate_facts *facts) {
+    *tally = (struct tally){
         .core = core,
         .facts = facts,
         .lateness = calloc((size_t)core->task_count + 1, sizeof *tally->lateness),
@@ -67,13 +66,13 @@ void simulate_tally_init(struct simulate_tally *tally, const struct core *core,
             tally->queueing[tally->queueing_count++] = i;
 }
 
-void simulate_tally_finish(struct simulate_tally *tally) {
+void tally_finish(struct tally *tally) {
     free(tally->lateness);
     free(tally->queueing);
-    *tally = (struct simulate_tally){0};
+    *tally = (struct tally){0};
 }
 
-void simulate_tally_record(struct simulate_tally *tally, const struct record *record) {
+void tally_record(struct tally *tally, const struct record *record) {
     struct simulate_task *task = &tally->facts->tasks[record->task];
     uint64_t count = (uint64_t)record->occurrence_count;
     task->due_count += count;
@@ -92,13 +91,13 @@ void simulate_tally_record(struct simulate_tally *tally, const struct record *re
 
 /* --- what waits --- */
 
-static void wait_for(struct simulate_tally *tally, uint32_t run_index, enum reason_code reason, int64_t us) {
+static void wait_for(struct tally *tally, uint32_t run_index, enum reason_code reason, int64_t us) {
     const struct run *run = &tally->core->runs[run_index];
     tally->facts->tasks[run->task].waited_us[reason] += us;
     tally->facts->pools[run->pool].waited_us[reason] += us;
 }
 
-static void pass_lines(struct simulate_tally *tally, uint32_t pool, int64_t us) {
+static void pass_lines(struct tally *tally, uint32_t pool, int64_t us) {
     for (enum line line = 0; line < LINES; line++) {
         const struct due *waiting = &tally->core->pools[pool].queue.lines[line];
         enum reason_code reason = waiting->count ? grant_why(tally->core, pool, line).reason : REASON_NONE;
@@ -108,7 +107,7 @@ static void pass_lines(struct simulate_tally *tally, uint32_t pool, int64_t us) 
 }
 
 /* Sent, and behind others on their session. */
-static void pass_sent(struct simulate_tally *tally, int64_t us) {
+static void pass_sent(struct tally *tally, int64_t us) {
     const struct core *core = tally->core;
     for (uint32_t i = 0; i < core->session_used; i++) {
         if (core->sessions[i].run_count < 2)
@@ -119,7 +118,7 @@ static void pass_sent(struct simulate_tally *tally, int64_t us) {
     }
 }
 
-void simulate_tally_pass(struct simulate_tally *tally, int64_t us) {
+void tally_pass(struct tally *tally, int64_t us) {
     const struct core *core = tally->core;
     for (uint32_t pool = 0; pool < core->pool_count; pool++)
         if (queue_count(&core->pools[pool].queue))
@@ -134,7 +133,7 @@ void simulate_tally_pass(struct simulate_tally *tally, int64_t us) {
     }
 }
 
-void simulate_tally_close(struct simulate_tally *tally) {
+void tally_close(struct tally *tally) {
     const struct core *core = tally->core;
     for (uint32_t i = 0; i < core->run_used; i++) {
         const struct run *run = &core->runs[i];

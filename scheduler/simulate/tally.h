@@ -6,11 +6,11 @@
 #define SCHEDULER_SIMULATE_TALLY_H
 
 #include "scheduler/core/state.h"
-#include "scheduler/simulate/simulate.h"
+#include "scheduler/simulate/facts.h"
 
 struct simulate_lateness;
 
-struct simulate_tally {
+struct tally {
     const struct core *core;            /* borrowed */
     struct simulate_facts *facts;       /* borrowed */
     struct simulate_lateness *lateness; /* by task */
@@ -18,15 +18,15 @@ struct simulate_tally {
     uint32_t queueing_count;
 };
 
-void simulate_tally_init(struct simulate_tally *tally, const struct core *core, struct simulate_facts *facts);
-void simulate_tally_finish(struct simulate_tally *tally);
+void tally_init(struct tally *tally, const struct core *core, struct simulate_facts *facts);
+void tally_finish(struct tally *tally);
 
-void simulate_tally_record(struct simulate_tally *tally, const struct record *record);
+void tally_record(struct tally *tally, const struct record *record);
 
 /* Nothing happens for so long, from the core's present instant on. */
-void simulate_tally_pass(struct simulate_tally *tally, int64_t us);
+void tally_pass(struct tally *tally, int64_t us);
 
 /* At the end: percentiles, and what is not finished. */
-void simulate_tally_close(struct simulate_tally *tally);
+void tally_close(struct tally *tally);
 
 #endif

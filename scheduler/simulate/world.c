@@ -2,199 +2,252 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "tasks/hash.h"
+/* More steps at one instant than that are none that end: the busiest files make a few thousand. */
+#define SAME_INSTANT_MOST 1000000
 
 /* What things take, measured on a server on the same machine. */
-#define OPEN_US    (4 * US_PER_MS)
-#define REFUSED_US US_PER_MS
-#define GONE_US    (3 * US_PER_MS) /* from the close to the end of the backend */
-#define CLEAN_US   (US_PER_MS / 5)
-#define SAMPLE_US  (US_PER_MS / 2)
-#define CANCEL_US  US_PER_MS
+static const int64_t usual_us[WORLD_WAITS] = {
+    [WORLD_OPEN] = 4 * US_PER_MS,  [WORLD_REFUSED] = US_PER_MS,
+    [WORLD_GONE] = 3 * US_PER_MS, /* from the close to the end of the backend */
+    [WORLD_CLEAN] = US_PER_MS / 5, [WORLD_LOOK] = US_PER_MS / 2,
+    [WORLD_CANCEL] = US_PER_MS,
+};
+
+static bool happens(struct world *world, enum world_fault fault) {
+    return world->nature.happens && world->nature.happens(world->nature.context, fault);
+}
+
+static int64_t takes_us(struct world *world, enum world_wait wait) {
+    return world->nature.takes_us ? world->nature.takes_us(world->nature.context, wait, usual_us[wait])
+                                  : usual_us[wait];
+}
 
 /* --- slots of the server --- */
 
-static struct simulate_database *database_of(const struct simulate_world *world, uint32_t pool) {
-    return &world->databases[world->options->server_of_pool ? world->options->server_of_pool[pool] : 0];
+static void count_ours(struct world *world, uint32_t place, uint32_t ours_count) {
+    world->places[place].ours_count = ours_count;
+    if (world->nature.counts)
+        world->nature.counts(world->nature.context, place, ours_count);
 }
 
-static bool slots_take(struct simulate_world *world, uint32_t pool, uint32_t count) {
-    if (!simulate_database_take(database_of(world, pool), count)) {
-        world->facts->pools[pool].refused_count++;
+static bool slots_take(struct world *world, uint32_t place, uint32_t count) {
+    if (!database_take(world->places[place].database, count)) {
+        world->places[place].refused_count++;
         return false;
     }
-    world->ours_counts[pool] += count;
-    simulate_level_set(&world->facts->pools[pool].sessions, world->now_us, world->ours_counts[pool]);
+    count_ours(world, place, world->places[place].ours_count + count);
     return true;
 }
 
-static void slots_give(struct simulate_world *world, uint32_t pool, uint32_t count) {
-    simulate_database_give(database_of(world, pool), count);
-    world->ours_counts[pool] -= count;
-    simulate_level_set(&world->facts->pools[pool].sessions, world->now_us, world->ours_counts[pool]);
+static void slots_give(struct world *world, uint32_t place, uint32_t count) {
+    database_give(world->places[place].database, count);
+    count_ours(world, place, world->places[place].ours_count - count);
 }
 
 /* --- sessions --- */
 
 /* What it was to answer is overtaken. */
-static void answer(struct simulate_world *world, uint32_t session, enum simulate_kind kind, int64_t at_us) {
-    simulate_agenda_add(&world->agenda, at_us, kind, session, ++world->sessions[session].stamp);
+static void answer(struct world *world, uint32_t session, enum agenda_kind kind, int64_t at_us) {
+    agenda_add(&world->agenda, at_us, kind, session, ++world->sessions[session].stamp);
 }
 
-static void open_session(struct simulate_world *world, const struct action *action) {
-    struct model_session *session = &world->sessions[action->session.index];
-    session->generation = action->session.generation;
-    session->pool = action->pool;
-    session->run_first = session->run_last = INDEX_NONE;
-    session->on_server = slots_take(world, action->pool, 1);
+static void answer_in(struct world *world, uint32_t session, enum agenda_kind kind, enum world_wait wait) {
+    answer(world, session, kind, world->now_us + takes_us(world, wait));
+}
+
+static void open_session(struct world *world, const struct action *action) {
+    uint32_t index = action->session.index;
+    struct model_session *session = &world->sessions[index];
+    *session = (struct model_session){
+        .generation = action->session.generation,
+        .pool = action->pool,
+        .place = world->place_of_pool[action->pool],
+        .stamp = session->stamp,
+        .run_first = INDEX_NONE,
+        .run_last = INDEX_NONE,
+    };
+    if (happens(world, WORLD_CONNECT_HANGS)) {
+        answer(world, index, AGENDA_REFUSED,
+               world->now_us + world->core->pools[action->pool].settings->connect_timeout_us);
+        return;
+    }
+    bool fails = happens(world, WORLD_CONNECT_FAILS);
+    session->on_server = !fails && slots_take(world, session->place, 1);
+    session->refused = !fails && !session->on_server;
+    answer_in(world, index, session->on_server ? AGENDA_OPENED : AGENDA_REFUSED,
+              session->on_server ? WORLD_OPEN : WORLD_REFUSED);
+}
+
+static void leave_server(struct world *world, struct model_session *session) {
     if (session->on_server)
-        answer(world, action->session.index, SIMULATE_OPENED, world->now_us + OPEN_US);
-    else
-        answer(world, action->session.index, SIMULATE_REFUSED, world->now_us + REFUSED_US);
+        slots_give(world, session->place, 1);
+    session->on_server = false;
 }
 
-static void close_session(struct simulate_world *world, uint32_t session) {
-    answer(world, session, SIMULATE_GONE, world->now_us + GONE_US);
+static void close_session(struct world *world, uint32_t index) {
+    struct model_session *session = &world->sessions[index];
+    if (session->on_server && happens(world, WORLD_NEVER_GONE)) {
+        leave_server(world, session);
+        session->stamp++;
+    } else {
+        answer_in(world, index, AGENDA_GONE, WORLD_GONE);
+    }
 }
 
 /* --- runs --- */
 
-/* Around the median by the task and its occurrence: mostly within a fifth, and one in twenty takes thrice as
- * long. */
-static int64_t some_time(const struct simulate_world *world, const struct run *run) {
-    static const uint16_t spread_permille[] = {620,  700,  750,  800,  840,  880,  920,  960,
-                                               1000, 1045, 1090, 1140, 1200, 1280, 1390, 1610};
-    const uint64_t facts[] = {world->options->seed, run->task, (uint64_t)run->due_first.us, run->stage};
-    uint64_t hash = hash_finish(hash_bytes(HASH_START, facts, sizeof facts));
-    int64_t took_us =
-        run->stage == STAGE_WORK ? world->options->work_us[run->task] : world->options->took_us[run->task];
-    if (world->options->exact)
-        return took_us;
-    bool slow = hash_below(hash_finish(hash + 1), 20) == 0;
-    took_us =
-        took_us / 1000 * spread_permille[hash % 16] + took_us % 1000 * spread_permille[hash % 16] / 1000;
-    return slow ? 3 * took_us : took_us;
-}
-
-static void begin_run(struct simulate_world *world, uint32_t slot, int64_t at_us) {
-    struct model_run *run = &world->runs[slot];
+static void end_run_at(struct world *world, uint32_t index, int64_t at_us) {
+    struct model_run *run = &world->runs[index];
     run->begun = true;
-    simulate_agenda_add(&world->agenda, at_us + run->took_us, SIMULATE_RUN_ENDED, slot, ++run->stamp);
+    agenda_add(&world->agenda, at_us, AGENDA_RUN_ENDED, index, ++run->stamp);
 }
 
-static void send_to_session(struct simulate_world *world, uint32_t slot, uint32_t session_slot) {
-    struct model_session *session = &world->sessions[session_slot];
-    world->runs[slot].session = session_slot;
-    session->stamp++; /* it will not be idle before this run's end */
-    if (session->run_first != INDEX_NONE) {
-        world->runs[session->run_last].behind = slot;
-        session->run_last = slot;
+/* The server, or its child, gets to it. */
+static void begin_run(struct world *world, uint32_t index, int64_t at_us) {
+    struct model_run *run = &world->runs[index];
+    enum world_begin begin = WORLD_GOES_ON;
+    run->begun = true;
+    if (world->nature.begins)
+        begin = world->nature.begins(world->nature.context, index, &run->end);
+    bool breaks = run->session != INDEX_NONE && happens(world, WORLD_SESSION_BREAKS);
+    if (begin == WORLD_LOSES_SESSION || breaks) {
+        world_break_session(world, run->session);
         return;
     }
-    session->run_first = session->run_last = slot;
-    begin_run(world, slot, world->now_us > session->free_at_us ? world->now_us : session->free_at_us);
+    run->refused = begin == WORLD_IS_REFUSED;
+    if (run->refused || !happens(world, WORLD_RUN_HANGS))
+        end_run_at(world, index, at_us + (run->refused ? 0 : run->took_us));
 }
 
-static void start_run(struct simulate_world *world, const struct action *action) {
+static void send_to_session(struct world *world, uint32_t index, uint32_t session_index) {
+    struct model_session *session = &world->sessions[session_index];
+    world->runs[index].session = session_index;
+    session->stamp++; /* it will not be idle before this run's end */
+    if (session->run_first != INDEX_NONE) {
+        world->runs[session->run_last].behind = index;
+        session->run_last = index;
+        return;
+    }
+    session->run_first = session->run_last = index;
+    begin_run(world, index, world->now_us > session->free_at_us ? world->now_us : session->free_at_us);
+}
+
+static void start_run(struct world *world, const struct action *action) {
     const struct run *run = core_run(world->core, action->run);
-    struct model_run *model = &world->runs[action->run.index];
+    uint32_t index = action->run.index;
+    struct model_run *model = &world->runs[index];
     bool sql = stage_needs_session(run->definition, run->stage);
     *model = (struct model_run){
         .generation = action->run.generation,
-        .stamp = model->stamp,
+        .stamp = model->stamp + 1,
         .session = INDEX_NONE,
         .behind = INDEX_NONE,
-        .pool = run->pool,
-        .took_us = some_time(world, run),
+        .place = world->place_of_pool[run->pool],
+        .took_us = world->nature.run_takes_us(world->nature.context, run),
         .slot_count = stage_tokens(run->definition, run->stage) - sql,
         .discard = run->definition->session == SESSION_DISCARD || world->core->tasks[run->task].breached,
+        .end = {.kind = EVENT_RUN_ENDED, .run = action->run, .session = action->session},
     };
-    if (model->slot_count && !slots_take(world, run->pool, model->slot_count)) {
+    if (sql && (world->sessions[action->session.index].broken || happens(world, WORLD_RUN_UNSENT))) {
+        model->slot_count = 0;
+        agenda_add(&world->agenda, world->now_us, AGENDA_RUN_UNSENT, index, ++model->stamp);
+        world_break_session(world, action->session.index);
+        return;
+    }
+    if (model->slot_count && !slots_take(world, model->place, model->slot_count)) {
         model->slot_count = 0;
         model->failed = true;
-        model->took_us = REFUSED_US;
+        model->took_us = takes_us(world, WORLD_REFUSED);
     }
-    world->command_counts[run->pool] += model->slot_count;
+    world->places[model->place].command_count += model->slot_count;
     if (sql)
-        send_to_session(world, action->run.index, action->session.index);
+        send_to_session(world, index, action->session.index);
     else
-        begin_run(world, action->run.index, world->now_us);
+        begin_run(world, index, world->now_us);
 }
 
 /* A cancel request, or TERM. It hits what runs. */
-static void cancel_run(struct simulate_world *world, uint32_t slot) {
-    struct model_run *run = &world->runs[slot];
-    assert(run->begun);
-    run->took_us = CANCEL_US;
+static void cancel_run(struct world *world, uint32_t index) {
+    struct model_run *run = &world->runs[index];
+    if (!run->begun || run->refused || run->lost || happens(world, WORLD_ANSWER_HANGS))
+        return;
     run->failed = run->cancelled = true;
-    begin_run(world, slot, world->now_us);
+    end_run_at(world, index, world->now_us + takes_us(world, WORLD_CANCEL));
+}
+
+/* Its session is closed, or its group killed: whether it was done nobody knows. */
+static void lose_run(struct world *world, uint32_t index) {
+    world->runs[index].lost = true;
+    end_run_at(world, index, world->now_us);
+}
+
+void world_break_session(struct world *world, uint32_t index) {
+    struct model_session *session = &world->sessions[index];
+    for (uint32_t run = session->run_first; run != INDEX_NONE; run = world->runs[run].behind)
+        lose_run(world, run);
+    session->run_first = INDEX_NONE;
+    if (!session->broken)
+        answer(world, index, AGENDA_BROKEN, world->now_us);
+    session->broken = true;
 }
 
 /* The next on its session begins, or the session is clean after a while. */
-static void leave_session(struct simulate_world *world, uint32_t slot) {
-    struct model_run *run = &world->runs[slot];
+static void leave_session(struct world *world, uint32_t index) {
+    struct model_run *run = &world->runs[index];
     struct model_session *session = &world->sessions[run->session];
-    assert(session->run_first == slot);
+    assert(session->run_first == index);
     session->run_first = run->behind;
-    session->free_at_us = world->now_us + (run->discard ? CLEAN_US : 0);
+    session->free_at_us = world->now_us + (run->discard ? takes_us(world, WORLD_CLEAN) : 0);
     if (session->run_first != INDEX_NONE)
         begin_run(world, session->run_first, session->free_at_us);
     else if (run->discard)
-        answer(world, run->session, SIMULATE_READY, session->free_at_us);
+        answer(world, run->session, AGENDA_READY, session->free_at_us);
 }
 
 /* --- actions --- */
 
-/* Its session is closed, or its group killed: whether it was done nobody knows. */
-static void lose_run(struct simulate_world *world, uint32_t slot) {
-    struct model_run *run = &world->runs[slot];
-    run->lost = true;
-    run->took_us = 0;
-    begin_run(world, slot, world->now_us);
-}
-
-static void abort_run(struct simulate_world *world, uint32_t slot) {
-    uint32_t session = world->runs[slot].session;
-    if (session == INDEX_NONE) {
-        lose_run(world, slot);
+/* Of one that is broken the end is told instead. */
+static void ask(struct world *world, uint32_t session, enum agenda_kind kind, enum world_wait wait) {
+    if (world->sessions[session].broken)
         return;
-    }
-    for (uint32_t run = world->sessions[session].run_first; run != INDEX_NONE; run = world->runs[run].behind)
-        lose_run(world, run);
-    world->sessions[session].run_first = INDEX_NONE;
-    answer(world, session, SIMULATE_BROKEN, world->now_us);
+    if (happens(world, WORLD_SESSION_BREAKS))
+        world_break_session(world, session);
+    else if (!happens(world, WORLD_ANSWER_HANGS))
+        answer_in(world, session, kind, wait);
 }
 
-static void follow_gate(struct simulate_world *world, uint32_t pool) {
-    uint32_t limit = world->core->pools[pool].tokens.limit;
-    if (limit < world->facts->pools[pool].limit_least)
-        world->facts->pools[pool].limit_least = limit;
+static void abort_run(struct world *world, uint32_t index) {
+    if (world->runs[index].session == INDEX_NONE)
+        lose_run(world, index);
+    else
+        world_break_session(world, world->runs[index].session);
 }
 
-static void carry_out(struct simulate_world *world, const struct action *action) {
+static void carry_out(struct world *world, const struct action *action) {
+    if (world->nature.sees)
+        world->nature.sees(world->nature.context, action);
     switch (action->kind) {
     case ACTION_OPEN: open_session(world, action); break;
     case ACTION_CHECK:
-    case ACTION_CLEAN:
-    case ACTION_VERIFY: answer(world, action->session.index, SIMULATE_READY, world->now_us + CLEAN_US); break;
-    case ACTION_SAMPLE:
-        answer(world, action->session.index, SIMULATE_SAMPLED, world->now_us + SAMPLE_US);
-        break;
+    case ACTION_CLEAN: ask(world, action->session.index, AGENDA_READY, WORLD_CLEAN); break;
+    case ACTION_VERIFY: ask(world, action->session.index, AGENDA_VERIFIED, WORLD_CLEAN); break;
+    case ACTION_SAMPLE: ask(world, action->session.index, AGENDA_SAMPLED, WORLD_LOOK); break;
+    case ACTION_HISTORY: ask(world, action->session.index, AGENDA_HISTORY, WORLD_LOOK); break;
     case ACTION_CLOSE: close_session(world, action->session.index); break;
     case ACTION_START: start_run(world, action); break;
     case ACTION_CANCEL: cancel_run(world, action->run.index); break;
     case ACTION_ABORT: abort_run(world, action->run.index); break;
-    case ACTION_RECORD: simulate_tally_record(&world->tally, &action->record); break;
-    case ACTION_GATE: follow_gate(world, action->pool); break;
-    case ACTION_YIELDED: world->facts->pools[core_run(world->core, action->run)->pool].yielded_count++; break;
+    case ACTION_RECORD: /* the rest is told to people */
+    case ACTION_GATE:
+    case ACTION_YIELDED:
     case ACTION_FORGET:
     case ACTION_BREACH:
     case ACTION_HEAVIER:
     case ACTION_STANDBY:
     case ACTION_RETRY:
     case ACTION_HOLD:
-    case ACTION_HISTORY:
     case ACTION_HISTORY_STATE:
     case ACTION_HELD:
     case ACTION_AHEAD:
@@ -204,14 +257,14 @@ static void carry_out(struct simulate_world *world, const struct action *action)
     }
 }
 
-void simulate_world_feed(struct simulate_world *world, struct event event) {
+void world_feed(struct world *world, struct event event) {
     struct actions actions;
     bool more = true;
     while (more) {
-        event.now = (struct mono){SIMULATE_MONO_START_US + world->now_us};
-        event.wall = (struct wall){world->options->start.us + world->now_us};
+        event.now = (struct mono){WORLD_MONO_START_US + world->now_us};
+        event.wall = (struct wall){world->wall_start_us + world->now_us};
         more = core_step(world->core, &event, &actions);
-        world->facts->step_count++;
+        world->step_count++;
         world->instant_step_count++;
         for (uint32_t i = 0; i < actions.count; i++)
             carry_out(world, &actions.items[i]);
@@ -221,124 +274,158 @@ void simulate_world_feed(struct simulate_world *world, struct event event) {
 
 /* --- what happens --- */
 
-static void end_run(struct simulate_world *world, uint32_t slot) {
-    struct model_run *run = &world->runs[slot];
-    struct event event = {.kind = EVENT_RUN_ENDED, .run = {slot, run->generation}};
-    event.ended.outcome = run->lost ? OUTCOME_UNKNOWN : run->failed ? OUTCOME_FAILED : OUTCOME_OK;
-    event.ended.failure = run->cancelled ? FAILURE_CANCEL : FAILURE_OTHER;
-    event.ended.row_count = 1;
+static void end_run(struct world *world, uint32_t index, bool unsent) {
+    struct model_run *run = &world->runs[index];
+    struct event event = run->end;
+    bool on_session = run->session != INDEX_NONE;
+    if (unsent) {
+        event.kind = EVENT_RUN_UNSENT;
+        world_feed(world, event);
+        return;
+    }
+    if (on_session && !run->lost && !run->refused && happens(world, WORLD_SESSION_BREAKS)) {
+        world_break_session(world, run->session); /* before the answer arrived */
+        return;
+    }
+    if (!run->refused) {
+        event.ended.outcome = run->lost ? OUTCOME_UNKNOWN : run->failed ? OUTCOME_FAILED : OUTCOME_OK;
+        event.ended.failure = run->cancelled ? FAILURE_CANCEL : FAILURE_OTHER;
+        event.ended.row_count = 1;
+        if (world->nature.ends)
+            world->nature.ends(world->nature.context, index, run->lost, &event);
+    }
     if (run->slot_count) {
-        world->command_counts[run->pool] -= run->slot_count;
-        slots_give(world, run->pool, run->slot_count);
+        world->places[run->place].command_count -= run->slot_count;
+        slots_give(world, run->place, run->slot_count);
     }
-    if (run->session != INDEX_NONE) {
-        event.session = (struct handle){run->session, world->sessions[run->session].generation};
-        if (!run->lost)
-            leave_session(world, slot);
-    }
-    simulate_world_feed(world, event);
+    if (on_session && !run->lost)
+        leave_session(world, index);
+    world_feed(world, event);
 }
 
-static void tell_of_session(struct simulate_world *world, enum simulate_kind kind, uint32_t slot) {
-    struct model_session *session = &world->sessions[slot];
-    struct event event = {.session = {slot, session->generation}};
+static void tell_of_session(struct world *world, enum agenda_kind kind, uint32_t index) {
+    struct model_session *session = &world->sessions[index];
+    const struct world_place *place = &world->places[session->place];
+    struct event event = {.session = {index, session->generation}};
     struct sample sample;
     switch (kind) {
-    case SIMULATE_OPENED: event.kind = EVENT_SESSION_OPENED; break;
-    case SIMULATE_READY: event.kind = EVENT_SESSION_READY; break;
-    case SIMULATE_SAMPLED:
+    case AGENDA_OPENED: event.kind = EVENT_SESSION_OPENED; break;
+    case AGENDA_READY: event.kind = EVENT_SESSION_READY; break;
+    case AGENDA_VERIFIED:
+        event.kind = EVENT_SESSION_READY;
+        event.ready.breach = happens(world, WORLD_BREACHES);
+        break;
+    case AGENDA_SAMPLED:
         event.kind = EVENT_SAMPLED;
         sample =
-            simulate_database_sample(database_of(world, session->pool), world->ours_counts[session->pool],
-                                     world->command_counts[session->pool], SAMPLE_US);
+            database_sample(place->database, place->ours_count, place->command_count, usual_us[WORLD_LOOK]);
+        if (world->nature.looks)
+            world->nature.looks(world->nature.context, &sample);
         event.sample = &sample;
         break;
-    case SIMULATE_BROKEN:
+    case AGENDA_HISTORY:
+        event.kind = EVENT_HISTORY;
+        if (world->nature.asked)
+            world->nature.asked(world->nature.context, session->pool, &event);
+        break;
+    case AGENDA_BROKEN:
         event.kind = EVENT_SESSION_BROKEN;
-        close_session(world, slot);
+        close_session(world, index);
         break;
-    case SIMULATE_REFUSED:
+    case AGENDA_REFUSED:
         event.kind = EVENT_SESSION_FAILED;
-        event.failed.failure = CONNECT_FULL;
-        close_session(world, slot);
+        event.failed.failure = session->refused ? CONNECT_FULL : CONNECT_UNREACHABLE;
+        close_session(world, index);
         break;
-    case SIMULATE_GONE:
+    case AGENDA_GONE:
         event.kind = EVENT_SESSION_GONE;
-        if (session->on_server)
-            slots_give(world, session->pool, 1);
-        session->on_server = false;
+        leave_server(world, session);
         break;
     default: assert(!"not of a session");
     }
-    simulate_world_feed(world, event);
+    world_feed(world, event);
 }
 
-static void burst(struct simulate_world *world, const struct simulate_entry *entry) {
-    const struct simulate_foreground *foreground = &world->options->foregrounds[entry->index];
-    bool begins = entry->kind == SIMULATE_BURST_BEGIN;
-    simulate_database_burst(&world->databases[entry->stamp], entry->index, begins, world->now_us);
+static void burst(struct world *world, const struct agenda_entry *entry) {
+    struct database *database = &world->databases[entry->stamp];
+    const struct simulate_foreground *foreground = &database->foregrounds[entry->index];
+    bool begins = entry->kind == AGENDA_BURST_BEGIN;
+    database_burst(database, entry->index, begins, world->now_us);
     if (!begins)
         return;
-    simulate_agenda_add(&world->agenda, world->now_us + foreground->burst_for_us, SIMULATE_BURST_END,
-                        entry->index, entry->stamp);
-    simulate_agenda_add(&world->agenda, world->now_us + foreground->burst_every_us, SIMULATE_BURST_BEGIN,
-                        entry->index, entry->stamp);
+    agenda_add(&world->agenda, world->now_us + foreground->burst_for_us, AGENDA_BURST_END, entry->index,
+               entry->stamp);
+    agenda_add(&world->agenda, world->now_us + foreground->burst_every_us, AGENDA_BURST_BEGIN, entry->index,
+               entry->stamp);
 }
 
-void simulate_world_happen(struct simulate_world *world) {
-    struct simulate_entry entry = simulate_agenda_take(&world->agenda);
-    if (entry.kind == SIMULATE_BURST_BEGIN || entry.kind == SIMULATE_BURST_END)
+static void happen(struct world *world) {
+    struct agenda_entry entry = agenda_take(&world->agenda);
+    if (entry.kind == AGENDA_BURST_BEGIN || entry.kind == AGENDA_BURST_END) {
         burst(world, &entry);
-    else if (entry.kind == SIMULATE_RUN_ENDED && entry.stamp == world->runs[entry.index].stamp)
-        end_run(world, entry.index);
-    else if (entry.kind != SIMULATE_RUN_ENDED && entry.stamp == world->sessions[entry.index].stamp)
+    } else if (entry.kind == AGENDA_RUN_ENDED || entry.kind == AGENDA_RUN_UNSENT) {
+        if (entry.stamp == world->runs[entry.index].stamp)
+            end_run(world, entry.index, entry.kind == AGENDA_RUN_UNSENT);
+    } else if (entry.stamp == world->sessions[entry.index].stamp) {
         tell_of_session(world, entry.kind, entry.index);
+    }
+}
+
+static void pass_until(struct world *world, int64_t at_us) {
+    if (at_us <= world->now_us)
+        return;
+    if (world->nature.passes)
+        world->nature.passes(world->nature.context, at_us - world->now_us);
+    world->now_us = at_us;
+    world->instant_step_count = 0;
+}
+
+bool world_advance(struct world *world, int64_t until_us) {
+    int64_t wake_us = core_next_wake(world->core).us, event_us = agenda_next_us(&world->agenda);
+    wake_us = wake_us == INSTANT_MAX ? wake_us : wake_us - WORLD_MONO_START_US;
+    int64_t at_us = event_us <= wake_us ? event_us : wake_us;
+    world->stuck = world->instant_step_count > SAME_INSTANT_MOST;
+    if (world->stuck)
+        return false;
+    pass_until(world, at_us < until_us ? at_us : until_us);
+    if (at_us >= until_us)
+        return false;
+    if (event_us <= wake_us)
+        happen(world);
+    else
+        world_feed(world, (struct event){.kind = EVENT_TICK});
+    return true;
 }
 
 /* --- memory --- */
 
-static void *zeroed(size_t count, size_t bytes) {
-    void *memory = calloc(count + 1, bytes);
-    if (!memory)
+static void *grown(void *old, uint32_t old_count, uint32_t count, size_t bytes) {
+    char *array = realloc(old, ((size_t)count + 1) * bytes);
+    if (!array)
         abort();
-    return memory;
+    memset(array + old_count * bytes, 0, (count - old_count) * bytes);
+    return array;
 }
 
-static void init_server(struct simulate_world *world, uint32_t server) {
-    const struct simulate_options *options = world->options;
-    simulate_database_init(&world->databases[server], options, &world->facts->servers[server]);
-    for (uint32_t i = 0; i < options->foreground_count; i++)
-        if (options->foregrounds[i].burst_count && options->foregrounds[i].burst_every_us)
-            simulate_agenda_add(&world->agenda, options->foregrounds[i].burst_every_us, SIMULATE_BURST_BEGIN,
-                                i, server);
+void world_follow_reload(struct world *world) {
+    const struct core *core = world->core;
+    world->sessions =
+        grown(world->sessions, world->session_capacity, core->session_capacity, sizeof *world->sessions);
+    world->runs = grown(world->runs, world->run_capacity, core->run_capacity, sizeof *world->runs);
+    world->session_capacity = core->session_capacity;
+    world->run_capacity = core->run_capacity;
 }
 
-void simulate_world_init(struct simulate_world *world, const struct simulate_options *options,
-                         struct core *core, struct simulate_facts *facts) {
-    *world = (struct simulate_world){
-        .options = options,
-        .core = core,
-        .facts = facts,
-        .databases = zeroed(facts->server_count, sizeof *world->databases),
-        .sessions = zeroed(core->session_capacity, sizeof *world->sessions),
-        .runs = zeroed(core->run_capacity, sizeof *world->runs),
-        .ours_counts = zeroed(facts->pool_count, sizeof *world->ours_counts),
-        .command_counts = zeroed(facts->pool_count, sizeof *world->command_counts),
-    };
-    simulate_tally_init(&world->tally, core, facts);
-    for (uint32_t i = 0; i < facts->server_count; i++)
-        init_server(world, i);
+void world_init(struct world *world, struct core *core, struct world_place *places, struct wall start) {
+    *world = (struct world){.core = core, .places = places, .wall_start_us = start.us};
+    for (uint32_t i = 0; i < 2 * POOLS_MAX; i++)
+        world->place_of_pool[i] = i;
+    world_follow_reload(world);
 }
 
-void simulate_world_finish(struct simulate_world *world) {
-    for (uint32_t i = 0; i < world->facts->server_count; i++)
-        simulate_database_finish(&world->databases[i]);
-    simulate_tally_finish(&world->tally);
-    simulate_agenda_finish(&world->agenda);
-    free(world->databases);
+void world_finish(struct world *world) {
+    agenda_finish(&world->agenda);
     free(world->sessions);
     free(world->runs);
-    free(world->ours_counts);
-    free(world->command_counts);
-    *world = (struct simulate_world){0};
+    *world = (struct world){0};
 }

@@ -11,11 +11,13 @@
 #include <string.h>
 
 #include "scheduler/core/gate.h"
+#include "scheduler/core/core.h"
+#include "scheduler/core/run.h"
+#include "scheduler/simulate/world.h"
 #include "scheduler/status/table.h"
 #include "scheduler/status/words.h"
 #include "tasks/config.h"
 #include "tasks/hash.h"
-#include "world.h"
 
 #define START_WALL_US   (INT64_C(1790000000) * US_PER_S)
 #define FAULTY_US       (120 * US_PER_S)
@@ -33,14 +35,41 @@ struct backlog {
     int64_t every_us;
 };
 
+/* How bad the world is, in per mille of the chances there are. */
+struct faults_mix {
+    uint32_t of_world[WORLD_FAULTS];
+    uint32_t run_fails, conflicts, sample_fails;
+    int64_t outage_every_us, outage_us; /* 0: none */
+};
+
 struct story {
     uint64_t seed;
+    uint64_t random;
+    struct faults_mix faults;
+    bool down;
     struct world world;
+    struct world_place places[POOLS_MAX];
+    struct database databases[POOLS_MAX]; /* one for each pool */
+    struct simulate_server servers[POOLS_MAX];
+    bool opened[POOLS_MAX]; /* since the last check */
+    bool stopped;
+    uint64_t trace; /* a hash of every action, with its time */
     struct backlog ledgers[TASKS_MOST];
     uint32_t backlog_count;
-    bool clock_went_back;
     bool reloaded;
 };
+
+/* That the mechanisms were exercised at all. */
+static uint64_t yields, breaches, retries, holds, outcomes[OUTCOME_ELSEWHERE + 1];
+
+static uint32_t draw(struct story *story, uint32_t below) {
+    story->random += UINT64_C(0x9e3779b97f4a7c15);
+    return (uint32_t)hash_below(hash_finish(story->random), below);
+}
+
+static bool by_chance(struct story *story, uint32_t permille) {
+    return draw(story, 1000) < permille;
+}
 
 static _Noreturn void fail(const struct story *story, const char *what) {
     fprintf(stderr, "seed %" PRIu64 ": %s (at %.6f s of virtual time)\n", story->seed, what,
@@ -81,65 +110,65 @@ static void check_dump(const struct story *story) {
 
 /* --- a random file --- */
 
-static void add_stages(struct world *world, struct text *ini) {
-    uint32_t kind = world_random(world, 4); /* most have all three */
+static void add_stages(struct story *story, struct text *ini) {
+    uint32_t kind = draw(story, 4); /* most have all three */
     if (kind != 0)
-        text_add(ini, "read = SELECT 1\nwork_parallel = %u\n", world_random(world, 6));
+        text_add(ini, "read = SELECT 1\nwork_parallel = %u\n", draw(story, 6));
     if (kind != 1)
         text_add(ini, "write = SELECT 2\n");
     text_add(ini, "work = true\n");
-    if (world_random(world, 2))
-        text_add(ini, "work_timeout = %ums\nwrite_timeout = %ums\n", 100 + world_random(world, 20000),
-                 50 + world_random(world, 1000));
+    if (draw(story, 2))
+        text_add(ini, "work_timeout = %ums\nwrite_timeout = %ums\n", 100 + draw(story, 20000),
+                 50 + draw(story, 1000));
 }
 
 /* What follows a failure, and a start that comes late. */
-static void add_attempts(struct world *world, struct text *ini, bool command, uint32_t every_ms) {
-    if (!command && world_random(world, 3) == 0)
-        text_add(ini, "conflict_retries = %u\nretry_lock = on\n", world_random(world, 8));
-    if (world_random(world, 3) == 0)
-        text_add(ini, "retries = %u\nretry_delay = %ums..10s\n", world_random(world, 4),
-                 1 + world_random(world, 2000));
-    if (world_random(world, 3) == 0)
-        text_add(ini, "hold_after = %u\nhold = %ums..20s\n", world_random(world, 4), 10 + world_random(world, 5000));
-    if (world_random(world, 4) == 0)
-        text_add(ini, "start_deadline = %ums\n", 1 + world_random(world, 2 * every_ms));
+static void add_attempts(struct story *story, struct text *ini, bool command, uint32_t every_ms) {
+    if (!command && draw(story, 3) == 0)
+        text_add(ini, "conflict_retries = %u\nretry_lock = on\n", draw(story, 8));
+    if (draw(story, 3) == 0)
+        text_add(ini, "retries = %u\nretry_delay = %ums..10s\n", draw(story, 4), 1 + draw(story, 2000));
+    if (draw(story, 3) == 0)
+        text_add(ini, "hold_after = %u\nhold = %ums..20s\n", draw(story, 4), 10 + draw(story, 5000));
+    if (draw(story, 4) == 0)
+        text_add(ini, "start_deadline = %ums\n", 1 + draw(story, 2 * every_ms));
 }
 
-static void add_task(struct world *world, struct text *ini, uint32_t i, uint32_t pools, uint32_t size) {
+static void add_task(struct story *story, struct text *ini, uint32_t i, uint32_t pools, uint32_t size) {
     static const char *const overlaps[] = {"skip", "queue", "allow"};
     static const char *const priorities[] = {"low", "normal", "high"};
-    bool command = world_random(world, 4) == 0, staged = !command && world_random(world, 3) == 0;
+    bool command = draw(story, 4) == 0, staged = !command && draw(story, 3) == 0;
     uint32_t most = command ? size + 1 : 2;
-    uint32_t tokens = world_random(world, most) + !command;
-    uint32_t every_ms = 20 + world_random(world, world_random(world, 2) ? 500 : 20000);
+    uint32_t tokens = draw(story, most) + !command;
+    uint32_t every_ms = 20 + draw(story, draw(story, 2) ? 500 : 20000);
     text_add(ini, "[task t%u]\nevery = %ums\n", i, every_ms);
     if (staged)
-        add_stages(world, ini);
+        add_stages(story, ini);
     else
-        text_add(ini, "%s\ntokens = %u\n", command ? "command = true" : "sql = SELECT 1", tokens > size ? size : tokens);
-    text_add(ini, "pool = p%u\npriority = %s\noverlap = %s\n", world_random(world, pools),
-             priorities[world_random(world, 3)], overlaps[world_random(world, 3)]);
-    add_attempts(world, ini, command, every_ms);
-    text_add(ini, "timeout = %ums\n", 100 + world_random(world, 5000));
-    if (world_random(world, 3) == 0)
-        text_add(ini, "patience = %ums\n", world_random(world, every_ms));
-    if (!command && !staged && world_random(world, 3) == 0)
+        text_add(ini, "%s\ntokens = %u\n", command ? "command = true" : "sql = SELECT 1",
+                 tokens > size ? size : tokens);
+    text_add(ini, "pool = p%u\npriority = %s\noverlap = %s\n", draw(story, pools), priorities[draw(story, 3)],
+             overlaps[draw(story, 3)]);
+    add_attempts(story, ini, command, every_ms);
+    text_add(ini, "timeout = %ums\n", 100 + draw(story, 5000));
+    if (draw(story, 3) == 0)
+        text_add(ini, "patience = %ums\n", draw(story, every_ms));
+    if (!command && !staged && draw(story, 3) == 0)
         text_add(ini, "session = clean\n");
 }
 
-static void random_file(struct world *world, struct text *ini) {
-    uint32_t pools = 1 + world_random(world, 3), tasks = 1 + world_random(world, TASKS_MOST - 1);
-    uint32_t size = 1 + world_random(world, 8);
-    text_add(ini, "[headgate]\ndrain_timeout = 2s\nchildren = %u\n", 1 + world_random(world, 64));
+static void random_file(struct story *story, struct text *ini) {
+    uint32_t pools = 1 + draw(story, 3), tasks = 1 + draw(story, TASKS_MOST - 1);
+    uint32_t size = 1 + draw(story, 8);
+    text_add(ini, "[headgate]\ndrain_timeout = 2s\nchildren = %u\n", 1 + draw(story, 64));
     for (uint32_t i = 0; i < pools; i++)
         text_add(ini,
-                 "[pool p%u]\nsize = %u\nshort = 60ms\nidle = %us\nrecycle = %us\nping = %us\nlinger = 5s\nconnect_timeout "
+                 "[pool p%u]\nsize = %u\nshort = 60ms\nidle = %us\nrecycle = %us\nping = %us\nlinger = "
+                 "5s\nconnect_timeout "
                  "= 3s\n",
-                 i, size, 1 + world_random(world, 20), 5 + world_random(world, 60),
-                 1 + world_random(world, 10));
+                 i, size, 1 + draw(story, 20), 5 + draw(story, 60), 1 + draw(story, 10));
     for (uint32_t i = 0; i < tasks; i++)
-        add_task(world, ini, i, pools, size);
+        add_task(story, ini, i, pools, size);
 }
 
 static const char *no_files(void *context, const char *path, uint32_t line, struct arena *arena,
@@ -148,10 +177,10 @@ static const char *no_files(void *context, const char *path, uint32_t line, stru
     return NULL;
 }
 
-static struct taskset *random_set(struct world *world) {
+static struct taskset *random_set(struct story *story) {
     struct text ini = {0}, complaint = {0};
     struct faults faults = {0};
-    random_file(world, &ini);
+    random_file(story, &ini);
     struct taskset *set = config_read(ini.bytes, ini.bytes_count, no_files, NULL, &faults);
     faults_print(&faults, "random", &complaint);
     if (faults.count)
@@ -161,18 +190,80 @@ static struct taskset *random_set(struct world *world) {
     return set;
 }
 
-static struct faults_mix random_faults(struct world *world) {
-    struct faults_mix mix = {0};
-    uint32_t *chances[] = {&mix.connect_fails, &mix.connect_hangs, &mix.session_breaks, &mix.run_fails,
-                           &mix.run_hangs,     &mix.run_unsent,    &mix.never_gone,     &mix.answer_hangs,
-                           &mix.sample_fails,  &mix.breaches,      &mix.conflicts};
-    for (size_t i = 0; i < sizeof chances / sizeof *chances; i++) /* each kind is off in half of the worlds */
-        *chances[i] = world_random(world, 2) ? world_random(world, 200) : 0;
-    if (world_random(world, 2)) {
-        mix.outage_every_us = 5 * US_PER_S + world_random(world, 30000000);
-        mix.outage_us = world_random(world, 10000000);
+/* --- a random world --- */
+
+static void draw_faults(struct story *story) {
+    struct faults_mix *mix = &story->faults;
+    uint32_t *const further[] = {&mix->run_fails, &mix->conflicts, &mix->sample_fails};
+    for (int i = 0; i < WORLD_FAULTS; i++) /* each kind is off in half of the worlds */
+        mix->of_world[i] = draw(story, 2) ? draw(story, 200) : 0;
+    for (size_t i = 0; i < sizeof further / sizeof *further; i++)
+        *further[i] = draw(story, 2) ? draw(story, 200) : 0;
+    if (draw(story, 2)) {
+        mix->outage_every_us = 5 * US_PER_S + draw(story, 30000000);
+        mix->outage_us = draw(story, 10000000);
     }
-    return mix;
+}
+
+static bool happens(void *context, enum world_fault fault) {
+    struct story *story = context;
+    return (fault == WORLD_CONNECT_FAILS && story->down) || by_chance(story, story->faults.of_world[fault]);
+}
+
+/* From a tenth of the mean to ten times it, mostly below. */
+static int64_t some_time(struct story *story, int64_t mean_us) {
+    int64_t us = mean_us / 10 + draw(story, (uint32_t)mean_us + 1);
+    return by_chance(story, 50) ? us * 10 : us;
+}
+
+static int64_t takes_us(void *context, enum world_wait wait, int64_t usual_us) {
+    (void)wait;
+    return some_time(context, usual_us);
+}
+
+static int64_t run_takes_us(void *context, const struct run *run) {
+    struct story *story = context;
+    return some_time(story, run->stage == STAGE_WORK ? 500000 : draw(story, 2) ? 50000 : 5000);
+}
+
+static void look(void *context, struct sample *sample) {
+    struct story *story = context;
+    sample->known = !by_chance(story, story->faults.sample_fails);
+    sample->core_count = 2;
+    sample->active_count = (int32_t)draw(
+        story, (uint32_t)(sample->scopes[SCOPE_SERVER].used - sample->scopes[SCOPE_SERVER].ours) + 1);
+}
+
+static void end_run(void *context, uint32_t index, bool lost, struct event *end) {
+    struct story *story = context;
+    bool sql = end->session.generation != 0;
+    (void)index;
+    end->ended.row_count = draw(story, 4) ? draw(story, 20) : 0;
+    if (lost)
+        end->ended.outcome = sql && by_chance(story, 500)
+                                 ? OUTCOME_FAILED
+                                 : OUTCOME_UNKNOWN; /* before COMMIT was sent, or after */
+    else if (by_chance(story, story->faults.run_fails) || (sql && by_chance(story, story->faults.conflicts)))
+        end->ended.outcome = OUTCOME_FAILED;
+    if (end->ended.outcome == OUTCOME_FAILED && end->ended.failure == FAILURE_OTHER && sql &&
+        by_chance(story, 500))
+        end->ended.failure = draw(story, 2) ? FAILURE_CONFLICT : FAILURE_LOCK;
+}
+
+/* All sessions break at once; nothing connects until it is up again. */
+static void outage(struct story *story, bool down) {
+    const struct core *core = story->world.core;
+    story->down = down;
+    for (uint32_t i = 0; down && i < core->session_used; i++)
+        if (core->sessions[i].state != CORE_SESSION_FREE && core->sessions[i].state != CORE_SESSION_CLOSING &&
+            core->sessions[i].state != CORE_SESSION_OPENING)
+            world_break_session(&story->world, i);
+}
+
+/* To the application so many of the server's slots. */
+static void set_server(struct story *story, uint32_t place, uint32_t slot_count, uint32_t application_count) {
+    story->servers[place].usable_count = slot_count;
+    story->databases[place].application_count = application_count;
 }
 
 /* --- what must hold after every step --- */
@@ -181,7 +272,7 @@ static struct faults_mix random_faults(struct world *world) {
 static void check_growth(const struct story *story, uint32_t index) {
     const struct core_pool *pool = &story->world.core->pools[index];
     bool trickled = pool->gate.trickled.us == story->world.core->now.us;
-    if (story->world.opened[index] && tokens_sessions(&pool->tokens) > 1 && !trickled &&
+    if (story->opened[index] && tokens_sessions(&pool->tokens) > 1 && !trickled &&
         gate_headroom(story->world.core, pool).slots < 0)
         fail_pool(story, pool, "a session was opened that the gate has no room for");
 }
@@ -204,7 +295,8 @@ static void check_pool(const struct story *story, uint32_t index) {
     }
     for (uint32_t i = 0; i < core->run_used; i++) {
         const struct run *run = &core->runs[i];
-        if (run->pool != index || (run->state != RUN_SENT && run->state != RUN_RUNNING && run->state != RUN_STOPPING))
+        if (run->pool != index ||
+            (run->state != RUN_SENT && run->state != RUN_RUNNING && run->state != RUN_STOPPING))
             continue;
         bool sql = stage_needs_session(run->definition, run->stage);
         uint32_t tokens_of_run = stage_tokens(run->definition, run->stage);
@@ -223,7 +315,7 @@ static void check_pool(const struct story *story, uint32_t index) {
     if (tokens->limit < 1 || tokens->limit > tokens->size)
         fail_pool(story, pool, "the limit is not within 1 and the size");
     check_growth(story, index);
-    if (!story->reloaded && story->world.server_used[index] > tokens_held(tokens))
+    if (!story->reloaded && story->places[index].ours_count > tokens_held(tokens))
         fail_pool(story, pool, "the server counts more sessions than tokens are held");
 }
 
@@ -263,10 +355,11 @@ static void check_runs(const struct story *story) {
     }
 }
 
-static void check_step(const struct story *story) {
+static void check_step(struct story *story) {
     for (uint32_t i = 0; i < story->world.core->pool_count; i++)
         check_pool(story, i);
     check_runs(story);
+    memset(story->opened, 0, sizeof story->opened);
 }
 
 static void check_waits(const struct story *story) {
@@ -289,9 +382,8 @@ static struct backlog *backlog_of(struct story *story, const struct task *task) 
     return backlog;
 }
 
-static void on_record(struct world *world, const struct record *record) {
-    struct story *story = world->context;
-    struct backlog *backlog = backlog_of(story, world->core->tasks[record->task].definition);
+static void note_record(struct story *story, const struct record *record) {
+    struct backlog *backlog = backlog_of(story, story->world.core->tasks[record->task].definition);
     if (backlog->count == backlog->capacity) {
         backlog->capacity = backlog->capacity ? backlog->capacity * 2 : 64;
         backlog->ranges = realloc(backlog->ranges, backlog->capacity * sizeof *backlog->ranges);
@@ -299,8 +391,25 @@ static void on_record(struct world *world, const struct record *record) {
     }
     backlog->ranges[backlog->count++] =
         (struct answered){record->due_first.us, record->due_last.us, record->occurrence_count};
-    world->outcome_counts[record->outcome]++;
-    world->trace = hash_bytes(world->trace, &record->outcome, sizeof record->outcome);
+    outcomes[record->outcome]++;
+    story->trace = hash_bytes(story->trace, &record->outcome, sizeof record->outcome);
+}
+
+static void note_action(void *context, const struct action *action) {
+    struct story *story = context;
+    const uint64_t facts[] = {(uint64_t)story->world.now_us, action->kind,
+                              action->session.index,         action->run.index,
+                              action->run.generation,        action->task};
+    story->trace = hash_bytes(story->trace, facts, sizeof facts);
+    if (action->kind == ACTION_RECORD)
+        note_record(story, &action->record);
+    if (action->kind == ACTION_OPEN)
+        story->opened[action->pool] = true;
+    story->stopped |= action->kind == ACTION_STOPPED;
+    yields += action->kind == ACTION_YIELDED;
+    breaches += action->kind == ACTION_BREACH;
+    retries += action->kind == ACTION_RETRY;
+    holds += action->kind == ACTION_HOLD;
 }
 
 static int compare_ranges(const void *a, const void *b) {
@@ -317,7 +426,7 @@ static void check_ledger(const struct story *story, struct backlog *backlog) {
             fail(story, "a record's count is not what its range holds");
         if (i > 0 && range->first != backlog->ranges[i - 1].last + backlog->every_us)
             fail(story, range->first > backlog->ranges[i - 1].last ? "an occurrence is missing"
-                                                                  : "one is answered twice");
+                                                                   : "one is answered twice");
     }
 }
 
@@ -325,62 +434,64 @@ static void check_ledger(const struct story *story, struct backlog *backlog) {
 
 static void step_clock(struct story *story) {
     struct world *world = &story->world;
-    uint32_t kind = world_random(world, 3);
-    int64_t by_us = (int64_t)world_random(world, 30) * US_PER_S;
+    uint32_t kind = draw(story, 3);
+    int64_t by_us = (int64_t)draw(story, 30) * US_PER_S;
     if (kind == 2) { /* back, a little: no occurrence may be answered again. Far back: see clock.c */
-        by_us = -(int64_t)world_random(world, 20000);
+        by_us = -(int64_t)draw(story, 20000);
     }
-    world->wall_us += by_us;
+    world->wall_start_us += by_us;
     world_feed(world, (struct event){.kind = EVENT_TICK});
 }
 
 static void reload(struct story *story) {
     struct world *world = &story->world;
-    uint32_t slots = world->core->session_capacity, runs = world->core->run_capacity;
-    struct taskset *set = random_set(world);
-    core_reload(world->core, set, (struct mono){world->now_us}, (struct wall){world->wall_us});
+    struct taskset *set = random_set(story);
+    core_reload(world->core, set, (struct mono){WORLD_MONO_START_US + world->now_us},
+                (struct wall){world->wall_start_us + world->now_us});
     taskset_unref(set);
-    world_follow_reload(world, slots, runs);
+    world_follow_reload(world);
     story->reloaded = true;
     world_feed(world, (struct event){.kind = EVENT_TICK});
 }
 
 static void live_until(struct story *story, int64_t until_us, bool waits_are_checked) {
-    while (!story->world.stopped && world_advance(&story->world, until_us)) {
+    while (!story->stopped && world_advance(&story->world, until_us)) {
         check_step(story);
         if (story->world.step_count % 4096 < 4)
             check_dump(story);
         if (waits_are_checked)
             check_waits(story);
     }
+    if (story->world.stuck)
+        fail_dump(story, "time does not go on");
 }
 
 static void live_with_faults(struct story *story) {
     struct world *world = &story->world;
-    const struct faults_mix mix = world->faults;
+    const struct faults_mix mix = story->faults;
     while (world->now_us < FAULTY_US) {
-        live_until(story, world->now_us + 1000000 + world_random(world, 10000000), false);
-        if (mix.outage_every_us && world_random(world, 3) == 0) {
-            world_outage(world, true);
+        live_until(story, world->now_us + 1000000 + draw(story, 10000000), false);
+        if (mix.outage_every_us && draw(story, 3) == 0) {
+            outage(story, true);
             live_until(story, world->now_us + mix.outage_us, false);
-            world_outage(world, false);
+            outage(story, false);
         }
-        if (world_random(world, 4) == 0)
+        if (draw(story, 4) == 0)
             step_clock(story);
-        if (world_random(world, 4) == 0)
-            world->server_slots = 1 + world_random(world, 30);
+        uint32_t slot_count = draw(story, 4) ? story->servers[0].usable_count : 1 + draw(story, 30);
         for (uint32_t i = 0; i < POOLS_MAX; i++)
-            world->foreground[i] = world_random(world, 3) ? world->foreground[i] : world_random(world, world->server_slots);
-        if (story->seed % 4 == 3 && world_random(world, 6) == 0)
+            set_server(story, i, slot_count,
+                       draw(story, 3) ? story->databases[i].application_count : draw(story, slot_count));
+        if (story->seed % 4 == 3 && draw(story, 6) == 0)
             reload(story);
     }
 }
 
 static void live_without(struct story *story) {
     struct world *world = &story->world;
-    world->faults = (struct faults_mix){0};
-    world->server_slots = 100;
-    memset(world->foreground, 0, sizeof world->foreground);
+    story->faults = (struct faults_mix){0};
+    for (uint32_t i = 0; i < POOLS_MAX; i++)
+        set_server(story, i, 100, 0);
     live_until(story, world->now_us + QUIET_US, false);
     check_waits(story);
 }
@@ -390,31 +501,38 @@ static void stop(struct story *story) {
     struct world *world = &story->world;
     int64_t end_us = world->now_us + 60 * US_PER_S;
     world_feed(world, (struct event){.kind = EVENT_DRAIN});
-    live_until(story, world->now_us + world_random(world, 6000000), false);
-    if (!world->stopped && world_random(world, 3) == 0)
+    live_until(story, world->now_us + draw(story, 6000000), false);
+    if (!story->stopped && draw(story, 3) == 0)
         world_feed(world, (struct event){.kind = EVENT_DRAIN});
     live_until(story, end_us, false);
-    if (!world->stopped)
+    if (!story->stopped)
         fail_dump(story, "the drain does not end");
     for (uint32_t i = 0; i < world->core->run_used; i++)
         if (world->core->runs[i].state != RUN_FREE)
             fail(story, "the drain has ended before a run");
 }
 
-static uint64_t yields, breaches, retries, holds, outcomes[OUTCOME_NOTHING + 1]; /* that the mechanisms were exercised at all */
-
 static uint64_t tell(uint64_t seed, uint64_t *ret_steps) {
-    struct story story = {.seed = seed};
-    struct world draft = {.random = seed};
-    struct taskset *set = random_set(&draft);
-    struct core *core =
-        core_create(set, seed, true, (struct mono){0}, (struct wall){START_WALL_US + (int64_t)(seed % 1000)});
-    world_init(&story.world, draft.random, core);
-    story.world.wall_us = START_WALL_US + (int64_t)(seed % 1000);
-    story.world.on_record = on_record;
-    story.world.context = &story;
-    story.world.faults = random_faults(&story.world);
-    world_feed(&story.world, (struct event){.kind = EVENT_TICK});
+    struct story story = {.seed = seed, .random = seed, .trace = HASH_START};
+    const struct simulate_options options = {.for_us = US_PER_DAY, .part_count = 1, .slot_count = 100};
+    struct world *world = &story.world;
+    struct taskset *set = random_set(&story);
+    struct wall start = {START_WALL_US + (int64_t)(seed % 1000)};
+    struct core *core = core_create(set, seed, true, (struct mono){WORLD_MONO_START_US}, start);
+    world_init(world, core, story.places, start);
+    world->nature = (struct world_nature){.context = &story,
+                                          .happens = happens,
+                                          .takes_us = takes_us,
+                                          .run_takes_us = run_takes_us,
+                                          .sees = note_action,
+                                          .looks = look,
+                                          .ends = end_run};
+    for (uint32_t i = 0; i < POOLS_MAX; i++) {
+        database_init(&story.databases[i], &options, &story.servers[i]);
+        story.places[i].database = &story.databases[i];
+    }
+    draw_faults(&story);
+    world_feed(world, (struct event){.kind = EVENT_TICK});
     live_with_faults(&story);
     if (seed % 8 != 5)
         live_without(&story);
@@ -424,18 +542,15 @@ static uint64_t tell(uint64_t seed, uint64_t *ret_steps) {
             check_ledger(&story, &story.ledgers[i]);
         free(story.ledgers[i].ranges);
     }
-    *ret_steps += story.world.step_count;
-    yields += story.world.yield_count;
-    breaches += story.world.breach_count;
-    retries += story.world.retry_count;
-    holds += story.world.hold_count;
-    for (int i = 0; i <= OUTCOME_NOTHING; i++)
-        outcomes[i] += story.world.outcome_counts[i];
-    uint64_t trace = story.world.trace;
-    world_finish(&story.world);
+    for (uint32_t i = 0; i < POOLS_MAX; i++) {
+        database_finish(&story.databases[i]);
+        simulate_level_finish(&story.servers[i].foreground);
+    }
+    *ret_steps += world->step_count;
+    world_finish(world);
     core_destroy(core);
     taskset_unref(set);
-    return trace;
+    return story.trace;
 }
 
 static void tell_twice(uint64_t seed, uint64_t *ret_steps) {
@@ -454,10 +569,11 @@ int main(int argc, char **argv) {
                                                : 60;
     for (uint64_t i = 0; i < count; i++)
         tell_twice(seed + i, &steps);
-    printf("%" PRIu64 " worlds, each twice, %" PRIu64 " steps, %" PRIu64 " runs gave way, %" PRIu64 " breaches\n", count,
-           steps, yields, breaches);
+    printf("%" PRIu64 " worlds, each twice, %" PRIu64 " steps, %" PRIu64 " runs gave way, %" PRIu64
+           " breaches\n",
+           count, steps, yields, breaches);
     printf("%" PRIu64 " attempts were followed by another one, %" PRIu64 " holds;", retries, holds);
-    for (int outcome = 0; outcome <= OUTCOME_NOTHING; outcome++)
+    for (int outcome = 0; outcome <= OUTCOME_ELSEWHERE; outcome++)
         printf(" %" PRIu64 " %s", outcomes[outcome], outcome_name((enum outcome)outcome));
     printf("\n");
     return 0;
