@@ -2,20 +2,21 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "scheduler/path.h"
+
 /* The name in its folder, too. Some filesystems cannot do that, and then it is not needed. */
 static bool keep_folder(const char *path) {
-    char *copy = text_copy(path);
-    int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    char *folder = path_folder(path);
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     bool fine = fd >= 0 && (fsync(fd) == 0 || errno == EINVAL || errno == ENOTSUP);
     int why = errno;
     if (fd >= 0)
         close(fd);
-    free(copy);
+    free(folder);
     errno = why;
     return fine;
 }

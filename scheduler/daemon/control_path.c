@@ -2,13 +2,13 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <libgen.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "scheduler/path.h"
 #include "tasks/hash.h"
 
 #define RUNTIME_FOLDER  "/run/headgate"
@@ -40,8 +40,7 @@ void control_path(const struct taskset *set, const char *ini_path, struct text *
 
 bool control_path_make_folder(const char *path, struct text *error) {
     struct stat found;
-    char *copy = text_copy(path);
-    const char *folder = dirname(copy);
+    char *folder = path_folder(path);
     bool made = strcmp(folder, RUNTIME_FOLDER) == 0 || mkdir(folder, 0700) == 0 || errno == EEXIST;
     if (!made || lstat(folder, &found) != 0)
         text_add(error, "cannot make the folder %s: %s", folder, strerror(errno));
@@ -49,6 +48,6 @@ bool control_path_make_folder(const char *path, struct text *error) {
              (!S_ISDIR(found.st_mode) || found.st_uid != geteuid() || (found.st_mode & (S_IRWXG | S_IRWXO))))
         text_add(error, "%s is there and is not a folder of ours alone; write control = PATH into [headgate]",
                  folder);
-    free(copy);
+    free(folder);
     return error->bytes_count == 0;
 }

@@ -19,6 +19,7 @@
 #include "scheduler/daemon/now.h"
 #include "scheduler/daemon/operate.h"
 #include "scheduler/daemon/state.h"
+#include "scheduler/path.h"
 
 /* Of what the core has left to do, so many steps are taken before sockets and signals have their turn: with
  * 64 actions each, at 0.2 to 0.6 us (tests/bench, "core"), these are 10 ms at most. */
@@ -230,11 +231,7 @@ static void stop_when_done(struct daemon *daemon) {
 
 static char *directory_of(const char *path) {
     char real[PATH_MAX];
-    if (!realpath(path, real))
-        return text_copy("/");
-    char *slash = strrchr(real, '/');
-    slash[slash == real] = '\0';
-    return text_copy(real);
+    return realpath(path, real) ? path_folder(real) : text_copy("/");
 }
 
 static bool open_control(struct daemon *daemon) {

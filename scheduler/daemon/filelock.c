@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "scheduler/daemon/peer.h"
+#include "scheduler/path.h"
 #include "tasks/hash.h"
 
 #define BACKLOG  256
@@ -23,12 +24,12 @@
 
 /* The filesystem is a part of it: containers that share a network may have other files at the same path. */
 static void name_after(const char *path, struct filelock_name *ret) {
-    char *copy = text_copy(path);
-    struct stat folder = {0};
-    if (stat(dirname(copy), &folder) != 0)
-        folder.st_dev = 0;
-    free(copy);
-    uint64_t hash = hash_bytes(HASH_START, (const char *)&folder.st_dev, sizeof folder.st_dev);
+    char *folder = path_folder(path);
+    struct stat found = {0};
+    if (stat(folder, &found) != 0)
+        found.st_dev = 0;
+    free(folder);
+    uint64_t hash = hash_bytes(HASH_START, (const char *)&found.st_dev, sizeof found.st_dev);
     hash = hash_finish(hash_bytes(hash, path, strlen(path)));
     *ret = (struct filelock_name){.address = {.sun_family = AF_UNIX}};
     int length =
@@ -38,9 +39,9 @@ static void name_after(const char *path, struct filelock_name *ret) {
 
 /* Its folder without links, and its own name as it is. */
 static void path_as_named(const char *ini_path, struct text *path) {
-    char real[PATH_MAX], *folder = text_copy(ini_path), *name = text_copy(ini_path);
+    char real[PATH_MAX], *folder = path_folder(ini_path), *name = text_copy(ini_path);
     const char *base = basename(name);
-    if (realpath(dirname(folder), real))
+    if (realpath(folder, real))
         text_add(path, "%s/%s", strcmp(real, "/") == 0 ? "" : real, base);
     else
         text_add(path, "%s", ini_path);

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,13 +9,10 @@
 #include <unistd.h>
 
 #include "pool/conninfo.h"
+#include "scheduler/path.h"
 #include "tasks/config.h"
 
 #define INI_BYTES_MAX ((size_t)256 * 1024 * 1024)
-
-struct loading {
-    const char *directory; /* of the ini file */
-};
 
 /* The content, to free(), with a NUL behind it; NULL after a fault. */
 static char *read_all(int fd, size_t most, size_t *ret_bytes, const char *path, uint32_t line,
@@ -56,13 +52,14 @@ static int open_trusted(const char *path, uint32_t line, struct stat *ret_stat, 
     return -1;
 }
 
+/* context: the ini file's folder. */
 static const char *read_sql_file(void *context, const char *path, uint32_t line, struct arena *arena,
                                  struct faults *faults) {
-    const struct loading *loading = context;
+    const char *folder = context;
     struct text full = {0};
     struct stat stat;
     size_t bytes = 0;
-    text_add(&full, "%s%s%s", *path == '/' ? "" : loading->directory, *path == '/' ? "" : "/", path);
+    text_add(&full, "%s%s%s", *path == '/' ? "" : folder, *path == '/' ? "" : "/", path);
     int fd = open_trusted(full.bytes, line, &stat, faults);
     char *content = fd >= 0 ? read_all(fd, SQL_BYTES_MAX, &bytes, full.bytes, line, faults) : NULL;
     const char *kept = NULL;
@@ -132,16 +129,15 @@ struct taskset *load_file(const char *path, struct faults *faults) {
         close(fd);
     if (!text)
         return NULL;
-    char *copy = text_copy(path);
-    struct loading loading = {dirname(copy)};
-    struct taskset *set = config_read(text, bytes, read_sql_file, &loading, faults);
+    char *folder = path_folder(path);
+    struct taskset *set = config_read(text, bytes, read_sql_file, folder, faults);
     config_name_service(set, path);
     struct ini ini = {path, others_can_read(&stat), faults};
     for (uint32_t i = 0; i < set->pool_count; i++)
         check_pool(&ini, set, &set->pools[i]);
     explicit_bzero(text, bytes);
     free(text);
-    free(copy);
+    free(folder);
     return set;
 }
 

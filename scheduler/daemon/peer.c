@@ -1,14 +1,13 @@
 #include "scheduler/daemon/peer.h"
 
 #include <errno.h>
-#include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tasks/text.h"
+#include "scheduler/path.h"
 
 #ifndef SO_PEERGROUPS
 #define SO_PEERGROUPS 59
@@ -34,11 +33,11 @@ bool peer_is_trusted(const struct peer *peer, const char *ini_path) {
 }
 
 bool peer_owns_folder(const struct peer *peer, const char *socket_path) {
-    struct stat folder;
-    char *copy = text_copy(socket_path);
-    bool owns = stat(dirname(copy), &folder) == 0 && folder.st_uid == peer->uid && peer->uid != UID_NONE &&
-                (folder.st_mode & (S_IWGRP | S_IWOTH)) == 0;
-    free(copy);
+    struct stat found;
+    char *folder = path_folder(socket_path);
+    bool owns = stat(folder, &found) == 0 && found.st_uid == peer->uid && peer->uid != UID_NONE &&
+                (found.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+    free(folder);
     return owns;
 }
 
