@@ -250,11 +250,16 @@ void conninfo_place(const struct conninfo *conninfo, struct text *text) {
              conninfo_get(conninfo, "port"), *dbname ? dbname : conninfo_get(conninfo, "user"));
 }
 
-void conninfo_environment(const struct conninfo *conninfo,
+void conninfo_environment(const struct conninfo *conninfo, const char *options,
                           void (*add)(void *context, const char *name, const char *value), void *context) {
+    struct text all = {0};
+    text_add(&all, "%s%s%s", options, *options ? " " : "", conninfo_get(conninfo, "options"));
+    if (*all.bytes)
+        add(context, "PGOPTIONS", all.bytes);
+    text_finish(&all);
     for (const PQconninfoOption *option = conninfo->options; option && option->keyword; option++) {
         if (!option->envvar || !option->val || !*option->val || is_secret(option->keyword) ||
-            strcmp(option->keyword, "application_name") == 0)
+            strcmp(option->keyword, "application_name") == 0 || strcmp(option->keyword, "options") == 0)
             continue;
         if (!option->compiled || strcmp(option->compiled, option->val) != 0)
             add(context, option->envvar, option->val);

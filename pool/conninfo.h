@@ -57,11 +57,16 @@ void conninfo_place(const struct conninfo *conninfo, struct text *text);
  */
 void conninfo_warn(const char *text, struct text *ret);
 
+/* A startup option by which the server sees, even in the middle of a statement, that its client is dead. From
+ * PostgreSQL 14 on; an earlier one refuses the login. */
+#define CONNINFO_CHECKS_CLIENTS "-c client_connection_check_interval=2s"
+
 /*
  * NAME=VALUE for each setting that libpq would take from the environment and that is not its built-in
- * default, handed to `add` one by one. Never a password.
+ * default, handed to `add` one by one. Never a password. options: startup options that go before the user's,
+ * so that the user's decide; or "".
  */
-void conninfo_environment(const struct conninfo *conninfo,
+void conninfo_environment(const struct conninfo *conninfo, const char *options,
                           void (*add)(void *context, const char *name, const char *value), void *context);
 
 #endif

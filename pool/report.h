@@ -34,6 +34,7 @@ struct report {
             uint64_t done_count; /* of outside work: children that ended well */
             enum outcome outcome;
             bool simple;                /* its text needed the simple protocol */
+            bool cut_short;             /* of a command: it failed, or left processes that were killed */
             bool claimed;               /* its claim is committed, whatever became of it */
             struct wall claimed_from;   /* then: its first occurrence that no other run had answered */
             struct wall answered_until; /* its claim was refused: up to there all is answered; or 0 */

@@ -65,6 +65,12 @@ struct sample {
     struct sample_wait waits[SAMPLE_WAITS_MAX];
 };
 
+/* Of a task's commands, as far as the list goes. */
+uint32_t sample_sessions_of(const struct sample *sample, const char *task);
+
+/* Whether that list may lack some. */
+bool sample_list_is_cut(const struct sample *sample);
+
 /* The pool's own travels in the startup options, which a pooler or an old server drops. */
 static inline bool sample_lacks_timeout(const struct sample *sample, int64_t wanted_us) {
     return wanted_us > 0 && sample->known && sample->statement_timeout_us != (wanted_us + 999) / 1000 * 1000;

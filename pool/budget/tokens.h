@@ -17,6 +17,8 @@ struct tokens {
     uint32_t closing;  /* sessions whose backend is not known to be gone */
     uint32_t command;  /* units of running commands, and what SQL weighs beyond its own session */
     uint32_t leftover; /* sessions of an earlier daemon on this file that the server still counts */
+    uint32_t ended;    /* units of commands that ended badly: the server may not have noticed yet, and still
+                        * have their sessions */
     uint32_t before;   /* what the pool of this name still holds, or will need, in the database that it had
                         * before a reload */
 };
@@ -28,7 +30,8 @@ static inline uint32_t tokens_sessions(const struct tokens *tokens) {
 
 /* All that the server may count against us. */
 static inline uint32_t tokens_held(const struct tokens *tokens) {
-    return tokens_sessions(tokens) + tokens->closing + tokens->command + tokens->leftover + tokens->before;
+    return tokens_sessions(tokens) + tokens->closing + tokens->command + tokens->leftover + tokens->ended +
+           tokens->before;
 }
 
 /* By work. */

@@ -117,7 +117,7 @@ static void destroy(struct login *login) {
  * as we do of a server. What the user gave stays first, so that on the same setting ours decides. */
 void login_options(const struct conninfo *conninfo, int64_t statement_timeout_us, struct text *text) {
     text_add(text,
-             "%s -c client_connection_check_interval=2s -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2"
+             "%s " CONNINFO_CHECKS_CLIENTS " -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2"
              " -c tcp_keepalives_count=3 -c tcp_user_timeout=10s",
              conninfo_get(conninfo, "options"));
     if (statement_timeout_us)

@@ -23,6 +23,7 @@ static void connect_failed(struct session *session, const struct login_failure *
 
 static void connected(struct session *session) {
     session->backend_pid = PQbackendPID(session->conn);
+    session->pool->checks_clients = session->optioned && PQserverVersion(session->conn) >= 140000;
     PQsetNoticeReceiver(session->conn, intake_notice, session);
     if (PQsetnonblocking(session->conn, 1) != 0 || PQenterPipelineMode(session->conn) != 1) {
         connect_failed(session,

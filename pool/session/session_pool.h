@@ -29,6 +29,7 @@ struct session_pool {
     const char *daemon_name; /* borrowed: in the history */
     int64_t statement_timeout_us, connect_timeout_us;
     struct aside *logins, *cancels; /* what may hang at its server, hangs at none else */
+    bool checks_clients;            /* the server took our options and knows CONNINFO_CHECKS_CLIENTS */
     bool plain_options;             /* the server refused our startup options: go without */
     bool discards_plans;            /* the server refused a cleaning that keeps them */
     bool pooled; /* a connection pooler is in between: the state of a session is not ours to rely on */

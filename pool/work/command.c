@@ -22,6 +22,7 @@ struct command {
     uv_pipe_t data;   /* with `printed` */
     uv_idle_t failed; /* reports a start that failed, in the next turn of the loop */
     bool spawned;     /* the process handle is in use */
+    bool cut_short;   /* it failed, or was told to end, or processes of its group were left and killed */
     int handles_open; /* freed when all are closed */
     struct handle run;
     report_callback *report;
@@ -73,7 +74,8 @@ static struct environment environment_of(const struct command_work *work) {
     static const char *const kept[] = {"PATH", "HOME", "LANG", "TZ", "PGSERVICEFILE", "PGSYSCONFDIR"};
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
         environment_keep(&environment, kept[i]);
-    conninfo_environment(work->conninfo, environment_add, &environment);
+    conninfo_environment(work->conninfo, work->checks_clients ? CONNINFO_CHECKS_CLIENTS : "", environment_add,
+                         &environment);
     snprintf(value, sizeof value, "headgate/%s", work->task);
     environment_add(&environment, "PGAPPNAME", value);
     environment_add(&environment, "HEADGATE_TASK", work->task);
@@ -200,6 +202,7 @@ static void close_all(struct command *command) {
 static void end(struct command *command) {
     struct report report = {.kind = REPORT_RUN_ENDED, .run = command->run};
     report.ended.outcome = command->message.bytes_count ? OUTCOME_FAILED : OUTCOME_OK;
+    report.ended.cut_short = command->spawned && (command->cut_short || command->message.bytes_count);
     report.ended.row_count = command->output_bytes + (command->printed ? command->printed->bytes_count : 0);
     struct failure failure = {.message = command->message.bytes ? command->message.bytes : "",
                               .output = read_out(command)};
@@ -219,7 +222,7 @@ static void explain_exit(struct text *message, int64_t status, int signal) {
 
 static void on_child_exit(uv_process_t *process, int64_t status, int signal) {
     struct command *command = process->data;
-    kill(-process->pid, SIGKILL); /* what is left of its group */
+    command->cut_short |= kill(-process->pid, SIGKILL) == 0; /* what is left of its group */
     drain(command, &command->output);
     if (command->printed)
         drain(command, &command->data);
@@ -341,5 +344,6 @@ void command_add_refusal(struct text *text, const struct command_work *work, int
 }
 
 void command_signal(struct command *command, int signal) {
+    command->cut_short = true;
     kill_group(command, signal);
 }

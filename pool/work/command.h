@@ -22,6 +22,7 @@ struct command_work {
     char *const *argv;
     const char *directory;           /* where it runs */
     const struct conninfo *conninfo; /* its pool's, given as PG* */
+    bool checks_clients;             /* its server takes CONNINFO_CHECKS_CLIENTS */
     uint64_t run_number;
     struct wall due;
     uint64_t row_number;   /* from 1; 0: it is not told of any */

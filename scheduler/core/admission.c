@@ -7,8 +7,9 @@ const char *admission_reason_name(enum reason_code reason) {
         [REASON_SHARING] = "sharing", [REASON_OPENING] = "opening",   [REASON_CHECKING] = "checking",
         [REASON_CLOSING] = "closing", [REASON_CONNECT] = "connect",   [REASON_SAMPLE] = "sample",
         [REASON_HISTORY] = "history", [REASON_STALE] = "stale",       [REASON_LEFTOVER] = "leftover",
-        [REASON_HEAVY] = "heavy",     [REASON_RETURNED] = "returned", [REASON_RETRY] = "retry",
-        [REASON_OWN_RUN] = "own_run", [REASON_CHILDREN] = "children", [REASON_DRAIN] = "drain",
+        [REASON_ENDED] = "ended",     [REASON_HEAVY] = "heavy",       [REASON_RETURNED] = "returned",
+        [REASON_RETRY] = "retry",     [REASON_OWN_RUN] = "own_run",   [REASON_CHILDREN] = "children",
+        [REASON_DRAIN] = "drain",
     };
     return names[reason];
 }
@@ -26,14 +27,19 @@ static uint32_t least(uint32_t a, uint32_t b) {
     return a < b ? a : b;
 }
 
-/* The pool's only session: past limit and reserve, and its own attempt is the look at the database. */
+/* The pool's only session: past limit and reserve, and its own attempt is the look at the database. What an
+ * earlier daemon or an ended command left on the server does not keep it out, or nobody would ever see that
+ * it is gone; but a command's is given the time that it needs. */
 static struct decision open_floor(const struct supply *supply) {
     const struct tokens *tokens = &supply->tokens;
     if (!supply->may_connect)
         return wait_for(REASON_CONNECT, 0, 0);
     if (supply->free_slots < 1)
         return wait_for(REASON_FULL, supply->free_slots, 1);
-    if (tokens_held(tokens) - tokens->leftover >= tokens->size)
+    uint32_t held = tokens_held(tokens) - tokens->leftover;
+    if (tokens->ended && held >= tokens->size && !supply->ended_stay)
+        return wait_for(REASON_ENDED, tokens->ended, tokens->size);
+    if (held - tokens->ended >= tokens->size)
         return tokens->closing + tokens->before ? wait_for(REASON_CLOSING, tokens->closing, tokens->before)
                                                 : wait_for(REASON_TOKENS, tokens_taken(tokens), tokens->size);
     return act_then_wait(VERDICT_OPEN, 1, supply->failing ? REASON_CONNECT : REASON_OPENING, 1, 0);
@@ -52,6 +58,8 @@ static uint32_t growth(const struct supply *supply, uint32_t asked, uint32_t top
         *ret_why = wait_for(REASON_CLOSING, tokens->closing, tokens->before);
     else if (tokens->leftover)
         *ret_why = wait_for(REASON_LEFTOVER, tokens->leftover, tokens->size);
+    else if (tokens->ended)
+        *ret_why = wait_for(REASON_ENDED, tokens->ended, tokens->size);
     else if (taken < tokens->limit && tokens->opening)
         *ret_why = wait_for(REASON_OPENING, tokens->opening, 0);
     else if (asked > 1 && taken < tokens->limit)
@@ -85,6 +93,8 @@ static struct decision make_room(const struct supply *supply, uint32_t wanted, u
     const struct tokens *tokens = &supply->tokens;
     struct decision why;
     growth(supply, wanted, heavy_top(tokens), &why);
+    if (tokens->ended && spare == tokens_sessions(tokens) && spare > 0)
+        spare--; /* somebody has to see when they are gone */
     int64_t by_top = (int64_t)heavy_top(tokens) - tokens_held(tokens);
     int64_t coming = (by_top < supply->gate_slots ? by_top : supply->gate_slots) + tokens->closing;
     if (wanted > coming && wanted - coming <= spare)
@@ -159,7 +169,7 @@ struct decision admission_decide(const struct supply *supply, const struct deman
     uint32_t taken = tokens_taken(tokens);
     if (supply->draining)
         return wait_for(REASON_DRAIN, 0, 0);
-    bool blind = supply->failing || !supply->fresh;
+    bool blind = supply->failing || !supply->fresh || (tokens->ended && tokens_free(tokens) < demand->weight);
     if (tokens_sessions(tokens) == 0 && (demand->needs_session || blind))
         return open_floor(supply);
     if (taken >= tokens->limit && must_look(supply))

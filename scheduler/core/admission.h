@@ -31,6 +31,7 @@ enum reason_code {
     REASON_SAMPLE,   /* the database is being looked at before anything more is opened */
     REASON_STALE,    /* and cannot be: no session is free to do it */
     REASON_LEFTOVER, /* what an earlier daemon left holds tokens: number = how many, threshold = size */
+    REASON_ENDED,    /* sessions of commands that ended may: number = their tokens, threshold = size */
     REASON_HEAVY,    /* the pool drains for a heavier run before it: number = its tokens */
     REASON_RETURNED, /* it was in others' way before: starts when it leaves them a token */
     REASON_RETRY,    /* an attempt failed, and the next one is not yet due: number = failed so far */
@@ -44,11 +45,12 @@ const char *admission_reason_name(enum reason_code reason);
 
 struct supply {
     struct tokens tokens;
-    int32_t gate_slots;    /* what the gate leaves; INT32_MAX: nothing is known that would limit it */
-    int32_t free_slots;    /* the same, the reserve included */
-    bool fresh;            /* the sample is young enough to grow by */
-    bool look_due;         /* the database may be looked at now */
-    bool trickle;          /* no fresh sample is to be had: one may go without */
+    int32_t gate_slots; /* what the gate leaves; INT32_MAX: nothing is known that would limit it */
+    int32_t free_slots; /* the same, the reserve included */
+    bool fresh;         /* the sample is young enough to grow by */
+    bool ended_stay; /* tokens.ended are of sessions that had the time to go, and went not; or need asking */
+    bool look_due;   /* the database may be looked at now */
+    bool trickle;    /* no fresh sample is to be had: one may go without */
     uint32_t wanted_count; /* sessions wanted for what waits: crew.h */
     bool failing;          /* the last attempt to connect failed */
     bool may_connect;      /* not failing, or the time for the next attempt has come and none is under way */

@@ -366,6 +366,7 @@ void run_end(struct core *core, uint32_t index, const struct event *event, struc
     struct run *run = &core->runs[index];
     const struct core_task *task = &core->tasks[run->task];
     enum outcome outcome = final_outcome(core, run, event);
+    run->cut_short = event->ended.cut_short;
     if (event->ended.claimed)
         claim_note(run, event->ended.claimed_from);
     if (claim_refused(core, index, event, actions))

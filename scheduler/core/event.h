@@ -75,8 +75,9 @@ struct event {
         } pause;
         struct {
             enum outcome outcome;
-            bool simple;                /* SQL: it needed the simple protocol */
-            bool claimed;               /* its claim is committed */
+            bool simple;    /* SQL: it needed the simple protocol */
+            bool cut_short; /* of a command: the server may not have noticed yet that its sessions are over */
+            bool claimed;   /* its claim is committed */
             struct wall claimed_from;   /* then: its first occurrence that no other run had answered */
             struct wall answered_until; /* its claim was refused: up to there all is answered; or 0 */
             enum failure_kind failure;  /* SQL */

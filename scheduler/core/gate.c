@@ -1,5 +1,6 @@
 #include "scheduler/core/gate.h"
 
+#include "scheduler/core/ended.h"
 #include "scheduler/core/session.h"
 
 static struct limit_settings limit_settings_of(const struct core_pool *of) {
@@ -21,7 +22,8 @@ static struct limit_settings limit_settings_of(const struct core_pool *of) {
 /* What we hold, by the server's count where a command has more sessions than it said. */
 static int32_t held_of(const struct core_pool *pool) {
     const struct tokens *tokens = &pool->tokens;
-    uint32_t unsaid = pool->gate.seen_count > tokens->command ? pool->gate.seen_count - tokens->command : 0;
+    uint32_t said = tokens->command + tokens->ended;
+    uint32_t unsaid = pool->gate.seen_count > said ? pool->gate.seen_count - said : 0;
     return (int32_t)(tokens_held(tokens) + unsaid);
 }
 
@@ -37,7 +39,7 @@ int32_t gate_spare(const struct core *core, const struct core_pool *pool) {
 
 int32_t gate_own_room(const struct core_pool *pool) {
     int32_t narrowest = headroom_narrowest(&pool->gate.sample);
-    int32_t own = (int32_t)(tokens_held(&pool->tokens) - pool->tokens.leftover);
+    int32_t own = (int32_t)(tokens_held(&pool->tokens) - pool->tokens.leftover - pool->tokens.ended);
     return own == 0 || narrowest == INT32_MAX ? INT32_MAX : narrowest - own;
 }
 
@@ -60,8 +62,10 @@ static int64_t sample_every_us(const struct core_pool *pool) {
 
 bool gate_wants_sample(const struct core *core, const struct core_pool *pool, bool after_run) {
     int64_t every_us = after_run ? pool->settings->sample_us : sample_every_us(pool);
+    bool tokens_may_be_free =
+        pool->tokens.ended && queue_count(&pool->queue) > 0 && pool->gate.ask_count < pool->gate.ended_look;
     return !pool_is_over(core, pool) && pool->gate.asked.generation == 0 &&
-           sample_age_us(core, pool) >= every_us;
+           (tokens_may_be_free || sample_age_us(core, pool) >= every_us);
 }
 
 struct mono gate_next_sample(const struct core_pool *pool) {
@@ -136,6 +140,7 @@ void gate_ask(struct core *core, struct core_pool *pool, uint32_t session, struc
     core_session_move(core, session, CORE_SESSION_CHECKING);
     pool->gate.asked = core_session_handle(core, session);
     pool->gate.asked_at = core->now;
+    pool->gate.ask_count++;
     actions_add(actions, ACTION_SAMPLE)->session = core_session_handle(core, session);
 }
 
@@ -153,6 +158,7 @@ void gate_take_sample(struct core *core, struct core_pool *pool, const struct sa
         gate->known_at = core->now;
         pool->tokens.leftover = (uint32_t)sample->leftover_count;
         gate->seen_count = (uint32_t)sample->command_count;
+        ended_release(core, pool, sample);
         watch_sample(&gate->watch, sample, pool->settings->burst_window_us, core->now);
     }
     limit_sample(&gate->limit, &settings, sample, gate_spare(core, pool), gate->pooler_waiting_count,

@@ -1,5 +1,6 @@
 #include "scheduler/core/grant.h"
 
+#include "scheduler/core/ended.h"
 #include "scheduler/core/gate.h"
 #include "scheduler/core/recording.h"
 #include "scheduler/core/run.h"
@@ -85,6 +86,7 @@ static struct supply supply_of(const struct core *core, const struct core_pool *
         .gate_slots = headroom.slots,
         .free_slots = fresh ? headroom_free(&headroom) : gate_own_room(pool), /* or the attempt will tell */
         .fresh = fresh,
+        .ended_stay = core->now.us >= ended_settle_at(pool).us,
         .look_due = gate_wants_sample(core, pool, false),
         .trickle = may_trickle(core, pool),
         .wanted_count = line == LINE_HEAVY  ? 1
@@ -322,14 +324,15 @@ static bool grant_one(struct core *core, uint32_t index, enum line line, uint32_
 }
 
 /* Whether others may go on past a run of this line that cannot start now. Draining the pool for what the gate
- * leaves no room for would help nobody. */
+ * or what ended commands left leaves no room for would help nobody. */
 static bool may_be_passed(const struct core *core, const struct core_pool *pool, enum line line,
                           const struct run *run) {
     if (line == LINE_WRITE) /* a session is shared no further, so that one falls idle; without any it waits
                                alone */
         return pool->failing && tokens_sessions(&pool->tokens) == 0;
     return line != LINE_HEAVY || core->now.us < run_latest_start(run) ||
-           run->definition->tokens > gate_room(core, pool);
+           run->definition->tokens > gate_room(core, pool) ||
+           run->definition->tokens + pool->tokens.ended > pool->tokens.size;
 }
 
 static bool grant_pool(struct core *core, uint32_t index, struct actions *actions) {
@@ -429,6 +432,8 @@ static int64_t pool_wake(const struct core *core, const struct core_pool *pool, 
         wake = sooner(wake, us_add(trickle_begins(pool), TRICKLE_EVERY_US), core->now);
     if (pool->recording.state != RECORDING_OFF && pool->failing)
         wake = sooner(wake, pool->next_attempt.us, core->now);
+    if (waiting && pool->tokens.ended)
+        wake = sooner(wake, ended_settle_at(pool).us, core->now);
     if (waiting && pool->failing && tokens_sessions(&pool->tokens) == 0)
         return wake;
     if (pool->tokens.warm || tokens_sessions(&pool->tokens) == 0)

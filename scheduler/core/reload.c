@@ -11,6 +11,7 @@
 
 #include "scheduler/core/clock.h"
 #include "scheduler/core/core.h"
+#include "scheduler/core/ended.h"
 #include "scheduler/core/recording.h"
 #include "scheduler/core/run.h"
 #include "scheduler/core/session.h"
@@ -92,7 +93,7 @@ static bool task_is_in_use(const struct core_task *task) {
 /* No session and no run of its own. */
 static bool pool_is_quiet(const struct core_pool *pool) {
     struct tokens none = pool->tokens;
-    none.leftover = none.before = 0;
+    none.leftover = none.ended = none.before = 0;
     return tokens_held(&none) == 0;
 }
 
@@ -133,6 +134,7 @@ static void reload_pools(struct core *core, struct taskset *set, struct moved *m
             if (to >= set->pool_count) { /* it works off what it has begun, and grows no more */
                 limit_init(&pools[to].gate.limit, 1);
                 pools[to].tokens.limit = 1;
+                pools[to].tokens.leftover = 0; /* nobody looks there any more whether they are gone */
             }
         } else {
             queue_finish(&core->pools[i].queue);
@@ -182,8 +184,8 @@ static void forget_work(struct core_task *task, const struct task *definition) {
     task->held_until = (struct mono){0};
 }
 
-static void task_take_over(struct core *core, struct taskset *set, struct new_tasks *new, uint32_t index,
-                           uint32_t from) {
+static void task_take_over(struct core *core, struct taskset *set, const struct moved *moved,
+                           struct new_tasks *new, uint32_t index, uint32_t from) {
     struct core_task *task = &new->tasks[index];
     const struct task *definition = &set->tasks[index];
     if (from == INDEX_NONE)
@@ -195,6 +197,8 @@ static void task_take_over(struct core *core, struct taskset *set, struct new_ta
     if (from != INDEX_NONE && definition->enabled && due_has(&core->due, from) &&
         schedule_is_same(&core->tasks[from].definition->schedule, &definition->schedule))
         due_set(&new->due, index, core->due.entries[core->due.positions[from] - 1].at);
+    if (from != INDEX_NONE && moved->pools[core->tasks[from].pool] != definition->pool)
+        task->ended_units = 0;
     task->pool = definition->pool;
     task->definition = definition;
     task->retired = false;
@@ -237,7 +241,7 @@ static void reload_tasks(struct core *core, struct taskset *set, struct moved *m
             from = find_retired(core, moved, set->tasks[i].name);
         if (from != INDEX_NONE)
             moved->tasks[from] = i;
-        task_take_over(core, set, &new, i, from);
+        task_take_over(core, set, moved, &new, i, from);
     }
     retire_rest(core, &new, moved);
     free(from_of);
@@ -326,6 +330,7 @@ void core_reload(struct core *core, struct taskset *set, struct mono now, struct
     reload_tasks(core, set, &moved);
     make_room(core, set->daemon.children);
     rename_all(core, &moved);
+    ended_recount(core);
     struct taskset *before = core->set;
     core->set = taskset_ref(set);
     taskset_unref(before);

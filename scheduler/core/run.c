@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "scheduler/core/claim.h"
+#include "scheduler/core/ended.h"
 
 static uint32_t weight_of(const struct run *run) {
     return stage_tokens(run->definition, run->stage);
@@ -131,6 +132,8 @@ static void tokens_take(struct core *core, struct core_pool *pool, const struct 
 static void tokens_give(struct core *core, struct core_pool *pool, const struct run *run) {
     core->child_count -= weight_of(run) == 0 ? run->child_count : 0;
     pool->tokens.command -= needs_session(run) ? weight_of(run) - 1 : weight_of(run);
+    if (run->cut_short && !needs_session(run))
+        ended_keep(core, run, weight_of(run));
 }
 
 static void begin(struct core *core, struct run *run) {

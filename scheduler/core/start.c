@@ -7,7 +7,7 @@
 void run_start(struct core *core, uint32_t index, uint32_t session, struct actions *actions) {
     struct run *run = &core->runs[index];
     bool first = session == INDEX_NONE || core->sessions[session].run_count == 0;
-    run->commits = false;
+    run->commits = run->cut_short = false;
     run_note_start(core, run);
     claim_choose(core, run);
     run_move(core, index, first ? RUN_RUNNING : RUN_SENT);

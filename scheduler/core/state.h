@@ -68,6 +68,7 @@ struct run {
     struct attempts attempts;
     enum outcome work_outcome; /* of its outside work, some of whose output is to be written all the same */
     bool unconfirmed;          /* it is committed, and a standby may lack it */
+    bool cut_short;            /* a command whose sessions the server may still have */
     bool partly_done;          /* of its outside work; and what that printed is written */
     uint32_t child_count;      /* it may have at once, without a token */
     struct mono retry_at;      /* DELAYED */
@@ -164,6 +165,8 @@ struct core_task {
     int64_t interval_us;         /* in force when it was last armed */
     uint64_t batch;              /* the last that it was in */
     uint32_t seen_most;          /* sessions of a command that the server counted */
+    uint32_t ended_units; /* of its pool's tokens.ended, until a look shows that its sessions are gone */
+    uint64_t ended_look;  /* the first look that was begun after the last of them ended */
     struct task_stats stats;
 };
 
@@ -205,6 +208,9 @@ struct gate {
     bool look_failed;      /* the last one told nothing */
     uint64_t sample_count; /* looks that were answered; nothing is granted before the first: what did an
                             * earlier daemon leave? */
+    uint64_t ask_count;    /* looks that were begun; the last one is the one under way */
+    struct mono ended_at;  /* when the last command ended that may have left sessions */
+    uint64_t ended_look;   /* the first look that was begun after it */
     struct handle asked;   /* the session that is being asked, or none */
     struct mono asked_at;
     struct handle resting; /* a session that takes no further runs, so that it falls idle and can be asked */

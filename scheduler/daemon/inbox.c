@@ -68,6 +68,7 @@ static struct event event_of(const struct report *report) {
     if (report->kind == REPORT_RUN_ENDED) {
         event.ended.outcome = report->ended.outcome;
         event.ended.simple = report->ended.simple;
+        event.ended.cut_short = report->ended.cut_short;
         event.ended.failure = report->ended.failure;
         event.ended.claimed = report->ended.claimed;
         event.ended.claimed_from = report->ended.claimed_from;

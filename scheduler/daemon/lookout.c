@@ -1,7 +1,6 @@
 #include "scheduler/daemon/lookout.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "scheduler/daemon/log_events.h"
 
@@ -42,15 +41,6 @@ void lookout_close(struct daemon *daemon) {
     daemon->lookouts = NULL;
 }
 
-/* Of a list with commas: the sessions that have the name which the task's commands were given. */
-static uint32_t count_of(const char *tasks, const char *task) {
-    size_t length = strlen(task);
-    uint32_t count = 0;
-    for (const char *at = tasks; *at; at += strcspn(at, ","), at += *at == ',')
-        count += strncmp(at, task, length) == 0 && strchr(",", at[length]) != NULL;
-    return count;
-}
-
 static void count_commands(struct daemon *daemon, uint32_t pool, const struct sample *sample) {
     const struct core *core = daemon->core;
     for (uint32_t i = 0; i < core->run_used; i++) {
@@ -59,7 +49,7 @@ static void count_commands(struct daemon *daemon, uint32_t pool, const struct sa
         if (run->pool != pool || run->state != RUN_RUNNING || run->definition->work != WORK_COMMAND ||
             !daemon->commands[i])
             continue;
-        event.seen.session_count = count_of(sample->command_tasks, run->definition->name);
+        event.seen.session_count = sample_sessions_of(sample, run->definition->name);
         if (event.seen.session_count > 0)
             inbox_add(&daemon->inbox, &event);
     }

@@ -38,6 +38,7 @@ struct command_work work_of_command(const struct daemon *daemon, struct handle h
         .argv = run->definition->argv,
         .directory = daemon->directory,
         .conninfo = &daemon->pools[run->pool]->conninfo,
+        .checks_clients = daemon->pools[run->pool]->checks_clients,
         .run_number = run->number,
         .due = run_key(run->definition, run->due_first, run->occurrence_count),
         .input = -1,

@@ -12,11 +12,11 @@ static json_t *known_json(int64_t us) {
 }
 
 static json_t *tokens_json(const struct tokens *tokens) {
-    return json_pack("{si si si si si si si si si si}", "size", tokens->size, "limit", tokens->limit, "taken",
-                     tokens_taken(tokens), "warm", tokens->warm + tokens->checking, "opening",
+    return json_pack("{si si si si si si si si si si si}", "size", tokens->size, "limit", tokens->limit,
+                     "taken", tokens_taken(tokens), "warm", tokens->warm + tokens->checking, "opening",
                      tokens->opening, "closing", tokens->closing, "leftover", tokens->leftover,
-                     "before_reload", tokens->before, "free", tokens_free(tokens), "held",
-                     tokens_held(tokens));
+                     "ended_commands", tokens->ended, "before_reload", tokens->before, "free",
+                     tokens_free(tokens), "held", tokens_held(tokens));
 }
 
 /* null before the first look at the database, and after one that failed. */

@@ -85,6 +85,7 @@ static void put_pool(const struct status *status, const struct core_pool *pool, 
         put_with(series, "state", "opening", 0, tokens->opening);
         put_with(series, "state", "closing", 0, tokens->closing);
         put_with(series, "state", "leftover", 0, tokens->leftover);
+        put_with(series, "state", "ended_commands", 0, tokens->ended);
         put_with(series, "state", "before_reload", 0, tokens->before);
         put_with(series, "state", "free", 0, tokens_free(tokens));
         break;

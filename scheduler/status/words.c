@@ -24,9 +24,13 @@ void status_tokens(const struct tokens *tokens, struct text *text) {
         const char *name;
         bool always;
     } parts[] = {
-        {tokens_taken(tokens), "taken", true},  {tokens->warm + tokens->checking, "warm", true},
-        {tokens->opening, "opening", false},    {tokens->closing, "closing", false},
-        {tokens->leftover, "left over", false}, {tokens->before, "from before the reload", false},
+        {tokens_taken(tokens), "taken", true},
+        {tokens->warm + tokens->checking, "warm", true},
+        {tokens->opening, "opening", false},
+        {tokens->closing, "closing", false},
+        {tokens->leftover, "left over", false},
+        {tokens->ended, "of ended commands", false},
+        {tokens->before, "from before the reload", false},
         {tokens_free(tokens), "free", true},
     };
     uint32_t held = tokens_held(tokens);
@@ -181,6 +185,10 @@ static void note_reason(const struct status *status, const struct run *run, cons
     case REASON_LEFTOVER:
         text_add(text, "an earlier daemon's sessions still hold %" PRId64 " of %" PRId64 " tokens", number,
                  threshold);
+        break;
+    case REASON_ENDED:
+        text_add(text, "sessions of commands that ended still hold %" PRId64 " of %" PRId64 " tokens",
+                 why->number, why->threshold);
         break;
     case REASON_RETRY:
         text_add(text, "attempt %" PRId64 " in %s", number + 1,

@@ -15,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct text told = {0};
     if (conninfo_resolve(text, &conninfo, &why)) {
         conninfo_describe(&conninfo, &told);
-        conninfo_environment(&conninfo, add, &told);
+        conninfo_environment(&conninfo, "", add, &told);
         MUST(conninfo_get(&conninfo, "host"));
     } else {
         MUST(why && *why);

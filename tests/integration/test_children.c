@@ -57,9 +57,10 @@ static void children_environment_is_exactly_what_is_promised(void **state) {
     assert_non_null(strstr(output, "\nPGAPPNAME=headgate/show\n"));
     assert_non_null(strstr(output, "\nPGPASSFILE=/nowhere/passfile\n"));
     assert_non_null(strstr(output, "\nPGSSLMODE=disable\n"));
+    assert_non_null(strstr(output, "\nPGOPTIONS=-c client_connection_check_interval=2s\n"));
     shell(&output, "sed -n 's/=.*//p' %s.out | sort | tr '\\n' ' '", process.ini);
     assert_string_equal(output, "HEADGATE_DUE HEADGATE_RUN HEADGATE_TASK HOME LANG PATH PGAPPNAME PGDATABASE PGHOST"
-                                " PGPASSFILE PGSSLMODE PGUSER TZ ");
+                                " PGOPTIONS PGPASSFILE PGSSLMODE PGUSER TZ ");
 }
 
 static void children_output_is_counted_and_its_end_kept(void **state) {

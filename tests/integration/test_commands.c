@@ -36,7 +36,7 @@ static void commands_environment_is_clean_and_reaches_the_database(void **state)
                              task_number(&process, "login", "ok") >= 1);
     shell(&output, "cd $(dirname %s) && cut -d= -f1 env | sort | tr '\\n' ' '", process.ini);
     for (char *name = strtok(strdup(output), " \n"); name; name = strtok(NULL, " \n"))
-        if (!strstr(" PATH HOME LANG TZ PGHOST PGPORT PGUSER PGDATABASE PGPASSFILE PGAPPNAME HEADGATE_TASK HEADGATE_RUN"
+        if (!strstr(" PATH HOME LANG TZ PGHOST PGPORT PGUSER PGDATABASE PGPASSFILE PGOPTIONS PGAPPNAME HEADGATE_TASK HEADGATE_RUN"
                     " HEADGATE_DUE PWD _ SHLVL OLDPWD ", name))
             fail_msg("%s is in the child's environment", name);
     assert_int_equal(shell(NULL, "cd $(dirname %s) && grep -q '^PGAPPNAME=headgate/show$' env && grep -q '^HEADGATE_TASK=show$' env "
@@ -141,6 +141,60 @@ static void commands_weight_is_taken_from_warm_sessions(void **state) {
     assert_int_equal(daemon_end(&process, SIGTERM), 0);
 }
 
+/* Its psql is killed in a statement, in which the server's backend does not know of it. */
+#define KILLED(task, environment, seconds) \
+    "[task " task "]\nevery = 500ms\ntimeout = 500ms\nhold_after = 0\ncommand = env " environment " psql -XAtqc 'SELECT pg_sleep(" seconds ")'\n"
+
+static long most_sessions_while_killed(struct process *process, int runs) {
+    sampler_start(conninfo, COUNT_OURS);
+    daemon_start(process);
+    WAIT_UNTIL(process, tasks_sum(process, "", "failed") >= runs);
+    return sampler_stop();
+}
+
+static void end_backends(void) {
+    query(conninfo, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'headgate/%'");
+    WAIT_UNTIL(NULL, query_number(conninfo, COUNT_OURS) == 0);
+}
+
+/* The server looks after its clients every other second, as the children's PGOPTIONS ask it to: all three tokens at once are
+ * of killed commands, and no session is opened beside what those left. */
+static void commands_killed_in_statements_leave_no_more_sessions_than_tokens(void **state) {
+    (void)state;
+    struct process process;
+    ini_write(&process, "[pool p]\nconninfo = %s\nsize = 3\n" KILLED("a", "x=", "60") KILLED("b", "x=", "60") KILLED("c", "x=", "60"),
+              conninfo);
+    assert_in_range(most_sessions_while_killed(&process, 9), 1, 3);
+    daemon_stop(&process);
+    WAIT_UNTIL(NULL, query_number(conninfo, COUNT_OURS) == 0); /* long before their minute is over */
+}
+
+/* What does not ask for that keeps its token until the statement ends, and the dump says so. */
+static void commands_killed_in_statements_hold_their_tokens_while_the_server_has_them(void **state) {
+    (void)state;
+    struct process process;
+    ini_write(&process, "[pool p]\nconninfo = %s\nsize = 3\n" KILLED("a", "PGOPTIONS=", "5"), conninfo);
+    assert_in_range(most_sessions_while_killed(&process, 5), 3, 3);
+    WAIT_UNTIL(&process, dump_has(&process, "sessions of commands that ended still hold 2 of 3 tokens"));
+    WAIT_UNTIL(&process, dump_has(&process, "+ 2 of ended commands"));
+    assert_int_equal(pool_tokens(&process, "p", "ended_commands"), 2);
+    daemon_stop(&process);
+    end_backends();
+}
+
+static void commands_keep_the_users_own_startup_options(void **state) {
+    (void)state;
+    struct process process;
+    ini_write(&process, "[pool p]\nconninfo = %s options='-c client_connection_check_interval=7s -c work_mem=1MB'\n"
+                        "[task a]\n%scommand = sh -c 'echo $(psql -XAtqc \"SHOW client_connection_check_interval\" -c \"SHOW work_mem\"); exit 3'\n",
+              conninfo, never_due());
+    daemon_start(&process);
+    trigger(&process, "a");
+    WAIT_UNTIL(&process, task_number(&process, "a", "failed") == 1);
+    assert_string_equal(task_text(&process, "a", "note"), "failed: exited with 3: 7s 1MB");
+    daemon_stop(&process);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(commands_environment_is_clean_and_reaches_the_database, tidy),
@@ -148,6 +202,9 @@ int main(void) {
         cmocka_unit_test_teardown(commands_timeout_ends_the_whole_group, tidy),
         cmocka_unit_test_teardown(commands_grandchild_does_not_hold_the_run, tidy),
         cmocka_unit_test_teardown(commands_weight_is_taken_from_warm_sessions, tidy),
+        cmocka_unit_test_teardown(commands_killed_in_statements_leave_no_more_sessions_than_tokens, tidy),
+        cmocka_unit_test_teardown(commands_killed_in_statements_hold_their_tokens_while_the_server_has_them, tidy),
+        cmocka_unit_test_teardown(commands_keep_the_users_own_startup_options, tidy),
     };
     return run_all(tests, start, stop);
 }

@@ -16,6 +16,7 @@ static void sums_of_a_budget_add_up(void **state) {
         {{.size = 4, .closing = 1}, 1, 0, 3},
         {{.size = 4, .command = 1}, 1, 1, 3},
         {{.size = 4, .leftover = 1}, 1, 0, 3},
+        {{.size = 4, .ended = 2}, 2, 0, 2},
         {{.size = 9, .opening = 1, .warm = 1, .checking = 1, .busy = 2, .closing = 1, .command = 2, .leftover = 1}, 9, 4, 0},
         {{.size = 4, .busy = 4}, 4, 4, 0},
         {{.size = 4, .busy = 4, .leftover = 3}, 7, 4, 0}, /* a smaller size after a reload, say */
