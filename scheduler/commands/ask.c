@@ -1,23 +1,23 @@
 #include "scheduler/commands/ask.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "scheduler/daemon/control.h"
 #include "scheduler/daemon/control_path.h"
 #include "scheduler/daemon/filelock.h"
 #include "scheduler/daemon/load.h"
+#include "scheduler/daemon/now.h"
 #include "scheduler/daemon/peer.h"
 #include "tasks/instant.h"
 
+/* An answer is a dump: of a million tasks, each with a line, less than this. */
 #define ANSWER_BYTES_MOST ((size_t)256 * 1024 * 1024)
-#define PATIENCE_S        10 /* for the next piece of it */
-#define ANSWER_MOST_US    (30 * US_PER_S)
+/* The daemon answers within a turn of its loop; a debugger or a stopped machine may hold it for longer. */
+#define PATIENCE_S     10 /* for the next piece */
+#define ANSWER_MOST_US (30 * US_PER_S)
 
 /* A place where the daemon may listen. */
 struct place {
@@ -25,12 +25,6 @@ struct place {
     socklen_t bytes;
     const char *path; /* of a socket in a folder; NULL: the lock */
 };
-
-static int64_t now_us(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * US_PER_S + now.tv_nsec / 1000;
-}
 
 /* How a daemon turns away whom it does not answer: it hangs up. */
 static bool say_hung_up(struct text *error) {
@@ -40,13 +34,14 @@ static bool say_hung_up(struct text *error) {
 
 static bool read_answer(int fd, struct text *answer, struct text *error) {
     static char chunk[65536];
-    int64_t until_us = now_us() + ANSWER_MOST_US;
+    struct mono began = now_mono();
     ssize_t got;
     while ((got = read(fd, chunk, sizeof chunk)) > 0) {
+        int64_t took_us = mono_since(now_mono(), began);
         text_add_bytes(answer, chunk, (size_t)got);
-        if (answer->bytes_count > ANSWER_BYTES_MOST || now_us() > until_us) {
+        if (answer->bytes_count > ANSWER_BYTES_MOST || took_us > ANSWER_MOST_US) {
             text_add(error, "the daemon's answer does not end: %zu bytes in %d s", answer->bytes_count,
-                     (int)((now_us() - until_us + ANSWER_MOST_US) / US_PER_S));
+                     (int)(took_us / US_PER_S));
             text_clear(answer);
             return false;
         }
@@ -73,7 +68,8 @@ static bool converse(int fd, const char *request, struct text *answer, struct te
     return false;
 }
 
-/* Anything but a daemon to believe: with `error`, or without, if nobody is there. */
+/* False with `error` when the one who listens there is not to be believed or does not answer, and without
+ * when nobody does. */
 static bool ask_at(const struct place *place, const char *ini_path, const char *request, struct text *answer,
                    struct text *error) {
     struct timeval patience = {.tv_sec = PATIENCE_S};
@@ -91,8 +87,7 @@ static bool ask_at(const struct place *place, const char *ini_path, const char *
     } else if (!peer_is_trusted(&peer, ini_path) && !(place->path && peer_owns_folder(&peer, place->path))) {
         text_add(error,
                  "%s is held by the process %d, which belongs to another user (uid %u); if that is the "
-                 "daemon, ask as that "
-                 "user",
+                 "daemon, ask as that user",
                  place->path ? place->path : "the lock of this file", (int)peer.pid, (unsigned)peer.uid);
     } else {
         answered = converse(fd, request, answer, error);

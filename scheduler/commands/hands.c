@@ -97,14 +97,13 @@ static int trigger(int argc, char **argv) {
 const struct command pause_command = {
     .name = "pause",
     .usage = "pause FILE TASK...",
-    .about =
-        "Asks the daemon that runs FILE to skip what is due of the tasks, and what of them waits, until they "
-        "are\n"
-        "resumed. A run under way finishes; one that fails is not tried again. All of the tasks, or none.\n\n"
-        "A pause outlives the daemon and reloads, also of a task that leaves FILE and comes back. It is "
-        "kept\n"
-        "beside the control socket, as CONTROL.paused; without the key control in /var/lib/headgate, if the\n"
-        "daemon can write there: what is beside the default socket does not outlive a reboot.\n",
+    .about = "Asks the daemon that runs FILE to skip what is due of the tasks, and what of them waits,\n"
+             "until they are resumed. A run under way finishes; one that fails is not tried again. All of\n"
+             "the tasks, or none.\n\n"
+             "A pause outlives the daemon and reloads, also of a task that leaves FILE and comes back. It\n"
+             "is kept beside the control socket, as CONTROL.paused; without the key control in\n"
+             "/var/lib/headgate, if the daemon can write there: what is beside the default socket does not\n"
+             "outlive a reboot.\n",
     .tasks_least = 1,
     .tasks_most = INT_MAX,
     .run = pause_tasks,
@@ -113,9 +112,8 @@ const struct command pause_command = {
 const struct command resume_command = {
     .name = "resume",
     .usage = "resume FILE TASK...",
-    .about = "Asks the daemon that runs FILE to go on with the tasks, at their next due instant. All of "
-             "them, or none.\n"
-             "What was skipped meanwhile stays skipped; `headgate trigger` makes up for it.\n",
+    .about = "Asks the daemon that runs FILE to go on with the tasks, at their next due instant. All of\n"
+             "them, or none. What was skipped meanwhile stays skipped; `headgate trigger` makes up for it.\n",
     .tasks_least = 1,
     .tasks_most = INT_MAX,
     .run = resume,
@@ -124,11 +122,9 @@ const struct command resume_command = {
 const struct command trigger_command = {
     .name = "trigger",
     .usage = "trigger FILE TASK",
-    .about = "Asks the daemon that runs FILE for one run of TASK now, under the same admission as any other. "
-             "Also while\n"
-             "it is paused or on hold. Refused while a run of it waits, or one is under way and overlap = "
-             "skip; else it\n"
-             "waits for that.\n",
+    .about = "Asks the daemon that runs FILE for one run of TASK now, under the same admission as any\n"
+             "other. Also while it is paused or on hold. Refused while a run of it waits, or one is under\n"
+             "way and overlap = skip; else it waits for that.\n",
     .tasks_least = 1,
     .tasks_most = 1,
     .run = trigger,

@@ -13,10 +13,13 @@
 #include "scheduler/terminal.h"
 #include "tasks/duration.h"
 
-#define ROWS_GLANCE  100    /* some screens */
-#define ROWS_MOST    100000 /* with --since: what is more than anyone reads, and fits in memory */
-#define SINCE_MOST   SCHEDULE_EVERY_MAX_US /* the longest interval; the bound of durations in the ini file */
 #define JSON_VERSION 1
+
+/* Rows of a pool: the newest to be glanced at, some screens; and the most that are held in memory at once, of
+ * which
+ * --since may ask (a row is some hundred bytes: tens of MiB). */
+#define ROWS_GLANCE 100
+#define ROWS_MOST   100000
 
 struct request {
     struct arguments arguments;
@@ -26,7 +29,7 @@ struct request {
 };
 
 static const struct option_spec option_specs[] = {
-    {.key = {"since", KEY_DURATION, offsetof(struct request, rows.since_us), NULL, 1, SINCE_MOST},
+    {.key = {"since", KEY_DURATION, offsetof(struct request, rows.since_us), NULL, 1, SCHEDULE_EVERY_MAX_US},
      .value = "DURATION",
      .example = "1d",
      .help = "what was due within so long before now; without it the newest 100 of each pool"},
@@ -48,36 +51,26 @@ static void add_instant(struct text *text, int64_t us) {
     text_add(text, "%s", date);
 }
 
-static const char *glance(int64_t us, char buffer[static DURATION_TEXT_BYTES]) {
-    return us == HISTORY_NULL ? "" : duration_glance(us, buffer);
+/* What stands between a note that began at `start` and its next part. */
+static const char *gap(const struct text *text, size_t start, const char *between) {
+    return text->bytes_count > start ? between : "";
 }
 
 static void add_note(struct text *text, const struct history_row *row) {
-    const char *comma = "";
-    char outside[DURATION_TEXT_BYTES];
-    if (*row->reason) {
-        text_add(text, "%s", row->reason);
-        comma = ", ";
-    }
-    if (*row->message && strcmp(row->message, row->reason) != 0) {
-        text_add(text, "%s%s", *comma ? ": " : "", row->message);
-        comma = ", ";
-    }
-    if (row->occurrences == 0) {
-        text_add(text, "%striggered by hand", comma);
-        comma = ", ";
-    }
+    size_t start = text->bytes_count;
+    text_add(text, "%s", row->reason);
+    if (*row->message && strcmp(row->message, row->reason) != 0)
+        text_add(text, "%s%s", gap(text, start, ": "), row->message);
+    if (row->occurrences == 0)
+        text_add(text, "%striggered by hand", gap(text, start, ", "));
     if (row->occurrences > 1) {
-        text_add(text, "%s%" PRId64 " occurrences, up to ", comma, row->occurrences);
+        text_add(text, "%s%" PRId64 " occurrences, up to ", gap(text, start, ", "), row->occurrences);
         add_instant(text, row->due_until_us);
-        comma = ", ";
     }
-    if (row->attempts > 1) {
-        text_add(text, "%sattempt %" PRId64, comma, row->attempts);
-        comma = ", ";
-    }
+    if (row->attempts > 1)
+        text_add(text, "%sattempt %" PRId64, gap(text, start, ", "), row->attempts);
     if (row->outside_us > 0)
-        text_add(text, "%soutside for %s", comma, duration_glance(row->outside_us, outside));
+        text_add(text, "%soutside for %s", gap(text, start, ", "), DURATION_GLANCE(row->outside_us));
 }
 
 static int name_width(const struct history *history) {
@@ -95,13 +88,14 @@ void history_print_rows(const struct history *history, uint32_t width, struct te
              "rows", "note");
     for (uint32_t i = 0; i < history->count; i++) {
         struct history_row row = history_get(history, i);
-        char late[DURATION_TEXT_BYTES], took[DURATION_TEXT_BYTES], rows[24] = "";
+        const char *late = row.lateness_us == HISTORY_NULL ? "" : DURATION_GLANCE(row.lateness_us);
+        const char *took = row.took_us == HISTORY_NULL ? "" : DURATION_GLANCE(row.took_us);
+        char rows[24] = "";
         size_t start = text->bytes_count;
         if (row.rows != HISTORY_NULL)
             snprintf(rows, sizeof rows, "%" PRId64, row.rows);
         add_instant(text, row.due_us);
-        text_add(text, "  %-*s  %-7s  %6s  %6s  %6s  ", names, row.task, row.outcome,
-                 glance(row.lateness_us, late), glance(row.took_us, took), rows);
+        text_add(text, "  %-*s  %-7s  %6s  %6s  %6s  ", names, row.task, row.outcome, late, took, rows);
         add_note(text, &row);
         text_end_line(text, start, width);
     }
@@ -109,19 +103,16 @@ void history_print_rows(const struct history *history, uint32_t width, struct te
 
 static void print_pool(const struct request *request, const struct pool_settings *pool,
                        const struct history *history, struct text *text) {
-    char since[DURATION_TEXT_BYTES];
+    int64_t since_us = request->rows.since_us;
     size_t start = text->bytes_count;
     text_add(text, "pool %s", pool->name);
     if (history->is_cut)
         text_add(text, ": the newest %u; %s", history->count,
-                 request->rows.since_us ? "a shorter --since shows all of its time"
-                                        : "--since 1d shows all of a day");
+                 since_us ? "a shorter --since shows all of its time" : "--since 1d shows all of a day");
     else if (history->count == 0)
-        text_add(text, ": nothing %s%s%s%s", request->rows.failed ? "failed" : "on record",
+        text_add(text, ": nothing %s%s%s%s%s", request->rows.failed ? "failed" : "on record",
                  request->task ? " of " : "", request->task ? request->task : "",
-                 request->rows.since_us ? " in the last " : "");
-    if (history->count == 0 && request->rows.since_us)
-        text_add(text, "%s", duration_format(request->rows.since_us, since));
+                 since_us ? " in the last " : "", since_us ? DURATION_FORMAT(since_us) : "");
     text_end_line(text, start, 0);
     if (history->count)
         history_print_rows(history, terminal_width(), text);
@@ -162,10 +153,10 @@ void history_print_json(const struct history *history, struct text *text) {
 /* --- pool by pool --- */
 
 struct reply {
-    struct text text;
-    json_t *pools;
-    uint32_t kept_count, row_count;
-    bool failed;
+    struct text text;               /* for people */
+    json_t *pools;                  /* for programs */
+    uint32_t kept_count, row_count; /* pools that keep a history; rows in all */
+    bool failed;                    /* for one pool at least */
 };
 
 static void ask_pool(const struct request *request, const struct pool_settings *pool, struct reply *reply) {
@@ -194,20 +185,6 @@ static void ask_pool(const struct request *request, const struct pool_settings *
     text_finish(&error);
 }
 
-static void print_json(json_t *pools) {
-    json_t *all = json_pack("{si so}", "version", JSON_VERSION, "pools", pools);
-    struct text text = {0};
-    json_print(all, JSON_INDENT(2), &text);
-    fwrite(text.bytes, 1, text.bytes_count, stdout);
-    text_finish(&text);
-}
-
-static void say_unknown_task(const struct request *request, const struct taskset *set) {
-    const char *near = taskset_nearest_task(set, request->task);
-    terminal_complain("%s has no [task %s], and nothing of it is on record%s%s%s", request->arguments.file,
-                      request->task, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
-}
-
 static int ask_all(struct request *request, const struct taskset *set) {
     struct reply reply = {.pools = json_array()};
     uint32_t task = request->task ? taskset_find_task(set, request->task) : TASKSET_NONE;
@@ -217,16 +194,21 @@ static int ask_all(struct request *request, const struct taskset *set) {
     for (uint32_t i = 0; i < set->pool_count; i++)
         if (task == TASKSET_NONE || set->tasks[task].pool == i)
             ask_pool(request, &set->pools[i], &reply);
+    json_t *all = json_pack("{si so}", "version", JSON_VERSION, "pools", reply.pools);
     if (request->json)
-        print_json(json_incref(reply.pools));
-    else if (reply.text.bytes)
+        json_print(json_incref(all), JSON_INDENT(2), &reply.text);
+    if (reply.text.bytes)
         fwrite(reply.text.bytes, 1, reply.text.bytes_count, stdout);
-    bool is_unknown = request->task && task == TASKSET_NONE && reply.row_count == 0;
-    if (is_unknown) /* a task that is in the file no more may be on record still */
-        say_unknown_task(request, set);
-    json_decref(reply.pools);
+    json_decref(all);
     text_finish(&reply.text);
-    return reply.failed || is_unknown || reply.kept_count == 0 ? COMMAND_FAILS : COMMAND_FINE;
+    if (request->task && task == TASKSET_NONE &&
+        reply.row_count == 0) { /* one that has left the file has rows */
+        const char *near = taskset_nearest_task(set, request->task);
+        return terminal_complain("%s has no [task %s], and nothing of it is on record%s%s%s",
+                                 request->arguments.file, request->task, near ? "; did you mean '" : "",
+                                 near ? near : "", near ? "'?" : "");
+    }
+    return reply.failed || reply.kept_count == 0 ? COMMAND_FAILS : COMMAND_FINE;
 }
 
 static int history(int argc, char **argv) {
@@ -245,15 +227,12 @@ static int history(int argc, char **argv) {
 const struct command history_command = {
     .name = "history",
     .usage = "history FILE [TASK] [--since 1d] [--failed] [--json]",
-    .about = "Says what ran, what did not, and why, of TASK or of all tasks; the newest is at the bottom. It "
-             "asks the "
-             "database\nof each pool with history = on; no daemon has to run. The same is in the view "
-             "headgate.history.\n",
-    .notes =
-        "ok, failed, running; skipped: due, and not run, for the reason that stands there; missed: no daemon "
-        "ran; lost:\nits daemon was killed while it ran, or no record of it was kept; unknown: the "
-        "connection "
-        "was lost at COMMIT\n",
+    .about = "Says what ran, what did not, and why, of TASK or of all tasks; the newest is at the bottom.\n"
+             "It asks the database of each pool with history = on; no daemon has to run. The same is in\n"
+             "the view headgate.history.\n",
+    .notes = "ok, failed, running; skipped: due, and not run, for the reason that stands there; missed: no\n"
+             "daemon ran; lost: its daemon was killed while it ran, or no record of it was kept; unknown:\n"
+             "the connection was lost at COMMIT\n",
     .options = option_specs,
     .tasks_most = 1,
     .run = history,

@@ -68,14 +68,13 @@ static int run(int argc, char **argv) {
 const struct command run_command = {
     .name = "run",
     .usage = "run FILE [--once TASK]",
-    .about =
-        "Runs the tasks of FILE in the foreground until told to stop; a service manager keeps it running.\n",
+    .about = "Runs the tasks of FILE in the foreground until told to stop; a service manager keeps it\n"
+             "running.\n",
     .notes = "Signals:\n"
-             "  USR1          write what every task is doing to the log (or status_file)\n"
-             "  HUP           read FILE again; with a fault in it the running configuration stays\n"
-             "  TERM, INT     stop: no new runs; running ones may finish within drain_timeout, and of "
-             "outside work "
-             "what is\n                finished then is written; a second one cancels them\n",
+             "  USR1        write what every task is doing to the log (or status_file)\n"
+             "  HUP         read FILE again; with a fault in it the running configuration stays\n"
+             "  TERM, INT   stop: no new runs; running ones may finish within drain_timeout, and of outside\n"
+             "              work what is finished then is written; a second one cancels them\n",
     .options = option_specs,
     .run = run,
 };

@@ -20,14 +20,15 @@
 #include "tasks/duration.h"
 #include "tasks/stage.h"
 
-#define FOREGROUNDS_MOST 16
-#define TOOKS_MOST       1024
-#define SLOTS_MOST       1000000
-#define RESERVED_COUNT   3
-#define WIDTH_PLAIN      80
+#define FOREGROUNDS_MOST 16      /* parts of an application: each is looked at in each step of virtual time */
+#define TOOKS_MOST       1024    /* tasks that a person tells of */
+#define SLOTS_MOST       1000000 /* beyond PostgreSQL's own most, 2^18 - 1 */
+#define RESERVED_COUNT   3       /* PostgreSQL's default of superuser_reserved_connections */
+#define WIDTH_PLAIN      80      /* columns, where there is no terminal */
+#define WIDTH_LEAST      40
 #define WIDTH_MOST       200
-#define JSON_PARTS       96
-#define FOR_MOST_US      (366 * US_PER_DAY)
+#define JSON_PARTS       96                 /* quarters of an hour of a day */
+#define FOR_MOST_US      (366 * US_PER_DAY) /* a year: some minutes of computing */
 
 /* The same days for everybody, so that two forecasts can be compared: 2026-01-01 00:00 UTC. */
 #define START_US (INT64_C(20454) * US_PER_DAY)
@@ -93,29 +94,22 @@ static const struct option_spec option_specs[] = {
 
 /* A burst that never comes would be no forecast. */
 static bool check_bursts(const struct request *request, struct text *error) {
-    char every[DURATION_TEXT_BYTES], length[DURATION_TEXT_BYTES];
-    for (uint32_t i = 0; i < request->foreground_count && error->bytes_count == 0; i++)
-        if (request->foregrounds[i].burst_every_us >= request->for_us)
+    for (uint32_t i = 0; i < request->foreground_count && error->bytes_count == 0; i++) {
+        int64_t every_us = request->foregrounds[i].burst_every_us;
+        if (every_us >= request->for_us)
             text_add(error, "a burst every %s never comes within %s; write a longer --for",
-                     duration_format(request->foregrounds[i].burst_every_us, every),
-                     duration_format(request->for_us, length));
+                     DURATION_FORMAT(every_us), DURATION_FORMAT(request->for_us));
+    }
     return error->bytes_count == 0;
-}
-
-static void *zeroed(size_t count, size_t bytes) {
-    void *memory = calloc(count + 1, bytes);
-    if (!memory)
-        abort();
-    return memory;
 }
 
 /* --- how long runs take --- */
 
+/* By task; in the set's arena. */
 struct durations {
-    int64_t *took_us;     /* by task */
-    int64_t *work_us;     /* by task: outside */
-    const char **sources; /* by task, see simulate_json() */
-    struct text told;
+    int64_t *took_us;
+    int64_t *work_us;     /* outside */
+    const char **sources; /* where the first is from: see simulate_json() */
 };
 
 /* What the daemon knows is of both stages on the database together. */
@@ -155,27 +149,40 @@ static void take_from_daemon(const struct taskset *set, const char *file, struct
 /* What is for all goes first, whatever the order on the command line. */
 static bool take_tooks(const struct request *request, const struct taskset *set, bool for_all,
                        struct durations *durations, struct text *error) {
-    for (uint32_t i = 0; i < request->took_count; i++) {
-        struct text why = {0};
+    struct text why = {0};
+    for (uint32_t i = 0; i < request->took_count && why.bytes_count == 0; i++) {
         uint32_t task;
         int64_t us;
-        bool fine = simulate_spec_took(request->tooks[i], set, &task, &us, &why);
-        if (!fine)
+        if (!simulate_spec_took(request->tooks[i], set, &task, &us, &why))
             text_add(error, "--took: %s", why.bytes);
-        text_finish(&why);
-        if (!fine)
-            return false;
-        for (uint32_t t = 0; t < set->task_count; t++) {
-            if (for_all != (task == TASKSET_NONE) || (!for_all && t != task))
+        for (uint32_t t = 0; t < set->task_count && why.bytes_count == 0; t++) {
+            if (for_all ? task != TASKSET_NONE : t != task)
                 continue;
             durations->took_us[t] = us;
             durations->sources[t] = "took";
         }
     }
-    return true;
+    text_finish(&why);
+    return error->bytes_count == 0;
 }
 
-static void tell_sources(const struct taskset *set, struct durations *durations) {
+static bool find_durations(const struct request *request, struct taskset *set, struct durations *durations,
+                           struct text *error) {
+    durations->took_us = arena_alloc(&set->arena, set->task_count * sizeof *durations->took_us);
+    durations->work_us = arena_alloc(&set->arena, set->task_count * sizeof *durations->work_us);
+    durations->sources = arena_alloc(&set->arena, set->task_count * sizeof *durations->sources);
+    for (uint32_t i = 0; i < set->task_count; i++) {
+        durations->took_us[i] = set->tasks[i].expect_us;
+        durations->work_us[i] = stage_expect_us(&set->tasks[i], STAGE_WORK);
+        durations->sources[i] = "expect";
+    }
+    take_from_daemon(set, request->arguments.file, durations);
+    return take_tooks(request, set, true, durations, error) &&
+           take_tooks(request, set, false, durations, error);
+}
+
+/* "3 tasks by --took; 2 tasks learned by the daemon that runs this file" */
+static void tell_sources(const struct taskset *set, const struct durations *durations, struct text *told) {
     static const char *const names[] = {"took", "daemon", "expect"};
     static const char *const words[] = {"by --took", "learned by the daemon that runs this file",
                                         "by their keys expect and expect_work, 50ms and 1s if not given"};
@@ -184,62 +191,43 @@ static void tell_sources(const struct taskset *set, struct durations *durations)
         for (uint32_t t = 0; t < set->task_count; t++)
             count += strcmp(durations->sources[t], names[i]) == 0;
         if (count)
-            text_add(&durations->told, "%s%" PRIu32 " task%s %s", durations->told.bytes_count ? "; " : "",
-                     count, count == 1 ? "" : "s", words[i]);
+            text_add(told, "%s%" PRIu32 " task%s %s", told->bytes_count ? "; " : "", count,
+                     text_plural(count), words[i]);
     }
-}
-
-static bool find_durations(const struct request *request, const struct taskset *set,
-                           struct durations *durations, struct text *error) {
-    durations->took_us = zeroed(set->task_count, sizeof *durations->took_us);
-    durations->work_us = zeroed(set->task_count, sizeof *durations->work_us);
-    durations->sources = zeroed(set->task_count, sizeof *durations->sources);
-    for (uint32_t i = 0; i < set->task_count; i++) {
-        durations->took_us[i] = set->tasks[i].expect_us;
-        durations->work_us[i] = stage_expect_us(&set->tasks[i], STAGE_WORK);
-        durations->sources[i] = "expect";
-    }
-    take_from_daemon(set, request->arguments.file, durations);
-    if (!take_tooks(request, set, true, durations, error) ||
-        !take_tooks(request, set, false, durations, error))
-        return false;
-    tell_sources(set, durations);
-    return true;
-}
-
-static void durations_finish(struct durations *durations) {
-    free(durations->took_us);
-    free(durations->work_us);
-    free(durations->sources);
-    text_finish(&durations->told);
+    if (told->bytes_count == 0)
+        text_add(told, "no task");
 }
 
 /* --- which pools are on one server --- */
 
-static void add_address(const struct pool_settings *pool, struct text *address) {
+/* NULL: libpq cannot read the conninfo, and the pool is on a server of its own. */
+static const char *address_of(const struct pool_settings *pool, struct arena *arena) {
     struct conninfo conninfo = {0};
+    struct text address = {0};
     char *error = NULL;
     if (conninfo_resolve(pool->conninfo, &conninfo, &error))
-        text_add(address, "%s %s %s", conninfo_get(&conninfo, "hostaddr"), conninfo_get(&conninfo, "host"),
+        text_add(&address, "%s %s %s", conninfo_get(&conninfo, "hostaddr"), conninfo_get(&conninfo, "host"),
                  conninfo_get(&conninfo, "port"));
+    const char *kept = address.bytes ? arena_text(arena, address.bytes, address.bytes_count) : NULL;
     free(error);
     conninfo_finish(&conninfo);
+    text_finish(&address);
+    return kept;
 }
 
-static uint32_t *find_servers(const struct taskset *set, uint32_t *ret_count) {
-    uint32_t *servers = zeroed(set->pool_count, sizeof *servers);
-    struct text addresses[POOLS_MAX] = {0};
+/* The number of its server, by pool; in the set's arena. */
+static const uint32_t *find_servers(struct taskset *set, uint32_t *ret_count) {
+    uint32_t *servers = arena_alloc(&set->arena, set->pool_count * sizeof *servers);
+    const char *addresses[POOLS_MAX];
+    *ret_count = 0;
     for (uint32_t i = 0; i < set->pool_count; i++) {
-        add_address(&set->pools[i], &addresses[i]);
+        addresses[i] = address_of(&set->pools[i], &set->arena);
         servers[i] = *ret_count;
-        for (uint32_t j = i; j-- > 0;)
-            if (addresses[i].bytes && addresses[j].bytes &&
-                strcmp(addresses[i].bytes, addresses[j].bytes) == 0)
+        for (uint32_t j = 0; j < i && servers[i] == *ret_count; j++)
+            if (addresses[i] && addresses[j] && strcmp(addresses[i], addresses[j]) == 0)
                 servers[i] = servers[j];
         *ret_count += servers[i] == *ret_count;
     }
-    for (uint32_t i = 0; i < set->pool_count; i++)
-        text_finish(&addresses[i]);
     return servers;
 }
 
@@ -249,14 +237,12 @@ static uint32_t plot_width(void) {
     uint32_t width = terminal_width();
     if (width == 0)
         return WIDTH_PLAIN;
-    return width < 40 ? 40 : width > WIDTH_MOST ? WIDTH_MOST : width;
+    return width < WIDTH_LEAST ? WIDTH_LEAST : width > WIDTH_MOST ? WIDTH_MOST : width;
 }
 
 static int forecast(const struct request *request, struct taskset *set, const struct durations *durations) {
-    struct text text = {0};
+    struct text text = {0}, told = {0};
     struct simulate_facts facts;
-    uint32_t server_count = 0;
-    uint32_t *servers = find_servers(set, &server_count);
     struct simulate_options options = {
         .start = {START_US},
         .for_us = request->for_us,
@@ -265,34 +251,30 @@ static int forecast(const struct request *request, struct taskset *set, const st
         .work_us = durations->work_us,
         .slot_count = request->slot_count,
         .reserved_count = RESERVED_COUNT,
-        .server_of_pool = servers,
-        .server_count = server_count,
         .foregrounds = request->foregrounds,
         .foreground_count = request->foreground_count,
         .part_count = request->json ? JSON_PARTS : plot_width() - SIMULATE_PLOT_MARGIN,
     };
+    options.server_of_pool = find_servers(set, &options.server_count);
     simulate(set, &options, &facts);
-    struct simulate_report report = {set,
-                                     &options,
-                                     &facts,
-                                     HEADGATE_VERSION,
-                                     request->arguments.file,
-                                     durations->told.bytes ? durations->told.bytes : "no task"};
+    tell_sources(set, durations, &told);
+    struct simulate_report report = {set,       &options, &facts, HEADGATE_VERSION, request->arguments.file,
+                                     told.bytes};
     if (request->json)
         simulate_json(&report, durations->sources, &text);
     else
         simulate_report(&report, &text);
     fwrite(text.bytes, 1, text.bytes_count, stdout);
-    int code = facts.stuck ? 1 : 0;
+    int code = facts.stuck ? COMMAND_FAILS : COMMAND_FINE;
     simulate_finish(&facts);
     text_finish(&text);
-    free(servers);
+    text_finish(&told);
     return code;
 }
 
 static int simulate_file(int argc, char **argv) {
     struct request request = {.for_us = US_PER_DAY, .slot_count = 100};
-    struct durations durations = {0};
+    struct durations durations;
     struct text error = {0};
     struct taskset *set = NULL;
     int code = arguments_read(&simulate_command, argc, argv, &request);
@@ -304,7 +286,6 @@ static int simulate_file(int argc, char **argv) {
         code = forecast(&request, set, &durations);
     if (error.bytes_count)
         code = arguments_refuse(&simulate_command, "%s", error.bytes);
-    durations_finish(&durations);
     taskset_unref(set);
     text_finish(&error);
     return code;
@@ -314,9 +295,9 @@ const struct command simulate_command = {
     .name = "simulate",
     .usage =
         "simulate FILE [--for 24h] [--foreground SPEC]... [--took [TASK=]DURATION]... [--slots N] [--json]",
-    .about = "Says before anyone deploys FILE what it will do: the shipping scheduler on virtual time, with "
-             "a model of "
-             "the\ndatabase. Sessions, lateness, what waits and why, and what the application keeps.\n",
+    .about = "Says before anyone deploys FILE what it will do: the shipping scheduler on virtual time,\n"
+             "with a model of the database. Sessions, lateness, what waits and why, and what the\n"
+             "application keeps.\n",
     .options = option_specs,
     .run = simulate_file,
 };

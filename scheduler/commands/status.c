@@ -45,9 +45,8 @@ static int status(int argc, char **argv) {
 const struct command status_command = {
     .name = "status",
     .usage = "status FILE [--json | --metrics]",
-    .about =
-        "Asks the daemon that runs FILE what every task is doing and why what waits waits; exits with 1 if "
-        "there is none.\n",
+    .about = "Asks the daemon that runs FILE what every task is doing and why what waits waits; exits with\n"
+             "1 if there is none.\n",
     .options = option_specs,
     .run = status,
 };
