@@ -24,22 +24,26 @@ enum report_kind {
 
 struct sample;
 
+struct run_ending {
+    uint64_t row_count;  /* rows the server returned or changed; bytes of output for a command; lines of
+                          * output of outside work */
+    uint64_t done_count; /* of outside work: pieces that ended well */
+    enum outcome outcome;
+    enum failure_kind failure; /* SQL */
+    bool simple;               /* SQL: its text needed the simple protocol */
+    bool cut_short; /* of a command: it failed, or left processes that were killed, so the server may not have
+                       noticed yet that its sessions are over */
+    bool claimed;   /* its claim is committed, whatever became of it */
+    struct wall claimed_from;   /* then: its first occurrence that no other run had answered */
+    struct wall answered_until; /* its claim was refused: up to there all is answered; or 0 */
+};
+
 struct report {
     enum report_kind kind;
     struct handle session; /* none for a child */
     struct handle run;     /* RUN_* */
     union {
-        struct {
-            uint64_t row_count;  /* rows the server returned or changed; bytes of output for a command */
-            uint64_t done_count; /* of outside work: children that ended well */
-            enum outcome outcome;
-            bool simple;                /* its text needed the simple protocol */
-            bool cut_short;             /* of a command: it failed, or left processes that were killed */
-            bool claimed;               /* its claim is committed, whatever became of it */
-            struct wall claimed_from;   /* then: its first occurrence that no other run had answered */
-            struct wall answered_until; /* its claim was refused: up to there all is answered; or 0 */
-            enum failure_kind failure;
-        } ended;
+        struct run_ending ended; /* RUN_ENDED */
         struct {
             bool breach; /* session_verify() found what runs left behind; the failure's message lists it */
         } ready;         /* SESSION_READY */

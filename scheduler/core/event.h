@@ -7,7 +7,7 @@
 
 #include "pool/budget/sample.h"
 #include "pool/handle.h"
-#include "pool/outcome.h"
+#include "pool/report.h"
 #include "tasks/instant.h"
 
 enum event_kind {
@@ -73,18 +73,7 @@ struct event {
         struct {
             bool paused; /* false: it goes on */
         } pause;
-        struct {
-            enum outcome outcome;
-            bool simple;    /* SQL: it needed the simple protocol */
-            bool cut_short; /* of a command: the server may not have noticed yet that its sessions are over */
-            bool claimed;   /* its claim is committed */
-            struct wall claimed_from;   /* then: its first occurrence that no other run had answered */
-            struct wall answered_until; /* its claim was refused: up to there all is answered; or 0 */
-            enum failure_kind failure;  /* SQL */
-            uint64_t row_count;         /* rows the server returned or changed; bytes of output for a command;
-                                         * lines of output of outside work */
-            uint64_t done_count;        /* of outside work: pieces that ended well */
-        } ended;
+        struct run_ending ended;
     };
 };
 

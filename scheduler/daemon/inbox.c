@@ -65,17 +65,8 @@ static struct event event_of(const struct report *report) {
         event.sample = copy(report->sample, sizeof *report->sample);
     if (report->kind == REPORT_HISTORY)
         event.history.failed_for_long = report->history.locked;
-    if (report->kind == REPORT_RUN_ENDED) {
-        event.ended.outcome = report->ended.outcome;
-        event.ended.simple = report->ended.simple;
-        event.ended.cut_short = report->ended.cut_short;
-        event.ended.failure = report->ended.failure;
-        event.ended.claimed = report->ended.claimed;
-        event.ended.claimed_from = report->ended.claimed_from;
-        event.ended.answered_until = report->ended.answered_until;
-        event.ended.row_count = report->ended.row_count;
-        event.ended.done_count = report->ended.done_count;
-    }
+    if (report->kind == REPORT_RUN_ENDED)
+        event.ended = report->ended;
     return event;
 }
 
