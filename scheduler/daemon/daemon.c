@@ -8,7 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "scheduler/daemon/control_path.h"
 #include "scheduler/daemon/dump.h"
 #include "scheduler/daemon/feed.h"
 #include "scheduler/daemon/follow.h"
@@ -25,15 +24,53 @@
  * 64 actions each, at 0.2 to 0.6 us (tests/bench, "core"), these are 10 ms at most. */
 #define STEPS_PER_TURN 256
 
+/* --- stop --- */
+
+static const int signal_numbers[SIGNALS] = {SIGUSR1, SIGHUP, SIGTERM, SIGINT};
+
+static void ask_to_drain(struct daemon *daemon) {
+    inbox_add(&daemon->inbox, &(struct event){.kind = EVENT_DRAIN});
+}
+
+/* From here on a signal could only ask for what is under way already. */
+static void close_signals(struct daemon *daemon) {
+    for (int i = 0; i < SIGNALS; i++) {
+        uv_close((uv_handle_t *)&daemon->signals[i], NULL);
+        signal(signal_numbers[i], SIG_IGN);
+    }
+}
+
+/* Where the server refused our startup options, another try without them is under way. */
+static bool cannot_connect_for_once(const struct daemon *daemon) {
+    if (!daemon->once_task || daemon->once_done || daemon->core->draining)
+        return false;
+    const struct core_task *task = &daemon->core->tasks[taskset_find_task(daemon->set, daemon->once_task)];
+    const struct core_pool *pool = &daemon->core->pools[task->pool];
+    return pool->failing && pool->failure != CONNECT_OPTIONS;
+}
+
+static void stop_when_done(struct daemon *daemon) {
+    bool once_failed = cannot_connect_for_once(daemon);
+    if ((daemon->once_done || once_failed) && !daemon->core->draining)
+        ask_to_drain(daemon);
+    if (!daemon->stopping || alarm_is_closing(&daemon->alarm))
+        return;
+    alarm_close(&daemon->alarm);
+    uv_close((uv_handle_t *)&daemon->prepare, NULL);
+    uv_close((uv_handle_t *)&daemon->check, NULL);
+    close_signals(daemon);
+    control_close(daemon->control);
+    daemon->control = NULL;
+}
+
 /* --- the loop --- */
 
-/* After what came in by the same turn of the loop: behind a stall, the answer to a run may be among it. */
+/* The core is told after what came in by the same turn of the loop: behind a stall, the answer to a run whose
+ * deadline has passed may be among it. */
 static void on_alarm(void *context) {
     struct daemon *daemon = context;
     daemon->core_has_more = true;
 }
-
-static void stop_when_done(struct daemon *daemon);
 
 /* All that was reported goes through the core, and what the core has left to do, up to a bound a turn. */
 static void take_in(struct daemon *daemon) {
@@ -63,48 +100,6 @@ static void on_check(uv_check_t *check) {
     take_in(check->data);
 }
 
-static void ask_to_drain(struct daemon *daemon) {
-    inbox_add(&daemon->inbox, &(struct event){.kind = EVENT_DRAIN});
-}
-
-static void on_control(void *context, const char *request, uid_t uid, struct text *answer) {
-    unsigned width = 0;
-    if (strcmp(request, "status json") == 0)
-        dump_compose(context, DUMP_JSON, 0, answer);
-    else if (strcmp(request, "status metrics") == 0)
-        dump_compose(context, DUMP_METRICS, 0, answer);
-    else if (sscanf(request, "status %u", &width) == 1)
-        dump_compose(context, DUMP_TABLE, width, answer);
-    else if (!operate(context, request, uid, answer))
-        text_add(answer, "unknown request\n");
-}
-
-/*
- * The file's lock is enough to be found by `headgate status`: only a socket that somebody asked for must be
- * there. What is read now says where.
- */
-static bool follow_control(struct daemon *daemon, const struct taskset *set, struct text *error) {
-    struct text path = {0}, why = {0};
-    bool chosen = *set->daemon.control;
-    bool locked = control_lock(daemon->control, error);
-    if (locked && error->bytes_count)
-        LOG(&daemon->log, LOG_WARNING, "lock_incomplete", log_text("message", error->bytes),
-            log_text("effect", "a second daemon on this file would not be noticed"));
-    if (locked)
-        text_clear(error);
-    control_path(set, daemon->path, &path);
-    bool listens = locked && (chosen || control_path_make_folder(path.bytes, &why)) &&
-                   control_listen(daemon->control, path.bytes, &why);
-    if (locked && !listens && chosen)
-        text_add(error, "%s", why.bytes);
-    else if (locked && !listens)
-        LOG(&daemon->log, LOG_WARNING, "no_control_socket", log_text("message", why.bytes),
-            log_text("effect", "headgate status finds this daemon by the lock of its file only"));
-    text_finish(&path);
-    text_finish(&why);
-    return locked && (listens || !chosen);
-}
-
 /* --- reload --- */
 
 static void report_faults(struct daemon *daemon, const struct faults *faults) {
@@ -116,13 +111,6 @@ static void report_faults(struct daemon *daemon, const struct faults *faults) {
     text_finish(&text);
 }
 
-static void move_pauses(struct daemon *daemon) {
-    struct text path = {0};
-    control_path(daemon->set, daemon->path, &path);
-    operate_move(daemon, path.bytes);
-    text_finish(&path);
-}
-
 static void go_over_to(struct daemon *daemon, struct taskset *set, struct session_pool **fresh) {
     core_reload(daemon->core, set, now_mono(), now_wall());
     follow_file(daemon, fresh);
@@ -131,10 +119,9 @@ static void go_over_to(struct daemon *daemon, struct taskset *set, struct sessio
     taskset_unref(before);
     daemon->loaded = now_wall();
     daemon->log.level = set->daemon.log_level;
-    move_pauses(daemon);
     LOG(&daemon->log, LOG_INFO, "reloaded", log_text("file", daemon->path),
         log_number("tasks", set->task_count), log_number("pools", set->pool_count));
-    operate_follow(daemon); /* a task that came back may be paused */
+    operate_follow(daemon);
     feed_tick(daemon);
 }
 
@@ -143,12 +130,12 @@ static void reload(struct daemon *daemon) {
     struct text error = {0};
     take_in(daemon); /* what was reported is of pools as they are numbered now */
     struct taskset *set = load_file(daemon->path, &faults);
-    bool fine = set && !faults.count && follow_control(daemon, set, &error);
+    bool fine = set && !faults.count && operate_listen(daemon, set, &error);
     struct session_pool **fresh = fine ? follow_prepare(daemon, set, &error) : NULL;
     if (error.bytes_count)
         fault_add(&faults, 0, "%s", error.bytes);
     if (fine && !fresh)
-        follow_control(daemon, daemon->set, &error);
+        operate_listen(daemon, daemon->set, &error);
     if (fresh)
         go_over_to(daemon, set, fresh);
     else
@@ -173,9 +160,7 @@ static void on_signal(uv_signal_t *handle, int number) {
     }
 }
 
-/* --- start and stop --- */
-
-static const int signal_numbers[SIGNALS] = {SIGUSR1, SIGHUP, SIGTERM, SIGINT};
+/* --- start --- */
 
 static void open_signals(struct daemon *daemon) {
     for (int i = 0; i < SIGNALS; i++) {
@@ -198,57 +183,9 @@ static void give_way(void) {
         sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){0});
 }
 
-/* What comes now would say what is under way: the end. */
-static void close_signals(struct daemon *daemon) {
-    for (int i = 0; i < SIGNALS; i++) {
-        uv_close((uv_handle_t *)&daemon->signals[i], NULL);
-        signal(signal_numbers[i], SIG_IGN);
-    }
-}
-
-/* What is refused for our options is tried without them. */
-static bool cannot_connect_for_once(const struct daemon *daemon) {
-    if (!daemon->once_task || daemon->once_done || daemon->core->draining)
-        return false;
-    const struct core_task *task = &daemon->core->tasks[taskset_find_task(daemon->set, daemon->once_task)];
-    const struct core_pool *pool = &daemon->core->pools[task->pool];
-    return pool->failing && pool->failure != CONNECT_OPTIONS;
-}
-
-static void stop_when_done(struct daemon *daemon) {
-    bool once_failed = cannot_connect_for_once(daemon);
-    if ((daemon->once_done || once_failed) && !daemon->core->draining)
-        ask_to_drain(daemon);
-    if (!daemon->stopping || alarm_is_closing(&daemon->alarm))
-        return;
-    alarm_close(&daemon->alarm);
-    uv_close((uv_handle_t *)&daemon->prepare, NULL);
-    uv_close((uv_handle_t *)&daemon->check, NULL);
-    close_signals(daemon);
-    control_close(daemon->control);
-    daemon->control = NULL;
-}
-
 static char *directory_of(const char *path) {
     char real[PATH_MAX];
     return realpath(path, real) ? path_folder(real) : text_copy("/");
-}
-
-static bool open_control(struct daemon *daemon) {
-    struct text path = {0}, error = {0};
-    daemon->control = control_create(&daemon->loop, daemon->path, on_control, daemon);
-    bool fine = follow_control(daemon, daemon->set, &error);
-    if (fine) {
-        control_path(daemon->set, daemon->path, &path);
-        operate_open(daemon, path.bytes);
-    } else {
-        LOG(&daemon->log, LOG_ERROR, "not_started", log_text("message", error.bytes));
-        control_close(daemon->control);
-        daemon->control = NULL;
-    }
-    text_finish(&path);
-    text_finish(&error);
-    return fine;
 }
 
 static void open_handles(struct daemon *daemon) {
@@ -280,11 +217,11 @@ static void begin(struct daemon *daemon, struct session_pool **fresh) {
         log_text("version", HEADGATE_VERSION), log_number("pid", getpid()),
         log_number("tasks", daemon->set->task_count), log_number("pools", daemon->set->pool_count));
     operate_follow(daemon);
-    struct event event = {.kind = EVENT_TICK};
     if (daemon->once_task)
-        event =
-            (struct event){.kind = EVENT_TRIGGER, .task = taskset_find_task(daemon->set, daemon->once_task)};
-    feed_event(daemon, &event);
+        feed_event(daemon, &(struct event){.kind = EVENT_TRIGGER,
+                                           .task = taskset_find_task(daemon->set, daemon->once_task)});
+    else
+        feed_tick(daemon);
 }
 
 static int exit_code(const struct daemon *daemon) {
@@ -307,7 +244,7 @@ static int finish(struct daemon *daemon, int code) {
     return code;
 }
 
-static void nothing(uv_work_t *work) {
+static void do_nothing(uv_work_t *work) {
     (void)work;
 }
 
@@ -328,17 +265,17 @@ int daemon_run(const struct daemon_request *request) {
         LOG(&daemon.log, LOG_ERROR, "not_started", log_text("message", uv_strerror(failed)));
         return finish(&daemon, code);
     }
-    uv_queue_work(&daemon.loop, &daemon.first_work, nothing, NULL);
-    if (open_control(&daemon)) {
-        struct session_pool **fresh = follow_prepare(&daemon, daemon.set, &error);
-        if (fresh) {
-            begin(&daemon, fresh);
-            uv_run(&daemon.loop, UV_RUN_DEFAULT);
-            code = exit_code(&daemon);
-        } else {
-            LOG(&daemon.log, LOG_ERROR, "not_started", log_text("message", error.bytes));
-            control_close(daemon.control);
-        }
+    uv_queue_work(&daemon.loop, &daemon.first_work, do_nothing, NULL);
+    struct session_pool **fresh = NULL;
+    if (operate_open(&daemon, &error))
+        fresh = follow_prepare(&daemon, daemon.set, &error);
+    if (fresh) {
+        begin(&daemon, fresh);
+        uv_run(&daemon.loop, UV_RUN_DEFAULT);
+        code = exit_code(&daemon);
+    } else {
+        LOG(&daemon.log, LOG_ERROR, "not_started", log_text("message", error.bytes));
+        control_close(daemon.control);
     }
     uv_run(&daemon.loop, UV_RUN_DEFAULT); /* lets closing handles finish */
     code = finish(&daemon, code);

@@ -5,6 +5,8 @@
 #include <time.h>
 
 #include "scheduler/core/hands.h"
+#include "scheduler/daemon/control_path.h"
+#include "scheduler/daemon/dump.h"
 #include "scheduler/daemon/feed.h"
 #include "scheduler/replace.h"
 #include "scheduler/status/words.h"
@@ -236,24 +238,72 @@ bool operate(struct daemon *daemon, const char *request, uid_t uid, struct text 
     return true;
 }
 
-void operate_open(struct daemon *daemon, const char *control_path) {
+static void on_request(void *context, const char *request, uid_t uid, struct text *answer) {
+    unsigned width = 0;
+    if (strcmp(request, "status json") == 0)
+        dump_compose(context, DUMP_JSON, 0, answer);
+    else if (strcmp(request, "status metrics") == 0)
+        dump_compose(context, DUMP_METRICS, 0, answer);
+    else if (sscanf(request, "status %u", &width) == 1)
+        dump_compose(context, DUMP_TABLE, width, answer);
+    else if (!operate(context, request, uid, answer))
+        text_add(answer, "unknown request\n");
+}
+
+/* --- following a file --- */
+
+/*
+ * The lock of the file is enough to be found by `headgate status`, so that of the socket's only one that
+ * somebody asked for must be there.
+ */
+bool operate_listen(struct daemon *daemon, const struct taskset *set, struct text *error) {
+    struct text path = {0}, why = {0};
+    bool chosen = *set->daemon.control;
+    if (!control_lock(daemon->control, error))
+        return false;
+    if (error->bytes_count)
+        LOG(&daemon->log, LOG_WARNING, "lock_incomplete", log_text("message", error->bytes),
+            log_text("effect", "a second daemon on this file would not be noticed"));
+    text_clear(error);
+    control_path(set, daemon->path, &path);
+    bool listens = (chosen || control_path_make_folder(path.bytes, &why)) &&
+                   control_listen(daemon->control, path.bytes, &why);
+    if (!listens && chosen)
+        text_add(error, "%s", why.bytes);
+    else if (!listens)
+        LOG(&daemon->log, LOG_WARNING, "no_control_socket", log_text("message", why.bytes),
+            log_text("effect", "headgate status finds this daemon by the lock of its file only"));
+    text_finish(&path);
+    text_finish(&why);
+    return listens || !chosen;
+}
+
+static struct text list_path(const struct daemon *daemon) {
+    struct text socket = {0}, list = {0};
+    control_path(daemon->set, daemon->path, &socket);
+    pauses_path(daemon->set, socket.bytes, &list);
+    text_finish(&socket);
+    return list;
+}
+
+bool operate_open(struct daemon *daemon, struct text *error) {
     struct text complaint = {0};
-    pauses_path(daemon->set, control_path, &daemon->pauses_path);
+    daemon->control = control_create(&daemon->loop, daemon->path, on_request, daemon);
+    if (!operate_listen(daemon, daemon->set, error))
+        return false;
+    daemon->pauses_path = list_path(daemon);
     daemon->pauses = pauses_load(daemon->pauses_path.bytes, &complaint);
     if (complaint.bytes_count)
         LOG(&daemon->log, LOG_WARNING, "pauses_unreadable", log_text("message", complaint.bytes),
             log_text("effect", "what it may have held is not paused"));
     text_finish(&complaint);
+    return true;
 }
 
-/* What a list at the new place says holds, too: it was left there by a daemon of this file. */
-void operate_move(struct daemon *daemon, const char *control_path) {
-    struct text path = {0}, error = {0};
-    pauses_path(daemon->set, control_path, &path);
-    if (strcmp(path.bytes, daemon->pauses_path.bytes) == 0) {
-        text_finish(&path);
-        return;
-    }
+/* The list goes to another place. What one that is there says holds, too: a daemon of this file has left it.
+ */
+static void move_list(struct daemon *daemon, struct text path) {
+    struct text error = {0};
     struct pauses there = pauses_load(path.bytes, &error);
     for (uint32_t i = 0; i < there.count; i++)
         if (!pauses_find(&daemon->pauses, there.items[i].task))
@@ -274,6 +324,11 @@ void operate_move(struct daemon *daemon, const char *control_path) {
 }
 
 void operate_follow(struct daemon *daemon) {
+    struct text path = list_path(daemon);
+    if (strcmp(path.bytes, daemon->pauses_path.bytes) == 0)
+        text_finish(&path);
+    else
+        move_list(daemon, path);
     for (uint32_t i = 0; i < daemon->pauses.count; i++)
         feed_pause(daemon, daemon->pauses.items[i].task, true);
 }

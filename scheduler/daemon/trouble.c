@@ -15,7 +15,6 @@ static void trouble_free(void *item) {
     struct trouble *trouble = item;
     free(trouble->task);
     free(trouble->summary);
-    free(trouble->output);
     free(trouble);
 }
 
@@ -69,9 +68,7 @@ bool trouble_add(struct trouble *trouble, const char *outcome, const struct fail
     trouble->failure_count++;
     trouble->signature = signature;
     free(trouble->summary);
-    free(trouble->output);
     trouble->summary = summary_of(outcome, failure, advice);
-    trouble->output = failure && failure->output && *failure->output ? text_copy(failure->output) : NULL;
     return is_new;
 }
 

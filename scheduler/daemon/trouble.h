@@ -16,7 +16,6 @@ struct trouble {
     uint64_t signature;     /* of the last failure: what was told of it once is not told again */
     bool skip_told;
     char *summary; /* one line; NULL while there were only skips */
-    char *output;  /* the end of what a command printed, or NULL */
 };
 
 struct troubles {
