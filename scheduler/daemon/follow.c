@@ -3,8 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "scheduler/daemon/control_path.h"
 #include "scheduler/daemon/errand.h"
 #include "scheduler/daemon/lookout.h"
+#include "scheduler/daemon/pauses.h"
 
 /* With one item more, so that it is never empty; what is new is zeroed, and takes no memory before it is
  * used. */
@@ -74,9 +76,23 @@ static void follow_pools(struct daemon *daemon, struct session_pool **fresh) {
     daemon->pool_count = core->pool_count;
 }
 
+/* Where the folders of records are listed: beside the pauses. One run by hand leaves it to the daemon. */
+static void list_path(const struct daemon *daemon, struct text *path) {
+    struct text socket = {0}, pauses = {0};
+    control_path(daemon->core->set, daemon->path, &socket);
+    pauses_path(daemon->core->set, socket.bytes, &pauses);
+    if (pauses.bytes_count && !daemon->once_task)
+        text_add(path, "%.*s.spools", (int)(strrchr(pauses.bytes, '.') - pauses.bytes), pauses.bytes);
+    else
+        text_add(path, "%s", "");
+    text_finish(&socket);
+    text_finish(&pauses);
+}
+
 void follow_file(struct daemon *daemon, struct session_pool **fresh) {
     const struct core *core = daemon->core;
     const char *temporary = getenv("TMPDIR");
+    struct text list = {0};
     lookout_close(daemon);
     follow_pools(daemon, fresh);
     lookout_follow(daemon);
@@ -91,7 +107,9 @@ void follow_file(struct daemon *daemon, struct session_pool **fresh) {
     daemon->spools.directory = *core->set->daemon.spool  ? core->set->daemon.spool
                                : temporary && *temporary ? temporary
                                                          : "/tmp";
-    histories_follow(&daemon->histories, daemon->spools.directory);
+    list_path(daemon, &list);
+    histories_follow(&daemon->histories, daemon->spools.directory, list.bytes);
+    text_finish(&list);
 }
 
 void follow_finish(struct daemon *daemon) {

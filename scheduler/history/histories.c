@@ -1,6 +1,7 @@
 #include "scheduler/history/histories.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "scheduler/replace.h"
 #include "tasks/hash.h"
 
 #define SUFFIX       ".history"
@@ -71,17 +73,79 @@ static struct history *heir_of(const struct histories *histories, const char *na
     return heir;
 }
 
-static void look_at(struct histories *histories, const char *name) {
+/* A history's own file is taken up already, where it is in the present folder. */
+static void look_at(struct histories *histories, const char *folder, const char *name) {
     struct text path = {0};
     bool own;
     struct history *heir = heir_of(histories, name, &own);
-    text_add(&path, "%s/%s", histories->directory, name);
-    if (heir && !own)
+    text_add(&path, "%s/%s", folder, name);
+    if (heir && !(own && folder == histories->directory))
         history_take_in(heir, path.bytes);
     else if (!heir)
         histories->writer.tell(histories->writer.context,
                                &(struct history_news){.kind = HISTORY_LEFT_BEHIND, .file = path.bytes});
     text_finish(&path);
+}
+
+static void tell_unusable(struct histories *histories, const char *path, const char *what) {
+    struct text message = {0};
+    text_add(&message, "%s: %s: %s", path, what, strerror(errno));
+    histories->writer.tell(histories->writer.context,
+                           &(struct history_news){.kind = HISTORY_UNUSABLE, .message = message.bytes});
+    text_finish(&message);
+}
+
+/* Whether files of ours are there. takes: what has an heir is taken in first, and what has none is told. */
+static bool look_into(struct histories *histories, const char *folder, bool takes) {
+    DIR *directory = opendir(folder);
+    const struct dirent *entry;
+    bool found = !directory && errno != ENOENT;
+    if (!directory && takes)
+        tell_unusable(histories, folder, "records may wait there, and it cannot be read");
+    while (directory && takes && (entry = readdir(directory)))
+        if (is_ours(histories, directory, entry->d_name))
+            look_at(histories, folder, entry->d_name);
+    if (directory)
+        rewinddir(directory);
+    while (directory && !found && (entry = readdir(directory)))
+        found = is_ours(histories, directory, entry->d_name);
+    if (directory)
+        closedir(directory);
+    return found;
+}
+
+/* Those where something is left; present: one that is listed in any case, as records may come to wait there.
+ */
+static void keep_list(struct histories *histories, const char *present) {
+    struct folders kept = {0};
+    if (present)
+        folders_add(&kept, present);
+    for (uint32_t i = 0; i < histories->folders.count; i++)
+        if (look_into(histories, histories->folders.items[i], false))
+            folders_add(&kept, histories->folders.items[i]);
+    if (*histories->list_path.bytes && !folders_save(&kept, histories->list_path.bytes))
+        tell_unusable(histories, histories->list_path.bytes, "the list of folders in which records may wait");
+    folders_finish(&histories->folders);
+    histories->folders = kept;
+}
+
+/* What is listed at a new place holds, too: a daemon of this file has left it there. */
+static void follow_list(struct histories *histories, const char *list_path) {
+    struct folders before = folders_load(list_path), present = {0};
+    folders_add(&present, histories->directory);
+    for (uint32_t i = 0; i < before.count; i++)
+        folders_add(&histories->folders, before.items[i]);
+    for (uint32_t i = 0; i < histories->folders.count; i++)
+        if (present.count == 0 || strcmp(histories->folders.items[i], present.items[0]) != 0)
+            look_into(histories, histories->folders.items[i], true);
+    if (histories->list_path.bytes_count && strcmp(histories->list_path.bytes, list_path) != 0 &&
+        !replace_with_nothing(histories->list_path.bytes))
+        tell_unusable(histories, histories->list_path.bytes, "it cannot be removed");
+    text_clear(&histories->list_path);
+    text_add(&histories->list_path, "%s", list_path);
+    keep_list(histories, histories->directory);
+    folders_finish(&before);
+    folders_finish(&present);
 }
 
 /* --- following --- */
@@ -113,7 +177,7 @@ static void close_all(struct histories *histories) {
     histories->count = 0;
 }
 
-void histories_follow(struct histories *histories, const char *path) {
+void histories_follow(struct histories *histories, const char *path, const char *list_path) {
     const struct core *core = histories->writer.core;
     struct history **items = calloc(core->pool_count + 1, sizeof *items);
     if (!items)
@@ -129,16 +193,15 @@ void histories_follow(struct histories *histories, const char *path) {
     close_all(histories);
     histories->items = items;
     histories->count = core->pool_count;
-    DIR *directory = opendir(path);
-    const struct dirent *entry;
-    while (directory && (entry = readdir(directory)))
-        if (is_ours(histories, directory, entry->d_name))
-            look_at(histories, entry->d_name);
-    if (directory)
-        closedir(directory);
+    look_into(histories, path, true);
+    follow_list(histories, list_path);
 }
 
 void histories_close(struct histories *histories) {
     close_all(histories);
+    if (histories->list_path.bytes)
+        keep_list(histories, NULL);
+    folders_finish(&histories->folders);
+    text_finish(&histories->list_path);
     text_finish(&histories->writer.line);
 }

@@ -375,15 +375,16 @@ static void history_of_a_run_whose_database_a_reload_changes(void **state) {
     query(conninfo, "DROP DATABASE other");
 }
 
-/* The pool has another name, then `spool` another place: what waited in a file is found, and nothing is done again. */
+/* The pool has another name, then `spool` another place, in a reload and while no daemon runs: what waited in a file is found,
+ * and nothing is done again. */
 static void history_finds_what_was_left_in_files(void **state) {
     (void)state;
     struct process process;
-    char spool[2][220];
+    char spool[3][220];
     query(conninfo, "SET client_min_messages = warning; DROP SCHEMA IF EXISTS headgate CASCADE");
     query(conninfo, "TRUNCATE done");
     ini_write(&process, "x");
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) {
         snprintf(spool[i], sizeof spool[i], "%s.spool%d", process.ini, i);
         assert_int_equal(shell(NULL, "mkdir %s", spool[i]), 0);
     }
@@ -411,13 +412,27 @@ static void history_finds_what_was_left_in_files(void **state) {
     assert_int_equal(daemon_end(&process, SIGTERM), 0);
     assert_int_equal(shell(NULL, "ls %s/*.history", spool[0]) != 0, 1);
     assert_int_equal(shell(NULL, "ls %s/*.history", spool[1]), 0);
+    ini_rewrite(&process, SPOOLED, spool[2], "second", conninfo); /* nobody runs meanwhile */
     query(conninfo, "ALTER TABLE headgate.away RENAME TO run");
     daemon_start(&process);
+    assert_int_equal(daemon_log_count(&process, "event=history_found"), 2);
     WAIT_UNTIL(&process, history_is_on(&process));
     WAIT_UNTIL(&process, runs("outcome = 'ok'") >= before + 4);
     end_and_check(&process);
     assert_int_equal(done("transactional"), runs("outcome = 'ok'"));
     assert_int_equal(shell(NULL, "ls %s/*.history", spool[1]) != 0, 1);
+    /* nothing is left, so nobody misses a folder that has gone */
+    assert_int_equal(shell(NULL, "rmdir %s", spool[2]), 0);
+    ini_rewrite(&process, SPOOLED, spool[0], "second", conninfo);
+    daemon_start(&process);
+    assert_int_equal(daemon_log_count(&process, "event=history_spool_unusable"), 0);
+    /* killed, it has said nothing: what it may have left is missed */
+    daemon_kill(&process);
+    assert_int_equal(shell(NULL, "rmdir %s", spool[0]), 0);
+    ini_rewrite(&process, SPOOLED, spool[1], "second", conninfo);
+    daemon_start(&process);
+    assert_int_equal(daemon_log_count(&process, "records may wait there, and it cannot be read"), 1);
+    end_and_check(&process);
 }
 
 static void history_ends_what_a_killed_daemon_left(void **state) {
