@@ -7,7 +7,7 @@
 const char *helper_read_file(void *context, const char *path, uint32_t line, struct arena *arena,
                              struct faults *faults) {
     (void)context;
-    if (strcmp(path, "there.sql") == 0)
+    if (strcmp(path, "missing.sql") != 0)
         return arena_text(arena, "SELECT 'from a file'", strlen("SELECT 'from a file'"));
     fault_add(faults, line, "%s cannot be read: No such file or directory", path);
     return NULL;

@@ -26,7 +26,7 @@
 #define X50  X40 X10
 #define X100 X50 X50
 
-/* A reader for sql_file that knows one file, "there.sql". */
+/* A reader for sql_file that finds the same text in any file but "missing.sql", which is not there. */
 config_file_reader helper_read_file;
 
 /* One reference, to unref. A fault fails the test and is shown. */

@@ -1,4 +1,6 @@
-#include "tests/unit/unit.h"
+#include "tests/unit/helper.h"
+
+#include <string.h>
 
 #include "pool/outcome.h"
 

@@ -1,135 +1,32 @@
 /*
- * Every fault a file can have beyond its form, and the three files of etc/ held together with the program.
+ * The sections of a file and the keys of daemon and pool; and the three files of etc/ held together with the program.
+ * The keys of a task: test_config_task.c.
  */
-#include "tests/unit/unit.h"
+#include "tests/unit/helper.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "tasks/config.h"
 
 #define POOL   "[pool p]\nsize = 3\n"       /* lines 1 and 2 */
 #define TASK   "[task t]\nevery = 1min\n"   /* the next two */
 #define RIGHT  POOL TASK "sql = SELECT 1\n" /* five lines; more keys of the task may follow */
-#define STAGED POOL TASK "read = r\nwork = ls\nwrite = w\n" /* seven lines */
-#define NAME40 A10 A10 A10 A10
-
-static const char *read_fixed(void *context, const char *path, uint32_t line, struct arena *arena,
-                              struct faults *faults) {
-    (void)context;
-    if (strcmp(path, "missing.sql") == 0) {
-        fault_add(faults, line, "cannot read %s", path);
-        return NULL;
-    }
-    return arena_text(arena, "SELECT 2", strlen("SELECT 2"));
-}
-
-static struct taskset *read_text(const char *text, struct faults *faults) {
-    return config_read(text, strlen(text), read_fixed, NULL, faults);
-}
 
 static const struct {
     const char *name, *text;
     uint32_t line;
     const char *piece;
 } wrongs[] = {
-    {"unknown key, suggestion", RIGHT "priorty = high\n", 6, "[task t] has no key 'priorty'; did you mean 'priority'?"},
     {"unknown key of a pool", "[pool p]\nsise = 3\n" TASK "sql = x\n", 2, "did you mean 'size'?"},
     {"unknown key of the daemon", "[headgate]\nlog-level = info\n" RIGHT, 2, "did you mean 'log_level'?"},
-    {"unknown key, nothing near", RIGHT "zzzzzzzz = 1\n", 6, "etc/full.ini lists them all"},
-    {"key of another section", RIGHT "conninfo = x\n", 6, "no key 'conninfo'"},
-    {"key in capitals", RIGHT "Priority = low\n", 6, "did you mean 'priority'?"},
     {"unknown section", RIGHT "[tasks x]\nevery = 1s\n", 6, "[tasks x] is not a section"},
     {"task without a name", RIGHT "[task]\nevery = 1s\n", 6, "[task] is not a section"},
     {"headgate with a name", RIGHT "[headgate x]\nlog_level = info\n", 6, "is not a section"},
-    {"weight above the pool", RIGHT "tokens = 4\n", 6, "tokens = 4 is more than [pool p] has (size = 3)"},
-    {"weight above any pool", RIGHT "tokens = 1001\n", 6, "from 0 to 1000"},
-    {"no work", POOL TASK, 3, "[task t] has no work; give it one of sql, sql_file, command, or read, work and write"},
-    {"sql and command", RIGHT "command = ls\n", 3, "more than one of sql, sql_file, command, and read, work and write; keep one"},
-    {"sql and sql_file", RIGHT "sql_file = a.sql\n", 3, "more than one of sql, sql_file, command, and read, work and write; keep one"},
-    {"empty work", POOL TASK "sql =\ncommand = ls\n", 5, "'sql' is empty"},
     {"no child at all", "[headgate]\nchildren = 0\n" RIGHT, 2, "from 1 to 10000"},
-    {"no interval", POOL "[task t]\nsql = x\n", 3, "no interval"},
-    {"interval of 0", POOL "[task t]\nevery = 0\nsql = x\n", 4, "every = '0' is out of bounds; it goes from 1ms to 3653d"},
-    {"interval of 0s", POOL "[task t]\nevery = 0s\nsql = x\n", 4, "out of bounds"},
-    {"interval below 1ms", POOL "[task t]\nevery = 999us\nsql = x\n", 4, "out of bounds"},
-    {"interval above ten years", POOL "[task t]\nevery = 3653d1ms\nsql = x\n", 4, "out of bounds"},
-    {"interval ends before it begins", POOL "[task t]\nevery = 20s..15s\nsql = x\n", 4,
-     "every = '20s..15s' ends before it begins; write the shorter one first"},
-    {"interval has three ends", POOL "[task t]\nevery = 15s..20s..30s\nsql = x\n", 4, "is a range, where one"},
-    {"interval lacks its end", POOL "[task t]\nevery = 15s..\nsql = x\n", 4, "every = '' is empty"},
-    {"patience above the interval", POOL "[task t]\nevery = 1s\npatience = 2s\nsql = x\n", 5,
-     "patience is above the interval"},
-    {"interval without a unit", POOL "[task t]\nevery = 15\nsql = x\n", 4, "has no unit"},
-    {"interval with a wrong unit", POOL "[task t]\nevery = 2w\nsql = x\n", 4, "unknown unit"},
-    {"unknown pool", RIGHT "pool = q\n", 6, "there is no [pool q]"},
-    {"no pool said", POOL "[pool q]\nsize = 1\n" TASK "sql = x\n", 5, "must say which pool it uses; this file has 2"},
-    {"tokens = 0 for sql", RIGHT "tokens = 0\n", 6, "SQL needs its session's token"},
-    {"tokens = 0 for sql_file", POOL TASK "sql_file = a.sql\ntokens = 0\n", 6, "SQL needs its session's token"},
-    {"tokens below 0", RIGHT "tokens = -1\n", 6, "not a whole number"},
-    {"tokens with a fraction", RIGHT "tokens = 1.5\n", 6, "not a whole number"},
-    {"tokens beyond any number", RIGHT "tokens = 99999999999999999999999\n", 6, "out of bounds"},
-    {"phase at the interval", RIGHT "phase = 1min\n", 6, "phase is not below the interval"},
-    {"phase below 0", RIGHT "phase = -1s\n", 6, "not a number"},
-    {"transaction on a command", POOL TASK "command = ls\ntransaction = off\n", 6, "'transaction' says nothing here: [task t] is a command"},
-    {"session on a command", POOL TASK "command = ls\nsession = clean\n", 6, "'session' says nothing here: [task t] is a command"},
-    {"transaction on stages", STAGED "transaction = off\n", 8, "[task t] is stages; read and write are transactions"},
-    {"session on stages", STAGED "session = clean\n", 8, "'session' says nothing here"},
-    {"tokens on stages", STAGED "tokens = 1\n", 8, "'tokens' says nothing here: [task t] is stages"},
-    {"read_timeout on sql", RIGHT "read_timeout = 1s\n", 6, "[task t] is SQL; write timeout"},
-    {"work_timeout on a command", POOL TASK "command = ls\nwork_timeout = 1s\n", 6, "is a command; write timeout"},
-    {"write_timeout on sql", RIGHT "write_timeout = 1s\n", 6, "write timeout"},
-    {"work_parallel on sql", RIGHT "work_parallel = 2\n", 6, "only outside work has children"},
-    {"max_bytes on a command", POOL TASK "command = ls\nmax_bytes = 1MiB\n", 6, "only stages keep rows and output"},
-    {"expect_work on sql", RIGHT "expect_work = 1s\n", 6, "write expect"},
-    {"conflict_retries on a command", POOL TASK "command = ls\nconflict_retries = 2\n", 6, "transactions are its own"},
-    {"retry_lock on a command", POOL TASK "command = ls\nretry_lock = on\n", 6, "transactions are its own"},
-    {"work alone", POOL TASK "work = ls\n", 5, "has work, but neither read nor write; write command = ... and tokens = 0"},
-    {"read and write without work", POOL TASK "read = r\nwrite = w\n", 3, "has no work between read and write"},
-    {"read alone", POOL TASK "read = r\n", 3, "has no work between read and write"},
-    {"sql and write", RIGHT "write = w\n", 3, "more than one of sql, sql_file, command, and read, work and write"},
-    {"command and work", POOL TASK "command = ls\nwork = ls\nwrite = w\n", 3, "more than one of"},
-    {"read and read_file", STAGED "read_file = a.sql\n", 5, "[task t] has both read and read_file; keep one"},
-    {"write and write_file", STAGED "write_file = a.sql\n", 7, "[task t] has both write and write_file; keep one"},
-    {"missing read_file", POOL TASK "read_file = missing.sql\nwork = ls\n", 5, "cannot read missing.sql"},
-    {"missing write_file", POOL TASK "work = ls\nwrite_file = missing.sql\n", 6, "cannot read missing.sql"},
-    {"work_parallel without read", POOL TASK "work = ls\nwrite = w\nwork_parallel = 2\n", 7, "[task t] has no read"},
-    {"work_parallel above its most", STAGED "work_parallel = 1001\n", 8, "from 0 to 1000"},
-    {"work with shell syntax", POOL TASK "read = r\nwork = ls > x\n", 6, "work has an unquoted '>'"},
-    {"work with an open quote", POOL TASK "read = r\nwork = ls 'x\n", 6, "work has a quote that is not closed"},
-    {"max_bytes too small", STAGED "max_bytes = 1023\n", 8, "max_bytes = '1023'"},
-    {"max_bytes above its most", STAGED "max_bytes = 2TiB\n", 8, "max_bytes = '2TiB'"},
-    {"max_bytes without a number", STAGED "max_bytes = much\n", 8, "max_bytes = 'much'"},
-    {"retry_delay reversed", RIGHT "retry_delay = 5min..1s\n", 6, "ends before it begins; write the shorter one first"},
-    {"retry_delay of 0", RIGHT "retry_delay = 0s..1s\n", 6, "it goes from 1ms to 1d"},
-    {"retry_delay above a day", RIGHT "retry_delay = 1s..2d\n", 6, "it goes from 1ms to 1d"},
-    {"hold reversed", RIGHT "hold = 1h..1min\n", 6, "ends before it begins"},
-    {"retries above their most", RIGHT "retries = 1001\n", 6, "from 0 to 1000"},
-    {"conflict_retries above their most", RIGHT "conflict_retries = 101\n", 6, "from 0 to 100"},
-    {"retry_lock is a switch", RIGHT "retry_lock = 55P03\n", 6, "neither on nor off"},
-    {"start_deadline without a unit", RIGHT "start_deadline = 5\n", 6, "has no unit"},
-    {"shell syntax", POOL TASK "command = ls | wc\n", 5, "unquoted '|'"},
-    {"open quote", POOL TASK "command = ls 'x\n", 5, "a quote that is not closed"},
-    {"backslash at the end", POOL TASK "command = ls \\\n", 5, "ends in a backslash"},
-    {"bad choice", RIGHT "overlap = drop\n", 6, "overlap = 'drop' is none of skip | queue | allow"},
-    {"bad catch_up", RIGHT "catch_up = none\n", 6, "none of skip | once | all"},
-    {"catch_up_count of 0", RIGHT "catch_up = all\ncatch_up_count = 0\n", 7, "from 1 to 1000000"},
-    {"catch_up_age of 0", RIGHT "catch_up = all\ncatch_up_age = 0\n", 7, "it goes from 1ms to 3653d"},
-    {"a bound of catch_up = once", RIGHT "catch_up_count = 5\n", 6, "it bounds catch_up = all, and [task t] has catch_up = once"},
-    {"a bound of catch_up = skip", RIGHT "catch_up = skip\ncatch_up_age = 1h\n", 7, "'catch_up_age' says nothing here"},
-    {"bad priority", RIGHT "priority = High\n", 6, "none of low | normal | high"},
     {"bad log level", "[headgate]\nlog_level = loud\n" RIGHT, 2, "none of error | warning | info | debug"},
-    {"bad switch", RIGHT "enabled = yes\n", 6, "enabled = 'yes' is neither on nor off"},
-    {"bad timeout", RIGHT "timeout = 30m1h\n", 6, "out of order"},
-    {"empty value", RIGHT "timeout =\n", 6, "'timeout' is empty"},
-    {"missing file", POOL TASK "sql_file = missing.sql\n", 5, "cannot read missing.sql"},
-    {"name with a slash", POOL "[task a/b]\nevery = 1s\nsql = x\n", 3, "the name 'a/b' may hold letters"},
-    {"name with a blank", POOL "[task a b]\nevery = 1s\nsql = x\n", 3, "may hold letters"},
-    {"name with two blanks before", POOL "[task  a]\nevery = 1s\nsql = x\n", 3, "may hold letters"},
-    {"name with an umlaut", POOL "[task \xC3\xA4]\nevery = 1s\nsql = x\n", 3, "may hold letters"},
-    {"name empty", POOL "[task ]\nevery = 1s\nsql = x\n", 3, "the name '' may hold"},
     {"name of a pool", "[pool p*]\nsize = 3\n", 1, "may hold letters"},
-    {"name of 41 bytes", POOL "[task " NAME40 "b]\nevery = 1s\nsql = x\n", 3, "is 41 bytes; the limit is 40"},
     {"size 0", "[pool p]\nsize = 0\n[task t]\nevery = 1s\ncommand = ls\ntokens = 0\n", 2, "from 1 to 1000"},
     {"size 1001", "[pool p]\nsize = 1001\n[task t]\nevery = 1s\ncommand = ls\ntokens = 0\n", 2, "from 1 to 1000"},
     {"statement_timeout", "[pool p]\nstatement_timeout = 21d\n", 2, "from 0s to 20d"},
@@ -141,18 +38,24 @@ static const struct {
 
 static void read_any_wrong_file_names_line_and_reason(void **state) {
     (void)state;
-    bool wrong = false;
     for (size_t i = 0; i < COUNT(wrongs); i++) {
         struct faults faults = {0};
-        struct taskset *set = read_text(wrongs[i].text, &faults);
-        if (faults.count != 1 || !has_fault(&faults, wrongs[i].line, wrongs[i].piece)) {
-            print_faults(&faults, wrongs[i].name);
-            wrong = true;
-        }
+        struct taskset *set = config_read(wrongs[i].text, strlen(wrongs[i].text), helper_read_file, NULL, &faults);
+        helper_expect_fault(wrongs[i].name, &faults, wrongs[i].line, wrongs[i].piece);
         faults_finish(&faults);
         taskset_unref(set);
     }
-    assert_false(wrong);
+}
+
+static struct taskset *read_text(const char *text, struct faults *faults) {
+    return config_read(text, strlen(text), helper_read_file, NULL, faults);
+}
+
+static bool has_fault(const struct faults *faults, uint32_t line, const char *piece) {
+    for (size_t i = 0; i < faults->count; i++)
+        if (faults->items[i].line == line && strstr(faults->items[i].message, piece))
+            return true;
+    return false;
 }
 
 static void read_many_faults_gives_all_in_line_order(void **state) {
@@ -175,8 +78,6 @@ static void read_many_faults_gives_all_in_line_order(void **state) {
                                     "trasaction = off\n",  /* 15 */
                                     &faults);
     static const uint32_t lines[] = {1, 2, 3, 5, 6, 8, 9, 10, 12, 15};
-    if (faults.count != COUNT(lines))
-        print_faults(&faults, "many");
     assert_int_equal(faults.count, COUNT(lines));
     for (size_t i = 0; i < COUNT(lines); i++)
         assert_int_equal(faults.items[i].line, lines[i]);
@@ -215,20 +116,9 @@ static void read_many_faulty_tasks_stops_listing(void **state) {
     text_finish(&text);
 }
 
-static struct taskset *read_right(const char *text) {
-    struct faults faults = {0};
-    struct taskset *set = read_text(text, &faults);
-    if (faults.count) {
-        print_faults(&faults, "right");
-        faults_finish(&faults);
-        fail();
-    }
-    return set;
-}
-
-static void read_few_keys_gives_defaults(void **state) {
+static void read_few_keys_gives_the_defaults_of_daemon_and_pool(void **state) {
     (void)state;
-    struct taskset *set = read_right(RIGHT);
+    struct taskset *set = helper_taskset(RIGHT);
     assert_int_equal(set->daemon.log_level, LOG_INFO);
     assert_string_equal(set->daemon.control, "");
     assert_true(set->daemon.drain_timeout_us == 30 * US_PER_S);
@@ -237,125 +127,47 @@ static void read_few_keys_gives_defaults(void **state) {
     assert_string_equal(pool->pooler_conninfo, "");
     assert_int_equal(pool->size, 3);
     assert_true(pool->statement_timeout_us == 0 && pool->recycle_us == 30 * US_PER_MIN);
-    const struct task *task = &set->tasks[0];
-    assert_string_equal(task->name, "t");
-    assert_int_equal(task->line, 3);
-    assert_int_equal(task->pool, 0);
-    assert_int_equal(task->work, WORK_SQL);
-    assert_string_equal(task->sql, "SELECT 1");
-    assert_null(task->sql_path);
-    assert_true(task->schedule.every_us == US_PER_MIN);
-    assert_true(task->schedule.phase_us == schedule_default_phase("t", US_PER_MIN));
-    assert_true(task->tokens == 1 && task->timeout_us == 0 && task->transaction && task->enabled);
-    assert_true(task->priority == PRIORITY_NORMAL && task->overlap == OVERLAP_SKIP);
-    assert_int_equal(task->session, SESSION_DISCARD);
-    assert_true(task->catch_up == CATCH_UP_ONCE && task->catch_up_count == 100 && task->catch_up_age_us == US_PER_DAY);
-    taskset_unref(set);
-}
-
-static void read_stages_gives_their_defaults(void **state) {
-    (void)state;
-    struct taskset *set = read_right(STAGED "timeout = 7s\nwork_timeout = 1h\n" /* the others are timeout */
-                                     "[task u]\nevery = 1s\nread_file = a.sql\nwork = cat -n\n"
-                                     "[task v]\nevery = 1s\nwork = ls\nwrite_file = b.sql\n");
-    const struct task *t = &set->tasks[0], *u = &set->tasks[1], *v = &set->tasks[2];
-    assert_true(t->work == WORK_STAGES && u->work == WORK_STAGES && v->work == WORK_STAGES);
-    assert_string_equal(t->stages->read, "r");
-    assert_string_equal(t->argv[0], "ls");
-    assert_string_equal(t->stages->write, "w");
-    assert_true(t->tokens == 1 && t->stages->parallel == 0 && t->stages->max_bytes == 16 * 1024 * 1024);
-    assert_true(t->stages->read_timeout_us == 7 * US_PER_S && t->stages->write_timeout_us == 7 * US_PER_S);
-    assert_true(t->stages->work_timeout_us == 60 * US_PER_MIN);
-    assert_true(t->conflict_retries == 5 && !t->retry_lock && t->retries == 0 && t->start_deadline_us == 0);
-    assert_true(t->retry_delay.least_us == US_PER_S && t->retry_delay.most_us == 5 * US_PER_MIN);
-    assert_true(t->hold_after == 10 && t->hold.least_us == US_PER_MIN && t->hold.most_us == 60 * US_PER_MIN);
-    assert_string_equal(u->stages->read, "SELECT 2");
-    assert_string_equal(u->stages->read_path, "a.sql");
-    assert_string_equal(u->argv[1], "-n");
-    assert_true(!u->stages->write && !u->stages->write_path && u->stages->read_timeout_us == 0 && u->stages->work_timeout_us == 0);
-    assert_true(!v->stages->read && !v->stages->read_path);
-    assert_string_equal(v->stages->write_path, "b.sql");
-    taskset_unref(set);
-}
-
-static void read_stages_gives_what_their_keys_say(void **state) {
-    (void)state;
-    struct taskset *set = read_right(
-        STAGED "work_parallel = 4\nmax_bytes = 1GiB\nread_timeout = 1s\nwork_timeout = 0s\nwrite_timeout = 3s\n"
-               "timeout = 9s\nexpect = 2s\nexpect_work = 1min\nstart_deadline = 30s\nconflict_retries = 0\n"
-               "retry_lock = on\nretries = 3\nretry_delay = 2s\nhold_after = 0\nhold = 2s..3s\n"
-               "[headgate]\nchildren = 7\nspool = /x\n");
-    const struct task *t = &set->tasks[0];
-    assert_true(t->stages->parallel == 4 && t->stages->max_bytes == UINT64_C(1) << 30);
-    assert_true(t->stages->read_timeout_us == US_PER_S && t->stages->work_timeout_us == 0 && t->stages->write_timeout_us == 3 * US_PER_S);
-    assert_true(t->expect_us == 2 * US_PER_S && t->stages->expect_work_us == US_PER_MIN);
-    assert_true(t->start_deadline_us == 30 * US_PER_S && t->conflict_retries == 0 && t->retry_lock);
-    assert_true(t->retries == 3 && t->retry_delay.least_us == 2 * US_PER_S && t->retry_delay.most_us == 2 * US_PER_S);
-    assert_true(t->hold_after == 0 && t->hold.least_us == 2 * US_PER_S && t->hold.most_us == 3 * US_PER_S);
-    assert_int_equal(set->daemon.children, 7);
-    assert_string_equal(set->daemon.spool, "/x");
     taskset_unref(set);
 }
 
 static void read_all_keys_gives_what_they_say(void **state) {
     (void)state;
-    struct taskset *set = read_right("[task c]\nevery = 1h\nphase = 0\npool = q\ncommand = ls '-l a'\n  /tmp\ntokens = 0\n"
-                                     "overlap = allow\npriority = low\ntimeout = 1ms\nenabled = off\ncatch_up = skip\n"
-                                     "[task " NAME40 "]\nevery = 3653d\npool = p\nsql_file = a.sql\ntransaction = off\n"
-                                     "session = clean\ntokens = 2\noverlap = queue\npriority = high\n"
-                                     "catch_up = all\ncatch_up_count = 7\ncatch_up_age = 2h\n"
-                                     "[pool p]\nsize = 2\n[pool q]\nconninfo = dbname=x\nsize = 1000\n"
-                                     "pooler_conninfo = port=6432\n"
-                                     "[headgate]\nlog_level = debug\ncontrol = /x\n");
+    struct taskset *set = helper_taskset(TASK "pool = q\nsql = x\n"
+                                         "[pool p]\nsize = 2\n[pool q]\nconninfo = dbname=x\nsize = 1000\n" /* from line 5 on */
+                                         "pooler_conninfo = port=6432\n"
+                                         "[headgate]\nlog_level = debug\ncontrol = /x\nchildren = 7\nspool = /y\n");
     assert_int_equal(set->daemon.log_level, LOG_DEBUG);
     assert_string_equal(set->daemon.control, "/x");
+    assert_int_equal(set->daemon.children, 7);
+    assert_string_equal(set->daemon.spool, "/y");
+    assert_int_equal(set->pools[0].size, 2);
+    assert_int_equal(set->pools[1].size, 1000);
     assert_string_equal(set->pools[1].conninfo, "dbname=x");
-    assert_int_equal(set->pools[1].conninfo_line, 28);
+    assert_int_equal(set->pools[1].conninfo_line, 8);
     assert_string_equal(set->pools[1].pooler_conninfo, "port=6432");
-    assert_int_equal(set->pools[1].pooler_conninfo_line, 30);
-    const struct task *command = &set->tasks[0], *sql = &set->tasks[1];
-    assert_int_equal(command->work, WORK_COMMAND);
-    assert_string_equal(command->argv[1], "-l a");
-    assert_string_equal(command->argv[2], "/tmp");
-    assert_null(command->argv[3]);
-    assert_true(command->pool == 1 && command->tokens == 0 && command->schedule.phase_us == 0);
-    assert_true(command->overlap == OVERLAP_ALLOW && command->priority == PRIORITY_LOW);
-    assert_true(command->timeout_us == US_PER_MS && !command->enabled);
-    assert_string_equal(sql->sql, "SELECT 2");
-    assert_string_equal(sql->sql_path, "a.sql");
-    assert_true(sql->pool == 0 && sql->tokens == 2 && !sql->transaction && sql->session == SESSION_CLEAN);
-    assert_true(sql->overlap == OVERLAP_QUEUE && sql->priority == PRIORITY_HIGH);
-    assert_true(command->catch_up == CATCH_UP_SKIP && sql->catch_up == CATCH_UP_ALL);
-    assert_true(sql->catch_up_count == 7 && sql->catch_up_age_us == 2 * US_PER_H);
+    assert_int_equal(set->pools[1].pooler_conninfo_line, 10);
+    assert_int_equal(set->tasks[0].pool, 1);
     taskset_unref(set);
 }
 
 /* --- the files of etc/ --- */
 
-static void file_text(const char *name, struct text *ret_text) {
-    const char *root = getenv("HEADGATE_SOURCE_ROOT");
-    assert_non_null(root);
-    struct text path = {0};
-    text_add(&path, "%s/etc/%s", root, name);
-    FILE *file = fopen(path.bytes, "r");
-    assert_non_null(file);
-    char part[4096];
-    for (size_t bytes; (bytes = fread(part, 1, sizeof part, file)) > 0;)
-        text_add_bytes(ret_text, part, bytes);
-    fclose(file);
-    text_finish(&path);
+static char *etc_file(const char *path) {
+    size_t bytes;
+    char *text = helper_source_file(path, &bytes);
+    assert_non_null(text);
+    return text;
 }
 
 static void etc_files_are_read_without_a_fault(void **state) {
     (void)state;
-    static const char *const names[] = {"minimal.ini", "office.ini", "full.ini"};
+    static const char *const names[] = {"etc/minimal.ini", "etc/office.ini", "etc/full.ini"};
     for (size_t i = 0; i < COUNT(names); i++) {
-        struct text text = {0};
-        file_text(names[i], &text);
-        struct taskset *set = read_right(text.bytes);
+        char *text = etc_file(names[i]);
+        struct taskset *set = helper_taskset(text);
         assert_true(set->task_count > 0);
         taskset_unref(set);
-        text_finish(&text);
+        free(text);
     }
 }
 
@@ -390,22 +202,20 @@ static bool is_key(const char *kind, const char *word, size_t bytes) {
 static void etc_full_ini_names_every_key_with_its_default(void **state) {
     (void)state;
     static const char *const kinds[] = {"headgate", "pool", "task"};
-    struct text text = {0};
-    file_text("full.ini", &text);
+    char *text = etc_file("etc/full.ini");
     for (size_t k = 0; k < COUNT(kinds); k++)
         for (size_t i = 0; config_key_name(kinds[k], i); i++)
-            if (!stands_in(text.bytes, kinds[k], config_key_name(kinds[k], i), config_key_default(kinds[k], i)))
+            if (!stands_in(text, kinds[k], config_key_name(kinds[k], i), config_key_default(kinds[k], i)))
                 fail_msg("etc/full.ini has no '%s = %s' in [%s]", config_key_name(kinds[k], i),
                          config_key_default(kinds[k], i), kinds[k]);
-    text_finish(&text);
+    free(text);
 }
 
 static void etc_full_ini_names_no_other_key(void **state) {
     (void)state;
-    struct text text = {0};
-    file_text("full.ini", &text);
+    char *text = etc_file("etc/full.ini");
     char kind[16] = "";
-    for (const char *line = text.bytes; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+    for (const char *line = text; *line; line += strcspn(line, "\n"), line += *line == '\n') {
         if (*line == '[')
             sscanf(line, "[%15[a-z]", kind);
         const char *word = line + (*line == '#');
@@ -414,7 +224,7 @@ static void etc_full_ini_names_no_other_key(void **state) {
         if (bytes && after[strspn(after, " ")] == '=' && !is_key(kind, word, bytes))
             fail_msg("etc/full.ini has '%.*s' in [%s]", (int)bytes, word, kind);
     }
-    text_finish(&text);
+    free(text);
 }
 
 int main(void) {
@@ -423,9 +233,7 @@ int main(void) {
         cmocka_unit_test(read_many_faults_gives_all_in_line_order),
         cmocka_unit_test(read_too_many_pools_is_refused),
         cmocka_unit_test(read_many_faulty_tasks_stops_listing),
-        cmocka_unit_test(read_few_keys_gives_defaults),
-        cmocka_unit_test(read_stages_gives_their_defaults),
-        cmocka_unit_test(read_stages_gives_what_their_keys_say),
+        cmocka_unit_test(read_few_keys_gives_the_defaults_of_daemon_and_pool),
         cmocka_unit_test(read_all_keys_gives_what_they_say),
         cmocka_unit_test(etc_files_are_read_without_a_fault),
         cmocka_unit_test(etc_full_ini_names_every_key_with_its_default),

@@ -1,6 +1,7 @@
-#include "tests/unit/unit.h"
+#include "tests/unit/helper.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "tasks/taskset.h"
 

@@ -1,4 +1,4 @@
-#include "tests/unit/unit.h"
+#include "tests/unit/helper.h"
 
 #include "pool/budget/tokens.h"
 

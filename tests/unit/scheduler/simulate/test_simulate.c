@@ -2,15 +2,15 @@
  * The forecast on files whose answer can be worked out by hand, and the office's day with every occurrence
  * accounted for.
  */
-#include "tests/unit/unit.h"
+#include "tests/unit/helper.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "scheduler/simulate/report.h"
 #include "scheduler/simulate/spec.h"
 #include "tasks/config.h"
 #include "tasks/stage.h"
-#include "tests/unit/helper.h"
 
 #define START_US (INT64_C(20454) * US_PER_DAY) /* 2026-01-01 00:00 UTC */
 
@@ -22,20 +22,9 @@ struct forecast {
     struct simulate_facts facts;
 };
 
-static const char *read_fixed(void *context, const char *path, uint32_t line, struct arena *arena,
-                              struct faults *faults) {
-    (void)context, (void)path, (void)line, (void)faults;
-    return arena_text(arena, "SELECT 2", strlen("SELECT 2"));
-}
-
 static struct forecast prepare(const char *ini, int64_t took_us, int64_t for_us) {
     struct forecast forecast = {0};
-    struct faults faults = {0};
-    forecast.set = config_read(ini, strlen(ini), read_fixed, NULL, &faults);
-    if (faults.count)
-        print_faults(&faults, "ini");
-    assert_int_equal(faults.count, 0);
-    faults_finish(&faults);
+    forecast.set = helper_taskset(ini);
     forecast.took_us = calloc(forecast.set->task_count + 1, sizeof *forecast.took_us);
     forecast.work_us = calloc(forecast.set->task_count + 1, sizeof *forecast.work_us);
     assert_non_null(forecast.took_us);

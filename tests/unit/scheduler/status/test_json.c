@@ -1,0 +1,98 @@
+#include "dump.h"
+
+#include <jansson.h>
+
+#include "scheduler/status/json.h"
+
+/* To json_decref(). */
+static json_t *json_of_status(const struct fixture *f, const struct status_context *given) {
+    struct status status;
+    struct text text = {0};
+    status_init(&status, f->core, f->now, given);
+    status_json(&status, &text);
+    status_finish(&status);
+    json_t *json = json_loadb(text.bytes, text.bytes_count, 0, NULL);
+    assert_non_null(json);
+    text_finish(&text);
+    return json;
+}
+
+static const json_t *named(const json_t *json, const char *list, const char *name) {
+    size_t i;
+    const json_t *item;
+    json_array_foreach(json_object_get(json, list), i, item)
+        if (strcmp(json_string_value(json_object_get(item, "name")), name) == 0)
+            return item;
+    fail_msg("no %s in %s", name, list);
+    return NULL;
+}
+
+static const char *text_of(const json_t *json, const char *key) {
+    return json_string_value(json_object_get(json, key));
+}
+
+static void json_tells_what_runs_and_why_the_rest_waits(void **state) {
+    struct fixture *f = fixture_create_unarmed(POOL(1) SQL("first") SQL("second") SQL("rests"));
+    (void)state;
+    fixture_first_run(f, "first");
+    fixture_trigger(f, "second");
+    json_t *json = json_of_status(f, &context);
+    assert_int_equal(json_integer_value(json_object_get(json, "schema")), STATUS_JSON_SCHEMA);
+    assert_string_equal(text_of(json, "file"), "office.ini");
+    const json_t *pool = named(json, "pools", "p"), *tokens = json_object_get(pool, "tokens");
+    assert_int_equal(json_integer_value(json_object_get(tokens, "size")), 1);
+    assert_int_equal(json_integer_value(json_object_get(tokens, "taken")), 1);
+    assert_true(json_is_null(json_object_get(pool, "history")));
+    const json_t *second = named(json, "tasks", "second"), *why = json_object_get(second, "waiting");
+    assert_string_equal(text_of(named(json, "tasks", "first"), "state"), "running");
+    assert_string_equal(text_of(second, "state"), "waiting");
+    assert_string_equal(text_of(why, "reason"), "tokens");
+    assert_int_equal(json_integer_value(json_object_get(why, "place")), 1);
+    assert_true(json_is_null(json_object_get(named(json, "tasks", "rests"), "waiting")));
+    assert_true(json_is_null(json_object_get(named(json, "tasks", "rests"), "last")));
+    json_decref(json);
+    fixture_destroy(f);
+}
+
+static void json_has_the_failures_that_the_dump_has(void **state) {
+    struct fixture *f = fixture_create_unarmed(POOL(1) SQL("broken"));
+    (void)state;
+    f->core->pools[0].failing = true;
+    json_t *json = json_of_status(f, &context);
+    assert_string_equal(text_of(named(json, "pools", "p"), "connect_error"), "connection refused");
+    assert_string_equal(text_of(named(json, "tasks", "broken"), "note"), "42P01 no such table");
+    json_decref(json);
+    fixture_destroy(f);
+}
+
+static struct bookkeeping books(const void *context_, uint32_t pool) {
+    (void)context_;
+    (void)pool;
+    return (struct bookkeeping){.error = "", .shared = "mail on h", .waiting_count = 3, .disk_count = 2, .lost_count = 1};
+}
+
+static void json_has_how_the_history_is_kept(void **state) {
+    struct fixture *f = fixture_create_unarmed("[pool p]\nhistory = on\n" SQL("a"));
+    struct status_context with_books = context;
+    (void)state;
+    with_books.bookkeeping_of = books;
+    f->core->pools[0].recording.state = RECORDING_BROKEN;
+    json_t *json = json_of_status(f, &with_books);
+    const json_t *history = json_object_get(named(json, "pools", "p"), "history");
+    assert_string_equal(text_of(history, "state"), "not recorded");
+    assert_true(json_is_null(json_object_get(history, "error")));
+    assert_string_equal(text_of(history, "name_shared_with"), "mail on h");
+    assert_int_equal(json_integer_value(json_object_get(history, "waiting")), 3);
+    assert_int_equal(json_integer_value(json_object_get(history, "lost")), 1);
+    json_decref(json);
+    fixture_destroy(f);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(json_tells_what_runs_and_why_the_rest_waits),
+        cmocka_unit_test(json_has_the_failures_that_the_dump_has),
+        cmocka_unit_test(json_has_how_the_history_is_kept),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
