@@ -348,6 +348,10 @@ static bool drain(struct core *core, struct actions *actions) {
         core->stopped = true;
         actions_add(actions, ACTION_STOPPED);
     }
+    if (!core->stopped) {
+        core_wake_at(core, core->drain_deadline.us);
+        core_wake_at(core, write_deadline(core).us);
+    }
     return more || core->sweep_session < core->session_used; /* what was given up has left its sessions */
 }
 
@@ -365,6 +369,7 @@ bool core_step(struct core *core, const struct event *event, struct actions *act
     assert(event->now.us >= core->now.us);
     core->now = event->now;
     core->wall = event->wall;
+    core->wake.us = INSTANT_MAX;
     clock_follow(core, actions);
     take_event(core, event, actions);
     bool more = notice_losses(core, actions);
@@ -386,14 +391,6 @@ static int64_t earlier(int64_t at, const struct due *due) {
     return first && first->at < at ? first->at : at;
 }
 
-static int64_t drain_wake(const struct core *core, int64_t at) {
-    int64_t ends[] = {core->drain_deadline.us, write_deadline(core).us};
-    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
-        if (core->now.us < ends[i] && ends[i] < at)
-            at = ends[i];
-    return at;
-}
-
 static bool every_pool_has_a_queue(const struct core *core) {
     for (uint32_t i = 0; i < core->pool_count; i++)
         if (queue_count(&core->pools[i].queue) == 0)
@@ -410,11 +407,7 @@ static int64_t due_wake(const struct core *core, int64_t at) {
 }
 
 struct mono core_next_wake(const struct core *core) {
-    int64_t at = grant_next_wake(core).us;
-    at = due_wake(core, at);
+    int64_t at = due_wake(core, core->wake.us);
     at = earlier(at, &core->run_deadlines);
-    at = earlier(at, &core->session_deadlines);
-    if (core->draining && !core->stopped)
-        at = drain_wake(core, at);
-    return (struct mono){at};
+    return (struct mono){earlier(at, &core->session_deadlines)};
 }

@@ -43,33 +43,36 @@ int32_t gate_own_room(const struct core_pool *pool) {
     return own == 0 || narrowest == INT32_MAX ? INT32_MAX : narrowest - own;
 }
 
-static int64_t sample_age_us(const struct core *core, const struct core_pool *pool) {
-    return pool->gate.sample_count ? mono_since(core->now, pool->gate.sampled) : INSTANT_MAX;
+int64_t gate_stale_at(const struct core_pool *pool) {
+    if (!pool->gate.sample.known || pool->gate.look_failed)
+        return 0;
+    return us_add(pool->gate.known_at.us, pool->settings->stale_us + 1);
 }
 
 bool gate_is_fresh(const struct core *core, const struct core_pool *pool) {
-    return pool->gate.sample.known && !pool->gate.look_failed &&
-           mono_since(core->now, pool->gate.known_at) <= pool->settings->stale_us;
+    return core->now.us < gate_stale_at(pool);
 }
 
-static bool is_at_work(const struct core_pool *pool) {
-    return queue_count(&pool->queue) > 0 || tokens_taken(&pool->tokens) > 0;
-}
-
-static int64_t sample_every_us(const struct core_pool *pool) {
-    return is_at_work(pool) ? pool->settings->sample_us : pool->settings->sample_idle_us;
-}
-
-bool gate_wants_sample(const struct core *core, const struct core_pool *pool, bool after_run) {
-    int64_t every_us = after_run ? pool->settings->sample_us : sample_every_us(pool);
+int64_t gate_look_at(const struct core *core, const struct core_pool *pool, bool after_run) {
+    bool at_work = after_run || queue_count(&pool->queue) > 0 || tokens_taken(&pool->tokens) > 0;
+    if (pool->gate.asked.generation || pool_is_over(core, pool))
+        return INSTANT_MAX;
     bool tokens_may_be_free =
         pool->tokens.ended && queue_count(&pool->queue) > 0 && pool->gate.ask_count < pool->gate.ended_look;
-    return !pool_is_over(core, pool) && pool->gate.asked.generation == 0 &&
-           (tokens_may_be_free || sample_age_us(core, pool) >= every_us);
+    if (pool->gate.sample_count == 0 || tokens_may_be_free)
+        return core->now.us;
+    return us_add(pool->gate.sampled.us,
+                  at_work ? pool->settings->sample_us : pool->settings->sample_idle_us);
 }
 
-struct mono gate_next_sample(const struct core_pool *pool) {
-    return pool->gate.sample_count ? mono_add(pool->gate.sampled, sample_every_us(pool)) : (struct mono){0};
+bool gate_wants_look(const struct core *core, const struct core_pool *pool) {
+    return gate_look_at(core, pool, false) <= core->now.us;
+}
+
+int64_t gate_silent_at(const struct core_pool *pool) {
+    if (!pool->gate.asked.generation)
+        return INSTANT_MAX;
+    return us_add(pool->gate.asked_at.us, pool->settings->stale_us + 1);
 }
 
 uint32_t gate_excess(const struct core *core, const struct core_pool *pool, enum close_cause *ret_cause) {
@@ -177,8 +180,7 @@ void gate_refused(struct core *core, struct core_pool *pool, struct actions *act
 /* No session is left to look with, or the one that was asked does not answer. */
 void gate_notice_loss(struct core *core, struct core_pool *pool, struct actions *actions) {
     enum limit_state before = pool->gate.limit.state;
-    bool silent =
-        pool->gate.asked.generation && mono_since(core->now, pool->gate.asked_at) > pool->settings->stale_us;
+    bool silent = gate_silent_at(pool) <= core->now.us;
     bool answers = pool->failure == CONNECT_OPTIONS || pool->failure == CONNECT_STANDBY;
     bool away = pool->failing && !answers && tokens_sessions(&pool->tokens) == pool->tokens.opening;
     if (!silent && !away)

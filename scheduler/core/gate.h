@@ -18,11 +18,18 @@ int32_t gate_spare(const struct core *core, const struct core_pool *pool);
  * is; INT32_MAX: not known, or we hold nothing, and an attempt will tell. */
 int32_t gate_own_room(const struct core_pool *pool);
 
-/* Whether a sample was taken recently enough to open sessions by it. */
+/* Whether a sample was taken recently enough to open sessions by it, and from when on it is too old for that.
+ */
 bool gate_is_fresh(const struct core *core, const struct core_pool *pool);
+int64_t gate_stale_at(const struct core_pool *pool);
 
-/* Whether the database should be looked at again, and nobody is asked. after_run: work has just ended. */
-bool gate_wants_sample(const struct core *core, const struct core_pool *pool, bool after_run);
+/* When the database should be looked at again; INSTANT_MAX: not while a session is asked, nor in a pool that
+ * is over. after_run: work has just ended. */
+int64_t gate_look_at(const struct core *core, const struct core_pool *pool, bool after_run);
+bool gate_wants_look(const struct core *core, const struct core_pool *pool);
+
+/* When a session that is asked counts as silent; INSTANT_MAX: none is asked. */
+int64_t gate_silent_at(const struct core_pool *pool);
 
 /* How many open sessions are too many, the floor not among them. *ret_cause is set when there are any. */
 uint32_t gate_excess(const struct core *core, const struct core_pool *pool, enum close_cause *ret_cause);
@@ -42,8 +49,6 @@ uint32_t gate_pressure_permille(const struct core *core, const struct core_pool 
 
 /* --- what the core is told --- */
 
-/* When the database is to be looked at next. */
-struct mono gate_next_sample(const struct core_pool *pool);
 void gate_ask(struct core *core, struct core_pool *pool, uint32_t session, struct actions *actions);
 void gate_take_sample(struct core *core, struct core_pool *pool, const struct sample *sample,
                       struct actions *actions);

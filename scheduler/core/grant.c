@@ -17,11 +17,6 @@
 
 /* --- what there is --- */
 
-static bool warm_is_stale(const struct core *core, const struct core_pool *pool) {
-    return pool->warm_newest != INDEX_NONE &&
-           mono_since(core->now, core->sessions[pool->warm_newest].idle_since) >= pool->settings->ping_us;
-}
-
 /* The first session from `session` on with a run of the pool; INDEX_NONE when there is none. */
 static uint32_t next_busy(const struct core *core, const struct core_pool *pool, uint32_t session) {
     for (; session < core->session_used; session++)
@@ -29,10 +24,6 @@ static uint32_t next_busy(const struct core *core, const struct core_pool *pool,
             &core->pools[core->sessions[session].pool] == pool)
             return session;
     return INDEX_NONE;
-}
-
-static const struct run *first_run(const struct core *core, uint32_t session) {
-    return &core->runs[core->sessions[session].run_first];
 }
 
 struct crew grant_crew(const struct core *core, const struct core_pool *pool, int64_t slack_us) {
@@ -53,11 +44,17 @@ struct crew grant_crew(const struct core *core, const struct core_pool *pool, in
     return crew;
 }
 
+/* Sessions, for all that waits as long as this run may. */
 static uint32_t wanted_sessions(const struct core *core, const struct core_pool *pool,
                                 const struct run *run) {
+    enum line line = queue_line(run->definition, run->stage, run->yielded);
+    if (line == LINE_HEAVY)
+        return 1;
+    if (pool->tokens.warm)
+        return pool->queue.lines[LINE_LIGHT].count + (line != LINE_LIGHT);
     int64_t slack_us = run_latest_start(run) - core->now.us;
     struct crew crew = grant_crew(core, pool, slack_us);
-    if (queue_line(run->definition, run->stage, run->yielded) != LINE_LIGHT) {
+    if (line != LINE_LIGHT) {
         crew.waiting_count++;
         crew.longest_us = run->expected_us;
         crew.waiting_us += run->expected_us;
@@ -65,37 +62,46 @@ static uint32_t wanted_sessions(const struct core *core, const struct core_pool 
     return crew_wanted(&crew, slack_us);
 }
 
-static int64_t trickle_begins(const struct core_pool *pool) {
-    return pool->gate.trickled.us > pool->gate.known_at.us ? pool->gate.trickled.us : pool->gate.known_at.us;
-}
-
-/* No sample can be had: every session is at work, and has been for long. */
-static bool may_trickle(const struct core *core, const struct core_pool *pool) {
-    bool asking =
-        pool->gate.asked.generation && mono_since(core->now, pool->gate.asked_at) <= pool->settings->stale_us;
-    return !asking && pool->gate.sample_count && core->now.us - trickle_begins(pool) >= TRICKLE_EVERY_US;
+/* From when on one session or command may be added without a fresh sample, as none can be had: every session
+ * is at work, and has been for long; or the one that is asked is silent. */
+static int64_t trickles_at(const struct core_pool *pool) {
+    const struct gate *gate = &pool->gate;
+    int64_t at = gate->trickled.us > gate->known_at.us ? gate->trickled.us : gate->known_at.us;
+    at = us_add(at, TRICKLE_EVERY_US);
+    if (gate->sample_count == 0)
+        return INSTANT_MAX;
+    return gate->asked.generation && gate_silent_at(pool) > at ? gate_silent_at(pool) : at;
 }
 
 static struct supply supply_of(const struct core *core, const struct core_pool *pool, const struct run *run) {
     const struct tokens *tokens = &pool->tokens;
     struct headroom headroom = gate_headroom(core, pool);
-    bool fresh = gate_is_fresh(core, pool);
-    enum line line = queue_line(run->definition, run->stage, run->yielded);
+    bool fresh = gate_is_fresh(core, pool), pauses = pool->failing && core->now.us < pool->next_attempt.us;
+    bool ended_stay = core->now.us >= ended_settle_at(pool).us;
+    int64_t trickle_at = trickles_at(pool), changes_at = fresh ? gate_stale_at(pool) : trickle_at;
+    bool warm_is_stale =
+        pool->warm_newest != INDEX_NONE &&
+        mono_since(core->now, core->sessions[pool->warm_newest].idle_since) >= pool->settings->ping_us;
+    if (changes_at <= core->now.us)
+        changes_at = INSTANT_MAX;
+    if (pauses && pool->next_attempt.us < changes_at)
+        changes_at = pool->next_attempt.us;
+    if (tokens->ended && !ended_stay && ended_settle_at(pool).us < changes_at)
+        changes_at = ended_settle_at(pool).us;
     return (struct supply){
         .tokens = *tokens,
         .gate_slots = headroom.slots,
         .free_slots = fresh ? headroom_free(&headroom) : gate_own_room(pool), /* or the attempt will tell */
         .fresh = fresh,
-        .ended_stay = core->now.us >= ended_settle_at(pool).us,
-        .look_due = gate_wants_sample(core, pool, false),
-        .trickle = may_trickle(core, pool),
-        .wanted_count = line == LINE_HEAVY  ? 1
-                        : tokens->warm == 0 ? wanted_sessions(core, pool, run)
-                                            : pool->queue.lines[LINE_LIGHT].count + (line != LINE_LIGHT),
+        .ended_stay = ended_stay,
+        .look_due = gate_wants_look(core, pool),
+        .trickle = trickle_at <= core->now.us,
+        .wanted_count = wanted_sessions(core, pool, run),
         .failing = pool->failing,
-        .may_connect = !pool->failing || (core->now.us >= pool->next_attempt.us && tokens->opening == 0),
-        .warm_is_stale = warm_is_stale(core, pool),
+        .may_connect = !pool->failing || (!pauses && tokens->opening == 0),
+        .warm_is_stale = warm_is_stale,
         .draining = core->draining && !run->begun,
+        .changes_at = changes_at,
     };
 }
 
@@ -121,22 +127,21 @@ struct decision grant_ask(const struct core *core, uint32_t index, const struct 
     struct supply supply = supply_of(core, pool, run);
     struct demand demand = {stage_tokens(run->definition, run->stage),
                             stage_needs_session(run->definition, run->stage)};
-    if ((pool->gate.sample_count == 0 || pool->recording.state == RECORDING_NEW) &&
-        tokens_sessions(&pool->tokens) > 0)
-        return before_the_first_look(core, pool, &supply);
-    return admission_decide(&supply, &demand);
-}
-
-static bool lacks_only_a_token(const struct decision *decision) {
-    return decision->verdict != VERDICT_WAIT || decision->reason == REASON_TOKENS ||
-           decision->reason == REASON_LIMIT;
+    bool is_new = pool->gate.sample_count == 0 || pool->recording.state == RECORDING_NEW;
+    struct decision decision = is_new && tokens_sessions(&pool->tokens) > 0
+                                   ? before_the_first_look(core, pool, &supply)
+                                   : admission_decide(&supply, &demand);
+    decision.again_at = supply.changes_at;
+    return decision;
 }
 
 struct decision grant_why(const struct core *core, uint32_t index, enum line line) {
-    const struct queue *queue = &core->pools[index].queue;
-    const struct due_entry *heavy = queue_first(queue, LINE_HEAVY);
-    struct decision why = grant_ask(core, index, &core->runs[queue_first(queue, line)->id]);
-    if (line == LINE_RETURNED && lacks_only_a_token(&why) && !turn_returned_may_go(core, &core->pools[index]))
+    const struct core_pool *pool = &core->pools[index];
+    const struct due_entry *heavy = queue_first(&pool->queue, LINE_HEAVY);
+    struct decision why = grant_ask(core, index, &core->runs[queue_first(&pool->queue, line)->id]);
+    bool lacks_only_a_token =
+        why.verdict != VERDICT_WAIT || why.reason == REASON_TOKENS || why.reason == REASON_LIMIT;
+    if (line == LINE_RETURNED && lacks_only_a_token && turn_returned_at(core, pool) > core->now.us)
         return (struct decision){.verdict = VERDICT_WAIT, .reason = REASON_RETURNED};
     if (line != LINE_HEAVY && why.verdict == VERDICT_START && heavy)
         return (struct decision){.verdict = VERDICT_WAIT,
@@ -147,78 +152,64 @@ struct decision grant_why(const struct core *core, uint32_t index, enum line lin
 
 /* --- acting --- */
 
-static void close_oldest_warm(struct core *core, struct core_pool *pool, uint32_t count,
-                              struct actions *actions) {
-    for (; count > 0 && pool->warm_oldest != INDEX_NONE && actions_have_room(actions); count--)
-        core_session_close(core, pool->warm_oldest, CLOSE_ROOM, actions);
-}
-
-/* Whether it still lives; the sample asks that, too. */
-static void check_warm(struct core *core, struct core_pool *pool, struct actions *actions) {
-    uint32_t session = pool->warm_newest;
-    if (gate_wants_sample(core, pool, false)) {
-        gate_ask(core, pool, session, actions);
-        return;
-    }
-    core_session_move(core, session, CORE_SESSION_CHECKING);
-    actions_add(actions, ACTION_CHECK)->session = core_session_handle(core, session);
-}
-
-static void open_sessions(struct core *core, uint32_t index, uint32_t count, struct actions *actions) {
-    struct core_pool *pool = &core->pools[index];
-    if (!gate_is_fresh(core, pool))
-        pool->gate.trickled = core->now;
-    for (uint32_t i = 0; i < count && actions_have_room(actions); i++)
-        core_session_open(core, index, actions);
-}
-
-static void start(struct core *core, struct core_pool *pool, uint32_t run, struct actions *actions) {
-    bool sql = stage_needs_session(core->runs[run].definition, core->runs[run].stage);
-    if (!sql && !gate_is_fresh(core, pool))
-        pool->gate.trickled = core->now;
-    run_start(core, run, sql ? pool->warm_newest : INDEX_NONE, actions);
-}
-
 /* Acts on a verdict. False when nothing more can be done for this run now. */
 static bool act(struct core *core, uint32_t index, uint32_t run, const struct decision *decision,
                 struct actions *actions) {
     struct core_pool *pool = &core->pools[index];
+    bool sql = stage_needs_session(core->runs[run].definition, core->runs[run].stage);
+    uint32_t warm = pool->warm_newest;
     switch (decision->verdict) {
-    case VERDICT_WAIT: return false;
-    case VERDICT_START: start(core, pool, run, actions); return true;
-    case VERDICT_CHECK: check_warm(core, pool, actions); return true;
-    case VERDICT_SAMPLE:
-        if (pool->gate.asked.generation || pool->warm_newest == INDEX_NONE)
-            return false;
-        gate_ask(core, pool, pool->warm_newest, actions);
+    case VERDICT_WAIT: core_wake_at(core, decision->again_at); return false;
+    case VERDICT_START:
+        if (!sql && !gate_is_fresh(core, pool))
+            pool->gate.trickled = core->now;
+        run_start(core, run, sql ? warm : INDEX_NONE, actions);
         return true;
-    case VERDICT_OPEN: open_sessions(core, index, decision->session_count, actions); return true;
-    case VERDICT_CLOSE: close_oldest_warm(core, pool, decision->session_count, actions); return true;
+    case VERDICT_CHECK: /* whether it still lives; a look asks that, too */
+        if (gate_wants_look(core, pool)) {
+            gate_ask(core, pool, warm, actions);
+            return true;
+        }
+        core_session_move(core, warm, CORE_SESSION_CHECKING);
+        actions_add(actions, ACTION_CHECK)->session = core_session_handle(core, warm);
+        return true;
+    case VERDICT_SAMPLE:
+        if (pool->gate.asked.generation || warm == INDEX_NONE)
+            return false;
+        gate_ask(core, pool, warm, actions);
+        return true;
+    case VERDICT_OPEN:
+        if (!gate_is_fresh(core, pool))
+            pool->gate.trickled = core->now;
+        for (uint32_t i = 0; i < decision->session_count && actions_have_room(actions); i++)
+            core_session_open(core, index, actions);
+        return true;
+    case VERDICT_CLOSE:
+        for (uint32_t i = 0; i < decision->session_count && actions_have_room(actions); i++)
+            if (pool->warm_oldest != INDEX_NONE)
+                core_session_close(core, pool->warm_oldest, CLOSE_ROOM, actions);
+        return true;
     }
     return false;
 }
 
 /* --- the light line: sharing --- */
 
-/* Under steady work no session falls idle by itself: one at a time is let to, to take the sample. */
-static void let_one_rest(struct core *core, struct core_pool *pool) {
+/* The session that gets to a further run first; INDEX_NONE when none takes one. Under steady work no session
+ * falls idle by itself: one at a time is let to, to look at the database or to ask the history. */
+static uint32_t find_sharing(struct core *core, struct core_pool *pool) {
     const struct due_entry *first = due_first(&pool->sharing);
     const struct core_session *resting = core_session(core, pool->gate.resting);
     bool worked_long =
         first && mono_since(core->now, core->sessions[first->id].idle_since) >= pool->settings->sample_us;
     bool on_its_way = resting && !resting->shared &&
                       (resting->state == CORE_SESSION_BUSY || resting->state == CORE_SESSION_CLEANING);
-    if (!worked_long || on_its_way || pool->tokens.warm ||
-        (!gate_wants_sample(core, pool, false) && !recording_wants(core, pool)))
-        return;
-    pool->gate.resting = core_session_handle(core, first->id);
-    core_session_rest(core, first->id);
-}
-
-/* The session that gets to a further run first; INDEX_NONE when none takes one. */
-static uint32_t sharing_slot(struct core *core, struct core_pool *pool) {
-    let_one_rest(core, pool);
-    const struct due_entry *first = due_first(&pool->sharing);
+    if (worked_long && !on_its_way && pool->tokens.warm == 0 &&
+        (gate_wants_look(core, pool) || recording_wants(core, pool))) {
+        pool->gate.resting = core_session_handle(core, first->id);
+        core_session_rest(core, first->id);
+        first = due_first(&pool->sharing);
+    }
     return first ? first->id : INDEX_NONE;
 }
 
@@ -227,12 +218,12 @@ static uint32_t sharing_slot(struct core *core, struct core_pool *pool) {
  * server's processors from the application all at once. So they begin a little apart, but all within half of
  * the time that one takes.
  */
-static struct mono may_wake_a_session_at(const struct core_pool *pool, const struct run *run) {
+static int64_t may_wake_a_session_at(const struct core_pool *pool, const struct run *run) {
     int64_t apart_us = run->expected_us / (2 * (int64_t)(tokens_sessions(&pool->tokens) + 1));
     if (apart_us < APART_LEAST_US || pool->woken.us == 0 || pool->tokens.busy == 0 ||
         !stage_needs_session(run->definition, run->stage))
-        return (struct mono){0};
-    return (struct mono){us_add(pool->woken.us, apart_us < APART_MOST_US ? apart_us : APART_MOST_US)};
+        return 0;
+    return us_add(pool->woken.us, apart_us < APART_MOST_US ? apart_us : APART_MOST_US);
 }
 
 static bool waits_for_a_session_that_comes(enum reason_code reason) {
@@ -244,7 +235,7 @@ static bool grant_light(struct core *core, uint32_t index, uint32_t run_index, s
     struct core_pool *pool = &core->pools[index];
     const struct run *run = &core->runs[run_index];
     bool sharable = !core->draining && run_is_sharable(core, run);
-    uint32_t session = sharable ? sharing_slot(core, pool) : INDEX_NONE;
+    uint32_t session = sharable ? find_sharing(core, pool) : INDEX_NONE;
     int64_t free_at = session == INDEX_NONE ? INSTANT_MAX : core_session_free_at(core, session);
     if (free_at <= run_latest_start(run)) {
         run_start(core, run_index, session, actions);
@@ -252,7 +243,9 @@ static bool grant_light(struct core *core, uint32_t index, uint32_t run_index, s
     }
     struct decision decision = grant_ask(core, index, run);
     if (decision.verdict == VERDICT_START) {
-        if (core->now.us < may_wake_a_session_at(pool, run).us)
+        int64_t wake_at = may_wake_a_session_at(pool, run);
+        core_wake_at(core, wake_at);
+        if (core->now.us < wake_at)
             return false;
         pool->woken = core->now;
     }
@@ -269,43 +262,29 @@ static bool grant_light(struct core *core, uint32_t index, uint32_t run_index, s
 
 /* --- what is in the way --- */
 
-/* Every session has a run that is not expected to end soon, and the head's patience is over. */
-static bool is_stuck(const struct core *core, const struct core_pool *pool, const struct run *head) {
+/* Once the head's patience is over and every session has a run that is not expected to end soon, one of those
+ * has to give way: the one that came last, as it keeps others from their turn the shortest. One at a time:
+ * when a cancel has hit, what comes first on the same session may be in the way as well. */
+static void make_way(struct core *core, struct core_pool *pool, const struct run *head,
+                     struct actions *actions) {
     int64_t patience_us = head->definition->patience_us;
+    uint32_t found = INDEX_NONE;
     if (core->now.us < run_latest_start(head) ||
         pool->tokens.opening + pool->tokens.warm + pool->tokens.checking)
-        return false;
-    struct crew crew = grant_crew(core, pool, patience_us > US_PER_MS ? patience_us : US_PER_MS);
-    return crew.session_count > 0 && crew.stuck_count == crew.session_count;
-}
-
-/* The one that came last keeps others from their turn the shortest; INDEX_NONE: no run is to blame. */
-static uint32_t find_in_the_way(const struct core *core, const struct core_pool *pool, int64_t patience_us) {
-    uint32_t found = INDEX_NONE;
+        return;
     for (uint32_t i = 0; (i = next_busy(core, pool, i)) != INDEX_NONE; i++) {
-        const struct run *run = first_run(core, i);
-        if (run_in_the_way_at(core, run, patience_us) <= core->now.us &&
+        const struct run *run = &core->runs[core->sessions[i].run_first];
+        int64_t in_the_way_at = run_in_the_way_at(core, run, patience_us);
+        if (run->state == RUN_STOPPING)
+            return;
+        core_wake_at(core, in_the_way_at);
+        if (in_the_way_at <= core->now.us &&
             (found == INDEX_NONE || run->started.us > core->runs[found].started.us))
             found = core->sessions[i].run_first;
     }
-    return found;
-}
-
-/* A cancel is on its way. Once it has hit, what comes first on the same session may be in the way as well. */
-static bool is_cancelling(const struct core *core, const struct core_pool *pool) {
-    for (uint32_t i = 0; (i = next_busy(core, pool, i)) != INDEX_NONE; i++)
-        if (first_run(core, i)->state == RUN_STOPPING)
-            return true;
-    return false;
-}
-
-static void make_way(struct core *core, struct core_pool *pool, const struct run *head,
-                     struct actions *actions) {
-    if (!is_stuck(core, pool, head) || is_cancelling(core, pool))
-        return;
-    uint32_t run = find_in_the_way(core, pool, head->definition->patience_us);
-    if (run != INDEX_NONE)
-        run_yield(core, run, actions);
+    struct crew crew = grant_crew(core, pool, patience_us > US_PER_MS ? patience_us : US_PER_MS);
+    if (found != INDEX_NONE && crew.stuck_count == crew.session_count)
+        run_yield(core, found, actions);
 }
 
 /* --- the pool --- */
@@ -344,16 +323,23 @@ static bool grant_pool(struct core *core, uint32_t index, struct actions *action
             return true;
         if (grant_one(core, index, line, run, actions))
             continue;
+        if (line != LINE_RETURNED) /* once its patience is over, less passes it, and more is done for it */
+            core_wake_at(core, run_latest_start(&core->runs[run]));
         if (line == LINE_LIGHT || line == LINE_WRITE)
             make_way(core, pool, &core->runs[run], actions);
         if (!may_be_passed(core, pool, line, &core->runs[run]))
             break;
         closed[line] = true;
     }
-    if (pool->warm_newest != INDEX_NONE && gate_wants_sample(core, pool, false) && actions_have_room(actions))
+    if (!actions_have_room(actions))
+        return true;
+    if (pool->warm_newest != INDEX_NONE && gate_wants_look(core, pool))
         gate_ask(core, pool, pool->warm_newest, actions); /* the oldest is to fall out of use */
-    if (recording_wants(core, pool) && actions_have_room(actions))
-        recording_serve(core, pool, actions);
+    recording_serve(core, pool, actions);
+    core_wake_at(core, turn_returned_at(core, pool));
+    core_wake_at(core, gate_silent_at(pool));
+    if (pool->warm_newest != INDEX_NONE)
+        core_wake_at(core, gate_look_at(core, pool, false));
     return false;
 }
 
@@ -391,63 +377,4 @@ bool grant_all(struct core *core, struct actions *actions) {
     for (uint32_t pool = 0; pool < core->pool_count; pool++)
         more |= !actions_have_room(actions) || grant_pool(core, pool, actions);
     return more;
-}
-
-/* --- when to look again --- */
-
-static int64_t sooner(int64_t wake, int64_t at, struct mono now) {
-    return at > now.us && at < wake ? at
-                                    : wake; /* an instant that has passed without effect waits for an event */
-}
-
-/* When the first of a line runs out of patience; once it has, when something turns out to be in its way. */
-static int64_t patience_wake(const struct core *core, const struct core_pool *pool, int64_t wake) {
-    for (enum line line = 0; line < LINES; line++) {
-        const struct due_entry *first = turn_first(core, pool, line);
-        if (!first)
-            continue;
-        const struct run *run = &core->runs[first->id];
-        if (line == LINE_LIGHT && pool->tokens.warm)
-            wake = sooner(wake, may_wake_a_session_at(pool, run).us, core->now);
-        wake = sooner(wake,
-                      line == LINE_RETURNED ? us_add(run->due.us, pool->settings->max_wait_us)
-                                            : run_latest_start(run),
-                      core->now);
-        if ((line != LINE_LIGHT && line != LINE_WRITE) || core->now.us < run_latest_start(run))
-            continue;
-        for (uint32_t i = 0; (i = next_busy(core, pool, i)) != INDEX_NONE; i++)
-            wake = sooner(wake, run_in_the_way_at(core, first_run(core, i), run->definition->patience_us),
-                          core->now);
-    }
-    return wake;
-}
-
-static int64_t pool_wake(const struct core *core, const struct core_pool *pool, int64_t wake) {
-    bool waiting = queue_count(&pool->queue) > 0;
-    if (waiting && pool->failing)
-        wake = sooner(wake, pool->next_attempt.us, core->now);
-    if (waiting && gate_is_fresh(core, pool))
-        wake = sooner(wake, us_add(pool->gate.known_at.us, pool->settings->stale_us + 1), core->now);
-    else if (waiting && pool->gate.sample_count)
-        wake = sooner(wake, us_add(trickle_begins(pool), TRICKLE_EVERY_US), core->now);
-    if (pool->recording.state != RECORDING_OFF && pool->failing)
-        wake = sooner(wake, pool->next_attempt.us, core->now);
-    if (waiting && pool->tokens.ended)
-        wake = sooner(wake, ended_settle_at(pool).us, core->now);
-    if (waiting && pool->failing && tokens_sessions(&pool->tokens) == 0)
-        return wake;
-    if (pool->tokens.warm || tokens_sessions(&pool->tokens) == 0)
-        wake = sooner(wake, recording_next_ask(core, pool).us, core->now);
-    if (pool->gate.asked.generation)
-        wake = sooner(wake, us_add(pool->gate.asked_at.us, pool->settings->stale_us + 1), core->now);
-    else if (pool->tokens.warm && !pool_is_over(core, pool))
-        wake = sooner(wake, gate_next_sample(pool).us, core->now);
-    return waiting ? patience_wake(core, pool, wake) : wake;
-}
-
-struct mono grant_next_wake(const struct core *core) {
-    int64_t wake = INSTANT_MAX;
-    for (uint32_t i = 0; i < core->pool_count; i++)
-        wake = pool_wake(core, &core->pools[i], wake);
-    return (struct mono){wake};
 }

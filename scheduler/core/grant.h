@@ -10,11 +10,8 @@
 #include "scheduler/core/crew.h"
 #include "scheduler/core/state.h"
 
-/* Starts what can start. True: more to do. */
+/* Starts what can start, and has the core woken when time alone may let more start. True: more to do now. */
 bool grant_all(struct core *core, struct actions *actions);
-
-/* When grant_all() may find more to start, if nothing happens before. */
-struct mono grant_next_wake(const struct core *core);
 
 /* --- what the policies would say right now, for people, too --- */
 

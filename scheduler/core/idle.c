@@ -34,14 +34,13 @@ void idle_begin(struct core *core, uint32_t index, struct actions *actions) {
     if (core->sessions[index].state != CORE_SESSION_CHECKING)
         core->sessions[index].unused_since = core->now;
     struct core_pool *pool = &core->pools[core->sessions[index].pool];
-    bool only_to_look =
-        core->sessions[index].state == CORE_SESSION_OPENING && gate_wants_sample(core, pool, false);
+    bool only_to_look = core->sessions[index].state == CORE_SESSION_OPENING && gate_wants_look(core, pool);
     if (is_unwanted(core, index, &cause) && !(cause == CLOSE_LIMIT && only_to_look)) {
         core_session_close(core, index, cause, actions);
         return;
     }
     core_session_move(core, index, CORE_SESSION_WARM);
-    if (gate_wants_sample(core, pool, after_run))
+    if (gate_look_at(core, pool, after_run) <= core->now.us)
         gate_ask(core, pool, index, actions);
     else if (recording_wants(core, pool))
         recording_ask(core, pool, index, actions);

@@ -27,32 +27,27 @@ static bool is_unread(const struct recording *recording) {
     return recording->state != RECORDING_OFF && !recording->restored;
 }
 
-static struct mono gathered_at(const struct core *core, const struct core_pool *pool) {
+static int64_t gathered_at(const struct core *core, const struct core_pool *pool) {
     const struct recording *recording = &pool->recording;
     if (core->draining || recording->pending_count >= GATHER_MOST)
-        return recording->pending_since;
-    return mono_add(recording->pending_since, queue_count(&pool->queue) ? GATHER_BUSY_US : GATHER_US);
+        return recording->pending_since.us;
+    return us_add(recording->pending_since.us, queue_count(&pool->queue) ? GATHER_BUSY_US : GATHER_US);
 }
 
-bool recording_wants(const struct core *core, const struct core_pool *pool) {
-    const struct recording *recording = &pool->recording;
-    if (recording->state == RECORDING_OFF || recording->asked.generation ||
-        core->now.us < recording->next_try.us)
-        return false;
-    return is_unread(recording) || recording->doubted ||
-           (recording->pending_count && core->now.us >= gathered_at(core, pool).us);
-}
-
-struct mono recording_next_ask(const struct core *core, const struct core_pool *pool) {
+int64_t recording_ask_at(const struct core *core, const struct core_pool *pool) {
     const struct recording *recording = &pool->recording;
     int64_t at = INSTANT_MAX;
     if (recording->state == RECORDING_OFF || recording->asked.generation)
-        return (struct mono){at};
+        return at;
     if (is_unread(recording) || recording->doubted)
         at = core->now.us;
     else if (recording->pending_count)
-        at = gathered_at(core, pool).us;
-    return (struct mono){at > recording->next_try.us ? at : recording->next_try.us};
+        at = gathered_at(core, pool);
+    return at > recording->next_try.us ? at : recording->next_try.us;
+}
+
+bool recording_wants(const struct core *core, const struct core_pool *pool) {
+    return recording_ask_at(core, pool) <= core->now.us;
 }
 
 void recording_ask(struct core *core, struct core_pool *pool, uint32_t session, struct actions *actions) {
@@ -73,10 +68,18 @@ bool recording_is_worth_a_session(const struct core *core, const struct core_poo
 }
 
 void recording_serve(struct core *core, struct core_pool *pool, struct actions *actions) {
-    if (pool->warm_newest != INDEX_NONE)
+    bool one_is_free = pool->warm_newest != INDEX_NONE, none_is_open = tokens_sessions(&pool->tokens) == 0;
+    int64_t at = recording_ask_at(core, pool);
+    if (at > core->now.us && (one_is_free || none_is_open)) /* else one looks when it falls idle */
+        core_wake_at(core, at);
+    if (at > core->now.us)
+        return;
+    if (one_is_free)
         recording_ask(core, pool, pool->warm_newest, actions);
     else if (recording_is_worth_a_session(core, pool))
         core_session_open(core, core_pool_index(core, pool), actions);
+    else if (pool->failing)
+        core_wake_at(core, pool->next_attempt.us);
 }
 
 static void change(struct core_pool *pool, enum recording_state to, const struct core *core,

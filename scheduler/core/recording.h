@@ -9,17 +9,15 @@
 
 void recording_begin(struct core_pool *pool); /* by its settings */
 
-/* Whether a session that is idle is to be asked now. */
+/* When a session that is idle is to be asked; INSTANT_MAX: one is asked, or there is nothing to ask. */
+int64_t recording_ask_at(const struct core *core, const struct core_pool *pool);
 bool recording_wants(const struct core *core, const struct core_pool *pool);
-
-/* When it will be, if nothing happens. */
-struct mono recording_next_ask(const struct core *core, const struct core_pool *pool);
 void recording_ask(struct core *core, struct core_pool *pool, uint32_t session, struct actions *actions);
 
 /* Where none is open. While the daemon stops: whether to wait for one. */
 bool recording_is_worth_a_session(const struct core *core, const struct core_pool *pool);
 
-/* It wants: asks a warm session, or opens one. */
+/* When it wants, asks a warm session or opens one; before that, has the core woken then. */
 void recording_serve(struct core *core, struct core_pool *pool, struct actions *actions);
 
 /* --- what came of it --- */

@@ -324,7 +324,7 @@ static void rest_left_behind(struct core *core) {
 void core_reload(struct core *core, struct taskset *set, struct mono now, struct wall wall) {
     struct moved moved = {zeroed(core->pool_count, sizeof(uint32_t)),
                           zeroed(core->task_count, sizeof(uint32_t))};
-    core->now = now;
+    core->now = core->wake = now;
     core->wall = wall;
     reload_pools(core, set, &moved);
     reload_tasks(core, set, &moved);

@@ -252,7 +252,9 @@ struct core {
     struct wall wall;
     int64_t wall_offset_us; /* wall minus monotonic time, as last accepted */
     bool clock_known;
-    bool armed; /* tasks become due by themselves */
+    struct mono wake; /* the next step is wanted then, if nothing happens before: the least of what the last
+                       * step said "not before" to. Deadlines and due instants are in heaps of their own */
+    bool armed;       /* tasks become due by themselves */
     bool draining, drain_now, drain_late, stopped;
     struct mono drain_deadline;
     uint64_t seed;
@@ -323,6 +325,13 @@ static inline struct core_session *core_session(const struct core *core, struct 
 
 static inline uint32_t core_pool_index(const struct core *core, const struct core_pool *pool) {
     return (uint32_t)(pool - core->pools);
+}
+
+/* For whoever decides "not before `at`": there is a step at that instant. What has passed without effect
+ * waits for an event. */
+static inline void core_wake_at(struct core *core, int64_t at) {
+    if (at > core->now.us && at < core->wake.us)
+        core->wake.us = at;
 }
 
 static inline bool run_is_waiting(enum run_state state) {

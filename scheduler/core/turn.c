@@ -30,17 +30,18 @@ static bool one_returned_is_at_work(const struct core *core, const struct core_p
     return false;
 }
 
-bool turn_returned_may_go(const struct core *core, const struct core_pool *pool) {
+int64_t turn_returned_at(const struct core *core, const struct core_pool *pool) {
     const struct due_entry *first = queue_first(&pool->queue, LINE_RETURNED);
     if (!first)
-        return false;
+        return INSTANT_MAX;
     const struct due_entry *heavy = turn_first(core, pool, LINE_HEAVY);
     bool heavy_waits = heavy && core->runs[heavy->id].definition->tokens <= gate_room(core, pool);
-    bool old = mono_since(core->now, core->runs[first->id].due) >= pool->settings->max_wait_us;
     bool alone =
         pool->queue.lines[LINE_LIGHT].count + pool->queue.lines[LINE_WRITE].count == 0 && !heavy_waits;
-    return old || tokens_taken(&pool->tokens) + 1 < gate_in_force(core, pool) ||
-           (alone && !one_returned_is_at_work(core, pool));
+    if (tokens_taken(&pool->tokens) + 1 < gate_in_force(core, pool) ||
+        (alone && !one_returned_is_at_work(core, pool)))
+        return core->now.us;
+    return us_add(core->runs[first->id].due.us, pool->settings->max_wait_us);
 }
 
 /* A run that is half done goes before all that would begin, but for those of a higher priority. They cannot
@@ -61,7 +62,7 @@ enum line turn_head(const struct core *core, const struct core_pool *pool, const
     const struct due_entry *earliest = NULL;
     for (enum line line = 0; line < LINES; line++) {
         const struct due_entry *first = closed[line] ? NULL : turn_first(core, pool, line);
-        if (!first || (line == LINE_RETURNED && !turn_returned_may_go(core, pool)))
+        if (!first || (line == LINE_RETURNED && turn_returned_at(core, pool) > core->now.us))
             continue;
         if (earliest && first->at >= earliest->at)
             continue;
