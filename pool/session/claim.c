@@ -106,7 +106,7 @@ void claim_take(struct script *script, const PGresult *result) {
         flight->claimed_from.us = answer_number(&answer, 0, 0, claimed->due_first.us, claimed->due_last.us);
     if (*answer.wrong) {
         flight_fail(flight, "", answer.wrong, "this is no history of headgate's");
-        flight->refused = true;
+        flight->fault = FAULT_CLAIM;
     }
 }
 

@@ -48,7 +48,7 @@ const char *flight_text(struct script *script, const struct session_work *work) 
 /* --- what went wrong --- */
 
 void flight_forget(struct flight *flight) {
-    if (!flight->failed)
+    if (!flight->fault)
         return;
     free(flight->message);
     free(flight->detail);
@@ -58,13 +58,13 @@ void flight_forget(struct flight *flight) {
     flight->sqlstate[0] = '\0';
     flight->advice = NULL;
     flight->line = 0;
-    flight->failed = flight->lost = flight->refused = flight->on_standby = false;
+    flight->fault = FAULT_NONE;
 }
 
 void flight_fail(struct flight *flight, const char *sqlstate, const char *message, const char *advice) {
-    if (flight->failed)
+    if (flight->fault)
         return;
-    flight->failed = true;
+    flight->fault = FAULT_SAID;
     flight->message = text_taken(message);
     flight->advice = advice && *advice ? advice : NULL;
     if (sqlstate && strlen(sqlstate) < SQLSTATE_BYTES)
@@ -88,7 +88,7 @@ static int line_of(struct script *script, const struct flight *flight, const cha
  * COMMIT. */
 static void name_place(struct flight *flight, enum step step) {
     struct text message = {0};
-    if (step == STEP_LINE && !flight->lost)
+    if (step == STEP_LINE && flight->fault != FAULT_LOST)
         text_add(&message, "line %" PRIu64 " of its work's output: ", flight->line_count + 1);
     else if (flight->partly && flight->simple)
         text_add(&message, "after a COMMIT of its own, which stands: ");
@@ -118,7 +118,7 @@ static bool is_unclaimed(const struct flight *flight) {
 /* No more than its claim was sent, or its COMMIT was not. */
 bool flight_is_uncommitted(const struct flight *flight) {
     return (is_unclaimed(flight) && !flight->follows) ||
-           (flight->work.stage != SESSION_WHOLE && !flight->commit_sent);
+           (flight->work.stage != SESSION_WHOLE && flight->commit == COMMIT_UNSENT);
 }
 
 bool flight_is_fatal(const PGresult *result) {
@@ -142,13 +142,10 @@ static bool is_on_standby(const struct session *session) {
 /* A bound of what an instant can be: what a server says is no more than that. */
 #define INSTANT_MOST_US (INT64_C(253402300800) * US_PER_S) /* the year 10000 */
 
-/* The claim was refused: up to when all is answered is in the detail. */
-static void take_refusal(struct flight *flight, const char *detail) {
-    int64_t until_us;
-    flight->refused = true;
-    if (strcmp(flight->sqlstate, "HG001") == 0 && detail &&
-        answer_parse(detail, 1, INSTANT_MOST_US - 1, &until_us))
-        flight->answered_until.us = until_us;
+static void take_instant(const char *text, struct wall *ret) {
+    int64_t us;
+    if (text && answer_parse(text, 1, INSTANT_MOST_US, &us))
+        ret->us = us;
 }
 
 void flight_take_error(struct session *session, const PGresult *result, enum step step) {
@@ -157,21 +154,24 @@ void flight_take_error(struct session *session, const PGresult *result, enum ste
     const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
     const char *position = PQresultErrorField(result, PG_DIAG_STATEMENT_POSITION);
-    if (!flight || flight->failed || flight->committed)
+    if (!flight || flight->fault || flight->commit == COMMIT_DONE)
         return;
     if (!sqlstate)
         sqlstate = "";
-    flight->lost = flight_is_last_word(result) &&
-                   (is_unclaimed(flight) || flight_is_uncommitted(flight) ||
-                    (flight->work.stage != SESSION_WHOLE && sqlstate_is_idle_end(sqlstate)));
+    bool lost = flight_is_last_word(result) &&
+                (is_unclaimed(flight) || flight_is_uncommitted(flight) ||
+                 (flight->work.stage != SESSION_WHOLE && sqlstate_is_idle_end(sqlstate)));
     flight_fail(flight, sqlstate, message ? message : PQresultErrorMessage(result),
                 advice_for(flight, sqlstate, position, step));
+    flight->fault = lost                                                        ? FAULT_LOST
+                    : step == STEP_CLAIM                                        ? FAULT_CLAIM
+                    : sqlstate_is_read_only(sqlstate) && is_on_standby(session) ? FAULT_STANDBY
+                                                                                : FAULT_SAID;
     flight->partly |= step == STEP_WORK && !flight->work.transaction && !flight->simple &&
                       statement_may_commit(flight->work.sql);
     name_place(flight, step);
-    if (step == STEP_CLAIM)
-        take_refusal(flight, PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL));
-    flight->on_standby = sqlstate_is_read_only(sqlstate) && is_on_standby(session);
+    if (step == STEP_CLAIM && strcmp(sqlstate, "HG001") == 0) /* up to when all is answered */
+        take_instant(PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL), &flight->answered_until);
     flight->detail = answer_field(result, PG_DIAG_MESSAGE_DETAIL);
     flight->hint = answer_field(result, PG_DIAG_MESSAGE_HINT);
     flight->context = answer_field(result, PG_DIAG_CONTEXT);
@@ -205,8 +205,9 @@ void flight_take_tag(struct script *script, PGresult *result, enum step step) {
     struct flight *flight = flight_first(script);
     const char *tag = PQcmdStatus(result);
     if (step == STEP_COMMIT) {
-        flight->committed = strcmp(tag, "COMMIT") == 0;
-        if (!flight->committed)
+        if (strcmp(tag, "COMMIT") == 0)
+            flight->commit = COMMIT_DONE;
+        else
             flight_fail(flight, "", "the server rolled the transaction back when it was told to commit",
                         NULL);
     }
@@ -214,13 +215,14 @@ void flight_take_tag(struct script *script, PGresult *result, enum step step) {
         flight->claimed = true;
     if (step != STEP_WORK && step != STEP_LINE)
         return;
-    flight->partly |= script->simple && statement_tag_commits(tag);
+    flight->partly |= script->protocol == PROTOCOL_SIMPLE && statement_tag_commits(tag);
     if (flight->work.stage == SESSION_WHOLE)
         add_rows(flight, PQcmdTuples(result));
-    flight->leaked = !script->simple && statement_tag_is_transaction(tag);
-    if (flight->leaked)
-        flight_fail(flight, "", "the text is a transaction command, which would reach beyond its own run",
-                    "leave BEGIN, COMMIT and ROLLBACK to transaction = on");
+    if (script->protocol == PROTOCOL_SIMPLE || !statement_tag_is_transaction(tag))
+        return;
+    flight_fail(flight, "", "the text is a transaction command, which would reach beyond its own run",
+                "leave BEGIN, COMMIT and ROLLBACK to transaction = on");
+    flight->fault = FAULT_LEAKED;
 }
 
 /* What a text executes by itself can be wrong in the same way; that has a context: its function, or DO. */
@@ -239,8 +241,22 @@ void flight_retry(struct flight *flight) {
 
 bool flight_has_not_begun(struct script *script, const PGresult *last_word) {
     const struct flight *flight = flight_first(script);
-    return flight->work.stage == SESSION_WHOLE && !flight->claimed && !flight->failed &&
+    return flight->work.stage == SESSION_WHOLE && !flight->claimed && !flight->fault &&
            strcmp(PQresultErrorField(last_word, PG_DIAG_SQLSTATE), "57P05") == 0;
+}
+
+static enum failure_kind kind_of(const struct flight *flight, enum outcome outcome) {
+    switch (flight->fault) {
+    case FAULT_NONE: return FAILURE_OTHER;
+    case FAULT_LOST: return FAILURE_LOST;
+    case FAULT_CLAIM:
+        return claim_failure_kind_of(flight->sqlstate, flight_claims_a_key(&flight->work.claimed));
+    case FAULT_STANDBY: return FAILURE_STANDBY;
+    default:
+        return outcome == OUTCOME_UNKNOWN && flight->unconfirmed ? FAILURE_UNCONFIRMED
+               : flight->partly                                  ? FAILURE_PARTLY
+                                                                 : failure_kind_of(flight->sqlstate);
+    }
 }
 
 static void report_end(struct session *session, const struct flight *flight, enum outcome outcome) {
@@ -258,15 +274,7 @@ static void report_end(struct session *session, const struct flight *flight, enu
     report.ended.claimed = flight->claimed;
     report.ended.claimed_from = flight->claimed_from;
     report.ended.answered_until = flight->answered_until;
-    report.ended.failure =
-        flight->lost ? FAILURE_LOST
-        : flight->refused
-            ? claim_failure_kind_of(flight->sqlstate, flight_claims_a_key(&flight->work.claimed))
-        : outcome == OUTCOME_UNKNOWN && flight->unconfirmed ? FAILURE_UNCONFIRMED
-        : flight->on_standby                                ? FAILURE_STANDBY
-        : flight->failed && flight->partly                  ? FAILURE_PARTLY
-        : flight->failed                                    ? failure_kind_of(flight->sqlstate)
-                                                            : FAILURE_OTHER;
+    report.ended.failure = kind_of(flight, outcome);
     tell_report(session, report, outcome == OUTCOME_OK ? NULL : &failure);
 }
 
@@ -274,22 +282,22 @@ void flight_end(struct session *session, enum outcome outcome, const char *why) 
     struct flight *flight = flight_first(&session->script);
     if (!flight)
         return;
-    if (flight->unconfirmed && !flight->failed) {
+    if (flight->unconfirmed && !flight->fault) {
         outcome = OUTCOME_UNKNOWN;
         flight_fail(
             flight, "",
             "it is committed on this server, and no synchronous standby has confirmed that: its wait was "
             "cancelled",
             "see pg_stat_replication; if a standby takes over that does not have it, it is not done");
-    } else if (outcome == OUTCOME_UNKNOWN && flight->committed && !flight->failed)
+    } else if (outcome == OUTCOME_UNKNOWN && flight->commit == COMMIT_DONE && !flight->fault)
         outcome = OUTCOME_OK;
     else if (outcome == OUTCOME_UNKNOWN &&
-             flight->failed) /* the server said no before it was lost: not done */
+             flight->fault) /* the server said no before it was lost: not done */
         outcome = OUTCOME_FAILED;
     else if (outcome == OUTCOME_UNKNOWN && flight_is_uncommitted(flight)) {
         outcome = OUTCOME_FAILED;
-        flight->lost = true;
         flight_fail(flight, "", why, "it was lost before its COMMIT was sent, so nothing of it is done");
+        flight->fault = FAULT_LOST;
     } else if (why)
         flight_fail(flight, "", why,
                     outcome == OUTCOME_UNKNOWN ? "it was sent and its answer was lost; it may have been done"
@@ -307,5 +315,5 @@ void flight_unsent(struct session *session) {
 }
 
 void flight_decide(struct session *session) {
-    flight_end(session, flight_first(&session->script)->failed ? OUTCOME_FAILED : OUTCOME_OK, NULL);
+    flight_end(session, flight_first(&session->script)->fault ? OUTCOME_FAILED : OUTCOME_OK, NULL);
 }

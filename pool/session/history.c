@@ -39,13 +39,10 @@ static bool send_records(struct session *session, const char *records) {
     return ask(session, lock_sql, NULL, 0) && ask(session, record_sql, &records, 1);
 }
 
-static void begin(struct script *script) {
-    free(script->history);
-    free(script->history_detail);
-    script->history = script->history_detail = NULL;
-    script->history_failed = script->history_locked = false;
-    script->history_at = 0;
-    script->history_sqlstate[0] = '\0';
+void session_history_forget(struct script *script) {
+    free(script->recalled.text);
+    free(script->recalled.detail);
+    script->recalled = (struct recalled){0};
 }
 
 /* COMMIT has a segment of its own: where one before it failed, it ends the transaction all the same. */
@@ -53,11 +50,10 @@ bool session_history_send(struct session *session, const struct history_question
     const char *restore[] = {question->service, question->daemon, question->tasks, question->life},
                *meet[] = {question->service, question->daemon, question->meets, question->tasks ? "t" : "f"},
                *prune[] = {question->keep, question->rows, question->count};
-    begin(&session->script);
-    session->script.history_lock_at =
-        question->tasks ? 3 : 2; /* behind BEGIN, the path, and what makes the schema */
-    session->script.history_answer_at =
-        session->script.history_lock_at + 1 + (question->tasks != NULL) + (question->meets != NULL);
+    session_history_forget(&session->script);
+    struct recalled *recalled = &session->script.recalled;
+    recalled->lock_at = question->tasks ? 3 : 2; /* behind BEGIN, the path, and what makes the schema */
+    recalled->answer_at = recalled->lock_at + 1 + (question->tasks != NULL) + (question->meets != NULL);
     return ask(session, "BEGIN", NULL, 0) && ask(session, path_sql, NULL, 0) &&
            (!question->tasks || ask(session, history_migration(), NULL, 0)) &&
            send_records(session, question->records) &&
@@ -67,60 +63,55 @@ bool session_history_send(struct session *session, const struct history_question
            ask(session, "COMMIT", NULL, 0);
 }
 
-static void fail(struct script *script, const PGresult *result) {
+static void fail(struct recalled *recalled, const PGresult *result) {
     const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-    free(script->history);
-    script->history = answer_field(result, PG_DIAG_MESSAGE_PRIMARY);
-    script->history_detail = answer_field(result, PG_DIAG_MESSAGE_DETAIL);
-    script->history_failed = true;
-    snprintf(script->history_sqlstate, sizeof script->history_sqlstate, "%s", sqlstate ? sqlstate : "");
-    script->history_locked =
-        script->history_at == script->history_lock_at && strcmp(script->history_sqlstate, "55P03") == 0;
-}
-
-static void keep(struct script *script, const char *array) {
-    struct text all = {0};
-    if (script->history)
-        text_add_bytes(&all, script->history, strlen(script->history) - 1);
-    text_add(&all, "%s%s]", script->history ? "," : "[", array);
-    free(script->history);
-    script->history = all.bytes;
+    free(recalled->text);
+    recalled->text = answer_field(result, PG_DIAG_MESSAGE_PRIMARY);
+    recalled->detail = answer_field(result, PG_DIAG_MESSAGE_DETAIL);
+    snprintf(recalled->sqlstate, sizeof recalled->sqlstate, "%s", sqlstate ? sqlstate : "");
+    bool locked = recalled->at == recalled->lock_at && strcmp(recalled->sqlstate, "55P03") == 0;
+    recalled->state = locked ? RECALL_LOCKED : RECALL_FAILED;
 }
 
 /* Those that were asked for, one behind the other; the others say no more than that they went well. */
-static void take_array(struct script *script, const PGresult *result) {
+static void take_array(struct recalled *recalled, const PGresult *result) {
     struct answer answer;
-    if (script->history_at <= script->history_lock_at || script->history_at > script->history_answer_at)
+    struct text all = {0};
+    if (recalled->at <= recalled->lock_at || recalled->at > recalled->answer_at)
         return;
     if (answer_open(&answer, result, 1, 1, 1) && *answer_text(&answer, 0, 0) != '[')
         answer_refuse(&answer, "the server's answer is no array of records");
-    if (!*answer.wrong) {
-        keep(script, answer_text(&answer, 0, 0));
-        return;
+    if (*answer.wrong) {
+        recalled->state = RECALL_FAILED;
+        text_add(&all, "%s", answer.wrong);
+    } else {
+        if (recalled->text)
+            text_add_bytes(&all, recalled->text, strlen(recalled->text) - 1);
+        text_add(&all, "%s%s]", recalled->text ? "," : "[", answer_text(&answer, 0, 0));
     }
-    script->history_failed = true;
-    free(script->history);
-    script->history = text_copy(answer.wrong);
+    free(recalled->text);
+    recalled->text = all.bytes;
 }
 
 void session_history_take(struct session *session, const PGresult *result) {
-    struct script *script = &session->script;
-    if (PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) && !script->history_failed)
-        fail(script, result);
-    else if (!script->history_failed)
-        take_array(script, result);
-    script->history_at++;
+    struct recalled *recalled = &session->script.recalled;
+    if (recalled->state == RECALL_WELL && PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY))
+        fail(recalled, result);
+    else if (recalled->state == RECALL_WELL)
+        take_array(recalled, result);
+    recalled->at++;
 }
 
 void session_history_report(struct session *session) {
-    struct script *script = &session->script;
-    bool failed = script->history_failed || !script->history;
-    const char *message = script->history ? script->history : "the server's answer has no records";
-    struct failure failure = {.message = message, .detail = script->history_detail};
-    memcpy(failure.sqlstate, script->history_sqlstate, SQLSTATE_BYTES);
+    const struct recalled *recalled = &session->script.recalled;
+    bool failed = recalled->state != RECALL_WELL || !recalled->text;
+    struct failure failure = {.message =
+                                  recalled->text ? recalled->text : "the server's answer has no records",
+                              .detail = recalled->detail};
+    memcpy(failure.sqlstate, recalled->sqlstate, SQLSTATE_BYTES);
     struct report report = {.kind = REPORT_HISTORY};
-    report.history.answer = failed ? NULL : script->history;
-    report.history.locked = script->history_locked;
+    report.history.answer = failed ? NULL : recalled->text;
+    report.history.locked = recalled->state == RECALL_LOCKED;
     tell_report(session, report, failed ? &failure : NULL);
-    begin(script);
+    session_history_forget(&session->script);
 }

@@ -10,5 +10,6 @@
 bool session_history_send(struct session *session, const struct history_question *question);
 void session_history_take(struct session *session, const PGresult *result);
 void session_history_report(struct session *session);
+void session_history_forget(struct script *script); /* the answer */
 
 #endif

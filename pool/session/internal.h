@@ -47,23 +47,32 @@ enum step {
     STEP_CLEAN_SYNC, /* the session is clean */
 };
 
+/* Why a run has failed, as far as it decides what follows. */
+enum fault {
+    FAULT_NONE,
+    FAULT_SAID,    /* the server said no, or what it said is none of what a run may do */
+    FAULT_LEAKED,  /* of this, by a transaction command, whose effect outlives the run */
+    FAULT_STANDBY, /* it writes, and the server is a standby */
+    FAULT_CLAIM,   /* its claim was refused */
+    FAULT_LOST,    /* with its session, before its COMMIT was sent: nothing of it is done */
+};
+
+/* COMMIT_SENT is of a read or a write: from here on its loss leaves it unknown. COMMIT_DONE: the server said
+ * so, and nothing that comes after can undo it. */
+enum commit { COMMIT_UNSENT, COMMIT_SENT, COMMIT_DONE };
+
 /* A run on its way: its text was handed to libpq, and its end is not reported. */
 struct flight {
     struct session_work work;
-    bool simple; /* its text needed the simple protocol */
-    bool failed;
-    bool commit_sent; /* of a read or a write: from here on its loss leaves it unknown */
-    bool lost;        /* before that */
-    bool committed;   /* the server said so: nothing that comes after can undo it */
+    enum fault fault;
+    enum commit commit;
     bool unconfirmed; /* it is committed, and the wait for a synchronous standby was cancelled */
-    bool claimed;     /* its claim is committed */
+    bool simple;      /* its text needed the simple protocol */
+    bool partly;      /* its text may have committed a part of its work by itself: it is never begun again */
     bool follows;     /* its text was sent behind its claim, before that was answered */
-    struct wall claimed_from;
-    struct wall answered_until; /* it was refused, as all up to there is answered; 0: not told */
-    bool refused;               /* its claim failed */
-    bool on_standby;            /* it failed of a write that no standby takes */
-    bool leaked;                /* a transaction command, whose effect outlives the run */
-    bool partly; /* its text may have committed a part of its work by itself: it is never begun again */
+    bool claimed;     /* its claim is committed: */
+    struct wall claimed_from;   /* of the occurrences from this one on; 0: of all */
+    struct wall answered_until; /* its claim was refused, as all up to there is answered; 0: not told */
     char sqlstate[SQLSTATE_BYTES];
     int line;
     uint64_t row_count;
@@ -83,6 +92,27 @@ struct intake {
 
 enum cleaning { CLEANING_NONE, CLEANING_BUT_PLANS, CLEANING_ALL };
 
+/* SIMPLE: out of the pipeline, one step at a time. SIMPLE_DUE: so will the first flight be, once all else is
+ * answered. */
+enum protocol { PROTOCOL_PIPELINE, PROTOCOL_SIMPLE_DUE, PROTOCOL_SIMPLE };
+
+/* What is unanswered of what is asked of the session itself; no run may join it. ASKED_READY: a check or a
+ * cleaning, after which it is ready. */
+enum asked { ASKED_NOTHING, ASKED_READY, ASKED_SAMPLE, ASKED_HISTORY };
+
+/* Which of the flights the server has begun; it tells with its last word. */
+enum begun { BEGUN_ANY, BEGUN_FIRST, BEGUN_NONE };
+
+/* What the history answers. */
+struct recalled {
+    enum { RECALL_WELL, RECALL_FAILED, RECALL_LOCKED } state; /* LOCKED: it failed, as its table is locked */
+    char *text;   /* owned; an array of arrays of rows, or why there is none; NULL: nothing so far */
+    char *detail; /* owned; of why */
+    char sqlstate[SQLSTATE_BYTES];
+    int at;                 /* the number of the statement that is being answered */
+    int lock_at, answer_at; /* that which locks, and the last one behind it whose answer is wanted */
+};
+
 /* What was sent and is not answered yet. */
 struct script {
     uint8_t steps[STEPS_MAX];
@@ -90,33 +120,27 @@ struct script {
     struct flight flights[SESSION_RUNS_MAX];
     uint32_t flight_at, flight_end; /* in the same manner */
 
-    bool simple;     /* out of pipeline mode: one step at a time */
-    bool simple_due; /* the first flight goes over the simple protocol once all else is answered */
-    bool rows_due;   /* the step is new: single-row mode is to be asked for, before its first result */
-    bool asking;     /* a check, a sample, a cleaning or the history is unanswered: no run may join */
-    bool sampling, recording;
-    bool over;         /* the server has said its last word: what is behind the first flight has not begun */
-    bool over_unbegun; /* likewise, nor has the first */
-    bool unclean;      /* what was sent ends without a cleaning */
+    enum protocol protocol;
+    enum asked asked;
+    enum begun begun;
+    bool rows_due;     /* the step is new: single-row mode is to be asked for, before its first result */
+    int ends_in_a_row; /* of queries, without a result in between */
+    struct intake intake;
+
+    bool unclean;            /* what was sent ends without a cleaning */
     enum cleaning clean_due; /* nothing is sent of it yet: the next run's segment or the flush will have it */
     bool clean_failed;       /* the last cleaning that was answered */
     char clean_sqlstate[SQLSTATE_BYTES];
     int cleaned_again_count; /* after that, in a row */
+    char *breach;            /* owned; what session_verify() found; NULL: nothing */
+
     uint64_t sample_sent_ns;
     struct sample sample;
     char *sample_error; /* owned */
-    char *history;      /* owned; what it answered, or why it did not */
-    bool history_failed, history_locked;
-    int history_at, history_lock_at; /* numbers of statements: being answered, and the one that locks */
-    int history_answer_at;           /* and the last one whose answer is wanted, of those behind that */
-    char *history_detail;            /* owned */
-    char history_sqlstate[SQLSTATE_BYTES];
-    char *breach;              /* owned; what session_verify() found; NULL: nothing */
+    struct recalled recalled;
     struct cargo_reader lines; /* of the write under way */
     bool named;                /* of a read: the names of its columns are known to differ */
-    struct intake intake;
-    int ends_in_a_row; /* of queries, without a result in between */
-    struct text text;  /* what is to be sent is composed here */
+    struct text text;          /* what is to be sent is composed here */
 };
 
 enum session_state { SESSION_CONNECTING, SESSION_IDLE, SESSION_WORKING, SESSION_LINGERING };

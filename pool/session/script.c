@@ -29,8 +29,7 @@ void script_finish(struct script *script) {
     assert(!flight_first(script));
     free(script->sample_error);
     free(script->breach);
-    free(script->history);
-    free(script->history_detail);
+    session_history_forget(script);
     cargo_reader_finish(&script->lines);
     text_finish(&script->text);
     *script = (struct script){0};
@@ -113,7 +112,7 @@ bool script_add_run(struct session *session, const struct session_work *work) {
     struct flight *flight = flight_add(script, work);
     script->unclean = true;
     if (work->simple) {
-        script->simple_due = true;
+        script->protocol = PROTOCOL_SIMPLE_DUE;
         return ring_is_busy(script) || simple_begin(session);
     }
     if (work->claim != CLAIM_BEFORE)
@@ -123,17 +122,17 @@ bool script_add_run(struct session *session, const struct session_work *work) {
 }
 
 bool script_add_history(struct session *session, const struct history_question *question) {
-    session->script.asking = session->script.recording = true;
+    session->script.asked = ASKED_HISTORY;
     return session_history_send(session, question) && ring_send_sync(session, STEP_SYNC);
 }
 
 bool script_add_sample(struct session *session) {
-    session->script.asking = session->script.sampling = true;
+    session->script.asked = ASKED_SAMPLE;
     return sampling_send(session) && ring_send_sync(session, STEP_SYNC);
 }
 
 bool script_add_cleaning(struct session *session) {
-    session->script.asking = true;
+    session->script.asked = ASKED_READY;
     cleaning_want(session, CLEANING_BUT_PLANS);
     return cleaning_send_due(session) && ring_send_sync(session, STEP_CLEAN_SYNC);
 }
@@ -141,7 +140,7 @@ bool script_add_cleaning(struct session *session) {
 bool script_add_verification(struct session *session) {
     struct script *script = &session->script;
     assert(!flight_first(script) || flight_first(script)->work.proven);
-    script->asking = true;
+    script->asked = ASKED_READY;
     bool sent = cleaning_send_due(session);
     if (!session->pool->pooled)
         sent = sent && verify_send(session) && ring_push(script, STEP_VERIFY, 1);
@@ -152,7 +151,7 @@ bool script_add_verification(struct session *session) {
 bool script_add_check(struct session *session) {
     if (session->script.unclean)
         return script_add_verification(session);
-    session->script.asking = true;
+    session->script.asked = ASKED_READY;
     return ring_send_sync(session, STEP_SYNC);
 }
 
@@ -187,9 +186,9 @@ static void take_error(struct session *session, const PGresult *result, enum ste
     struct script *script = &session->script;
     if (step == STEP_CLEAN || step == STEP_CLEAN_SYNC)
         cleaning_take_error(script, result);
-    else if (script->sampling)
+    else if (script->asked == ASKED_SAMPLE)
         sampling_take_error(session, result);
-    else if (script->recording)
+    else if (script->asked == ASKED_HISTORY)
         session_history_take(session, result);
     else if (step != STEP_VERIFY && step != STEP_ROLLBACK)
         flight_take_error(session, result, step);
@@ -212,11 +211,12 @@ static bool take_refusal(struct session *session, const PGresult *result, enum s
     struct script *script = &session->script;
     if (!is_of_server(result))
         return false;
-    script->over = flight_is_last_word(result);
-    script->over_unbegun = script->over && flight_first(script) && flight_has_not_begun(script, result);
-    if (!script->over_unbegun)
+    if (flight_is_last_word(result))
+        script->begun =
+            flight_first(script) && flight_has_not_begun(script, result) ? BEGUN_NONE : BEGUN_FIRST;
+    if (script->begun != BEGUN_NONE)
         take_error(session, result, step);
-    return !script->over;
+    return script->begun == BEGUN_ANY;
 }
 
 /* A server may lie about what it answers: it is held against what was asked, before anything is believed. */
@@ -282,15 +282,14 @@ static bool drained(struct session *session) {
     if (script->clean_failed)
         return cleaning_repeat(session);
     script->cleaned_again_count = 0;
-    if (script->simple_due)
+    if (script->protocol == PROTOCOL_SIMPLE_DUE)
         return simple_begin(session);
-    bool sampled = script->sampling;
-    bool recorded = script->recording;
-    script->asking = script->sampling = script->recording = false;
+    enum asked asked = script->asked;
+    script->asked = ASKED_NOTHING;
     session->state = SESSION_IDLE;
-    if (sampled)
+    if (asked == ASKED_SAMPLE)
         sampling_report(session);
-    else if (recorded)
+    else if (asked == ASKED_HISTORY)
         session_history_report(session);
     else if (!script->unclean)
         report_ready(session);
@@ -300,13 +299,14 @@ static bool drained(struct session *session) {
 static bool run_ended(struct session *session) {
     struct script *script = &session->script;
     const struct flight *flight = flight_first(script);
-    bool leaked = flight->leaked;
+    bool leaked = flight->fault == FAULT_LEAKED;
     bool whole = flight->work.stage == SESSION_WHOLE;
-    bool left_open =
-        whole && session->pool->pooled && flight->failed && flight->work.transaction && !flight->committed;
-    script->simple_due =
-        whole && flight->failed && !flight->refused && flight_was_not_parsed(flight) && !flight->work.proven;
-    if (!script->simple_due)
+    bool left_open = whole && session->pool->pooled && flight->fault && flight->work.transaction &&
+                     flight->commit != COMMIT_DONE;
+    if (whole && flight->fault && flight->fault != FAULT_CLAIM && flight_was_not_parsed(flight) &&
+        !flight->work.proven)
+        script->protocol = PROTOCOL_SIMPLE_DUE;
+    else
         flight_decide(session);
     if (left_open)
         return end_pooled_failure(session);
@@ -318,7 +318,7 @@ static bool run_ended(struct session *session) {
 static bool claim_ended(struct session *session) {
     struct flight *flight = flight_first(&session->script);
     struct session_work work = flight->work;
-    flight->claimed = !flight->failed;
+    flight->claimed = !flight->fault;
     if (flight->claimed && work.sql)
         return send_work(session, &work);
     flight_decide(session);
@@ -329,7 +329,7 @@ static bool claim_ended(struct session *session) {
 /* Only its COMMIT is left. */
 static void work_ended(struct session *session) {
     const struct flight *flight = flight_first(&session->script);
-    if (!flight->failed && session->pool->facts.synchronous)
+    if (!flight->fault && session->pool->facts.synchronous)
         tell_report(session, (struct report){.kind = REPORT_RUN_COMMITS, .run = flight->work.run}, NULL);
 }
 
@@ -351,9 +351,9 @@ static bool query_ended(struct session *session) {
     struct script *script = &session->script;
     if (ring_is_sync(ring_head(script)))
         return true;
-    if (script->simple)
+    if (script->protocol == PROTOCOL_SIMPLE)
         return simple_go_on(session) && (ring_is_busy(script) || drained(session));
-    if (ring_head(script) == STEP_LINE && !flight_first(script)->failed)
+    if (ring_head(script) == STEP_LINE && !flight_first(script)->fault)
         flight_first(script)->line_count++;
     ring_advance(script);
     return true;

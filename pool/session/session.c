@@ -99,7 +99,7 @@ static void queued(struct session *session, bool usable) {
 
 static void assert_open(const struct session *session) {
     assert(session->state == SESSION_IDLE || session->state == SESSION_WORKING);
-    assert(!session->script.asking);
+    assert(session->script.asked == ASKED_NOTHING);
 }
 
 void session_run(struct session *session, const struct session_work *work) {

@@ -24,8 +24,7 @@ static bool send_simple_work(struct session *session) {
 bool simple_begin(struct session *session) {
     struct script *script = &session->script;
     struct flight *flight = flight_first(script);
-    script->simple_due = false;
-    script->simple = true;
+    script->protocol = PROTOCOL_SIMPLE;
     flight_retry(flight);
     if (PQexitPipelineMode(session->conn) != 1)
         return false;
@@ -37,7 +36,7 @@ static bool end_simple(struct session *session) {
     struct script *script = &session->script;
     struct session_work work = flight_first(script)->work;
     ring_advance(script);
-    script->simple = false;
+    script->protocol = PROTOCOL_PIPELINE;
     script->unclean = true;
     flight_decide(session);
     cleaning_want_after(session, &work);
@@ -55,21 +54,21 @@ bool simple_go_on(struct session *session) {
     enum step step = ring_head(script);
     PGTransactionStatusType status = PQtransactionStatus(session->conn);
     bool open = status == PQTRANS_INTRANS || status == PQTRANS_INERROR;
-    if (step == STEP_CLAIM && !flight->failed) {
+    if (step == STEP_CLAIM && !flight->fault) {
         flight->claimed = true;
         ring_advance(&session->script);
         return send_simple_work(session);
     }
-    if (step == STEP_BEGIN && !flight->failed)
+    if (step == STEP_BEGIN && !flight->fault)
         return next_simple(session, STEP_WORK);
     if (step == STEP_WORK && flight->work.transaction && !open) {
-        flight->partly |= !flight->failed; /* what stands behind a ROLLBACK is committed, too */
+        flight->partly |= !flight->fault; /* what stands behind a ROLLBACK is committed, too */
         flight_fail(flight, "", "the text ended the transaction that it runs in", "write transaction = off");
     }
     if (step == STEP_WORK && !flight->work.transaction && open)
         flight_fail(flight, "", "the text leaves a transaction open",
                     "end it in the same text, or write transaction = on");
     if (step == STEP_WORK && open)
-        return next_simple(session, flight->failed ? STEP_ROLLBACK : STEP_COMMIT);
+        return next_simple(session, flight->fault ? STEP_ROLLBACK : STEP_COMMIT);
     return end_simple(session);
 }

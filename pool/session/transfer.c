@@ -151,17 +151,17 @@ bool transfer_go_on(struct session *session) {
     struct flight *flight = flight_first(script);
     struct text error = {0};
     bool any = false;
-    if (!flight->failed && flight->work.stage == SESSION_WRITE && !send_lines(session, &any, &error))
+    if (!flight->fault && flight->work.stage == SESSION_WRITE && !send_lines(session, &any, &error))
         return false;
     if (error.bytes_count)
         flight_fail(flight, "", error.bytes, NULL);
     text_finish(&error);
     if (any)
         return ring_send_sync(session, STEP_PART_SYNC);
-    if (flight->failed)
+    if (flight->fault)
         return end(session, STEP_ROLLBACK, "ROLLBACK");
     if (intake_has_ended(session)) /* from here on its loss would leave it unknown */
         return false;
-    flight->commit_sent = true;
+    flight->commit = COMMIT_SENT;
     return end(session, STEP_COMMIT, "COMMIT");
 }

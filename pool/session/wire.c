@@ -71,10 +71,10 @@ void wire_want_more(struct session *session, bool wanted) {
 void wire_end_flights(struct session *session, const char *why) {
     const struct script *script = &session->script;
     const struct flight *flight = flight_first(&session->script);
-    if (flight && !script->over_unbegun)
+    if (flight && script->begun != BEGUN_NONE)
         flight_end(session, OUTCOME_UNKNOWN, why);
     while (flight_first(&session->script))
-        if (script->over)
+        if (script->begun != BEGUN_ANY)
             flight_unsent(session);
         else
             flight_end(session, OUTCOME_UNKNOWN, why);
