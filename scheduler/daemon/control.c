@@ -11,6 +11,8 @@
 #include "scheduler/daemon/filelock.h"
 #include "scheduler/daemon/peer.h"
 
+/* As many as may ask at once, each with a descriptor of the daemon's; the soft limit is mostly 1024. One asks
+ * for milliseconds: who has not got an answer after 10 s does not read. */
 #define CLIENTS_MAX    256
 #define CLIENT_LIFE_MS 10000
 

@@ -16,7 +16,9 @@
 #include "scheduler/path.h"
 #include "tasks/hash.h"
 
-#define BACKLOG  256
+#define WAITING_MOST 256 /* as many clients as a daemon serves at once: CLIENTS_MAX of control.c */
+
+/* A second in all: a daemon that begins or ends has the name for a millisecond without listening on it. */
 #define TRIES    20
 #define PAUSE_MS 50
 
@@ -66,7 +68,7 @@ uint32_t filelock_names(const char *ini_path, struct filelock_name ret[static FI
 static int listen_at(const struct filelock_name *name) {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd >= 0 && bind(fd, (const struct sockaddr *)&name->address, name->bytes) == 0 &&
-        listen(fd, BACKLOG) == 0)
+        listen(fd, WAITING_MOST) == 0)
         return fd;
     int why = errno;
     if (fd >= 0)

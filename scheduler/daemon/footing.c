@@ -12,12 +12,13 @@
 
 #include "pool/login/aside.h"
 
-/* The loop, its signals and its threads, the log, the lock, the socket and those who ask there, files being
- * read. */
+/* Counted on a running daemon: 12 for stdio, the loop, its signals and its threads, 3 for the lock and the
+ * socket; the rest is for who asks there, and for files while they are read. */
 #define DESCRIPTORS_BASE  48
 #define DESCRIPTORS_CHILD 4 /* its output, its messages, its input, and what it is made with */
 
-#define THREADS_WANTED 16 /* name lookups and cancels may each hold one for long */
+/* libuv's own number is 4, and each name lookup may hold one for as long as its servers do not answer. */
+#define THREADS_WANTED 16
 #define THREADS_MOST   256
 #define THREADS_SPARE  2 /* what others may take until libuv makes its own */
 

@@ -12,6 +12,7 @@
 #include "scheduler/path.h"
 #include "tasks/config.h"
 
+/* A million short tasks are 80 MB: more is another file by mistake. */
 #define INI_BYTES_MAX ((size_t)256 * 1024 * 1024)
 
 /* The content, to free(), with a NUL behind it; NULL after a fault. */

@@ -9,9 +9,13 @@
 
 #include "scheduler/daemon/now.h"
 
-#define LINE_COST_US   (US_PER_S / 100)     /* 100 lines a second in the long run */
-#define BURST_US       (500 * LINE_COST_US) /* 500 at once */
-#define LINE_BYTES_MAX 4096 /* PIPE_BUF: a pipe that is ready takes this much without blocking */
+/* In the long run 100 lines a second, which are 1 GB a day: a disk does not fill over night. At once 500, so
+ * that each of some hundred tasks can say that its server is gone. */
+#define LINE_COST_US (US_PER_S / 100)
+#define BURST_US     (500 * LINE_COST_US)
+
+/* PIPE_BUF (pipe(7)): a pipe that is ready takes this much without blocking. */
+#define LINE_BYTES_MAX 4096
 
 void log_init(struct log *log, enum log_level level, int fd) {
     *log = (struct log){.level = level, .fd = fd, .allowance_us = BURST_US, .refilled_us = now_mono().us};
@@ -21,16 +25,16 @@ void log_finish(struct log *log) {
     text_finish(&log->line);
 }
 
-static int within_rate(struct log *log) {
+static bool within_rate(struct log *log) {
     int64_t now_us = now_mono().us;
     log->allowance_us += now_us - log->refilled_us;
     log->refilled_us = now_us;
     if (log->allowance_us > BURST_US)
         log->allowance_us = BURST_US;
     if (log->allowance_us < LINE_COST_US)
-        return 0;
+        return false;
     log->allowance_us -= LINE_COST_US;
-    return 1;
+    return true;
 }
 
 static void add_time(struct text *line) {
@@ -43,11 +47,11 @@ static void add_time(struct text *line) {
     text_add(line, "%s.%03ldZ", date, now.tv_nsec / 1000000);
 }
 
-static int is_plain(const char *value) {
+static bool is_plain(const char *value) {
     for (const char *at = value; *at; at++)
         if ((unsigned char)*at <= ' ' || (unsigned char)*at >= 0x7f || strchr("\"\\=", *at))
-            return 0;
-    return *value != '\0';
+            return false;
+    return true;
 }
 
 /* One line, whatever a server or a child said. */
@@ -81,7 +85,7 @@ static void compose(struct text *line, enum log_level level, const char *event,
     add_time(line);
     text_add(line, " level=%s event=%s", names[level], event);
     for (const struct log_field *field = fields; field->key; field++) {
-        if (field->is_text && !field->text)
+        if (field->is_text && (!field->text || !*field->text))
             continue;
         text_add(line, " %s=", field->key);
         if (field->is_text)
@@ -98,15 +102,11 @@ static void compose(struct text *line, enum log_level level, const char *event,
     text_add(line, "\n");
 }
 
-static int put_bytes(const struct log *log, const char *bytes, size_t count) {
+static bool put_bytes(const struct log *log, const char *bytes, size_t count) {
     struct pollfd ready = {.fd = log->fd, .events = POLLOUT};
     if (poll(&ready, 1, 0) != 1 || !(ready.revents & POLLOUT))
-        return 0;
+        return false;
     return write(log->fd, bytes, count) == (ssize_t)count;
-}
-
-static int put(const struct log *log) {
-    return put_bytes(log, log->line.bytes, log->line.bytes_count);
 }
 
 void log_write_plain(struct log *log, const struct text *text) {
@@ -129,9 +129,9 @@ void log_write(struct log *log, enum log_level level, const char *event, const s
     if (log->dropped_count) {
         struct log_field count[] = {log_number("lines", (int64_t)log->dropped_count), {0}};
         compose(&log->line, LOG_WARNING, "log_lines_dropped", count);
-        if (put(log))
+        if (put_bytes(log, log->line.bytes, log->line.bytes_count))
             log->dropped_count = 0;
     }
     compose(&log->line, level, event, fields);
-    log->dropped_count += !put(log);
+    log->dropped_count += !put_bytes(log, log->line.bytes, log->line.bytes_count);
 }

@@ -6,6 +6,8 @@
 #ifndef SCHEDULER_DAEMON_LOG_H
 #define SCHEDULER_DAEMON_LOG_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "tasks/instant.h"
@@ -23,17 +25,21 @@ struct log {
 
 struct log_field {
     const char *key;
-    const char *text; /* NULL with is_text: the field is left out */
+    const char *text; /* NULL and "" with is_text: the field is left out */
     int64_t number;
-    int is_text;
+    bool is_text;
 };
 
 static inline struct log_field log_text(const char *key, const char *text) {
-    return (struct log_field){key, text, 0, 1};
+    return (struct log_field){key, text, 0, true};
 }
 
 static inline struct log_field log_number(const char *key, int64_t number) {
-    return (struct log_field){key, 0, number, 0};
+    return (struct log_field){key, NULL, number, false};
+}
+
+static inline struct log_field log_number_if(bool is_there, const char *key, int64_t number) {
+    return (struct log_field){key, NULL, number, !is_there};
 }
 
 void log_init(struct log *log, enum log_level level, int fd);

@@ -45,27 +45,20 @@ static void log_ok(struct daemon *daemon, const char *task, const struct record 
         recovered ? "recovered" : outcome_name(record->outcome), log_text("task", task),
         log_number("run", (int64_t)record->run_number), log_number("took_ms", record->took_us / 1000),
         log_number("late_ms", record->lateness_us / 1000),
-        record->outside_us ? log_number("session_ms", record->session_us / 1000)
-                           : log_text("session_ms", NULL),
+        log_number_if(record->outside_us != 0, "session_ms", record->session_us / 1000),
         log_number("rows", (int64_t)record->row_count),
-        record->attempt_count > 1 ? log_number("attempts", record->attempt_count)
-                                  : log_text("attempts", NULL),
-        recovered ? log_number("after_failures", (int64_t)trouble->failure_count)
-                  : log_text("after_failures", NULL));
+        log_number_if(record->attempt_count > 1, "attempts", record->attempt_count),
+        log_number_if(recovered, "after_failures", trouble ? (int64_t)trouble->failure_count : 0));
     trouble_clear(&daemon->troubles, task);
 }
 
-/* The end of a text: where a program says why it gives up. A log line is not longer than a pipe takes at
- * once. */
+/* At its end a program says why it gives up. Half of what a line may be (log.c): the rest is for the message.
+ */
 #define OUTPUT_LOGGED_BYTES 2048
 
-static const char *end_of(const char *text) {
-    size_t length = text ? strlen(text) : 0;
-    return length > OUTPUT_LOGGED_BYTES ? text + length - OUTPUT_LOGGED_BYTES : text;
-}
-
-static const char *or_null(const char *text) {
-    return text && *text ? text : NULL;
+static const char *end_of(const char *output) {
+    size_t length = output ? strlen(output) : 0;
+    return length > OUTPUT_LOGGED_BYTES ? output + length - OUTPUT_LOGGED_BYTES : output;
 }
 
 /* Of what nothing was said there is a failure without a word. */
@@ -80,7 +73,7 @@ static void log_failure(struct daemon *daemon, const char *task, const struct re
     struct trouble *trouble = trouble_get(&daemon->troubles, task);
     char due[40];
     bool ours = record->outcome == OUTCOME_TIMEOUT || record->outcome == OUTCOME_CANCELLED;
-    const char *advice = ours ? NULL : or_null(failure->advice);
+    const char *advice = ours || !failure->advice ? "" : failure->advice;
     bool is_new = trouble_add(trouble, outcome, failure, advice);
     if (!is_new && !is_milestone(trouble->failure_count)) {
         LOG(&daemon->log, LOG_DEBUG, outcome, log_text("task", task),
@@ -91,12 +84,11 @@ static void log_failure(struct daemon *daemon, const char *task, const struct re
     LOG(&daemon->log, record->outcome == OUTCOME_CANCELLED ? LOG_INFO : LOG_WARNING, outcome,
         log_text("task", task), log_number("run", (int64_t)record->run_number),
         log_text("due", instant_text(record->due_first, due)), log_number("took_ms", record->took_us / 1000),
-        log_number("in_a_row", (int64_t)trouble->failure_count),
-        log_text("sqlstate", or_null(failure->sqlstate)), log_text("message", or_null(failure->message)),
-        log_text("detail", failure->detail), log_text("hint", failure->hint),
-        failure->line ? log_number("line", failure->line) : log_text("line", NULL),
+        log_number("in_a_row", (int64_t)trouble->failure_count), log_text("sqlstate", failure->sqlstate),
+        log_text("message", failure->message), log_text("detail", failure->detail),
+        log_text("hint", failure->hint), log_number_if(failure->line != 0, "line", failure->line),
         log_text("context", failure->context), log_text("advice", advice),
-        log_text("output", or_null(end_of(failure->output))));
+        log_text("output", end_of(failure->output)));
 }
 
 static void print_count(const char *before, uint64_t count, const char *what) {
@@ -130,7 +122,7 @@ static void log_once(struct daemon *daemon, const struct action *action, const s
         progress = errand_progress(daemon, action->run.index);
     daemon->once_done = true;
     daemon->once_outcome = record->outcome;
-    if (or_null(failure->output))
+    if (failure->output && *failure->output)
         terminal_say(stdout, "%s\n", failure->output);
     printf("%s: %s", task->name, outcome_name(record->outcome));
     if (record->outcome != OUTCOME_SKIPPED) {
@@ -163,7 +155,7 @@ void log_record(struct daemon *daemon, const struct action *action, const struct
         log_once(daemon, action, said(failure));
 }
 
-/* Before the core knows. */
+/* What the core knows of the task is of before: was the run that is resolved its last one? */
 void log_resolved(struct daemon *daemon, const char *task, const char *due, const struct event *event) {
     bool ok = event->resolved.ok;
     const struct task_stats *stats =
@@ -199,8 +191,7 @@ void log_retry(struct daemon *daemon, const struct action *action, const struct 
     LOG(&daemon->log, LOG_INFO, "retrying", log_text("task", run->definition->name),
         log_number("run", (int64_t)run->number), log_number("failed", run->attempts.failed_count),
         log_text("in", duration_glance(action->delay_us, delay)),
-        log_text("sqlstate", or_null(said(failure)->sqlstate)),
-        log_text("message", or_null(said(failure)->message)));
+        log_text("sqlstate", said(failure)->sqlstate), log_text("message", said(failure)->message));
 }
 
 void log_stopping(struct daemon *daemon, const struct run *run, bool abort_it) {
@@ -247,15 +238,15 @@ void log_connect(struct daemon *daemon, struct session_pool *pool, const struct 
     bool changed = strcmp(pool->connect_error, failure->message) != 0;
     snprintf(pool->connect_error, sizeof pool->connect_error, "%s", failure->message);
     pool->connect_failures++;
-    bool tell = pool->connect_failures == 1 || is_milestone(pool->connect_failures);
+    bool tell = is_milestone(pool->connect_failures);
     conninfo_describe(&pool->conninfo, &where);
     LOG(&daemon->log,
         tell      ? LOG_WARNING
         : changed ? LOG_INFO
                   : LOG_DEBUG,
         "connect_failed", log_text("pool", pool->name), log_text("to", where.bytes),
-        log_number("in_a_row", pool->connect_failures), log_text("sqlstate", or_null(failure->sqlstate)),
-        log_text("message", failure->message), log_text("advice", or_null(failure->advice)));
+        log_number("in_a_row", pool->connect_failures), log_text("sqlstate", failure->sqlstate),
+        log_text("message", failure->message), log_text("advice", failure->advice));
     text_finish(&where);
 }
 
@@ -265,13 +256,13 @@ void log_connected(struct daemon *daemon, struct session_pool *pool, struct sess
     LOG(&daemon->log, pool->connect_failures ? LOG_INFO : LOG_DEBUG, "connected",
         log_text("pool", pool->name), log_text("to", where.bytes),
         log_number("backend_pid", session_backend_pid(session)),
-        pool->connect_failures ? log_number("after_failures", pool->connect_failures) : log_text("x", NULL));
+        log_number_if(pool->connect_failures != 0, "after_failures", pool->connect_failures));
     pool->connect_failures = 0;
     pool->connect_error[0] = '\0';
     text_finish(&where);
 }
 
-/* On each login that leads there again, and those are a second apart. */
+/* Called for each login that leads to a standby again; those are a second apart. */
 void log_standby(struct daemon *daemon, const struct action *action, const struct failure *failure) {
     const struct run *run = core_run(daemon->core, action->run);
     struct text where = {0};
@@ -279,8 +270,7 @@ void log_standby(struct daemon *daemon, const struct action *action, const struc
     LOG(&daemon->log, is_milestone(action->number) ? LOG_WARNING : LOG_DEBUG, "standby",
         log_text("pool", daemon->pools[run->pool]->name), log_text("to", where.bytes),
         log_text("task", run->definition->name), log_number("in_a_row", action->number),
-        log_text("sqlstate", or_null(said(failure)->sqlstate)),
-        log_text("message", or_null(said(failure)->message)),
+        log_text("sqlstate", said(failure)->sqlstate), log_text("message", said(failure)->message),
         log_text("effect", "the run is not spent and waits for the primary"),
         log_text("advice", connect_failure_advice(CONNECT_STANDBY, "")));
     text_finish(&where);

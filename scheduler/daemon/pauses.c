@@ -14,8 +14,10 @@
 #include "scheduler/replace.h"
 
 #define HEAD         "# headgate: paused tasks, since when (UTC), by whom; written by the daemon\n"
-#define FILE_MOST    ((size_t)4 * 1024 * 1024)
 #define STATE_FOLDER "/var/lib/headgate"
+
+/* Some 60 000 paused tasks: what is larger was not written by us. */
+#define FILE_MOST ((size_t)4 * 1024 * 1024)
 
 /* --- the list --- */
 

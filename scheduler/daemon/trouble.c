@@ -34,29 +34,28 @@ struct trouble *trouble_get(struct troubles *troubles, const char *task) {
     return trouble;
 }
 
+/* What a command printed does not count: that may be another text each time. */
 static uint64_t signature_of(const char *outcome, const struct failure *failure) {
+    const char *message = failure->message ? failure->message : "";
     uint64_t hash = hash_bytes(HASH_START, outcome, strlen(outcome));
-    if (failure)
-        hash = hash_bytes(hash, failure->sqlstate, strlen(failure->sqlstate));
-    if (failure && failure->message)
-        hash = hash_bytes(hash, failure->message, strlen(failure->message));
-    return hash;
+    hash = hash_bytes(hash, failure->sqlstate, strlen(failure->sqlstate));
+    return hash_bytes(hash, message, strlen(message));
 }
 
 static char *summary_of(const char *outcome, const struct failure *failure, const char *advice) {
     struct text text = {0};
     text_add(&text, "%s", outcome);
-    if (failure && *failure->sqlstate)
+    if (*failure->sqlstate)
         text_add(&text, " %s", failure->sqlstate);
-    if (failure && failure->message && *failure->message)
+    if (failure->message && *failure->message)
         text_add(&text, ": %s", failure->message);
-    if (failure && failure->line > 0)
+    if (failure->line > 0)
         text_add(&text, " (line %d)", failure->line);
-    if (failure && failure->output && *failure->output) {
+    if (failure->output && *failure->output) {
         const char *last = strrchr(failure->output, '\n');
         text_add(&text, ": %s", last ? last + 1 : failure->output);
     }
-    if (advice)
+    if (*advice)
         text_add(&text, "; %s", advice);
     return text.bytes;
 }

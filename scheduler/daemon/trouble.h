@@ -14,8 +14,8 @@ struct trouble {
     char *task;             /* its name */
     uint64_t failure_count; /* in a row */
     uint64_t signature;     /* of the last failure: what was told of it once is not told again */
-    bool skip_told;
-    char *summary; /* one line; NULL while there were only skips */
+    bool skip_told;         /* a skip that repeats was told */
+    char *summary;          /* one line; NULL while there were only skips */
 };
 
 struct troubles {
@@ -28,8 +28,8 @@ struct trouble *trouble_find(const struct troubles *troubles, const char *task);
 /* The task's, made if need be. */
 struct trouble *trouble_get(struct troubles *troubles, const char *task);
 
-/* Takes in a failure; advice: what to do about it, or NULL. True when it differs from the one before and
- * should be told in full. */
+/* Takes in a failure; advice: what to do about it, or "". True when it differs from the one before and should
+ * be told in full. */
 bool trouble_add(struct trouble *trouble, const char *outcome, const struct failure *failure,
                  const char *advice);
 

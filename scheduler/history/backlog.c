@@ -12,31 +12,37 @@
 #include "scheduler/core/action.h"
 #include "scheduler/replace.h"
 
+/* Of one batch, whose count is bounded too: 500 records have 200 KB, unless they carry long messages. */
 #define BATCH_BYTES ((size_t)512 * 1024)
 
 struct line {
     TAILQ_ENTRY(line) in_memory;
-    bool in_file;
+    bool in_file; /* too: it was read from there */
     size_t bytes_count;
     char bytes[];
 };
 
 TAILQ_HEAD(lines, line);
 
-/* What is to be read of the file is younger than what is in memory. */
+/*
+ * The oldest records are in memory, and the others, once there are too many, in the file behind read_at. What
+ * was read of the file stays there until all of it is written, so that a daemon that is killed finds it
+ * again.
+ */
 struct backlog {
     char *path;
-    struct lines lines;
+    struct lines lines; /* in memory, the oldest first */
     uint32_t memory_count;
     size_t memory_bytes;
-    FILE *file;             /* read from read_at, appended to; NULL: nothing is there */
-    uint32_t disk_count;    /* to be read */
-    uint32_t in_file_count; /* of those in memory: a daemon that is killed finds them there again */
+    FILE *file; /* NULL: nothing is there */
     long read_at;
-    uint64_t disk_bytes;
-    uint32_t sent_count, batch_most;
+    uint32_t disk_count;    /* lines behind read_at */
+    uint32_t in_file_count; /* lines in memory that are in the file, too */
+    uint64_t disk_bytes;    /* of the whole file */
+    uint32_t sent_count;    /* of the batch whose fate is not known */
+    uint32_t batch_most;    /* records in the next batch: less while one is looked for that is not taken */
     uint64_t lost_count;
-    bool losing; /* told */
+    bool losing; /* since the last record that was kept; it was told then */
 };
 
 static void remember(struct backlog *backlog, const char *bytes, size_t bytes_count) {
@@ -121,7 +127,7 @@ static bool append(struct backlog *backlog, const char *line, struct text *error
     return true;
 }
 
-/* A line that the machine lost with its power is empty, or has zeros; or somebody has cut it. */
+/* After a power cut a line may be empty or full of zeros; and somebody may have cut the file. */
 static void take_line(struct backlog *backlog, const char *line, size_t bytes_count) {
     bool whole = line[--bytes_count] == '\n';
     backlog->disk_count -= backlog->disk_count > 0;
@@ -146,19 +152,20 @@ static void refill(struct backlog *backlog) {
         take_line(backlog, line, (size_t)bytes_count);
     backlog->read_at = ftell(backlog->file);
     if (bytes_count <= 0) {
-        backlog->lost_count += backlog->disk_count; /* it cannot be read, or somebody has cut it */
+        backlog->lost_count += backlog->disk_count; /* the disk fails, or somebody has cut the file */
         backlog->disk_count = 0;
     }
     free(line);
 }
 
-/* The file is of use until what was read of it is written. */
+/* Once all that was read of the file is written, and nothing is left to be read. */
 static void drop_read_file(struct backlog *backlog) {
     if (backlog->disk_count == 0 && backlog->in_file_count == 0)
         drop_file(backlog);
 }
 
-/* Counts its lines. A last one without its end was cut off by a crash: nothing is to be appended to that. */
+/* Counts the lines of the file. A last one without its end was cut off by a crash, and would spoil what is
+ * appended to it. */
 static void look_through(struct backlog *backlog) {
     long whole_bytes = 0, at = 0;
     for (int c; (c = getc(backlog->file)) != EOF;) {
@@ -173,7 +180,7 @@ static void look_through(struct backlog *backlog) {
         drop_file(backlog);
 }
 
-/* --- --- */
+/* --- from its start to its end --- */
 
 struct backlog *backlog_create(const char *path, struct text *error) {
     struct backlog *backlog = calloc(1, sizeof *backlog);
@@ -190,6 +197,7 @@ struct backlog *backlog_create(const char *path, struct text *error) {
     return backlog;
 }
 
+/* The file is replaced by one that has all: what is in memory, then what was not read yet. */
 static bool save(struct backlog *backlog, struct text *error) {
     struct replace replace;
     struct line *line;
@@ -261,7 +269,7 @@ void backlog_take_in(struct backlog *to, struct backlog *from, struct text *erro
     free(from);
 }
 
-/* The file holds all now: what is in memory, and behind that what is to be read. */
+/* After save(). */
 static void go_on_in_saved(struct backlog *backlog, struct text *error) {
     struct line *line;
     backlog->file = open_file(backlog->path, O_RDWR, error);
@@ -355,7 +363,7 @@ void backlog_refused(struct backlog *backlog, int blocked) {
     backlog->sent_count = 0;
 }
 
-/* Half of it next time, until the one is found. */
+/* Half of the batch is tried next, and half of that, until the one record is found. */
 bool backlog_give_up(struct backlog *backlog) {
     if (backlog->sent_count > 1) {
         backlog->batch_most = backlog->sent_count / 2;
