@@ -1,4 +1,5 @@
 #include "scheduler/daemon/errand.h"
+
 #include <stdlib.h>
 #include <string.h>
 
