@@ -9,7 +9,7 @@
 #include "scheduler/daemon/control_path.h"
 #include "scheduler/daemon/filelock.h"
 #include "scheduler/daemon/load.h"
-#include "scheduler/daemon/now.h"
+#include "scheduler/now.h"
 #include "scheduler/daemon/peer.h"
 #include "tasks/instant.h"
 

@@ -14,10 +14,9 @@
 #include "scheduler/daemon/footing.h"
 #include "scheduler/daemon/identity.h"
 #include "scheduler/daemon/load.h"
-#include "scheduler/daemon/log_events.h"
-#include "scheduler/daemon/now.h"
 #include "scheduler/daemon/operate.h"
 #include "scheduler/daemon/state.h"
+#include "scheduler/now.h"
 #include "scheduler/path.h"
 
 /* Of what the core has left to do, so many steps are taken before sockets and signals have their turn: with
@@ -205,12 +204,9 @@ static void begin(struct daemon *daemon, struct session_pool **fresh) {
     daemon->loaded = now_wall();
     daemon->core =
         core_create(daemon->set, (uint64_t)now_wall().us, !daemon->once_task, daemon->begun, daemon->loaded);
-    daemon->histories.identity = daemon->identity;
-    daemon->histories.writer = (struct history_writer){.core = daemon->core,
-                                                       .name = daemon->name,
-                                                       .life = daemon->life,
-                                                       .tell = log_history,
-                                                       .context = daemon};
+    daemon->histories = (struct histories){
+        .identity = daemon->identity,
+        .writer = {.core = daemon->core, .name = daemon->name, .life = daemon->life, .log = &daemon->log}};
     follow_file(daemon, fresh);
     open_handles(daemon);
     LOG(&daemon->log, daemon->once_task ? LOG_DEBUG : LOG_INFO, "started", log_text("file", daemon->path),

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "scheduler/daemon/errand.h"
-#include "scheduler/daemon/now.h"
+#include "scheduler/now.h"
 #include "scheduler/replace.h"
 #include "scheduler/status/json.h"
 #include "scheduler/status/metrics.h"

@@ -1,9 +1,9 @@
 #include "scheduler/daemon/feed.h"
 
 #include "scheduler/daemon/log_events.h"
-#include "scheduler/daemon/now.h"
 #include "scheduler/daemon/perform.h"
 #include "scheduler/daemon/state.h"
+#include "scheduler/now.h"
 
 static void step(struct daemon *daemon, struct event *event, const struct failure *failure) {
     struct actions actions;

@@ -43,12 +43,4 @@ void log_leftovers(struct daemon *daemon, const struct session_pool *pool, uint3
 /* error: why it could not be asked; NULL: it could again. */
 void log_pooler(struct daemon *daemon, uint32_t pool, const char *error);
 
-/* --- the history --- */
-
-/* A history_tell; the context is the daemon. */
-void log_history(void *daemon, const struct history_news *news);
-/* The core has given up on it, or goes on with it. */
-void log_history_state(struct daemon *daemon, const struct history *history, bool broken,
-                       const struct failure *failure);
-
 #endif

@@ -112,12 +112,8 @@ static void perform_history(struct daemon *daemon, const struct action *action) 
 
 static void perform_history_state(struct daemon *daemon, uint32_t pool, const struct failure *failure) {
     struct history *history = histories_of(&daemon->histories, pool);
-    bool broken = daemon->core->pools[pool].recording.state == RECORDING_BROKEN;
-    if (!history)
-        return;
-    if (broken)
-        history_break(history, failure);
-    log_history_state(daemon, history, broken, failure);
+    if (history)
+        history_note_state(history, daemon->core->pools[pool].recording.state == RECORDING_BROKEN, failure);
 }
 
 static void perform_one(struct daemon *daemon, const struct action *action, const struct failure *failure) {

@@ -21,10 +21,10 @@
 #include "scheduler/daemon/alarm.h"
 #include "scheduler/daemon/control.h"
 #include "scheduler/daemon/inbox.h"
-#include "scheduler/daemon/log.h"
 #include "scheduler/daemon/pauses.h"
 #include "scheduler/daemon/trouble.h"
 #include "scheduler/history/histories.h"
+#include "scheduler/log.h"
 
 #define SIGNALS 4
 

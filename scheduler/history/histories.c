@@ -82,16 +82,17 @@ static void look_at(struct histories *histories, const char *folder, const char 
     if (heir && !(own && folder == histories->directory))
         history_take_in(heir, path.bytes);
     else if (!heir)
-        histories->writer.tell(histories->writer.context,
-                               &(struct history_news){.kind = HISTORY_LEFT_BEHIND, .file = path.bytes});
+        LOG(histories->writer.log, LOG_WARNING, "history_left_behind", log_text("file", path.bytes),
+            log_text("effect", "its records are of a database that no pool with history = on has: they are "
+                               "not written"),
+            log_text("advice", "bring that pool back for one start, or remove the file"));
     text_finish(&path);
 }
 
 static void tell_unusable(struct histories *histories, const char *path, const char *what) {
     struct text message = {0};
     text_add(&message, "%s: %s: %s", path, what, strerror(errno));
-    histories->writer.tell(histories->writer.context,
-                           &(struct history_news){.kind = HISTORY_UNUSABLE, .message = message.bytes});
+    LOG(histories->writer.log, LOG_ERROR, "history_spool_unusable", log_text("message", message.bytes));
     text_finish(&message);
 }
 

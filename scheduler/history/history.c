@@ -20,16 +20,12 @@
  * update, and a person who reads of it has all day. */
 #define MEET_EVERY_US (10 * US_PER_S)
 
-static void tell(struct history *history, struct history_news news) {
-    news.pool = history->pool;
-    history->writer->tell(history->writer->context, &news);
-}
-
 /* --- its backlog --- */
 
 static void tell_unusable(struct history *history, struct text *error) {
     if (error->bytes_count)
-        tell(history, (struct history_news){.kind = HISTORY_UNUSABLE, .message = error->bytes});
+        LOG(history->writer->log, LOG_ERROR, "history_spool_unusable", log_text("pool", history->pool),
+            log_text("message", error->bytes));
     text_finish(error);
 }
 
@@ -55,10 +51,12 @@ void history_close(struct history *history) {
     char *path = text_copy(backlog_path(history->backlog));
     bool kept = backlog_destroy(history->backlog, &error);
     if (!kept)
-        tell(history,
-             (struct history_news){.kind = HISTORY_UNSPOOLED, .count = count, .message = error.bytes});
+        LOG(history->writer->log, LOG_ERROR, "history_lost", log_text("pool", history->pool),
+            log_number("records", count), log_text("message", error.bytes));
     else if (count)
-        tell(history, (struct history_news){.kind = HISTORY_SPOOLED, .count = count, .file = path});
+        LOG(history->writer->log, LOG_WARNING, "history_spooled", log_text("pool", history->pool),
+            log_number("records", count), log_text("file", path),
+            log_text("effect", "they are written by the next start that has this spool and this database"));
     text_finish(&error);
     free(path);
     free(history->pool);
@@ -79,7 +77,9 @@ void history_take_in(struct history *history, const char *path) {
     uint32_t count = backlog_count(left);
     backlog_take_in(history->backlog, left, &error);
     tell_unusable(history, &error);
-    tell(history, (struct history_news){.kind = HISTORY_FOUND, .count = count, .file = path});
+    LOG(history->writer->log, LOG_INFO, "history_found", log_text("file", path),
+        log_text("pool", history->pool), log_number("records", count),
+        log_text("reason", "it is of the same database"));
 }
 
 void history_add(struct history *history, const struct record *record, const char *message) {
@@ -89,7 +89,9 @@ void history_add(struct history *history, const struct record *record, const cha
                  writer->life);
     backlog_add(history->backlog, writer->line.bytes, &error);
     if (error.bytes_count)
-        tell(history, (struct history_news){.kind = HISTORY_OVERFLOWS, .message = error.bytes});
+        LOG(writer->log, LOG_ERROR, "history_lost", log_text("pool", history->pool),
+            log_text("message", error.bytes),
+            log_text("effect", "runs go on; what is not recorded is counted"));
     text_finish(&error);
 }
 
@@ -169,7 +171,12 @@ static void note_shared(struct history *history, const char *shared) {
     bool told = length == name_length(history->shared) && strncmp(shared, history->shared, length) == 0;
     snprintf(history->shared, sizeof history->shared, "%s", shared);
     if (*shared && !told)
-        tell(history, (struct history_news){.kind = HISTORY_SHARED, .message = shared});
+        LOG(history->writer->log, LOG_WARNING, "name_shared", log_text("pool", history->pool),
+            log_text("name", history->writer->core->set->daemon.name), log_text("by", shared),
+            log_text("effect", "its tasks are others, and of those with the same name one of the two runs "
+                               "what is due"),
+            log_text("advice", "write another name into [headgate] of one of the files; for two hosts of one "
+                               "service, give both the same tasks"));
 }
 
 /* The same batch may be taken at the next try: two transactions met, a person or a timeout cancelled it, or a
@@ -194,9 +201,9 @@ static void take_failure(struct history *history, const struct failure *failure,
     if (is_of_the_records(failure) && !history->restoring) {
         event->history.failed_for_long = false;
         if (backlog_give_up(history->backlog))
-            tell(history, (struct history_news){.kind = HISTORY_UNTAKEN,
-                                                .sqlstate = failure->sqlstate,
-                                                .message = failure->message});
+            LOG(history->writer->log, LOG_ERROR, "history_lost", log_text("pool", history->pool),
+                log_text("sqlstate", failure->sqlstate), log_text("message", failure->message),
+                log_text("effect", "the database does not take this record"));
         return;
     }
     /* headgate.record() puts into the detail which record of the batch waited for a lock */
@@ -226,7 +233,7 @@ const struct failure *history_take(struct history *history, const char *answer, 
 }
 
 /* A lost session comes without SQLSTATE. */
-void history_break(struct history *history, const struct failure *failure) {
+static void note_why(struct history *history, const struct failure *failure) {
     char *error = history->error;
     size_t bytes = sizeof history->error;
     if (!failure)
@@ -236,4 +243,23 @@ void history_break(struct history *history, const struct failure *failure) {
                  failure->message && *failure->message ? failure->message : "the server says nothing");
     else if (failure->message)
         snprintf(error, bytes, "%s", failure->message);
+}
+
+/* HG003: the schema is not to be trusted, and the detail says what to type. 42501: insufficient privilege. */
+static const char *advice_on(const struct failure *failure) {
+    if (failure && strcmp(failure->sqlstate, "HG003") == 0)
+        return failure->detail;
+    if (!failure || strcmp(failure->sqlstate, "42501") != 0)
+        return NULL;
+    return "GRANT CREATE ON DATABASE to its role, or more: headgate check FILE --connect says what to type";
+}
+
+void history_note_state(struct history *history, bool broken, const struct failure *failure) {
+    if (broken)
+        note_why(history, failure);
+    LOG(history->writer->log, broken ? LOG_WARNING : LOG_INFO, broken ? "history_broken" : "history_back",
+        log_text("pool", history->pool), log_text("message", broken ? history->error : NULL),
+        log_number("records_waiting", backlog_count(history->backlog)),
+        log_text("effect", broken ? "tasks go on; their records wait" : "runs are put on record again"),
+        log_text("advice", broken ? advice_on(failure) : NULL));
 }

@@ -1,7 +1,7 @@
 /*
  * A pool's history: records of its runs wait here for the session that the core chooses to write them with,
- * and what the database answers there is read. It knows no loop, no session and no log: it is asked for a
- * question, it is given the answer, and what people should know of it is told to whoever opened it.
+ * and what the database answers there is read. It knows no loop and no session: it is asked for a
+ * question, and it is given the answer.
  */
 #ifndef SCHEDULER_HISTORY_HISTORY_H
 #define SCHEDULER_HISTORY_HISTORY_H
@@ -11,27 +11,7 @@
 #include "scheduler/core/state.h"
 #include "scheduler/history/backlog.h"
 #include "scheduler/history/reply.h"
-
-enum history_news_kind {
-    HISTORY_UNUSABLE,    /* its file in `spool` cannot be used: message */
-    HISTORY_FOUND,       /* a file of the same database, from an earlier ini file, is taken in: count, file */
-    HISTORY_LEFT_BEHIND, /* a file of a database that no pool has: file */
-    HISTORY_SPOOLED,     /* closed with records that wait in a file: count, file */
-    HISTORY_UNSPOOLED,   /* likewise, and they are lost: count, message */
-    HISTORY_OVERFLOWS,   /* records are lost from now on: message */
-    HISTORY_UNTAKEN,     /* a record is lost, because the database never takes it: sqlstate, message */
-    HISTORY_SHARED,      /* another daemon has our name, and other tasks: message */
-};
-
-/* All texts are borrowed during the call; those that a kind does not name are NULL. */
-struct history_news {
-    enum history_news_kind kind;
-    const char *pool;
-    const char *file, *message, *sqlstate;
-    uint32_t count; /* records */
-};
-
-typedef void history_tell(void *context, const struct history_news *news);
+#include "scheduler/log.h"
 
 /* Who writes. One for all histories of a daemon, which borrow it. */
 struct history_writer {
@@ -39,9 +19,8 @@ struct history_writer {
     const char *name;   /* the daemon's: host and ini file */
     const char *life;   /* the same, and which of its lives this is */
     uint64_t work_hash; /* of what the present file's tasks do: the same where two daemons share a service */
-    history_tell *tell;
-    void *context;
-    struct text line; /* a record is composed here */
+    struct log *log;    /* where people are told */
+    struct text line;   /* a record is composed here */
 };
 
 struct history {
@@ -94,7 +73,7 @@ void history_asking_finish(struct history_asking *asking);
 const struct failure *history_take(struct history *history, const char *answer, const struct failure *failure,
                                    struct event *event, struct reply *reply);
 
-/* The core has given up on it. failure: why, or NULL: there was no answer. */
-void history_break(struct history *history, const struct failure *failure);
+/* The core has given up on it, or goes on with it. failure: why; NULL: there was no answer. */
+void history_note_state(struct history *history, bool broken, const struct failure *failure);
 
 #endif

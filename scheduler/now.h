@@ -1,8 +1,8 @@
 /*
  * The clocks, read. Only the shell does: the core is told the instant with each event.
  */
-#ifndef SCHEDULER_DAEMON_NOW_H
-#define SCHEDULER_DAEMON_NOW_H
+#ifndef SCHEDULER_NOW_H
+#define SCHEDULER_NOW_H
 
 #include "tasks/instant.h"
 

@@ -3,8 +3,8 @@
  * values. A reader that does not read must not stop the daemon: a line that would block is dropped and
  * counted, and so is what exceeds the rate.
  */
-#ifndef SCHEDULER_DAEMON_LOG_H
-#define SCHEDULER_DAEMON_LOG_H
+#ifndef SCHEDULER_LOG_H
+#define SCHEDULER_LOG_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-#include "scheduler/daemon/log.h"
+#include "scheduler/log.h"
 
 #include <inttypes.h>
 #include <poll.h>
@@ -7,7 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "scheduler/daemon/now.h"
+#include "scheduler/now.h"
 
 /* In the long run 100 lines a second, which are 1 GB a day: a disk does not fill over night. At once 500, so
  * that each of some hundred tasks can say that its server is gone. */

@@ -1,4 +1,4 @@
-#include "scheduler/daemon/now.h"
+#include "scheduler/now.h"
 
 #include <time.h>
 
