@@ -15,13 +15,15 @@
 struct taskset *config_read(const char *text, size_t text_bytes, config_file_reader *read_file, void *context,
                             struct faults *faults);
 
-/* The keys of a section kind ("headgate", "pool", "task"), to test etc/full.ini. NULL past the end. */
+/* The keys of a kind of section ("headgate", "pool", "task") by number, which etc/full.ini is held against.
+ * NULL behind the last. */
 const char *config_key_name(const char *section_kind, size_t index);
 
 /* The default as it would be written in a file; "" where there is none. */
 const char *config_key_default(const char *section_kind, size_t index);
 
-/* Its tasks belong to the name that the file gives itself, or to the one that its path says. */
+/* Gives the set's tasks the service that their occurrences belong to: the name that the file gives itself, or
+ * the one that its path says. */
 void config_name_service(struct taskset *set, const char *path);
 
 #endif

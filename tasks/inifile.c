@@ -12,13 +12,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What an indented line would continue. */
+enum open {
+    OPEN_NOTHING, /* a section, or nothing at all */
+    OPEN_VALUE,   /* the last entry's */
+    OPEN_REFUSED, /* a line that was refused: what continues that is left out in silence */
+};
+
 struct reading {
     const char *at, *end; /* what is left of the text */
     uint32_t line;        /* the line inih got last */
-    bool key_open;        /* an indented line would continue a value */
-    bool skipping;        /* after a refused key line: what continues it is left out in silence */
-    bool section_faulty;  /* a key of the section was refused, so it is not empty */
-    uint32_t value_line;  /* the last line that belongs to the open value */
+    enum open open;
+    bool section_faulty; /* a key of the section was refused, so it is not empty */
+    uint32_t value_line; /* the last line that belongs to the open value */
     struct arena *arena, *tables;
     struct faults *faults;
     struct inifile_section *sections;
@@ -39,11 +45,11 @@ static void *grown(void *items, uint32_t count, uint32_t *capacity, size_t item_
 }
 
 static void entry_close(struct reading *r) {
-    if (r->key_open && r->entry_count) {
+    if (r->open == OPEN_VALUE) {
         struct inifile_entry *entry = &r->entries[r->entry_count - 1];
         entry->value = arena_text(r->arena, r->value.bytes ? r->value.bytes : "", r->value.bytes_count);
     }
-    r->key_open = false;
+    r->open = OPEN_NOTHING;
     text_clear(&r->value);
 }
 
@@ -93,7 +99,6 @@ static void section_open(struct reading *r, const char *name, size_t name_bytes)
     r->sections = grown(r->sections, r->section_count, &r->section_capacity, sizeof *r->sections);
     r->sections[r->section_count++] =
         (struct inifile_section){.name = arena_text(r->arena, name, name_bytes), .line = r->line};
-    r->skipping = false;
     r->section_faulty = name_bytes == 0;
 }
 
@@ -123,27 +128,24 @@ static bool looks_like_section(const char *at, const char *end) {
     return false;
 }
 
-static const char *open_key(const struct reading *r) {
-    return r->entry_count ? r->entries[r->entry_count - 1].key : "?";
-}
-
 /* Each judge says whether inih may see the line; a fault is noted where it may not. */
 
 static bool judge_continuation(struct reading *r, const char *at, const char *end) {
-    if (r->skipping)
+    const char *key = r->open == OPEN_VALUE ? r->entries[r->entry_count - 1].key : NULL;
+    if (r->open == OPEN_REFUSED)
         return false;
-    if (!r->key_open)
+    if (!key)
         fault_add(r->faults, r->line,
                   "indented, but there is no value to continue; keys start in the first column");
     else if (is_comment(at))
-        fault_add(
-            r->faults, r->line,
-            "an indented '%c' line would be cut from the value of '%s'; comments start in the first column",
-            *at, open_key(r));
+        fault_add(r->faults, r->line,
+                  "an indented '%c' line would be cut from the value of '%s'; comments start in the first "
+                  "column",
+                  *at, key);
     else if (looks_like_section(at, end))
         fault_add(r->faults, r->line,
                   "an indented section would continue the value of '%s'; sections start in the first column",
-                  open_key(r));
+                  key);
     else
         return true;
     return false;
@@ -166,7 +168,7 @@ static bool judge_section(struct reading *r, const char *at, const char *end) {
         return true;
     }
     section_open(r, "", 0); /* its keys must not fall to the section before */
-    r->skipping = true;
+    r->open = OPEN_REFUSED;
     return false;
 }
 
@@ -177,7 +179,7 @@ static bool judge_key(struct reading *r, const char *at, const char *end) {
     while (key_bytes && isspace((unsigned char)at[key_bytes - 1]))
         key_bytes--;
     entry_close(r);
-    r->skipping = true;
+    r->open = OPEN_REFUSED;
     if (r->section_count && r->sections[r->section_count - 1].name[0] == '\0')
         return false;
     if (!equals)
@@ -193,53 +195,49 @@ static bool judge_key(struct reading *r, const char *at, const char *end) {
     else if (r->section_count == 0)
         fault_add(r->faults, r->line, "'%.*s' stands before the first section", (int)key_bytes, at);
     else {
-        r->skipping = false;
+        r->open = OPEN_NOTHING; /* until take_value() has it */
         return true;
     }
     r->section_faulty = true;
     return false;
 }
 
-/* A line that is refused before it is judged: what hangs on it must neither be missed nor fall to what stood
- * before. */
-static bool refuse_line(struct reading *r, const char *at, bool continues) {
-    if (continues)
-        return false;
-    if (*at == '[')
-        section_open(r, "", 0);
-    entry_close(r);
-    r->section_faulty = true;
-    r->skipping = true;
-    return false;
+/* What may be wrong with any line, whatever it says; NULL: nothing. A format for its length and the most that
+ * may be. */
+static const char *line_fault(const char *line, const char *end) {
+    if (memchr(line, '\0', (size_t)(end - line)))
+        return "holds a NUL byte; this is not a text file";
+    if (end - line > INIFILE_LINE_BYTES_MAX)
+        return "is %zu bytes long and the limit is %d; continue the value on an indented line";
+    if (has_inline_comment(line, end))
+        return "a blank before ';' starts a comment here and would cut the value; write ';' without the "
+               "blank";
+    return NULL;
 }
 
 static bool judge_line(struct reading *r, const char *line, const char *end) {
     const char *at = skip_blanks(line, end);
     if (at == end)
         return true;
-    bool comment = is_comment(at) && (at == line || !(r->key_open || r->skipping));
+    bool comment = is_comment(at) && (at == line || r->open == OPEN_NOTHING);
+    bool holds_nul = memchr(line, '\0', (size_t)(end - line)) != NULL;
     bool continues = at > line && !comment;
-    if (memchr(line, '\0', (size_t)(end - line))) {
-        fault_add(r->faults, r->line, "holds a NUL byte; this is not a text file");
-        return refuse_line(r, at, continues || comment);
-    }
-    if (comment)
+    const char *fault = line_fault(line, end);
+    if (comment && !holds_nul)
         return true;
-    if (end - line > INIFILE_LINE_BYTES_MAX) {
-        fault_add(r->faults, r->line,
-                  "is %zu bytes long and the limit is %d; continue the value on an indented line",
-                  (size_t)(end - line), INIFILE_LINE_BYTES_MAX);
-        return refuse_line(r, at, continues);
-    }
-    if (has_inline_comment(line, end)) {
-        fault_add(
-            r->faults, r->line,
-            "a blank before ';' starts a comment here and would cut the value; write ';' without the blank");
-        return refuse_line(r, at, continues);
-    }
-    if (continues)
+    if (!fault && continues)
         return judge_continuation(r, at, end);
-    return *at == '[' ? judge_section(r, at, end) : judge_key(r, at, end);
+    if (!fault)
+        return *at == '[' ? judge_section(r, at, end) : judge_key(r, at, end);
+    fault_add(r->faults, r->line, fault, (size_t)(end - line), INIFILE_LINE_BYTES_MAX);
+    if (continues || comment)
+        return false;
+    if (*at == '[') /* what hangs on the line must neither be missed nor fall to what stood before it */
+        section_open(r, "", 0);
+    entry_close(r);
+    r->section_faulty = true;
+    r->open = OPEN_REFUSED;
+    return false;
 }
 
 /* inih's reader: at most bytes - 1 characters and a NUL, as fgets would. */
@@ -268,11 +266,11 @@ static char *next_line(char *buffer, int bytes, void *stream) {
 static int take_value(void *user, const char *section, const char *name, const char *value) {
     struct reading *r = user;
     (void)section;
-    if (!r->key_open) {
+    if (r->open != OPEN_VALUE) {
         r->entries = grown(r->entries, r->entry_count, &r->entry_capacity, sizeof *r->entries);
         r->entries[r->entry_count++] =
             (struct inifile_entry){arena_text(r->tables, name, strlen(name)), "", r->line};
-        r->key_open = true;
+        r->open = OPEN_VALUE;
     } else if (r->value.bytes_count) {
         for (uint32_t line = r->value_line; line < r->line; line++) /* inih drops blank lines */
             text_add_bytes(&r->value, "\n", 1);

@@ -7,27 +7,31 @@
 
 #include "tasks/task.h"
 
-/* WHOLE, of a task that is not staged, is its only one. CLAIM is before all of them, and not the task's: it
- * puts a run that begins without a session on record. */
+/*
+ * A task that is not staged has WHOLE alone. CLAIM is no stage of the task's: where a run begins without a
+ * session (a command, outside work), its start is put on record by a transaction of its own before its first
+ * stage.
+ */
 enum stage { STAGE_CLAIM, STAGE_WHOLE, STAGE_READ, STAGE_WORK, STAGE_WRITE, STAGE_END };
 
 #define STAGES ((int)STAGE_END)
 
 enum stage stage_first(const struct task *task);
 
-/* Of the stages that the task has; END after the last. */
+/* The next stage that the task has; END after the last. */
 enum stage stage_after(const struct task *task, enum stage stage);
 
-/* Of one token at least, with a session of its own: SQL. */
+/* Whether the stage is SQL: it runs on a session, and holds a token at least. */
 bool stage_needs_session(const struct task *task, enum stage stage);
 
-/* Tokens held meanwhile: the task's, but for outside work, which holds none. */
+/* How many tokens a run holds meanwhile: as many as the task says, but none during outside work. */
 uint32_t stage_tokens(const struct task *task, enum stage stage);
 
-/* 0: none. */
+/* After how long the stage is stopped; 0: never. */
 int64_t stage_timeout_us(const struct task *task, enum stage stage);
 
-/* How long it takes, until that was learned; 0: the task does not have it. */
+/* How long the stage takes by the file's word, which holds until that was learned; 0: the task does not have
+ * the stage. */
 int64_t stage_expect_us(const struct task *task, enum stage stage);
 
 #endif

@@ -33,21 +33,22 @@ struct taskset *taskset_create(void);
 struct taskset *taskset_ref(struct taskset *set);
 void taskset_unref(struct taskset *set);
 
-/* All its tasks are there and have their names: from now on they are found. */
+/* To be called once all tasks are in the set and have their names: from then on they are found by name. */
 void taskset_seal(struct taskset *set);
 
-/* Index, or TASKSET_NONE. */
+/* The index of the task or pool of that name, or TASKSET_NONE. */
 uint32_t taskset_find_task(const struct taskset *set, const char *name);
 uint32_t taskset_find_pool(const struct taskset *set, const char *name);
 
-/* The task that was meant by a name that is not there; NULL: none is near. Borrowed from the set. */
+/* The name of the task that was probably meant by one that is not there; NULL: none is near. Borrowed from
+ * the set. */
 const char *taskset_nearest_task(const struct taskset *set, const char *name);
 
 /* Whether two definitions of a task do the same: what was learned of one is true of the other. */
 bool task_same_work(const struct task *a, const struct task *b);
 
-/* What tells its tasks from those of another file, whatever their order: names, when they are due, what they
- * do. */
+/* A hash of the tasks' names, of when they are due and what they do: two files of the same tasks, in whatever
+ * order, have the same. */
 uint64_t taskset_work_hash(const struct taskset *set);
 
 /* for each task of `to`: the index of the task of the same name in `from`, or TASKSET_NONE. O(n log n). */

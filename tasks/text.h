@@ -19,55 +19,63 @@ void text_addv(struct text *text, const char *format, va_list arguments)
     __attribute__((format(printf, 2, 0), nonnull(1, 2)));
 void text_add_bytes(struct text *text, const char *bytes, size_t bytes_count);
 
-/* How many bytes the UTF-8 character at `at` has; 0 when there is none, as in text of another encoding. */
+/* How many bytes the UTF-8 character at `at` has; 0: what stands there is no UTF-8. */
 size_t text_utf8_length(const char *at);
 
 /*
- * Where a text of others comes in (a server's word, a child's, a pooler's): a copy, to free(), which is UTF-8
- * and no longer than this, cut between two characters with "..." behind; NULL of NULL. It may still hold
- * newlines and what steers a terminal: a record in the history keeps them.
+ * For a text of others where it comes in (a server's word, a child's, a pooler's): a copy, to free(), that is
+ * UTF-8 (a question mark for each byte that was not) and has TEXT_OUTSIDE_BYTES at most: a longer one is cut
+ * between two characters and ends in "...". NULL of NULL. Newlines and what steers a terminal are kept, as a
+ * record in the history keeps them.
  */
-#define TEXT_OUTSIDE_BYTES 4096
+#define TEXT_OUTSIDE_BYTES                                                                                   \
+    4096 /* PostgreSQL's own messages are shorter; a task's RAISE may be of any length */
 char *text_taken(const char *outside);
 
 /*
- * Where a text goes out to people: the one place that decides what a terminal and a log may be given. 0 of
- * what steers a terminal, breaks a line, or shows a text in another order than it has (controls up to U+001F
- * and from U+007F to U+009F, line separators, bidirectional marks), and of what is no UTF-8; else as above.
+ * For a text that goes out to people: the one place that decides what a terminal and a log may be given. The
+ * length of the character at `at`; 0 for one that may not be shown, as it steers a terminal, breaks a line or
+ * turns the order of letters (controls up to U+001F and from U+007F to U+009F, line separators, bidirectional
+ * marks), and for what is no UTF-8.
  */
 size_t text_shown_length(const char *at);
 
-/* Adds the character at `at`, or a blank or a question mark for one that may not be shown; how many bytes
- * that was of. */
+/* Adds the character at `at`; instead of one that may not be shown, a blank or a question mark. Returns how
+ * many bytes of `at` that was. */
 size_t text_add_shown(struct text *text, const char *at);
 
-/* Ends the line that begins at `start`: what may not be shown in it becomes blanks and question marks. width:
- * in characters, 0: as long as it is. */
+/*
+ * Ends the line that begins at byte `start` of the text: what may not be shown in it becomes blanks and
+ * question marks, blanks at its end go, and it is cut to `width` characters (0: it is not).
+ */
 void text_end_line(struct text *text, size_t start, size_t width);
 
-/* A whole line, likewise. `format` has no newline. */
+/* Adds a whole line, cleaned in the same way. `format` has no newline. */
 void text_add_line(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3), nonnull));
 
-/* Lines of somebody else's: as text_end_line() each. */
+/* Adds lines, each cleaned in the same way. */
 void text_add_lines(struct text *text, const char *lines);
 
-/* A string of JSON with its quotes; NULL: null. What may not be shown is escaped, so that it may be printed,
- * and what is no UTF-8 becomes question marks. */
+/* Adds a string of JSON with its quotes; null for NULL. What may not be shown is escaped, so that the JSON
+ * may be printed to a terminal, and what is no UTF-8 becomes question marks. */
 void text_add_json(struct text *text, const char *value);
 
-/* The escape in such a string for the character at `at`, which is of the first plane, as all these are. */
+/* Adds the escape in such a string for the character at `at`. It is below U+10000, as all are that need one.
+ */
 void text_add_escape(struct text *text, const char *at);
 
-/* To free(). */
+/* A copy, to free(). */
 char *text_copy(const char *text) __attribute__((returns_nonnull, nonnull, warn_unused_result));
 
-/* What a noun ends with behind the number. */
+/* What an English noun ends with behind this number. */
 static inline const char *text_plural(int64_t count) {
     return count == 1 ? "" : "s";
 }
 
-/* Keeps the memory, forgets the content. */
+/* Forgets the content and keeps the memory. */
 void text_clear(struct text *text);
+
+/* Frees the memory; the text is empty and usable afterwards. */
 void text_finish(struct text *text);
 
 #endif
