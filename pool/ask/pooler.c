@@ -1,271 +1,56 @@
 #include "pool/ask/pooler.h"
 
-#include <assert.h>
 #include <libpq-fe.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "pool/answer.h"
 #include "pool/conninfo.h"
+#include "pool/login/attempt.h"
 #include "pool/login/login.h"
 #include "pool/login/receive.h"
 #include "tasks/instant.h"
 
-#define AT_ONCE_BYTES     ((size_t)16 * 1024)
+/* A row of SHOW POOLS has some hundred bytes: what came since the last one, and at once. */
 #define UNREAD_BYTES_MOST ((size_t)256 * 1024)
+#define AT_ONCE_BYTES     ((size_t)16 * 1024)
 
-#define LOGIN_THREADS_MAX 2 /* of which one may hang */
+/* The loop keeps the time of an ask; its thread stops by itself a little later. */
+#define THREAD_US ((POOLER_DEADLINE_MS + 500) * US_PER_MS)
 
-enum pooler_state {
-    POOLER_IDLE, /* with a connection or without */
-    POOLER_CONNECTING,
-    POOLER_ASKING,
-    POOLER_FAILED, /* reported in the next turn of the loop */
-    POOLER_CLOSED,
-};
+#define THREADS_MAX 2 /* of which one may hang */
 
-struct pooler {
-    enum pooler_state state;
-    uv_loop_t *loop;
-    char *conninfo_text, *database, *user;
-    pooler_callback *callback;
-    void *context;
-    uv_timer_t timer; /* runs while an ask is under way */
-    struct aside *logins;
-    struct login *login; /* under way */
-    PGconn *conn;
-    uv_poll_t *poll;
-    bool kept; /* the connection is from an earlier ask: it may have been lost since */
-    struct pooler_load load;
-    size_t unread_bytes_count; /* came in since the last row */
+/* One ask: its thread's until it is done, then the loop's; it may outlive the pooler. */
+struct ask {
+    struct pooler *pooler; /* for the loop only */
+    char *conninfo_text, *database;
+    PGconn *conn; /* kept from one ask to the next, while it serves; NULL */
+    atomic_bool let_in;
+    bool known;
+    int32_t waiting_count;
     char error[256];
 };
 
-/* --- the end of an ask --- */
+struct pooler {
+    char *conninfo_text, *database;
+    pooler_callback *callback;
+    void *context;
+    uv_timer_t timer; /* runs while an ask is under way */
+    struct aside *aside;
+    struct aside_job *job; /* with its ask; NULL: none is under way, or it could not be started */
+    struct ask *ask;
+    PGconn *conn;
+};
 
-static void free_handle(uv_handle_t *handle) {
-    free(handle);
-}
-
-static void unwatch(struct pooler *pooler) {
-    if (pooler->poll)
-        uv_close((uv_handle_t *)pooler->poll, free_handle);
-    pooler->poll = NULL;
-}
-
-static void disconnect(struct pooler *pooler) {
-    int fd = pooler->login ? login_leave(pooler->login) : -1;
-    if (fd >= 0) /* the console has no backend */
-        close(fd);
-    pooler->login = NULL;
-    unwatch(pooler);
-    PQfinish(pooler->conn);
-    pooler->conn = NULL;
-}
-
-/* Last in whoever calls it: the callback may ask again, or close. */
-static void tell(struct pooler *pooler) {
-    uv_timer_stop(&pooler->timer);
-    unwatch(pooler); /* nothing is expected until the next ask, which notices if the connection is gone */
-    pooler->state = POOLER_IDLE;
-    struct pooler_load load = pooler->load;
-    load.error = load.known ? NULL : pooler->error;
-    pooler->callback(pooler->context, &load);
-}
-
-static void on_timer(uv_timer_t *timer) {
-    struct pooler *pooler = timer->data;
-    if (pooler->state != POOLER_FAILED) {
-        snprintf(pooler->error, sizeof pooler->error, "the console did not %s within %d ms",
-                 pooler->state == POOLER_ASKING ? "answer" : "let us in", POOLER_DEADLINE_MS);
-        disconnect(pooler);
-    }
-    pooler->load = (struct pooler_load){.known = false};
-    tell(pooler);
-}
+/* --- on the thread --- */
 
 /* libpq explains on further lines what a person at a terminal could do. */
-static void fail(struct pooler *pooler, const char *message) {
-    snprintf(pooler->error, sizeof pooler->error, "%s", message);
-    pooler->error[strcspn(pooler->error, "\n")] = '\0';
-    disconnect(pooler);
-    pooler->state = POOLER_FAILED;
-    uv_timer_start(&pooler->timer, on_timer, 0, 0);
-}
-
-/* --- the answer --- */
-
-/* 0 where this version has no such column, or more than a count can be. False: this is no count. */
-static bool read_count(const PGresult *row, const char *column, int32_t *ret) {
-    int field = PQfnumber(row, column);
-    int64_t number = 0;
-    if (field >= 0 && !answer_parse(PQgetvalue(row, 0, field), 0, INT64_MAX, &number))
-        return false;
-    *ret = number < INT32_MAX ? (int32_t)number : INT32_MAX;
-    return true;
-}
-
-static void add(int32_t *sum, int32_t count) {
-    *sum = count < INT32_MAX - *sum ? *sum + count : INT32_MAX;
-}
-
-static bool is_text_at(const PGresult *row, const char *column, const char *text) {
-    int field = PQfnumber(row, column);
-    return field >= 0 && strcmp(PQgetvalue(row, 0, field), text) == 0;
-}
-
-static void take_pool_mode(struct pooler_load *load, const PGresult *row) {
-    int field = PQfnumber(row, "pool_mode");
-    const char *mode = field >= 0 ? PQgetvalue(row, 0, field) : "";
-    if (load->pool_count == 1)
-        snprintf(load->pool_mode, sizeof load->pool_mode, "%s", mode);
-    else if (strcmp(load->pool_mode, mode) != 0)
-        load->pool_mode[0] = '\0';
-}
-
-static bool is_of_ours(const struct pooler *pooler, const PGresult *row) {
-    return is_text_at(row, "database", pooler->database) &&
-           (!*pooler->user || is_text_at(row, "user", pooler->user));
-}
-
-/* Columns by name: their number and order differ between versions. maxwait_us is the part below a second.
- * False: one of them holds no count. */
-static bool take_row(struct pooler *pooler, const PGresult *row) {
-    enum { CL_WAITING, CL_ACTIVE, MAXWAIT, MAXWAIT_US, SV_ACTIVE };
-    static const char *const names[] = {"cl_waiting", "cl_active",        "maxwait", "maxwait_us",
-                                        "sv_active",  "sv_idle",          "sv_used", "sv_tested",
-                                        "sv_login",   "sv_being_canceled"};
-    struct pooler_load *load = &pooler->load;
-    int32_t counts[sizeof names / sizeof *names];
-    if (!is_of_ours(pooler, row))
-        return true;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (!read_count(row, names[i], &counts[i]))
-            return false;
-    add(&load->pool_count, 1);
-    add(&load->waiting_count, counts[CL_WAITING]);
-    add(&load->client_active_count, counts[CL_ACTIVE]);
-    add(&load->server_active_count, counts[SV_ACTIVE]);
-    for (size_t i = SV_ACTIVE; i < sizeof names / sizeof *names; i++)
-        add(&load->server_count, counts[i]);
-    int64_t wait_us = counts[MAXWAIT] * INT64_C(1000000) + counts[MAXWAIT_US];
-    if (wait_us > load->longest_wait_us)
-        load->longest_wait_us = wait_us;
-    take_pool_mode(load, row);
-    return true;
-}
-
-/* A row, or the end of them. NULL, or why this is no answer: borrowed of the result. */
-static const char *take_result(struct pooler *pooler, const PGresult *result) {
-    ExecStatusType status = PQresultStatus(result);
-    if (status != PGRES_SINGLE_TUPLE && status != PGRES_TUPLES_OK)
-        return *PQresultErrorMessage(result) ? PQresultErrorMessage(result) : "no table came";
-    if (PQfnumber(result, "database") < 0 || PQfnumber(result, "cl_waiting") < 0)
-        return "the answer to SHOW POOLS has no column cl_waiting; this is not PgBouncer's console";
-    if (status == PGRES_SINGLE_TUPLE && !take_row(pooler, result))
-        return "the answer to SHOW POOLS has no counts where they should be; this is not PgBouncer's console";
-    pooler->load.known = true;
-    return NULL;
-}
-
-/* --- asking --- */
-
-static void connect_start(struct pooler *pooler);
-
-/* A kept connection may have been lost long ago, which is no answer: try a new one, by the same deadline. */
-static void lost(struct pooler *pooler, const char *message) {
-    if (!pooler->kept) {
-        fail(pooler, message);
-        return;
-    }
-    disconnect(pooler);
-    connect_start(pooler);
-}
-
-static void on_socket(uv_poll_t *poll, int status, int events);
-
-static void watch(struct pooler *pooler, int events) {
-    if (!pooler->poll) {
-        pooler->poll = malloc(sizeof *pooler->poll);
-        if (!pooler->poll)
-            abort();
-        int error = uv_poll_init(pooler->loop, pooler->poll, PQsocket(pooler->conn));
-        if (error) {
-            free(pooler->poll);
-            pooler->poll = NULL;
-            fail(pooler, uv_strerror(error));
-            return;
-        }
-        pooler->poll->data = pooler;
-    }
-    uv_poll_start(pooler->poll, events, on_socket);
-}
-
-/* Row by row, so that the memory needed does not depend on what is at the other end. */
-static void question_start(struct pooler *pooler) {
-    pooler->state = POOLER_ASKING;
-    pooler->unread_bytes_count = 0;
-    pooler->load = (struct pooler_load){.known = false};
-    snprintf(pooler->error, sizeof pooler->error, "the console answered nothing");
-    if (PQsendQuery(pooler->conn, "SHOW POOLS") != 1 || PQsetSingleRowMode(pooler->conn) != 1)
-        lost(pooler, PQerrorMessage(pooler->conn));
-    else
-        watch(pooler, UV_READABLE | UV_WRITABLE);
-}
-
-static void answer_more(struct pooler *pooler) {
-    int unsent = PQflush(pooler->conn);
-    size_t bytes_count = 0;
-    if (unsent < 0 || !receive_some(pooler->conn, AT_ONCE_BYTES, &bytes_count)) {
-        lost(pooler, PQerrorMessage(pooler->conn));
-        return;
-    }
-    pooler->unread_bytes_count += bytes_count;
-    while (!PQisBusy(pooler->conn)) {
-        pooler->unread_bytes_count = 0;
-        PGresult *result = PQgetResult(pooler->conn);
-        if (!result) {
-            pooler->kept = true;
-            tell(pooler);
-            return;
-        }
-        const char *wrong = take_result(pooler, result);
-        if (wrong)
-            lost(pooler, wrong);
-        PQclear(result);
-        if (wrong)
-            return;
-    }
-    if (pooler->unread_bytes_count > UNREAD_BYTES_MOST)
-        fail(pooler, "the console sends without end what is no row; this is not PgBouncer's console");
-    else
-        watch(pooler, unsent ? UV_READABLE | UV_WRITABLE : UV_READABLE);
-}
-
-/* --- connecting --- */
-
-static void on_login(void *context, PGconn *conn, const struct login_failure *failure, int fd) {
-    struct pooler *pooler = context;
-    pooler->login = NULL;
-    pooler->conn = conn;
-    if (fd >= 0)
-        close(fd);
-    if (!conn) {
-        fail(pooler, failure->message);
-        return;
-    }
-    if (PQsetnonblocking(conn, 1) != 0)
-        fail(pooler, PQerrorMessage(conn));
-    else
-        question_start(pooler);
-}
-
-static void on_socket(uv_poll_t *poll, int status, int events) {
-    (void)status; /* what is wrong, libpq tells better */
-    (void)events;
-    answer_more(poll->data);
+static void fail(struct ask *ask, const char *message) {
+    snprintf(ask->error, sizeof ask->error, "%s", message);
+    ask->error[strcspn(ask->error, "\n")] = '\0';
+    ask->known = false;
 }
 
 /* The user's own word; libpq would else fill in PGDATABASE, or the user's name. */
@@ -279,62 +64,177 @@ static bool names_database(const char *text) {
     return found;
 }
 
-/*
- * Of two entries for one keyword libpq takes the later. The console can't be asked whether it is a standby.
+/* Of two entries for one keyword libpq takes the later. The console can't be asked whether it is a standby.
  */
-static void begin_login(struct pooler *pooler, const struct conninfo *conninfo) {
+static void log_in(struct ask *ask) {
     const char *const before[][2] = {{"fallback_application_name", "headgate"}, {NULL, NULL}};
-    const char *const behind[][2] = {{"dbname", names_database(pooler->conninfo_text) ? NULL : "pgbouncer"},
+    const char *const behind[][2] = {{"dbname", names_database(ask->conninfo_text) ? NULL : "pgbouncer"},
                                      {"target_session_attrs", "any"},
                                      {NULL, NULL}};
-    struct login_request request = {.conninfo = conninfo,
-                                    .text = pooler->conninfo_text,
-                                    .before = before,
-                                    .behind = behind,
-                                    .timeout_us = POOLER_DEADLINE_MS * US_PER_MS};
-    pooler->login = login_start(pooler->loop, pooler->logins, &request, on_login, pooler);
-}
-
-static void connect_start(struct pooler *pooler) {
     struct conninfo conninfo = {0};
+    struct text why = {0};
+    enum connect_failure kind;
     char *error = NULL;
-    pooler->kept = false;
-    pooler->unread_bytes_count = 0;
-    pooler->state = POOLER_CONNECTING;
-    if (conninfo_resolve(pooler->conninfo_text, &conninfo, &error))
-        begin_login(pooler, &conninfo);
-    else
-        fail(pooler, error);
+    if (conninfo_resolve(ask->conninfo_text, &conninfo, &error)) {
+        struct login_request request = {.conninfo = &conninfo,
+                                        .text = ask->conninfo_text,
+                                        .before = before,
+                                        .behind = behind,
+                                        .timeout_us = THREAD_US};
+        ask->conn = login_now(&request, &why, &kind);
+    }
+    if (!ask->conn)
+        fail(ask, error ? error : why.bytes);
+    ask->let_in = ask->conn != NULL;
     free(error);
+    text_finish(&why);
     conninfo_finish(&conninfo);
 }
 
-/* --- the outside --- */
-
-void pooler_ask(struct pooler *pooler) {
-    assert(pooler->state != POOLER_CLOSED);
-    if (pooler->state != POOLER_IDLE)
-        return;
-    uv_update_time(pooler->loop);
-    uv_timer_start(&pooler->timer, on_timer, POOLER_DEADLINE_MS, 0);
-    if (pooler->conn)
-        question_start(pooler);
-    else
-        connect_start(pooler);
+/*
+ * A row, or the end of them. Columns by name: their number and order differ between versions. PgBouncer has a
+ * row for each user of a database, and only once somebody has logged in. False: this is no answer.
+ */
+static bool take_result(struct ask *ask, const PGresult *result) {
+    ExecStatusType status = PQresultStatus(result);
+    int database = PQfnumber(result, "database"), waiting = PQfnumber(result, "cl_waiting");
+    int64_t count = 0;
+    if (status != PGRES_SINGLE_TUPLE && status != PGRES_TUPLES_OK)
+        fail(ask, *PQresultErrorMessage(result) ? PQresultErrorMessage(result) : "no table came");
+    else if (database < 0 || waiting < 0)
+        fail(ask, "the answer to SHOW POOLS has no column cl_waiting; this is not PgBouncer's console");
+    else if (status == PGRES_TUPLES_OK || strcmp(PQgetvalue(result, 0, database), ask->database) != 0)
+        ask->known = true;
+    else if (!answer_parse(PQgetvalue(result, 0, waiting), 0, INT64_MAX, &count))
+        fail(ask, "the answer to SHOW POOLS has no counts where they should be; this is not PgBouncer's "
+                  "console");
+    else {
+        int32_t left = INT32_MAX - ask->waiting_count;
+        ask->waiting_count += count < left ? (int32_t)count : left;
+        ask->known = true;
+    }
+    return ask->known;
 }
 
-struct pooler *pooler_open(uv_loop_t *loop, const char *conninfo, const char *database, const char *user,
+/* Row by row, so that the memory needed does not depend on what is at the other end. */
+static void read_pools(struct ask *ask, int64_t deadline_us) {
+    size_t unread_bytes = 0, bytes_count;
+    bool sent = PQsendQuery(ask->conn, "SHOW POOLS") == 1 && PQsetSingleRowMode(ask->conn) == 1;
+    ask->known = false;
+    ask->waiting_count = 0;
+    snprintf(ask->error, sizeof ask->error, "the console answered nothing");
+    while (sent) {
+        while (PQisBusy(ask->conn)) {
+            if (!attempt_wait(PQsocket(ask->conn), PGRES_POLLING_READING, deadline_us) ||
+                !receive_some(ask->conn, AT_ONCE_BYTES, &bytes_count)) {
+                fail(ask, PQerrorMessage(ask->conn));
+                return;
+            }
+            unread_bytes += bytes_count;
+            if (unread_bytes > UNREAD_BYTES_MOST) {
+                fail(ask, "the console sends without end what is no row; this is not PgBouncer's console");
+                return;
+            }
+        }
+        unread_bytes = 0;
+        PGresult *result = PQgetResult(ask->conn);
+        bool right = result && take_result(ask, result);
+        PQclear(result);
+        if (!right)
+            return;
+    }
+    fail(ask, PQerrorMessage(ask->conn));
+}
+
+static void drop_connection(struct ask *ask) {
+    PQfinish(ask->conn);
+    ask->conn = NULL;
+}
+
+/* A kept connection may have been lost long ago, which is no answer: then a new one is tried. */
+static void work(void *data) {
+    struct ask *ask = data;
+    int64_t deadline_us = attempt_clock_us() + THREAD_US;
+    if (ask->conn)
+        read_pools(ask, deadline_us);
+    if (ask->conn && ask->known)
+        return;
+    drop_connection(ask);
+    log_in(ask);
+    if (ask->conn)
+        read_pools(ask, deadline_us);
+    if (!ask->known)
+        drop_connection(ask);
+}
+
+static void drop(void *data) {
+    struct ask *ask = data;
+    drop_connection(ask);
+    explicit_bzero(ask->conninfo_text, strlen(ask->conninfo_text));
+    free(ask->conninfo_text);
+    free(ask->database);
+    free(ask);
+}
+
+/* --- on the loop --- */
+
+/* Last in whoever calls it: the callback may ask again, or close. */
+static void tell(struct pooler *pooler, const struct pooler_load *load) {
+    uv_timer_stop(&pooler->timer);
+    pooler->job = NULL;
+    pooler->callback(pooler->context, load);
+}
+
+static void on_done(void *data) {
+    struct ask *ask = data;
+    struct pooler_load load = {ask->known, ask->known ? NULL : ask->error, ask->waiting_count};
+    ask->pooler->conn = ask->conn;
+    ask->conn = NULL;
+    tell(ask->pooler, &load);
+}
+
+static void on_timer(uv_timer_t *timer) {
+    struct pooler *pooler = timer->data;
+    char error[256] = "no thread could be made to ask: the process may have no more (ulimit -u, TasksMax)";
+    if (pooler->job) {
+        snprintf(error, sizeof error, "the console did not %s within %d ms",
+                 pooler->ask->let_in ? "answer" : "let us in", POOLER_DEADLINE_MS);
+        aside_leave(pooler->job);
+    }
+    tell(pooler, &(struct pooler_load){.error = error});
+}
+
+void pooler_ask(struct pooler *pooler) {
+    static const struct aside_work aside_work = {work, on_done, drop};
+    if (uv_is_active((uv_handle_t *)&pooler->timer))
+        return;
+    struct ask *ask = calloc(1, sizeof *ask);
+    if (!ask)
+        abort();
+    ask->pooler = pooler;
+    ask->conninfo_text = text_copy(pooler->conninfo_text);
+    ask->database = text_copy(pooler->database);
+    ask->conn = pooler->conn;
+    ask->let_in = ask->conn != NULL;
+    pooler->conn = NULL;
+    pooler->ask = ask;
+    pooler->job = aside_start(pooler->aside, &aside_work, ask);
+    if (!pooler->job)
+        drop(ask);
+    uv_update_time(pooler->timer.loop);
+    uv_timer_start(&pooler->timer, on_timer, pooler->job ? POOLER_DEADLINE_MS : 0, 0);
+}
+
+struct pooler *pooler_open(uv_loop_t *loop, const char *conninfo, const char *database,
                            pooler_callback *callback, void *context) {
     struct pooler *pooler = calloc(1, sizeof *pooler);
     if (!pooler)
         abort();
-    pooler->loop = loop;
     pooler->conninfo_text = text_copy(conninfo);
     pooler->database = text_copy(database);
-    pooler->user = text_copy(user ? user : "");
     pooler->callback = callback;
     pooler->context = context;
-    pooler->logins = aside_open(loop, LOGIN_THREADS_MAX);
+    pooler->aside = aside_open(loop, THREADS_MAX);
     uv_timer_init(loop, &pooler->timer);
     pooler->timer.data = pooler;
     return pooler;
@@ -345,16 +245,15 @@ static void on_closed(uv_handle_t *timer) {
     explicit_bzero(pooler->conninfo_text, strlen(pooler->conninfo_text));
     free(pooler->conninfo_text);
     free(pooler->database);
-    free(pooler->user);
     free(pooler);
 }
 
 void pooler_close(struct pooler *pooler) {
     if (!pooler)
         return;
-    assert(pooler->state != POOLER_CLOSED);
-    pooler->state = POOLER_CLOSED;
-    disconnect(pooler);
-    aside_close(pooler->logins);
+    if (pooler->job)
+        aside_leave(pooler->job);
+    PQfinish(pooler->conn);
+    aside_close(pooler->aside);
     uv_close((uv_handle_t *)&pooler->timer, on_closed);
 }

@@ -1,6 +1,6 @@
 /*
  * A connection pooler in front of the database knows what the database cannot: who waits for a server
- * connection. This asks PgBouncer's admin console, by SHOW POOLS, without one call that blocks. The console
+ * connection. This asks PgBouncer's admin console, by SHOW POOLS, on a thread. The console
  * is PgBouncer's own: asking it takes no slot of PostgreSQL. What the answer means is not decided here.
  */
 #ifndef POOL_ASK_POOLER_H
@@ -13,20 +13,11 @@
 /* For the whole of an ask, the login included. */
 #define POOLER_DEADLINE_MS 3000
 
-/*
- * The pools of one database at PgBouncer, added up. PgBouncer has one for each user, and only once somebody
- * has logged in: pool_count = 0 means that nobody is there, or that the name is wrong.
- */
+/* Of all of a database's pools at PgBouncer, which has one for each user; none while nobody has logged in. */
 struct pooler_load {
-    bool known;        /* false: nothing below but error means anything */
+    bool known;        /* false: only error means anything */
     const char *error; /* one line, without a secret; NULL when known. Borrowed until the callback returns */
-    int32_t pool_count;
-    int32_t waiting_count;       /* clients that wait for a server connection; ours are among them */
-    int64_t longest_wait_us;     /* of those that wait now; 0: nobody does */
-    int32_t client_active_count; /* clients that do not wait, idle ones included (cl_active) */
-    int32_t server_count;        /* PgBouncer's connections to PostgreSQL: the slots that it holds */
-    int32_t server_active_count; /* of these: given to a client now */
-    char pool_mode[16];          /* session, transaction, statement; "": not told, or not the same in all */
+    int32_t waiting_count; /* clients that wait for a server connection; ours are among them */
 };
 
 /* Called once for each ask, from the loop, never from within pooler_ask(). It may ask again, or close. */
@@ -38,9 +29,9 @@ struct pooler;
  * Connects to nothing yet. All texts are copied.
  * conninfo: the console's; libpq's key=value pairs or URI. Without dbname it is the database pgbouncer. It
  * may hold no `options`: PgBouncer refuses startup parameters that it does not know. A user of stats_users is
- * enough. database: as the application names it at PgBouncer. user: "" or NULL for all of its users.
+ * enough. database: as the application names it at PgBouncer.
  */
-struct pooler *pooler_open(uv_loop_t *loop, const char *conninfo, const char *database, const char *user,
+struct pooler *pooler_open(uv_loop_t *loop, const char *conninfo, const char *database,
                            pooler_callback *callback, void *context);
 
 /*

@@ -21,7 +21,7 @@ static void open_pooler(struct lookout *lookout) {
     if (*pool->settings->pooler_conninfo && !pool->retired)
         lookout->pooler =
             pooler_open(&lookout->daemon->loop, pool->settings->pooler_conninfo,
-                        *database ? database : conninfo_get(conninfo, "user"), NULL, on_pooler, lookout);
+                        *database ? database : conninfo_get(conninfo, "user"), on_pooler, lookout);
 }
 
 void lookout_follow(struct daemon *daemon) {
