@@ -21,13 +21,43 @@ int64_t schedule_gap_most_us(const struct schedule *schedule) {
     return (most_us / every_us + (most_us % every_us != 0)) * every_us;
 }
 
-int64_t schedule_count(int64_t interval_us, struct wall first, struct wall until) {
+int64_t schedule_far_us(const struct schedule *schedule) {
+    return us_add(schedule->every_most_us, schedule->every_most_us);
+}
+
+int64_t schedule_busy_permille(const struct schedule *schedule, int64_t busy_us) {
+    int64_t every_us = schedule->every_us;
+    return (busy_us < every_us ? busy_us : every_us) * 1000 / every_us;
+}
+
+double schedule_per_minute(const struct schedule *schedule) {
+    return 60.0 * US_PER_S / (double)schedule->every_us;
+}
+
+struct occurrences schedule_paced(int64_t interval_us, struct wall first, struct wall until) {
     int64_t span_us;
     if (until.us < first.us)
-        return 0;
+        return (struct occurrences){.first = first};
     if (__builtin_sub_overflow(until.us, first.us, &span_us))
         span_us = INT64_MAX;
-    return us_add(span_us / interval_us, 1);
+    int64_t steps = span_us / interval_us;
+    return (struct occurrences){first, {us_add(first.us, steps * interval_us)}, us_add(steps, 1)};
+}
+
+struct wall schedule_paced_next(int64_t interval_us, struct wall last) {
+    return (struct wall){us_add(last.us, interval_us)};
+}
+
+struct occurrences schedule_between(const struct schedule *schedule, struct wall first, struct wall until) {
+    return schedule_paced(schedule->every_us, first, until);
+}
+
+struct wall schedule_nth_after(const struct schedule *schedule, struct wall first, int64_t n) {
+    return (struct wall){us_add(first.us, n * schedule->every_us)};
+}
+
+bool schedule_is_elastic(const struct schedule *schedule) {
+    return schedule->every_most_us != schedule->every_us;
 }
 
 int64_t schedule_interval_us(const struct schedule *schedule, uint32_t pressure_permille) {

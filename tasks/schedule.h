@@ -30,15 +30,39 @@ struct wall schedule_next_after(const struct schedule *schedule, struct wall aft
  */
 struct wall schedule_key(const struct schedule *schedule, struct wall due);
 
+/* Due instants that follow each other; with count 0 there are none, and `last` means nothing. */
+struct occurrences {
+    struct wall first, last;
+    int64_t count;
+};
+
+/* Those in first..until, both included, where `first` is one of them. */
+struct occurrences schedule_between(const struct schedule *schedule, struct wall first, struct wall until);
+
+/* The n-th after `first`, which is one of them; itself with 0. */
+struct wall schedule_nth_after(const struct schedule *schedule, struct wall first, int64_t n);
+
 /* The most that the keys of one occurrence and the next lie apart when none was missed. */
 int64_t schedule_gap_most_us(const struct schedule *schedule);
 
-/* How many due instants, interval_us apart, lie in first..until, both included, where first is one of them. 0
- * when until < first. */
-int64_t schedule_count(int64_t interval_us, struct wall first, struct wall until);
+/* A due instant further ahead than this was not reckoned by the clock that we have now: two intervals at
+ * their longest. */
+int64_t schedule_far_us(const struct schedule *schedule);
+
+/* How much of the time a task takes that takes busy_us each time, as often as it may: 0..1000. */
+int64_t schedule_busy_permille(const struct schedule *schedule, int64_t busy_us);
+double schedule_per_minute(const struct schedule *schedule);
+
+/* --- elastic intervals: under way, a task goes by the one in force, from instant to instant --- */
+
+bool schedule_is_elastic(const struct schedule *schedule);
 
 /* The interval in force: stretched by the pressure, 0..1000. */
 int64_t schedule_interval_us(const struct schedule *schedule, uint32_t pressure_permille);
+
+/* Those in first..until, both included, at this pace; and the one that follows the last. */
+struct occurrences schedule_paced(int64_t interval_us, struct wall first, struct wall until);
+struct wall schedule_paced_next(int64_t interval_us, struct wall last);
 
 /* A phase from the task's name: tasks of one interval are spread, and fall the same on every start. */
 int64_t schedule_default_phase(const char *name, int64_t every_us);

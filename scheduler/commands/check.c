@@ -34,7 +34,7 @@ static void add_summary(struct text *text, const struct taskset *set, uint32_t p
         staged += task->work == WORK_STAGES;
         commands += task->work == WORK_COMMAND;
         off += !task->enabled;
-        per_minute += task->enabled ? 60.0 * US_PER_S / (double)task->schedule.every_us : 0;
+        per_minute += task->enabled ? schedule_per_minute(&task->schedule) : 0;
     }
     text_add(text, "pool %s: never more than %u sessions; %u SQL task%s, ", set->pools[pool].name,
              set->pools[pool].size, sql, text_plural(sql));

@@ -3,22 +3,18 @@
 #include "scheduler/core/clock.h"
 #include "scheduler/core/record.h"
 
-/* Grid instants from `first` up to `before`, that one not included. */
-static struct occurrences between(const struct core *core, const struct schedule *schedule, struct wall first,
-                                  struct wall before) {
-    int64_t count = schedule_count(schedule->every_us, first, (struct wall){before.us - 1});
-    struct wall last = {first.us + (count - 1) * schedule->every_us};
-    return (struct occurrences){first, last, count, core->now, core->now, core->wall.us - first.us};
+/* Instants of the schedule from `first` up to `before`, that one not included, for a run to answer now. */
+static struct fallen_due between(const struct core *core, const struct schedule *schedule, struct wall first,
+                                 struct wall before) {
+    return (struct fallen_due){.these = schedule_between(schedule, first, (struct wall){before.us - 1}),
+                               .first = core->now,
+                               .last = core->now,
+                               .overdue_us = core->wall.us - first.us};
 }
 
 /* The first that the run answers is one that was missed: it waits since that, and not in line. */
 static void note_overdue(const struct core *core, struct run *run) {
     run->overdue_us = mono_since(run->due, core->now) + core->wall.us - run->due_first.us;
-}
-
-static void miss(struct core *core, uint32_t index, const struct occurrences *missed,
-                 struct actions *actions) {
-    record_skip(core, index, missed->first, missed->last, missed->count, SKIP_MISSED, actions);
 }
 
 /* The run that waits and answers all that this daemon has accounted for; INDEX_NONE when there is none. A run
@@ -34,50 +30,38 @@ static uint32_t run_to_extend(const struct core *core, const struct core_task *t
     return all || (none && run->occurrence_count == 0) ? task->waiting_run : INDEX_NONE;
 }
 
-/* Later ones were started or given up already: nothing may come behind them. */
-static bool is_overtaken(const struct core *core, const struct core_task *task) {
-    return task->answered_until.us >= task->answered_from.us && run_to_extend(core, task) == INDEX_NONE;
-}
+/* --- one run for all: the one that waits answers what was missed, too, or there is a new one --- */
 
-/* It answers what was missed, and what it answered before. */
-static void extend(struct core *core, uint32_t index, const struct occurrences *missed) {
-    struct core_task *task = &core->tasks[index];
-    struct run *run = &core->runs[run_to_extend(core, task)];
-    task->stats.merged_count += (uint64_t)(missed->count - (run->occurrence_count == 0));
-    if (run->occurrence_count == 0) {
-        run->due_last = task->last_due = missed->last;
-        run->last = missed->until;
-    }
-    run->due_first = missed->first;
-    run->occurrence_count += missed->count;
-    note_overdue(core, run);
-}
-
-static void answer_once(struct core *core, uint32_t index, const struct occurrences *missed,
+static void answer_once(struct core *core, uint32_t index, const struct fallen_due *missed,
                         struct actions *actions) {
     struct core_task *task = &core->tasks[index];
-    if (run_to_extend(core, task) != INDEX_NONE) {
-        extend(core, index, missed);
+    uint32_t waiting = run_to_extend(core, task);
+    if (waiting == INDEX_NONE) {
+        if (clock_run_for(core, index, missed, task->running_count ? RUN_HELD : RUN_WAITING, actions) !=
+            INDEX_NONE)
+            task->last_due = missed->these.last;
         return;
     }
-    if (clock_run_for(core, index, missed, task->running_count ? RUN_HELD : RUN_WAITING, actions) !=
-        INDEX_NONE)
-        task->last_due = missed->last;
+    struct run *run = &core->runs[waiting];
+    task->stats.merged_count += (uint64_t)(missed->these.count - (run->occurrence_count == 0));
+    if (run->occurrence_count == 0) {
+        run->due_last = task->last_due = missed->these.last;
+        run->last = missed->last;
+    }
+    run->due_first = missed->these.first;
+    run->occurrence_count += missed->these.count;
+    note_overdue(core, run);
 }
 
 /* --- one run each --- */
 
-/* Of all that were missed, the oldest that are beyond the bounds. */
-static int64_t beyond_bounds(const struct core *core, const struct task *task,
-                             const struct occurrences *missed) {
-    struct wall older = {core->wall.us - task->catch_up_age_us - 1};
-    int64_t old_count = schedule_count(task->schedule.every_us, missed->first, older);
-    int64_t more_count = missed->count - (int64_t)task->catch_up_count;
-    int64_t count = old_count > more_count ? old_count : more_count;
-    return count < 0 ? 0 : count > missed->count ? missed->count : count;
+static void advance(struct core_task *task, struct wall at) {
+    struct wall next = schedule_next_after(&task->definition->schedule, at);
+    task->catch_up_next = next.us < task->answered_from.us ? next : task->answered_from;
 }
 
-/* What the waiting run was to answer has its turn when the last missed one is done: it becomes the first. */
+/* What the waiting run was to answer has its turn when the last missed one is done: the run becomes that of
+ * the first missed one. */
 static void put_off(struct core *core, struct core_task *task, uint32_t index) {
     struct run *run = &core->runs[index];
     if (run->occurrence_count > 0)
@@ -86,78 +70,75 @@ static void put_off(struct core *core, struct core_task *task, uint32_t index) {
     run->last = core->now;
     run->occurrence_count = 1;
     note_overdue(core, run);
+    advance(task, task->catch_up_next);
 }
 
-static void advance(struct core_task *task, struct wall at) {
-    struct wall next = schedule_next_after(&task->definition->schedule, at);
-    task->catch_up_next = next.us < task->answered_from.us ? next : task->answered_from;
-}
-
-static void answer_each(struct core *core, uint32_t index, struct occurrences missed,
+/* Of all that were missed, the oldest that are beyond the bounds of catch_up_age and catch_up_count have
+ * none. */
+static void answer_each(struct core *core, uint32_t index, const struct occurrences *missed,
                         struct actions *actions) {
     struct core_task *task = &core->tasks[index];
-    const struct schedule *schedule = &task->definition->schedule;
-    int64_t beyond_count = beyond_bounds(core, task->definition, &missed);
-    struct wall oldest = {missed.first.us + beyond_count * schedule->every_us};
+    const struct task *definition = task->definition;
+    struct wall too_old = {core->wall.us - definition->catch_up_age_us - 1};
+    int64_t old_count = schedule_between(&definition->schedule, missed->first, too_old).count;
+    int64_t beyond_count = missed->count - (int64_t)definition->catch_up_count;
+    beyond_count = old_count > beyond_count ? old_count : beyond_count;
+    beyond_count = beyond_count > missed->count ? missed->count : beyond_count;
+    struct wall oldest = missed->first;
     if (beyond_count > 0) {
-        struct occurrences beyond = between(core, schedule, missed.first, oldest);
-        miss(core, index, &beyond, actions);
+        struct wall last = schedule_nth_after(&definition->schedule, missed->first, beyond_count - 1);
+        struct occurrences beyond = {missed->first, last, beyond_count};
+        record_skip(core, index, &beyond, SKIP_MISSED, actions);
+        oldest = schedule_nth_after(&definition->schedule, last, 1);
     }
-    if (beyond_count == missed.count)
+    if (beyond_count == missed->count)
         return;
     task->catch_up_next = oldest;
     uint32_t waiting = run_to_extend(core, task);
-    if (waiting != INDEX_NONE) {
+    if (waiting != INDEX_NONE)
         put_off(core, task, waiting);
-        advance(task, oldest);
-    }
     catchup_go_on(core, index, actions);
 }
 
-static enum skip_cause gives_up(const struct core *core, const struct core_task *task) {
-    return core->draining                                ? SKIP_DRAIN
-           : task->retired || !task->definition->enabled ? SKIP_REMOVED
-           : core->now.us < task->held_until.us          ? SKIP_HOLD
-                                                         : SKIP_NONE;
-}
-
+/* Neither the missed ones from `first` on nor what became due meanwhile has a run. */
 static void give_up(struct core *core, uint32_t index, struct wall first, enum skip_cause cause,
                     struct actions *actions) {
     struct core_task *task = &core->tasks[index];
-    struct wall until = {task->answered_until.us + 1};
-    struct occurrences rest = between(core, &task->definition->schedule, first, until);
+    struct occurrences rest = schedule_between(&task->definition->schedule, first, task->answered_until);
     task->catch_up_next.us = 0;
     if (rest.count > 0)
-        record_skip(core, index, rest.first, rest.last, rest.count, cause, actions);
+        record_skip(core, index, &rest, cause, actions);
 }
 
-/* All that became due while the missed ones had their turn. */
+/* One run for all that became due while the missed ones had their turn. */
 static void answer_put_off(struct core *core, uint32_t index, struct actions *actions) {
     struct core_task *task = &core->tasks[index];
-    struct wall until = {task->answered_until.us + 1};
-    struct occurrences rest = between(core, &task->definition->schedule, task->answered_from, until);
+    struct wall beyond = {task->answered_until.us + 1};
+    struct fallen_due rest = between(core, &task->definition->schedule, task->answered_from, beyond);
     task->catch_up_next.us = 0;
-    if (rest.count < 1)
-        return;
-    rest.last = task->answered_until; /* of an elastic task not where its index begins */
-    clock_run_for(core, index, &rest, RUN_WAITING, actions);
+    rest.these.last = task->answered_until; /* of an elastic task not where its cell begins */
+    if (rest.these.count > 0)
+        clock_run_for(core, index, &rest, RUN_WAITING, actions);
 }
 
 void catchup_go_on(struct core *core, uint32_t index, struct actions *actions) {
     struct core_task *task = &core->tasks[index];
+    const struct schedule *schedule = &task->definition->schedule;
     if (!catchup_is_on(task) || task->running_count + task->waiting_count > 0)
         return;
     /* a reload may have changed the schedule since */
-    struct wall at =
-        schedule_next_after(&task->definition->schedule, (struct wall){task->catch_up_next.us - 1});
+    struct wall at = schedule_next_after(schedule, (struct wall){task->catch_up_next.us - 1});
     bool is_missed = at.us < task->answered_from.us;
-    enum skip_cause cause = gives_up(core, task);
+    enum skip_cause cause = core->draining                                ? SKIP_DRAIN
+                            : task->retired || !task->definition->enabled ? SKIP_REMOVED
+                            : core->now.us < task->held_until.us          ? SKIP_HOLD
+                                                                          : SKIP_NONE;
     if (cause != SKIP_NONE) {
         give_up(core, index, is_missed ? at : task->answered_from, cause, actions);
     } else if (!is_missed) {
         answer_put_off(core, index, actions);
     } else {
-        struct occurrences one = {at, at, 1, core->now, core->now, core->wall.us - at.us};
+        struct fallen_due one = between(core, schedule, at, (struct wall){at.us + 1});
         advance(task, at);
         if (clock_run_for(core, index, &one, RUN_WAITING, actions) == INDEX_NONE)
             give_up(core, index, task->catch_up_next, SKIP_FULL, actions);
@@ -173,15 +154,14 @@ void catchup_go_on(struct core *core, uint32_t index, struct actions *actions) {
  */
 static void wait_for_record(struct core *core, uint32_t index, struct wall answered_until,
                             struct actions *actions) {
-    struct core_task *task = &core->tasks[index];
-    const struct schedule *schedule = &task->definition->schedule;
-    if (schedule_next_after(schedule, answered_until).us - core->wall.us > 2 * schedule->every_most_us) {
-        struct action *action = actions_add(actions, ACTION_AHEAD);
-        action->task = index;
-        action->ahead_us = answered_until.us - core->wall.us;
+    const struct schedule *schedule = &core->tasks[index].definition->schedule;
+    if (schedule_next_after(schedule, answered_until).us - core->wall.us <= schedule_far_us(schedule)) {
+        clock_wait_beyond(core, index, answered_until, actions);
         return;
     }
-    clock_wait_beyond(core, index, answered_until, actions);
+    struct action *action = actions_add(actions, ACTION_AHEAD);
+    action->task = index;
+    action->ahead_us = answered_until.us - core->wall.us;
 }
 
 void catchup_restore(struct core *core, uint32_t index, struct wall answered_until, struct wall ahead_until,
@@ -191,23 +171,25 @@ void catchup_restore(struct core *core, uint32_t index, struct wall answered_unt
     if (!due_has(&core->due, index))
         return;
     struct wall first = schedule_next_after(schedule, answered_until);
-    struct occurrences missed = between(core, schedule, first, task->answered_from);
+    struct fallen_due missed = between(core, schedule, first, task->answered_from);
     if (answered_until.us > ahead_until.us)
         ahead_until = answered_until;
     if (schedule_next_after(schedule, ahead_until).us > task->due.us)
         wait_for_record(core, index, ahead_until, actions);
-    if (missed.count < 1)
+    if (missed.these.count < 1)
         return;
-    if (task->paused) {
-        record_skip(core, index, missed.first, missed.last, missed.count, SKIP_PAUSED, actions);
-        task->answered_from = first;
-    } else if (task->definition->catch_up == CATCH_UP_SKIP || is_overtaken(core, task)) {
-        miss(core, index, &missed, actions);
-        task->answered_from = first;
-    } else if (task->definition->catch_up == CATCH_UP_ONCE) {
-        answer_once(core, index, &missed, actions);
-        task->answered_from = first;
-    } else {
-        answer_each(core, index, missed, actions);
+    /* later ones were started or given up already: nothing may come behind them */
+    bool is_overtaken =
+        task->answered_until.us >= task->answered_from.us && run_to_extend(core, task) == INDEX_NONE;
+    if (!task->paused && task->definition->catch_up == CATCH_UP_ALL && !is_overtaken) {
+        answer_each(core, index, &missed.these, actions);
+        return;
     }
+    if (task->paused)
+        record_skip(core, index, &missed.these, SKIP_PAUSED, actions);
+    else if (task->definition->catch_up == CATCH_UP_SKIP || is_overtaken)
+        record_skip(core, index, &missed.these, SKIP_MISSED, actions);
+    else
+        answer_once(core, index, &missed, actions);
+    task->answered_from = first;
 }

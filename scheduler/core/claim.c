@@ -27,7 +27,7 @@ void claim_note(struct run *run, struct wall from) {
     if (run->occurrence_count == 0 || from.us <= schedule_key(schedule, run->due_first).us ||
         from.us > run->due_last.us)
         return;
-    run->occurrence_count = schedule_count(schedule->every_us, from, schedule_key(schedule, run->due_last));
+    run->occurrence_count = schedule_between(schedule, from, schedule_key(schedule, run->due_last)).count;
     int64_t less_us = from.us - run->due_first.us;
     run->overdue_us -= less_us < run->overdue_us ? less_us : run->overdue_us;
     run->due_first = from;

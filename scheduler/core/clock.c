@@ -8,16 +8,11 @@
 /* Reading two clocks takes a while, and they are slewed alike: only a real step is larger. */
 #define STEP_LEAST_US (500 * US_PER_MS)
 
-static bool is_armed(const struct core *core, uint32_t task) {
-    return due_has(&core->due, task);
-}
-
 static int64_t interval_of(const struct core *core, uint32_t index) {
     const struct schedule *schedule = &core->tasks[index].definition->schedule;
-    if (schedule->every_most_us == schedule->every_us)
-        return schedule->every_us;
+    const struct core_pool *pool = &core->pools[core->tasks[index].pool];
     return schedule_interval_us(schedule,
-                                gate_pressure_permille(core, &core->pools[core->tasks[index].pool]));
+                                schedule_is_elastic(schedule) ? gate_pressure_permille(core, pool) : 0);
 }
 
 /* interval_us: in force from then on. */
@@ -36,27 +31,20 @@ static void wait_for(struct core *core, uint32_t task, struct wall due, int64_t 
  */
 #define REPEATED_MOST_US (3 * US_PER_H)
 
-static int64_t repeated_most_us(const struct schedule *schedule) {
-    int64_t two_us = 2 * schedule->every_most_us;
-    return two_us > REPEATED_MOST_US ? two_us : REPEATED_MOST_US;
-}
-
 static void answer_from(struct core_task *task, struct wall from) {
     task->answered_from = from;
     task->answered_until.us = from.us - 1;
-}
-
-static bool is_answered(const struct core_task *task, struct wall due) {
-    return (due.us >= task->answered_from.us || catchup_is_on(task)) && due.us <= task->answered_until.us;
 }
 
 /* The due instant, or the first one after what was answered before. */
 static struct wall unanswered(struct core *core, uint32_t index, struct wall due) {
     struct core_task *task = &core->tasks[index];
     const struct schedule *schedule = &task->definition->schedule;
-    if (!is_answered(task, due))
+    int64_t far_us = schedule_far_us(schedule),
+            most_us = far_us > REPEATED_MOST_US ? far_us : REPEATED_MOST_US;
+    if ((due.us < task->answered_from.us && !catchup_is_on(task)) || due.us > task->answered_until.us)
         return due;
-    if (task->answered_until.us - core->wall.us <= repeated_most_us(schedule))
+    if (task->answered_until.us - core->wall.us <= most_us)
         return schedule_next_after(schedule, task->answered_until);
     if (!catchup_is_on(task))
         answer_from(task, due);
@@ -111,7 +99,7 @@ void clock_wait_beyond(struct core *core, uint32_t task, struct wall answered, s
 static void rearm(struct core *core, uint32_t task) {
     const struct schedule *schedule = &core->tasks[task].definition->schedule;
     struct wall due = core->tasks[task].due, next = schedule_next_after(schedule, core->wall);
-    if (due.us - core->wall.us > 2 * schedule->every_most_us)
+    if (due.us - core->wall.us > schedule_far_us(schedule))
         due = unanswered(core, task, next);
     if (due.us > next.us && core->tasks[task].answered_until.us > core->wall.us)
         keep_until(core, task, core->tasks[task].answered_until, NULL); /* of all the step is told */
@@ -130,25 +118,25 @@ void clock_follow(struct core *core, struct actions *actions) {
     core->wall_offset_us = offset_us;
     actions_add(actions, ACTION_STEPPED)->stepped_us = step_us;
     for (uint32_t task = 0; task < core->task_count; task++)
-        if (is_armed(core, task))
+        if (due_has(&core->due, task))
             rearm(core, task);
 }
 
-uint32_t clock_run_for(struct core *core, uint32_t task, const struct occurrences *due, enum run_state state,
+uint32_t clock_run_for(struct core *core, uint32_t task, const struct fallen_due *due, enum run_state state,
                        struct actions *actions) {
     uint32_t index = run_create(core, task);
     if (index == INDEX_NONE) {
-        record_skip(core, task, due->first, due->last, due->count, SKIP_FULL, actions);
+        record_skip(core, task, &due->these, SKIP_FULL, actions);
         return index;
     }
     struct run *run = &core->runs[index];
-    run->due_first = due->first;
-    run->due_last = due->last;
-    run->occurrence_count = due->count;
-    run->due = due->due;
+    run->due_first = due->these.first;
+    run->due_last = due->these.last;
+    run->occurrence_count = due->these.count;
+    run->due = due->first;
     run->overdue_us = due->overdue_us;
-    run->last = due->until;
-    core->tasks[task].stats.merged_count += (uint64_t)(due->count - 1);
+    run->last = due->last;
+    core->tasks[task].stats.merged_count += (uint64_t)(due->these.count - 1);
     run_move(core, index, state);
     return index;
 }
@@ -165,46 +153,42 @@ static bool may_join(const struct core *core, const struct core_task *task) {
     return run->occurrence_count == 0 || run->due_last.us == task->last_due.us;
 }
 
-/* What it waits for is not its own work, but a place for it: then the next one waits behind it. */
-static bool is_only_claimed(const struct core *core, const struct core_task *task) {
-    return task->running_count == 0 && task->waiting_count == 1 && task->waiting_run != INDEX_NONE &&
-           core->runs[task->waiting_run].claimed;
+/* The run that waits answers these, too. */
+static void join(struct core *core, struct core_task *task, const struct fallen_due *due) {
+    struct run *run = &core->runs[task->waiting_run];
+    if (run->occurrence_count == 0) { /* a triggered run: it answers what becomes due while it waits */
+        run->due_first = due->these.first;
+        run->due = due->first;
+    } else {
+        task->stats.merged_count += (uint64_t)due->these.count;
+    }
+    run->due_last = due->these.last;
+    run->last = due->last;
+    run->occurrence_count += due->these.count;
 }
 
-static void answer(struct core *core, uint32_t index, const struct occurrences *due,
-                   struct actions *actions) {
+static void answer(struct core *core, uint32_t index, const struct fallen_due *due, struct actions *actions) {
     struct core_task *task = &core->tasks[index];
+    const struct task *definition = task->definition;
+    /* it waits not for its own work, but for a place for it: then the next one waits behind it */
+    bool is_only_claimed = task->running_count == 0 && task->waiting_count == 1 &&
+                           task->waiting_run != INDEX_NONE && core->runs[task->waiting_run].claimed;
     if (task->paused) {
-        hands_pass_over(core, index, due->first, due->last, due->count, actions);
-        return;
-    }
-    if (catchup_is_on(task)) { /* one run answers what becomes due meanwhile: catchup_go_on() */
-        if (due->first.us < task->answered_from.us) /* but the clock was set far back */
-            record_skip(core, index, due->first, due->last, due->count, SKIP_MISSED, actions);
-        return;
-    }
-    if (core->now.us < task->held_until.us) {
-        record_skip(core, index, due->first, due->last, due->count, SKIP_HOLD, actions);
+        hands_pass_over(core, index, &due->these, actions);
+    } else if (catchup_is_on(task)) { /* one run answers what becomes due meanwhile: catchup_go_on() */
+        if (due->these.first.us < task->answered_from.us) /* but the clock was set far back */
+            record_skip(core, index, &due->these, SKIP_MISSED, actions);
+    } else if (core->now.us < task->held_until.us) {
+        record_skip(core, index, &due->these, SKIP_HOLD, actions);
     } else if (may_join(core, task)) {
-        struct run *run = &core->runs[task->waiting_run];
-        if (run->occurrence_count == 0) { /* a triggered run: it answers what becomes due while it waits */
-            run->due_first = due->first;
-            run->due = due->due;
-        } else {
-            task->stats.merged_count += (uint64_t)due->count;
-        }
-        run->due_last = due->last;
-        run->last = due->until;
-        run->occurrence_count += due->count;
+        join(core, task, due);
     } else if (task->running_count + task->waiting_count == 0 ||
-               (task->definition->overlap == OVERLAP_ALLOW &&
-                task->waiting_count + task->between_count < 2)) {
+               (definition->overlap == OVERLAP_ALLOW && task->waiting_count + task->between_count < 2)) {
         clock_run_for(core, index, due, RUN_WAITING, actions);
-    } else if ((task->definition->overlap == OVERLAP_QUEUE && task->waiting_count < 2) ||
-               is_only_claimed(core, task)) {
+    } else if ((definition->overlap == OVERLAP_QUEUE && task->waiting_count < 2) || is_only_claimed) {
         clock_run_for(core, index, due, RUN_HELD, actions);
     } else {
-        record_skip(core, index, due->first, due->last, due->count, SKIP_OVERLAP, actions);
+        record_skip(core, index, &due->these, SKIP_OVERLAP, actions);
     }
 }
 
@@ -212,29 +196,20 @@ static void answer(struct core *core, uint32_t index, const struct occurrences *
  * The clock was set back to before what this daemon has answered, and forward again: what lies before that is
  * on record as missed, for no run may be behind a newer one; what follows is left. False: nothing is.
  */
-static bool leave_out_answered(struct core *core, uint32_t index, struct occurrences *due,
-                               int64_t interval_us, struct actions *actions) {
+static bool leave_out_answered(struct core *core, uint32_t index, struct fallen_due *due,
+                               struct actions *actions) {
     struct core_task *task = &core->tasks[index];
-    if (task->answered_until.us < task->answered_from.us || due->first.us >= task->answered_from.us ||
-        due->last.us < task->answered_from.us)
+    struct wall first = due->these.first, last = due->these.last, before = {task->answered_from.us - 1};
+    if (task->answered_until.us < task->answered_from.us || first.us >= task->answered_from.us ||
+        last.us < task->answered_from.us)
         return true;
-    struct wall before = {task->answered_from.us - 1};
-    int64_t count = schedule_count(interval_us, due->first, before);
-    before.us = due->first.us + (count - 1) * interval_us;
-    record_skip(core, index, due->first, before, count, SKIP_MISSED, actions);
-    struct wall first = schedule_next_after(&task->definition->schedule, task->answered_until);
-    due->count = schedule_count(interval_us, first, due->last);
-    due->due.us += first.us - due->first.us;
-    due->first = first;
-    due->last.us = first.us + (due->count - 1) * interval_us;
-    due->until.us = due->due.us + (due->last.us - due->first.us);
-    return due->count > 0;
-}
-
-static void note_answered(struct core_task *task, const struct occurrences *due) {
-    task->last_due = due->last;
-    if (due->last.us > task->answered_until.us)
-        task->answered_until = due->last;
+    struct occurrences missed = schedule_paced(task->interval_us, first, before);
+    record_skip(core, index, &missed, SKIP_MISSED, actions);
+    struct wall left = schedule_next_after(&task->definition->schedule, task->answered_until);
+    due->these = schedule_paced(task->interval_us, left, last);
+    due->first.us += left.us - first.us;
+    due->last.us = due->first.us + (due->these.last.us - left.us);
+    return due->these.count > 0;
 }
 
 /* Inlined, always: gcc sees no effect in a call of what only fetches, and leaves it out. */
@@ -266,18 +241,20 @@ bool clock_collect_due(struct core *core, struct actions *actions) {
             return true;
         uint32_t index = first->id;
         struct core_task *task = &core->tasks[index];
-        int64_t passed_us = task->interval_us, interval_us = interval_of(core, index);
-        int64_t count = schedule_count(passed_us, task->due, core->wall);
-        if (count < 1) /* the wall clock is a little behind the monotonic one */
-            count = 1;
-        struct wall last = {task->due.us + (count - 1) * passed_us};
-        struct occurrences due = {task->due, last, count, {first->at}, {first->at + last.us - task->due.us},
-                                  0};
-        if (leave_out_answered(core, index, &due, passed_us, actions)) {
+        int64_t interval_us = interval_of(core, index);
+        /* the wall clock may be a little behind the monotonic one */
+        struct wall until = task->due.us > core->wall.us ? task->due : core->wall;
+        struct fallen_due due = {.these = schedule_paced(task->interval_us, task->due, until),
+                                 .first = {first->at}};
+        struct wall last = due.these.last;
+        due.last.us = first->at + last.us - task->due.us;
+        if (leave_out_answered(core, index, &due, actions)) {
             answer(core, index, &due, actions);
-            note_answered(task, &due);
+            task->last_due = due.these.last;
+            if (task->last_due.us > task->answered_until.us)
+                task->answered_until = task->last_due;
         }
-        wait_for(core, index, unanswered(core, index, (struct wall){last.us + interval_us}), interval_us);
+        wait_for(core, index, unanswered(core, index, schedule_paced_next(interval_us, last)), interval_us);
         fetch_next(core);
     }
     return false;

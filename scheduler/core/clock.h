@@ -7,16 +7,15 @@
 
 #include "scheduler/core/state.h"
 
-/* What becomes due at once: the due instants of one run. */
-struct occurrences {
-    struct wall first, last;
-    int64_t count;
-    struct mono due, until; /* the first and the last, or when they were found to have been missed */
-    int64_t overdue_us;     /* of these: how long ago the first was then */
+/* What becomes due at once, for one run. */
+struct fallen_due {
+    struct occurrences these;
+    struct mono first, last; /* on our clock; or when they were found to have been missed */
+    int64_t overdue_us;      /* of these: how long ago the first was then */
 };
 
 /* A run of the task for these occurrences. INDEX_NONE: none was free, and they are on record as skipped. */
-uint32_t clock_run_for(struct core *core, uint32_t task, const struct occurrences *due, enum run_state state,
+uint32_t clock_run_for(struct core *core, uint32_t task, const struct fallen_due *due, enum run_state state,
                        struct actions *actions);
 
 /* The task is due only after what is answered. */

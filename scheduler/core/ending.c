@@ -13,8 +13,8 @@
 #define CLAIM_AGAIN_US RECORDING_AGAIN_US
 
 static struct record record_of_run(const struct run *run) {
-    return record_of(run->definition, run->task, run->pool, run->due_first, run->due_last,
-                     run->occurrence_count);
+    const struct occurrences due = {run->due_first, run->due_last, run->occurrence_count};
+    return record_of(run->definition, run->task, run->pool, &due);
 }
 
 enum skip_cause run_skip_cause(const struct core *core, const struct run *run) {

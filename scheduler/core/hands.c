@@ -3,13 +3,13 @@
 #include "scheduler/core/record.h"
 #include "scheduler/core/run.h"
 
-/* A pause of any length leaves records of its stretches, so that little is lost with a killed daemon. */
-#define PASSED_OVER_FOR_US (3600 * US_PER_S)
+/* A pause of any length leaves a record of each hour, so that no more is lost with a killed daemon. */
+#define PASSED_OVER_FOR_US US_PER_H
 
 static void record_passed_over(struct core *core, uint32_t index, struct actions *actions) {
     struct passed_over *passed = &core->tasks[index].passed_over;
-    if (passed->count)
-        record_counted_skip(core, index, passed->first, passed->last, passed->count, SKIP_PAUSED, actions);
+    if (passed->due.count)
+        record_counted_skip(core, index, &passed->due, SKIP_PAUSED, actions);
     *passed = (struct passed_over){0};
 }
 
@@ -21,20 +21,18 @@ void hands_pause(struct core *core, uint32_t index, bool paused, struct actions 
         record_passed_over(core, index, actions);
 }
 
-void hands_pass_over(struct core *core, uint32_t index, struct wall first, struct wall last, int64_t count,
+void hands_pass_over(struct core *core, uint32_t index, const struct occurrences *due,
                      struct actions *actions) {
     struct core_task *task = &core->tasks[index];
     struct passed_over *passed = &task->passed_over;
-    bool back = first.us <= passed->last.us; /* the wall clock was set back: its instants come round again */
-    if (passed->count && (back || mono_since(core->now, passed->since) >= PASSED_OVER_FOR_US))
+    bool back = due->first.us <= passed->due.last.us; /* the clock was set: its instants come round again */
+    if (passed->due.count && (back || mono_since(core->now, passed->since) >= PASSED_OVER_FOR_US))
         record_passed_over(core, index, actions);
-    if (passed->count == 0) {
-        passed->first = first;
-        passed->since = core->now;
-    }
-    passed->last = last;
-    passed->count += count;
-    task->stats.skipped_count += (uint32_t)count;
+    if (passed->due.count == 0)
+        *passed = (struct passed_over){{.first = due->first}, core->now};
+    passed->due.last = due->last;
+    passed->due.count += due->count;
+    task->stats.skipped_count += (uint32_t)due->count;
 }
 
 bool hands_sweep(struct core *core, struct actions *actions) {

@@ -21,7 +21,7 @@ enum trigger_verdict {
 void hands_pause(struct core *core, uint32_t task, bool paused, struct actions *actions);
 
 /* These are due while the task is paused: on record at the end of the pause, and every hour. */
-void hands_pass_over(struct core *core, uint32_t task, struct wall first, struct wall last, int64_t count,
+void hands_pass_over(struct core *core, uint32_t task, const struct occurrences *due,
                      struct actions *actions);
 
 /* After a reload and at the start of a drain: what was passed over is recorded. True: more to do. */

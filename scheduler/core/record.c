@@ -1,16 +1,16 @@
 #include "scheduler/core/record.h"
 
-struct record record_of(const struct task *task, uint32_t index, uint32_t pool, struct wall first,
-                        struct wall last, int64_t count) {
+struct record record_of(const struct task *task, uint32_t index, uint32_t pool,
+                        const struct occurrences *due) {
     return (struct record){
         .task = index,
         .pool = pool,
-        .due_first = first,
-        .due_last = last,
-        .occurrence_count = count,
+        .due_first = due->first,
+        .due_last = due->last,
+        .occurrence_count = due->count,
         .service = task->service,
-        .key_first = run_key(task, first, count),
-        .key_last = run_key(task, last, count),
+        .key_first = run_key(task, due->first, due->count),
+        .key_last = run_key(task, due->last, due->count),
         .every_us = task->schedule.every_us,
         .tokens = task->tokens,
         .has_rows = task->work != WORK_COMMAND,
@@ -24,10 +24,10 @@ void record_keep(struct core *core, struct record *record) {
         recording->pending_since = core->now;
 }
 
-void record_counted_skip(struct core *core, uint32_t task, struct wall first, struct wall last, int64_t count,
+void record_counted_skip(struct core *core, uint32_t task, const struct occurrences *due,
                          enum skip_cause cause, struct actions *actions) {
     const struct core_task *own = &core->tasks[task];
-    struct record record = record_of(own->definition, task, own->pool, first, last, count);
+    struct record record = record_of(own->definition, task, own->pool, due);
     record.outcome = OUTCOME_SKIPPED;
     record.skip = cause;
     if (cause != SKIP_DRAIN) /* who comes next answers those */
@@ -35,8 +35,8 @@ void record_counted_skip(struct core *core, uint32_t task, struct wall first, st
     actions_add(actions, ACTION_RECORD)->record = record;
 }
 
-void record_skip(struct core *core, uint32_t task, struct wall first, struct wall last, int64_t count,
-                 enum skip_cause cause, struct actions *actions) {
-    core->tasks[task].stats.skipped_count += (uint32_t)count;
-    record_counted_skip(core, task, first, last, count, cause, actions);
+void record_skip(struct core *core, uint32_t task, const struct occurrences *due, enum skip_cause cause,
+                 struct actions *actions) {
+    core->tasks[task].stats.skipped_count += (uint32_t)due->count;
+    record_counted_skip(core, task, due, cause, actions);
 }

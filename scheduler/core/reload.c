@@ -87,7 +87,7 @@ static void pool_take_over(struct core_pool *pool, struct taskset *set, uint32_t
 }
 
 static bool task_is_in_use(const struct core_task *task) {
-    return task->running_count > 0 || task->waiting_count > 0 || task->passed_over.count > 0;
+    return task->running_count > 0 || task->waiting_count > 0 || task->passed_over.due.count > 0;
 }
 
 /* No session and no run of its own. */

@@ -117,8 +117,7 @@ struct core_session {
 
 /* Occurrences that a pause skipped and that no record tells of yet. */
 struct passed_over {
-    struct wall first, last;
-    int64_t count;
+    struct occurrences due;
     struct mono since;
 };
 

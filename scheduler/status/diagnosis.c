@@ -20,9 +20,9 @@ static int64_t work_permille(const struct core *core, uint32_t pool) {
     for (uint32_t i = 0; i < core->task_count; i++) {
         const struct core_task *task = &core->tasks[i];
         const struct task *definition = task->definition;
-        int64_t every_us = definition->schedule.every_us, busy_us = task_session_us(task);
         if (task->pool == pool && !task->retired && definition->enabled)
-            permille += (busy_us < every_us ? busy_us : every_us) * 1000 / every_us * definition->tokens;
+            permille +=
+                schedule_busy_permille(&definition->schedule, task_session_us(task)) * definition->tokens;
     }
     return permille;
 }

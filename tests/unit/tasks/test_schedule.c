@@ -50,21 +50,29 @@ static void schedule_of_any_instant_stays_within_numbers(void **state) {
     struct wall next = schedule_next_after(&schedule, first);
     assert_true(next.us > first.us && next.us - first.us <= 7);
     assert_true(schedule_next_after(&schedule, last).us == INT64_MAX);
-    assert_true(schedule_count(1, first, last) == INT64_MAX);
-    assert_true(schedule_count(7, first, last) > 0);
+    assert_true(schedule_paced(1, first, last).count == INT64_MAX);
+    assert_true(schedule_between(&schedule, first, last).count > 0);
 }
 
-static void schedule_count_includes_both_ends(void **state) {
+static void schedule_between_includes_both_ends(void **state) {
     (void)state;
     static const struct {
         int64_t first_us, until_us, count;
     } rows[] = {
         {20, 19, 0}, {20, 20, 1}, {20, 29, 1}, {20, 30, 2}, {20, 119, 10}, {20, 120, 11}, {-20, 0, 3},
     };
-    for (size_t i = 0; i < COUNT(rows); i++)
-        assert_int_equal(
-            schedule_count(10, (struct wall){rows[i].first_us}, (struct wall){rows[i].until_us}),
-            rows[i].count);
+    static const struct schedule every_10 = {10, 10, 0};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct wall first = {rows[i].first_us}, until = {rows[i].until_us};
+        struct occurrences of_grid = schedule_between(&every_10, first, until);
+        assert_int_equal(schedule_paced(10, first, until).count, rows[i].count);
+        assert_int_equal(of_grid.count, rows[i].count);
+        if (of_grid.count == 0)
+            continue;
+        assert_true(of_grid.last.us <= until.us && until.us < of_grid.last.us + 10);
+        assert_int_equal(schedule_nth_after(&every_10, first, of_grid.count - 1).us, of_grid.last.us);
+        assert_true(schedule_paced_next(10, of_grid.last).us > until.us);
+    }
 }
 
 static void schedule_key_is_the_last_grid_instant(void **state) {
@@ -131,7 +139,7 @@ int main(void) {
         cmocka_unit_test(schedule_next_after_is_strictly_after),
         cmocka_unit_test(schedule_next_after_from_anywhere_meets_the_stage),
         cmocka_unit_test(schedule_of_any_instant_stays_within_numbers),
-        cmocka_unit_test(schedule_count_includes_both_ends),
+        cmocka_unit_test(schedule_between_includes_both_ends),
         cmocka_unit_test(schedule_key_is_the_last_grid_instant),
         cmocka_unit_test(schedule_gap_most_is_reached_and_never_passed),
         cmocka_unit_test(schedule_default_phase_is_within_the_interval),

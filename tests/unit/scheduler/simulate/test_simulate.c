@@ -281,7 +281,7 @@ static void simulate_shut_gate_keeps_the_floor_for_sql(void **state) {
 
 static uint64_t due_in(const struct task *task, int64_t for_us) {
     struct wall first = schedule_next_after(&task->schedule, (struct wall){START_US - 1});
-    return (uint64_t)schedule_count(task->schedule.every_us, first, (struct wall){START_US + for_us - 1});
+    return (uint64_t)schedule_between(&task->schedule, first, (struct wall){START_US + for_us - 1}).count;
 }
 
 static struct forecast office(void) {
