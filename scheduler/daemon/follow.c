@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "scheduler/daemon/control_path.h"
 #include "scheduler/daemon/errand.h"
 #include "scheduler/daemon/lookout.h"
 #include "scheduler/daemon/pauses.h"
@@ -78,15 +77,13 @@ static void follow_pools(struct daemon *daemon, struct session_pool **fresh) {
 
 /* Where the folders of records are listed: beside the pauses. One run by hand leaves it to the daemon. */
 static void list_path(const struct daemon *daemon, struct text *path) {
-    struct text socket = {0}, pauses = {0};
-    control_path(daemon->core->set, daemon->path, &socket);
-    pauses_path(daemon->core->set, socket.bytes, &pauses);
-    if (pauses.bytes_count && !daemon->once_task)
-        text_add(path, "%.*s.spools", (int)(strrchr(pauses.bytes, '.') - pauses.bytes), pauses.bytes);
-    else
-        text_add(path, "%s", "");
-    text_finish(&socket);
-    text_finish(&pauses);
+    pauses_path(daemon->core->set, daemon->path, path);
+    if (path->bytes_count && !daemon->once_task) {
+        path->bytes_count -= strlen(".paused");
+        text_add(path, ".spools");
+    } else {
+        text_clear(path);
+    }
 }
 
 void follow_file(struct daemon *daemon, struct session_pool **fresh) {

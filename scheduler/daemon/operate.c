@@ -1,4 +1,5 @@
 #include "scheduler/daemon/operate.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,11 +25,13 @@ static const char *clock_words(const struct daemon *daemon, struct wall at, char
     return buffer;
 }
 
+/* Who asks, and for which tasks. */
 struct asked {
     const char *by;
     uid_t uid;
-    char *tasks; /* names with blanks between them; taken apart as they are read */
-    int name_width;
+    const char *names[CONTROL_REQUEST_BYTES / 2];
+    uint32_t count;
+    int name_width; /* of the longest */
 };
 
 /* --- pause and resume --- */
@@ -42,26 +45,14 @@ static bool complain_unknown(const struct daemon *daemon, const char *task, stru
     return false;
 }
 
-/* The next name of the line, or NULL. */
-static const char *next_task(char **rest) {
-    char *task;
-    while ((task = strsep(rest, " ")) && *task == '\0')
-        ;
-    return task;
-}
-
 /* All are known; paused ones may have left the file. */
-static bool check_tasks(const struct daemon *daemon, struct asked *asked, bool pause, struct text *answer) {
-    char copy[CONTROL_REQUEST_BYTES], *rest = copy;
+static bool check_names(const struct daemon *daemon, const struct asked *asked, bool pause,
+                        struct text *answer) {
     bool fine = true;
-    snprintf(copy, sizeof copy, "%s", asked->tasks);
-    for (const char *task; (task = next_task(&rest));) {
-        int width = (int)strlen(task);
-        asked->name_width = width > asked->name_width ? width : asked->name_width;
-        if (taskset_find_task(daemon->set, task) == TASKSET_NONE &&
-            (pause || !pauses_find(&daemon->pauses, task)))
-            fine = complain_unknown(daemon, task, answer);
-    }
+    for (uint32_t i = 0; i < asked->count; i++)
+        if (taskset_find_task(daemon->set, asked->names[i]) == TASKSET_NONE &&
+            (pause || !pauses_find(&daemon->pauses, asked->names[i])))
+            fine = complain_unknown(daemon, asked->names[i], answer);
     return fine;
 }
 
@@ -106,18 +97,16 @@ static void resume_one(struct daemon *daemon, const struct asked *asked, const c
     text_add(answer, "; was paused since %s by %s\n", clock_words(daemon, pause->since, since), pause->by);
 }
 
-/* On disk first: what is said to be paused stays so. */
+/* The list is on disk before anybody is told: what is said to be paused stays so. */
 static bool keep(struct daemon *daemon, const struct asked *asked, bool pause, struct pauses *ret_before,
                  struct text *answer) {
     struct pauses next = pauses_copy(&daemon->pauses);
-    char copy[CONTROL_REQUEST_BYTES], *rest = copy;
     struct text error = {0};
-    snprintf(copy, sizeof copy, "%s", asked->tasks);
-    for (const char *task; (task = next_task(&rest));) {
-        if (pause && !pauses_find(&next, task))
-            pauses_add(&next, task, asked->by, daemon->core->wall);
+    for (uint32_t i = 0; i < asked->count; i++) {
+        if (pause && !pauses_find(&next, asked->names[i]))
+            pauses_add(&next, asked->names[i], asked->by, daemon->core->wall);
         else if (!pause)
-            pauses_remove(&next, task);
+            pauses_remove(&next, asked->names[i]);
     }
     bool fine = pauses_save(&next, daemon->pauses_path.bytes, &error);
     *ret_before = fine ? daemon->pauses : next;
@@ -129,19 +118,19 @@ static bool keep(struct daemon *daemon, const struct asked *asked, bool pause, s
     return fine;
 }
 
-static bool set_pauses(struct daemon *daemon, struct asked *asked, bool pause, struct text *answer) {
+static bool set_pauses(struct daemon *daemon, const struct asked *asked, bool pause, struct text *answer) {
     struct pauses before;
-    if (!check_tasks(daemon, asked, pause, answer)) {
+    if (!check_names(daemon, asked, pause, answer)) {
         text_add(answer, "nothing is %s\n", pause ? "paused" : "resumed");
         return false;
     }
     feed_tick(daemon); /* instants are as of now, not as of the last event */
     bool fine = keep(daemon, asked, pause, &before, answer);
-    for (const char *task; fine && (task = next_task(&asked->tasks));)
+    for (uint32_t i = 0; fine && i < asked->count; i++)
         if (pause)
-            pause_one(daemon, asked, task, pauses_find(&before, task), answer);
+            pause_one(daemon, asked, asked->names[i], pauses_find(&before, asked->names[i]), answer);
         else
-            resume_one(daemon, asked, task, pauses_find(&before, task), answer);
+            resume_one(daemon, asked, asked->names[i], pauses_find(&before, asked->names[i]), answer);
     pauses_finish(&before);
     return fine;
 }
@@ -193,11 +182,11 @@ static bool refuse(const struct daemon *daemon, uint32_t task, enum trigger_verd
     return true;
 }
 
-static bool trigger(struct daemon *daemon, const struct asked *asked, struct text *answer) {
+static bool trigger(struct daemon *daemon, const struct asked *asked, const char *name, struct text *answer) {
     const struct core *core = daemon->core;
-    struct event event = {.kind = EVENT_TRIGGER, .task = taskset_find_task(daemon->set, asked->tasks)};
+    struct event event = {.kind = EVENT_TRIGGER, .task = taskset_find_task(daemon->set, name)};
     if (event.task == TASKSET_NONE)
-        return complain_unknown(daemon, asked->tasks, answer);
+        return complain_unknown(daemon, name, answer);
     if (refuse(daemon, event.task, hands_may_trigger(core, event.task), answer))
         return false;
     feed_event(daemon, &event);
@@ -206,12 +195,12 @@ static bool trigger(struct daemon *daemon, const struct asked *asked, struct tex
         refuse(daemon, event.task, TRIGGER_FULL, answer);
         return false;
     }
-    LOG(&daemon->log, LOG_INFO, "triggered", log_text("task", asked->tasks),
-        log_number("run", (int64_t)run->number), log_text("by", asked->by), log_number("uid", asked->uid));
+    LOG(&daemon->log, LOG_INFO, "triggered", log_text("task", name), log_number("run", (int64_t)run->number),
+        log_text("by", asked->by), log_number("uid", asked->uid));
     if (core->tasks[event.task].waiting_run != INDEX_NONE)
         tell_waiting(daemon, event.task, "", answer);
     else
-        text_add(answer, "run %" PRIu64 " of %s has started\n", run->number, asked->tasks);
+        text_add(answer, "run %" PRIu64 " of %s has started\n", run->number, name);
     if (core->tasks[event.task].paused)
         text_add(answer, "the task stays paused\n");
     return true;
@@ -220,19 +209,26 @@ static bool trigger(struct daemon *daemon, const struct asked *asked, struct tex
 /* --- all of them --- */
 
 bool operate(struct daemon *daemon, const char *request, uid_t uid, struct text *answer) {
-    char verb[16], by[64], tasks[CONTROL_REQUEST_BYTES], uid_text[24];
+    char verb[16], by[64], tasks[CONTROL_REQUEST_BYTES], uid_text[24], *rest = tasks;
     if (sscanf(request, "%15s %63s %4095[^\n]", verb, by, tasks) != 3)
         return false;
     snprintf(uid_text, sizeof uid_text, "uid-%u", (unsigned)uid);
-    struct asked asked = {.by = pauses_is_name(by) ? by : uid_text, .uid = uid, .tasks = tasks};
+    struct asked asked = {.by = pauses_is_name(by) ? by : uid_text, .uid = uid};
     struct text told = {0};
     bool fine;
-    if (strcmp(verb, "pause") == 0 || strcmp(verb, "resume") == 0)
+    if (strcmp(verb, "trigger") == 0) {
+        fine = trigger(daemon, &asked, tasks, &told);
+    } else if (strcmp(verb, "pause") == 0 || strcmp(verb, "resume") == 0) {
+        for (char *name; (name = strsep(&rest, " "));) {
+            int width = (int)strlen(name);
+            if (width > 0)
+                asked.names[asked.count++] = name;
+            asked.name_width = width > asked.name_width ? width : asked.name_width;
+        }
         fine = set_pauses(daemon, &asked, *verb == 'p', &told);
-    else if (strcmp(verb, "trigger") == 0)
-        fine = trigger(daemon, &asked, &told);
-    else
+    } else {
         return false;
+    }
     text_add(answer, "%s\n%s", fine ? "ok" : "no", told.bytes ? told.bytes : "");
     text_finish(&told);
     return true;
@@ -278,20 +274,12 @@ bool operate_listen(struct daemon *daemon, const struct taskset *set, struct tex
     return listens || !chosen;
 }
 
-static struct text list_path(const struct daemon *daemon) {
-    struct text socket = {0}, list = {0};
-    control_path(daemon->set, daemon->path, &socket);
-    pauses_path(daemon->set, socket.bytes, &list);
-    text_finish(&socket);
-    return list;
-}
-
 bool operate_open(struct daemon *daemon, struct text *error) {
     struct text complaint = {0};
     daemon->control = control_create(&daemon->loop, daemon->path, on_request, daemon);
     if (!operate_listen(daemon, daemon->set, error))
         return false;
-    daemon->pauses_path = list_path(daemon);
+    pauses_path(daemon->set, daemon->path, &daemon->pauses_path);
     daemon->pauses = pauses_load(daemon->pauses_path.bytes, &complaint);
     if (complaint.bytes_count)
         LOG(&daemon->log, LOG_WARNING, "pauses_unreadable", log_text("message", complaint.bytes),
@@ -324,7 +312,8 @@ static void move_list(struct daemon *daemon, struct text path) {
 }
 
 void operate_follow(struct daemon *daemon) {
-    struct text path = list_path(daemon);
+    struct text path = {0};
+    pauses_path(daemon->set, daemon->path, &path);
     if (strcmp(path.bytes, daemon->pauses_path.bytes) == 0)
         text_finish(&path);
     else

@@ -67,18 +67,19 @@ bool pauses_is_name(const char *by) {
 
 /* --- the file --- */
 
-void pauses_path(const struct taskset *set, const char *control_path, struct text *ret_path) {
+void pauses_path(const struct taskset *set, const char *ini_path, struct text *ret_path) {
     struct stat folder;
-    struct text why = {0};
-    const char *name = strrchr(control_path, '/') ? strrchr(control_path, '/') + 1 : control_path;
+    struct text why = {0}, socket = {0};
+    control_path(set, ini_path, &socket);
     if (!*set->daemon.control && stat(STATE_FOLDER, &folder) == 0 && S_ISDIR(folder.st_mode) &&
         access(STATE_FOLDER, W_OK) == 0)
-        text_add(ret_path, "%s/%s.paused", STATE_FOLDER, name);
-    else if (*set->daemon.control || control_path_make_folder(control_path, &why))
-        text_add(ret_path, "%s.paused", control_path);
+        text_add(ret_path, "%s%s.paused", STATE_FOLDER, strrchr(socket.bytes, '/'));
+    else if (*set->daemon.control || control_path_make_folder(socket.bytes, &why))
+        text_add(ret_path, "%s.paused", socket.bytes);
     else
         text_add(ret_path, "%s", "");
     text_finish(&why);
+    text_finish(&socket);
 }
 
 /* What gmtime() gives of an instant that can be written in four digits again. */

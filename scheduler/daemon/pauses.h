@@ -22,7 +22,7 @@ struct pauses {
  * written, because what is beside the default socket is gone after a reboot. "": there is no folder of ours
  * alone.
  */
-void pauses_path(const struct taskset *set, const char *control_path, struct text *ret_path);
+void pauses_path(const struct taskset *set, const char *ini_path, struct text *ret_path);
 
 /* What cannot be read is left out, and told in `complaint`. No file: no pauses. */
 struct pauses pauses_load(const char *path, struct text *complaint);
