@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BLOCK_BYTES ((size_t)64 * 1024)
+#define BLOCK_BYTES ((size_t)64 * 1024) /* some hundred tasks */
 
 struct arena_block {
     struct arena_block *next;

@@ -20,7 +20,7 @@ struct faults {
     size_t left_off_count;
 };
 
-#define FAULTS_MAX 100
+#define FAULTS_MAX 100 /* more than anybody mends in one go */
 
 void fault_add(struct faults *faults, uint32_t line, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -32,7 +32,9 @@ struct inifile {
     uint32_t section_count;
 };
 
-#define INIFILE_LINE_BYTES_MAX 198 /* inih's line buffer, less newline and NUL */
+/* inih's buffers, as Debian builds it (INI_MAX_LINE 200, MAX_SECTION and MAX_NAME 50), less newline and NUL.
+ */
+#define INIFILE_LINE_BYTES_MAX 198
 #define INIFILE_NAME_BYTES_MAX 49
 
 /*

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define WORD_BYTES_MAX 63
+#define WORD_BYTES_MAX 63 /* keys have 19 at most, names of tasks 40 */
 
 static size_t least(size_t a, size_t b) {
     return a < b ? a : b;

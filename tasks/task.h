@@ -124,10 +124,12 @@ struct daemon_settings {
     uint32_t children; /* that hold no token: how many may run at once */
 };
 
-#define NAME_BYTES_MAX 40 /* of a task, a pool or the file */
-#define TASKS_MAX      1000000
-#define POOLS_MAX      64
-#define POOL_SIZE_MAX  1000
-#define SQL_BYTES_MAX  (4 * 1024 * 1024)
+/* Of a task, a pool or the file: it fits into inih's 49 bytes of a section's name with its kind before it,
+ * and into the 63 bytes of PostgreSQL's application_name with what stands around it. */
+#define NAME_BYTES_MAX 40
+#define TASKS_MAX      1000000 /* measured up to there: tests/bench/README.md, "core" */
+#define POOLS_MAX      64   /* one file's databases; a server with more of them wants more than one daemon */
+#define POOL_SIZE_MAX  1000 /* sessions of one pool, beyond what a server does well with */
+#define SQL_BYTES_MAX  (4 * 1024 * 1024) /* of one text, which each of its runs sends */
 
 #endif

@@ -28,8 +28,7 @@ size_t text_utf8_length(const char *at);
  * between two characters and ends in "...". NULL of NULL. Newlines and what steers a terminal are kept, as a
  * record in the history keeps them.
  */
-#define TEXT_OUTSIDE_BYTES                                                                                   \
-    4096 /* PostgreSQL's own messages are shorter; a task's RAISE may be of any length */
+#define TEXT_OUTSIDE_BYTES 4096 /* a screen of text; what a task raises may be of any length */
 char *text_taken(const char *outside);
 
 /*

@@ -9,11 +9,11 @@
 #include "scheduler/daemon/control_path.h"
 #include "scheduler/daemon/filelock.h"
 #include "scheduler/daemon/load.h"
-#include "scheduler/now.h"
 #include "scheduler/daemon/peer.h"
+#include "scheduler/now.h"
 #include "tasks/instant.h"
 
-/* An answer is a dump: of a million tasks, each with a line, less than this. */
+/* The longest answer is a dump of a million tasks with a line of some 200 bytes each. */
 #define ANSWER_BYTES_MOST ((size_t)256 * 1024 * 1024)
 /* The daemon answers within a turn of its loop; a debugger or a stopped machine may hold it for longer. */
 #define PATIENCE_S     10 /* for the next piece */

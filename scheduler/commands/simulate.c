@@ -20,15 +20,15 @@
 #include "tasks/duration.h"
 #include "tasks/stage.h"
 
-#define FOREGROUNDS_MOST 16      /* parts of an application: each is looked at in each step of virtual time */
-#define TOOKS_MOST       1024    /* tasks that a person tells of */
+#define FOREGROUNDS_MOST 16   /* parts of an application; each costs something in each step of virtual time */
+#define TOOKS_MOST       1024 /* tasks that a person tells of */
 #define SLOTS_MOST       1000000 /* beyond PostgreSQL's own most, 2^18 - 1 */
 #define RESERVED_COUNT   3       /* PostgreSQL's default of superuser_reserved_connections */
 #define WIDTH_PLAIN      80      /* columns, where there is no terminal */
 #define WIDTH_LEAST      40
 #define WIDTH_MOST       200
 #define JSON_PARTS       96                 /* quarters of an hour of a day */
-#define FOR_MOST_US      (366 * US_PER_DAY) /* a year: some minutes of computing */
+#define FOR_MOST_US      (366 * US_PER_DAY) /* a year: a day takes a second or so */
 
 /* The same days for everybody, so that two forecasts can be compared: 2026-01-01 00:00 UTC. */
 #define START_US (INT64_C(20454) * US_PER_DAY)

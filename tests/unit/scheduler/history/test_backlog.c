@@ -37,7 +37,7 @@ static int remove_directory(void **state) {
     return rmdir(directory); /* nothing else is left in it */
 }
 
-static struct backlog *open_ledger(void) {
+static struct backlog *open_backlog(void) {
     struct text error = {0};
     struct backlog *backlog = backlog_create(path, &error);
     if (error.bytes_count)
@@ -45,7 +45,7 @@ static struct backlog *open_ledger(void) {
     return backlog;
 }
 
-static void close_ledger(struct backlog *backlog) {
+static void close_backlog(struct backlog *backlog) {
     struct text error = {0};
     if (!backlog_destroy(backlog, &error) || error.bytes_count)
         fail_msg("%s", error.bytes_count ? error.bytes : "not saved, and no word why");
@@ -147,28 +147,28 @@ static uint32_t fill_memory(struct backlog *backlog, uint32_t on_disk_count) {
 /* --- order --- */
 
 static void backlog_empty_is_an_empty_batch_and_no_file(void **state) {
-    struct backlog *backlog = open_ledger();
+    struct backlog *backlog = open_backlog();
     (void)state;
     expect_all(backlog, 0, 0);
     backlog_refused(backlog, 0);
     backlog_give_up(backlog);
-    close_ledger(backlog);
+    close_backlog(backlog);
     assert_false(is_there());
-    close_ledger(NULL);
+    close_backlog(NULL);
 }
 
 static void backlog_keeps_the_order_in_memory(void **state) {
-    struct backlog *backlog = open_ledger();
+    struct backlog *backlog = open_backlog();
     (void)state;
     add(backlog, 0, 1234, 100);
     assert_false(is_there());
     expect_all(backlog, 0, 1234);
-    close_ledger(backlog);
+    close_backlog(backlog);
     assert_false(is_there());
 }
 
 static void backlog_keeps_the_order_over_the_file(void **state) {
-    struct backlog *backlog = open_ledger();
+    struct backlog *backlog = open_backlog();
     struct stat status;
     (void)state;
     uint32_t count = fill_memory(backlog, 10000);
@@ -179,13 +179,13 @@ static void backlog_keeps_the_order_over_the_file(void **state) {
     add(backlog, count, 10, 100); /* in memory again */
     assert_int_equal(backlog_on_disk_count(backlog), 0);
     expect_all(backlog, count, 10);
-    close_ledger(backlog);
+    close_backlog(backlog);
 }
 
 /* What is added while some of the file was read goes behind the rest of it. */
 static void backlog_keeps_the_order_while_more_comes(void **state) {
     static uint32_t numbers[BATCH_MOST_COUNT];
-    struct backlog *backlog = open_ledger();
+    struct backlog *backlog = open_backlog();
     uint32_t next = 0, added = fill_memory(backlog, 9000);
     (void)state;
     for (int round = 0; next < added; round++) {
@@ -200,7 +200,7 @@ static void backlog_keeps_the_order_while_more_comes(void **state) {
         backlog_written(backlog);
     }
     assert_int_equal(backlog_count(backlog), 0);
-    close_ledger(backlog);
+    close_backlog(backlog);
 }
 
 /* --- batches --- */
@@ -215,7 +215,7 @@ static void batch_is_bounded_by_count_and_bytes(void **state) {
     (void)state;
     for (size_t i = 0; i < COUNT(table); i++) {
         static uint32_t numbers[BATCH_MOST_COUNT];
-        struct backlog *backlog = open_ledger();
+        struct backlog *backlog = open_backlog();
         struct text batch = {0};
         add(backlog, 0, table[i].count, table[i].bytes);
         backlog_batch(backlog, &batch);
@@ -225,7 +225,7 @@ static void batch_is_bounded_by_count_and_bytes(void **state) {
         backlog_written(backlog);
         assert_int_equal(backlog_count(backlog), table[i].count - table[i].expected);
         expect_all(backlog, table[i].expected, table[i].count - table[i].expected);
-        close_ledger(backlog);
+        close_backlog(backlog);
     }
 }
 
@@ -238,7 +238,7 @@ static void batch_refused_comes_again_the_blocked_one_last(void **state) {
     (void)state;
     for (size_t i = 0; i < COUNT(table); i++) {
         static uint32_t numbers[BATCH_MOST_COUNT];
-        struct backlog *backlog = open_ledger();
+        struct backlog *backlog = open_backlog();
         add(backlog, 0, 4, 50);
         assert_int_equal(batch_of(backlog, numbers), 4);
         backlog_refused(backlog, table[i].blocked);
@@ -247,14 +247,14 @@ static void batch_refused_comes_again_the_blocked_one_last(void **state) {
         assert_memory_equal(numbers, table[i].order, sizeof table[i].order);
         backlog_written(backlog);
         assert_int_equal(backlog_count(backlog), 0);
-        close_ledger(backlog);
+        close_backlog(backlog);
     }
 }
 
 /* One that came after the batch was made is not the one that blocks it, nor written with it. */
 static void batch_is_what_was_sent(void **state) {
     static uint32_t numbers[BATCH_MOST_COUNT];
-    struct backlog *backlog = open_ledger();
+    struct backlog *backlog = open_backlog();
     (void)state;
     add(backlog, 0, 2, 50);
     assert_int_equal(batch_of(backlog, numbers), 2);
@@ -266,7 +266,7 @@ static void batch_is_what_was_sent(void **state) {
     backlog_written(backlog);
     expect_all(backlog, 4, 1);
     backlog_written(backlog); /* of nothing */
-    close_ledger(backlog);
+    close_backlog(backlog);
 }
 
 /* What the database never takes is found by halves; the others are written. */
@@ -275,7 +275,7 @@ static void record_given_up_is_found_among_the_others(void **state) {
     static uint32_t numbers[BATCH_MOST_COUNT];
     (void)state;
     for (size_t i = 0; i < COUNT(bad); i++) {
-        struct backlog *backlog = open_ledger();
+        struct backlog *backlog = open_backlog();
         uint32_t written_count = 0, tries = 0;
         add(backlog, 0, 700, 50);
         while (backlog_count(backlog)) {
@@ -291,7 +291,7 @@ static void record_given_up_is_found_among_the_others(void **state) {
         }
         assert_int_equal(written_count, 699);
         assert_int_equal(backlog_lost_count(backlog), 1);
-        close_ledger(backlog);
+        close_backlog(backlog);
     }
 }
 
@@ -301,23 +301,23 @@ static void backlog_is_saved_and_taken_up(void **state) {
     static const uint32_t on_disk[] = {0, 1, 9000};
     (void)state;
     for (size_t i = 0; i < COUNT(on_disk); i++) {
-        struct backlog *backlog = open_ledger();
+        struct backlog *backlog = open_backlog();
         uint32_t count = fill_memory(backlog, on_disk[i]);
         for (int restart = 0; restart < 3; restart++) {
-            close_ledger(backlog);
-            backlog = open_ledger();
+            close_backlog(backlog);
+            backlog = open_backlog();
             assert_int_equal(backlog_count(backlog), count);
         }
         add(backlog, count, 5, KIB);
         expect_all(backlog, 0, count + 5);
-        close_ledger(backlog);
+        close_backlog(backlog);
         assert_false(is_there());
     }
 }
 
 static void backlog_partly_written_is_saved_without_that(void **state) {
     static uint32_t numbers[BATCH_MOST_COUNT];
-    struct backlog *backlog = open_ledger();
+    struct backlog *backlog = open_backlog();
     (void)state;
     uint32_t count = fill_memory(backlog, 9000), first = 0;
     for (int i = 0; i < 15; i++) {
@@ -325,22 +325,22 @@ static void backlog_partly_written_is_saved_without_that(void **state) {
         backlog_written(backlog);
     }
     batch_of(backlog, numbers); /* nobody says what became of it */
-    close_ledger(backlog);
-    backlog = open_ledger();
+    close_backlog(backlog);
+    backlog = open_backlog();
     expect_all(backlog, first, count - first);
-    close_ledger(backlog);
+    close_backlog(backlog);
 }
 
 /* A daemon that is killed leaves in the file what it read from there and did not write. */
 static void backlog_keeps_the_file_until_all_of_it_is_written(void **state) {
     static uint32_t numbers[BATCH_MOST_COUNT];
-    struct backlog *backlog = open_ledger();
+    struct backlog *backlog = open_backlog();
     (void)state;
     add(backlog, 0, 700, 50);
-    close_ledger(backlog);
-    backlog = open_ledger();
+    close_backlog(backlog);
+    backlog = open_backlog();
     assert_int_equal(backlog_on_disk_count(backlog), 0);
-    struct backlog *after_kill = open_ledger();
+    struct backlog *after_kill = open_backlog();
     assert_int_equal(backlog_count(after_kill), 700);
     batch_of(backlog, numbers);
     backlog_written(backlog);
@@ -350,9 +350,9 @@ static void backlog_keeps_the_file_until_all_of_it_is_written(void **state) {
     backlog_written(backlog);
     assert_false(is_there());
     assert_int_equal(backlog_count(backlog), 0);
-    close_ledger(backlog);
+    close_backlog(backlog);
     expect_all(after_kill, 0, 700);
-    close_ledger(after_kill);
+    close_backlog(after_kill);
 }
 
 /* A crash cuts the last line; one before it may be all zeros, where the machine lost its power. */
@@ -374,37 +374,37 @@ static void backlog_after_a_crash_has_the_whole_lines(void **state) {
     (void)state;
     for (size_t i = 0; i < COUNT(table); i++) {
         write_file(table[i].bytes, table[i].bytes_count);
-        struct backlog *backlog = open_ledger();
+        struct backlog *backlog = open_backlog();
         if (backlog_count(backlog) != table[i].count || backlog_lost_count(backlog) != table[i].lost_count)
             fail_msg("%s: %u lines, %u lost", table[i].name, backlog_count(backlog),
                      (unsigned)backlog_lost_count(backlog));
         add(backlog, table[i].count, 3, 50);
         expect_all(backlog, 0, table[i].count + 3);
-        close_ledger(backlog);
+        close_backlog(backlog);
     }
 }
 
 /* Where memory has no room for the whole file, more is appended to it: not to the piece of a line. */
 static void backlog_after_a_crash_appends_whole_lines(void **state) {
-    struct backlog *backlog = open_ledger();
+    struct backlog *backlog = open_backlog();
     (void)state;
     uint32_t count = fill_memory(backlog, 9000);
-    close_ledger(backlog);
+    close_backlog(backlog);
     FILE *file = fopen(path, "a");
     fputs("{\"n\":77,\"x", file);
     fclose(file);
-    backlog = open_ledger();
+    backlog = open_backlog();
     assert_int_equal(backlog_count(backlog), count);
     add(backlog, count, 20, 50);
-    close_ledger(backlog);
-    backlog = open_ledger();
+    close_backlog(backlog);
+    backlog = open_backlog();
     expect_all(backlog, 0, count + 20);
-    close_ledger(backlog);
+    close_backlog(backlog);
 }
 
 static void backlog_whose_file_was_cut_counts_what_is_gone(void **state) {
     static uint32_t numbers[BATCH_MOST_COUNT];
-    struct backlog *backlog = open_ledger();
+    struct backlog *backlog = open_backlog();
     uint32_t count = fill_memory(backlog, 100), read_count = 0;
     (void)state;
     assert_int_equal(truncate(path, 40 * KIB), 0);
@@ -413,7 +413,7 @@ static void backlog_whose_file_was_cut_counts_what_is_gone(void **state) {
     assert_int_equal(read_count + backlog_lost_count(backlog), count);
     assert_int_equal(backlog_lost_count(backlog), 61);
     assert_int_equal(backlog_count(backlog), 0);
-    close_ledger(backlog);
+    close_backlog(backlog);
 }
 
 /* --- a place that is not ours --- */
@@ -470,11 +470,11 @@ static void backlog_moved_keeps_the_order_and_leaves_nothing(void **state) {
     snprintf(elsewhere, sizeof elsewhere, "%s.moved", path);
     snprintf(old, sizeof old, "%s", path);
     snprintf(path, sizeof path, "%s", elsewhere);
-    struct backlog *backlog = open_ledger();
+    struct backlog *backlog = open_backlog();
     add(backlog, 9000, 10, 100);
-    close_ledger(backlog);
+    close_backlog(backlog);
     snprintf(path, sizeof path, "%s", old);
-    backlog = open_ledger();
+    backlog = open_backlog();
     add(backlog, 0, 9000, KIB);
     assert_true(backlog_on_disk_count(backlog) > 0);
     uint32_t sent_count = backlog_batch(backlog, &batch);
@@ -486,7 +486,7 @@ static void backlog_moved_keeps_the_order_and_leaves_nothing(void **state) {
     expect_all(backlog, sent_count, 9010 - sent_count);
     assert_int_equal(backlog_lost_count(backlog), 0);
     snprintf(path, sizeof path, "%s", elsewhere);
-    close_ledger(backlog);
+    close_backlog(backlog);
     assert_int_equal(access(elsewhere, F_OK), -1);
     snprintf(path, sizeof path, "%s", old);
     text_finish(&batch);
@@ -499,18 +499,18 @@ static void backlog_takes_in_what_another_one_has(void **state) {
     snprintf(other, sizeof other, "%s.other", path);
     snprintf(old, sizeof old, "%s", path);
     snprintf(path, sizeof path, "%s", other);
-    struct backlog *left = open_ledger();
+    struct backlog *left = open_backlog();
     add(left, 5, 9000, KIB);
-    close_ledger(left);
-    left = open_ledger();
+    close_backlog(left);
+    left = open_backlog();
     snprintf(path, sizeof path, "%s", old);
-    struct backlog *backlog = open_ledger();
+    struct backlog *backlog = open_backlog();
     add(backlog, 0, 5, 100);
     backlog_take_in(backlog, left, &error);
     assert_int_equal(error.bytes_count, 0);
     assert_int_equal(access(other, F_OK), -1);
     expect_all(backlog, 0, 9005);
-    close_ledger(backlog);
+    close_backlog(backlog);
 }
 
 static void backlog_follows_no_symbolic_link(void **state) {
@@ -566,7 +566,7 @@ static void backlog_in_no_directory_works_until_it_is_full(void **state) {
 /* --- a disk that refuses --- */
 
 static void backlog_at_its_limit_counts_and_tells_once(void **state) {
-    struct backlog *backlog = open_ledger();
+    struct backlog *backlog = open_backlog();
     struct text error = {0};
     (void)state;
     add(backlog, 0, 5, MIB); /* 4 in memory */
@@ -582,7 +582,7 @@ static void backlog_at_its_limit_counts_and_tells_once(void **state) {
     assert_int_equal(error.bytes_count, 0);
     expect_all(backlog, 0, 1);
     assert_int_equal(backlog_lost_count(backlog), 3);
-    close_ledger(backlog);
+    close_backlog(backlog);
     text_finish(&error);
 }
 
@@ -591,7 +591,7 @@ static void backlog_on_a_full_disk_keeps_whole_lines(void **state) {
     static const size_t sizes[] = {50, KIB, 3 * KIB, 100 * KIB};
     (void)state;
     for (size_t i = 0; i < COUNT(sizes); i++) {
-        struct backlog *backlog = open_ledger();
+        struct backlog *backlog = open_backlog();
         struct text error = {0};
         uint32_t count = fill_memory(backlog, 100), lost = 0;
         helper_limit_files(101 * KIB + 100);
@@ -607,17 +607,17 @@ static void backlog_on_a_full_disk_keeps_whole_lines(void **state) {
         assert_int_equal(backlog_count(backlog), count);
         add(backlog, count, 10, sizes[i]); /* there is room again */
         if (i % 2) {
-            close_ledger(backlog);
-            backlog = open_ledger();
+            close_backlog(backlog);
+            backlog = open_backlog();
         }
         expect_all(backlog, 0, count + 10);
-        close_ledger(backlog);
+        close_backlog(backlog);
         text_finish(&error);
     }
 }
 
 static void backlog_on_a_disk_without_any_room_leaves_no_file(void **state) {
-    struct backlog *backlog = open_ledger();
+    struct backlog *backlog = open_backlog();
     struct text error = {0};
     (void)state;
     uint32_t count = fill_memory(backlog, 0);
@@ -626,13 +626,13 @@ static void backlog_on_a_disk_without_any_room_leaves_no_file(void **state) {
     assert_false(is_there());
     helper_limit_files(RLIM_INFINITY);
     expect_all(backlog, 0, count);
-    close_ledger(backlog);
+    close_backlog(backlog);
     text_finish(&error);
 }
 
 /* What could not be saved is not there in part: what was there stays. */
 static void backlog_that_cannot_be_saved_says_so(void **state) {
-    struct backlog *backlog = open_ledger();
+    struct backlog *backlog = open_backlog();
     struct text error = {0};
     (void)state;
     add(backlog, 0, 100, KIB);
