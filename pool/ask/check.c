@@ -225,14 +225,19 @@ static bool check_budget(PGconn *conn, const struct taskset *set, uint32_t index
 /* A pooler in statement mode ends the connection at the first BEGIN, and so every task and the history. */
 static bool has_transactions(PGconn *conn, struct text *text) {
     static const char *const statements[] = {"BEGIN", "ROLLBACK"};
-    bool right = true;
+    bool right = true, came = true;
     for (size_t i = 0; right && i < sizeof statements / sizeof *statements; i++) {
-        PGresult *result = PQexecParams(conn, statements[i], 0, NULL, NULL, NULL, NULL, 0);
+        PGresult *result = inquiry_plain(conn, statements[i]);
+        came = result || PQstatus(conn) == CONNECTION_BAD;
         right = PQresultStatus(result) == PGRES_COMMAND_OK;
         PQclear(result);
     }
     if (right)
         return true;
+    if (!came) {
+        text_add(text, "  it lets us in and does not answer\n");
+        return false;
+    }
     answer_say_error(text, "  no transaction can be had: ", PQerrorMessage(conn));
     text_add(text, "  DOES NOT WORK: behind a pooler in statement mode no task can run; write pool_mode = "
                    "transaction or session\n");
@@ -261,8 +266,9 @@ bool budget_check(const struct taskset *set, uint32_t index, uint32_t identity, 
     if (!connected)
         answer_say_error(text, "  ", error.bytes);
     text_finish(&error);
-    bool fits = connected && has_transactions(conn, text) && check_budget(conn, set, index, identity, text);
-    if (connected && PQstatus(conn) == CONNECTION_OK && pool->history)
+    bool works = connected && has_transactions(conn, text);
+    bool fits = works && check_budget(conn, set, index, identity, text);
+    if (works && PQstatus(conn) == CONNECTION_OK && pool->history)
         fits &= history_check(conn, set, daemon_name, text);
     PQfinish(conn);
     return fits;

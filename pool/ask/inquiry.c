@@ -54,6 +54,10 @@ static PGresult *run(PGconn *conn, const char *sql) {
     return wait_for_answer(conn, PQsendQuery(conn, sql));
 }
 
+PGresult *inquiry_plain(PGconn *conn, const char *sql) {
+    return wait_for_answer(conn, PQsendQueryParams(conn, sql, 0, NULL, NULL, NULL, NULL, 0));
+}
+
 PGresult *inquiry(PGconn *conn, const char *sql, int count, const char *const *values) {
     if (PQtransactionStatus(conn) != PQTRANS_IDLE)
         PQclear(run(conn, "ROLLBACK"));

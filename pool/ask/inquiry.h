@@ -19,6 +19,9 @@ struct pool_settings;
  */
 PGresult *inquiry(PGconn *conn, const char *sql, int count, const char *const *values);
 
+/* The same as it is, without a transaction around it. */
+PGresult *inquiry_plain(PGconn *conn, const char *sql);
+
 /*
  * Logs in as the pool does, and waits for it; NULL with each host's reason. What the server notes is dropped.
  * with_options: with the daemon's startup options, and as it does without them where they are refused.

@@ -238,27 +238,6 @@ static PGconn *take(struct login *login, struct attempt *attempt) {
     return NULL;
 }
 
-/* --- without a loop --- */
-
-PGconn *login_now(const struct login_request *request, struct text *error, enum connect_failure *ret_kind) {
-    struct login *login = create(request);
-    struct attempt *attempt;
-    PGconn *conn = NULL;
-    while (!conn && (attempt = next_attempt(login))) {
-        attempt_work(attempt);
-        conn = take(login, attempt);
-        attempt_drop(attempt);
-    }
-    if (!conn) {
-        text_add(error, "%s", login->reasons.bytes);
-        *ret_kind = login->failure.kind;
-    }
-    if (login->fd >= 0)
-        close(login->fd);
-    destroy(login);
-    return conn;
-}
-
 /* --- beside the loop --- */
 
 static void free_handle(uv_handle_t *handle) {
@@ -374,4 +353,40 @@ int login_leave(struct login *login) {
         close(login->fd);
     destroy(login);
     return fd;
+}
+
+/* --- without a loop of one's own --- */
+
+/* Each host that hangs keeps one, and the next host is tried on another. */
+#define THREADS_AWAITED 64
+
+struct awaited {
+    PGconn *conn;
+    struct text *error;
+    enum connect_failure *kind;
+};
+
+static void on_awaited(void *context, PGconn *conn, const struct login_failure *failure, int fd) {
+    struct awaited *awaited = context;
+    awaited->conn = conn;
+    if (failure) {
+        text_add(awaited->error, "%s", failure->message);
+        *awaited->kind = failure->kind;
+    }
+    if (fd >= 0)
+        close(fd);
+}
+
+PGconn *login_now(const struct login_request *request, struct text *error, enum connect_failure *ret_kind) {
+    struct awaited awaited = {.error = error, .kind = ret_kind};
+    uv_loop_t loop;
+    if (uv_loop_init(&loop) != 0)
+        abort();
+    struct aside *aside = aside_open(&loop, THREADS_AWAITED);
+    login_start(&loop, aside, request, on_awaited, &awaited);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    aside_close(aside);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    uv_loop_close(&loop);
+    return awaited.conn;
 }

@@ -42,7 +42,8 @@ struct login *login_start(uv_loop_t *loop, struct aside *aside, const struct log
 /* The callback is not called. The same fd as its. */
 int login_leave(struct login *login);
 
-/* The same for who may wait: without a loop. NULL with one line, or several, in `error`. */
+/* The same for who may wait: without a loop. NULL with one line in `error`. What hangs in the resolver or in
+ * libpq is left to its thread: aside_threads_left(). */
 PGconn *login_now(const struct login_request *request, struct text *error, enum connect_failure *ret_kind);
 
 /* The value of `options` with which the daemon's sessions log in, where a pooler or the server takes it. */

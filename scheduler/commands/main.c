@@ -62,8 +62,11 @@ int main(int argc, char **argv) {
     footing_watch();
     footing_map_tables();
     int code = run_command_of(argc, argv);
-    if (fflush(stdout) == 0 && !ferror(stdout))
-        return code;
-    terminal_complain("cannot write the output: %s", strerror(errno)); /* a full disk is no success */
-    return code ? code : COMMAND_FAILS;
+    if (fflush(NULL) != 0 || ferror(stdout)) {
+        terminal_complain("cannot write the output: %s", strerror(errno)); /* a full disk is no success */
+        code = code ? code : COMMAND_FAILS;
+    }
+    if (footing_threads_run_on())
+        _exit(code);
+    return code;
 }

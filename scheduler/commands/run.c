@@ -2,7 +2,6 @@
  * `headgate run`: the daemon, in the foreground.
  */
 #include <fcntl.h>
-#include <stdio.h>
 #include <unistd.h>
 
 #include "scheduler/commands/arguments.h"
@@ -59,9 +58,6 @@ static int run(int argc, char **argv) {
     }
     text_finish(&error);
     taskset_unref(set);
-    fflush(NULL);
-    if (footing_threads_run_on())
-        _exit(code);
     return code;
 }
 
