@@ -22,7 +22,7 @@ struct listener {
     struct control *control;
     struct filelock_name name;
     char *path;         /* NULL: the lock */
-    struct stat socket; /* the one that is ours at the path */
+    struct stat socket; /* what we have made at the path: another one there is not ours to remove */
 };
 
 struct control {
@@ -220,7 +220,7 @@ static struct listener *take_held(struct listener *held[FILELOCK_NAMES], const s
     return NULL;
 }
 
-/* NULL with *ret_held: by another daemon. */
+/* NULL: another daemon holds the name (*ret_held), or the lock has to do without it; `error` says which. */
 static struct listener *lock_one(struct control *control, const struct filelock_name *name, bool *ret_held,
                                  struct text *error) {
     int fd = filelock_take(name, control->ini_path, error);
@@ -267,7 +267,7 @@ static bool make_address(const char *path, struct sockaddr_un *ret, struct text 
     return error->bytes_count == 0;
 }
 
-/* What nobody listens on was left by a daemon that was killed, and may go. */
+/* A socket that nobody listens on was left by a daemon that was killed, and is removed. */
 static bool make_room(const struct sockaddr_un *address, struct text *error) {
     const char *path = address->sun_path;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -283,8 +283,8 @@ static bool make_room(const struct sockaddr_un *address, struct text *error) {
     return error->bytes_count == 0;
 }
 
-/* Ours alone from its first instant on. Not by libuv, which would remove the path when it closes. -1 with
- * errno. */
+/* Nobody else may connect, from the first instant on. libuv would remove the path when it closes, whosoever
+ * socket is there then. -1 with errno. */
 static int bind_private(const struct sockaddr_un *address, struct stat *ret_socket) {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     mode_t before = umask(0177);
@@ -325,7 +325,8 @@ bool control_listen(struct control *control, const char *path, struct text *erro
     struct listener *fresh = listen_at(control, &address, error);
     if (!fresh)
         return false;
-    if (before && strcmp(before->path, path) == 0) { /* what is there now is not its */
+    if (before &&
+        strcmp(before->path, path) == 0) { /* the fresh one is there: `before` has nothing to remove */
         free(before->path);
         before->path = NULL;
     }

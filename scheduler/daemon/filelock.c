@@ -24,7 +24,9 @@
 
 /* --- its names --- */
 
-/* The filesystem is a part of it: containers that share a network may have other files at the same path. */
+/* The filesystem is a part of the name: containers that share a network may have other files at the same
+ * path.
+ */
 static void name_after(const char *path, struct filelock_name *ret) {
     char *folder = path_folder(path);
     struct stat found = {0};
@@ -39,7 +41,7 @@ static void name_after(const char *path, struct filelock_name *ret) {
     ret->bytes = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length);
 }
 
-/* Its folder without links, and its own name as it is. */
+/* The file's folder without links, and its own name as it is: that may be a link. */
 static void path_as_named(const char *ini_path, struct text *path) {
     char real[PATH_MAX], *folder = path_folder(ini_path), *name = text_copy(ini_path);
     const char *base = basename(name);
@@ -100,7 +102,8 @@ static enum holder find_holder(const struct filelock_name *name, const char *ini
     return holder;
 }
 
-/* What nobody listens on is of a daemon that begins or ends, for a moment; or, for long, of none. */
+/* A name that nobody listens on belongs to a daemon that begins or ends, for a moment; after a second it is
+ * no daemon's. */
 int filelock_take(const struct filelock_name *name, const char *ini_path, struct text *error) {
     for (int attempt = 0; attempt < TRIES; attempt++) {
         int fd = listen_at(name);

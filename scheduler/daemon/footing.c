@@ -85,7 +85,7 @@ static void *pass(void *gate) {
     return NULL;
 }
 
-/* How many of these the system grants at once. */
+/* How many of as many threads the system grants at once. */
 static int threads_granted(int wanted) {
     pthread_t threads[THREADS_MOST];
     pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
@@ -99,7 +99,7 @@ static int threads_granted(int wanted) {
     return count;
 }
 
-/* libuv makes them when it first needs one, and ends the program if it cannot. */
+/* libuv makes its threads when it first needs one, and ends the program if it cannot. */
 static bool make_threads(struct text *error) {
     const char *said = getenv("UV_THREADPOOL_SIZE");
     long wanted = said ? strtol(said, NULL, 10) : THREADS_WANTED;

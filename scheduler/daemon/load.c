@@ -81,7 +81,8 @@ static const char *read_sql_file(void *context, const char *path, uint32_t line,
     return kept;
 }
 
-/* As libpq does for a private key: nobody else, but the group may read what root owns. */
+/* What libpq asks of a private key's file, too: nobody else may read it, but the group may where root owns
+ * it. */
 static bool others_can_read(const struct stat *stat) {
     return stat->st_mode & (stat->st_uid == 0 ? S_IROTH : S_IROTH | S_IRGRP);
 }

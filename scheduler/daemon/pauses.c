@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "scheduler/daemon/control_path.h"
+#include "scheduler/path.h"
 #include "scheduler/replace.h"
 
 #define HEAD         "# headgate: paused tasks, since when (UTC), by whom; written by the daemon\n"
@@ -82,7 +83,7 @@ void pauses_path(const struct taskset *set, const char *ini_path, struct text *r
     text_finish(&socket);
 }
 
-/* What gmtime() gives of an instant that can be written in four digits again. */
+/* Whether we could have written it: of four digits, and each part within its range. */
 static bool is_instant(const struct tm *at) {
     return at->tm_year >= 1970 && at->tm_mon >= 1 && at->tm_mon <= 12 && at->tm_mday >= 1 &&
            at->tm_mday <= 31 && at->tm_hour >= 0 && at->tm_hour <= 23 && at->tm_min >= 0 &&
@@ -106,39 +107,25 @@ static bool read_line(struct pauses *pauses, const char *line) {
     return true;
 }
 
-/* Nothing is read but a file of our own: others may write beside a socket in /tmp. */
-static int open_own(const char *path, struct text *complaint) {
-    struct stat found;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0 && errno == ENOENT)
-        return -1;
-    if (fd < 0 || fstat(fd, &found) != 0)
-        text_add(complaint, "%s cannot be read: %s", path, strerror(errno));
-    else if (!S_ISREG(found.st_mode) || (found.st_uid != geteuid() && found.st_uid != 0))
-        text_add(complaint, "%s is not a file of ours", path);
-    else
-        return fd;
-    if (fd >= 0)
-        close(fd);
-    return -1;
-}
-
 /* Its text; empty with `complaint` filled when it is not ours to read or to replace. */
 static struct text content_of(const char *path, struct text *complaint) {
     struct text text = {0};
     char chunk[4096];
-    ssize_t got;
-    int fd = open_own(path, complaint);
-    if (fd < 0)
+    ssize_t got = 0;
+    int fd = path_open_own(path, O_RDONLY);
+    if (fd < 0 && errno == ENOENT)
         return text;
-    while ((got = read(fd, chunk, sizeof chunk)) > 0 && text.bytes_count <= FILE_MOST)
+    while (fd >= 0 && (got = read(fd, chunk, sizeof chunk)) > 0 && text.bytes_count <= FILE_MOST)
         text_add_bytes(&text, chunk, (size_t)got);
-    close(fd);
-    bool ours = text.bytes_count == 0 || strncmp(text.bytes, HEAD, strlen(HEAD)) == 0;
-    if (got < 0)
+    if (fd < 0 && errno == EPERM)
+        text_add(complaint, "%s is not a file of ours", path);
+    else if (fd < 0 || got < 0)
         text_add(complaint, "%s cannot be read: %s", path, strerror(errno));
-    else if (!ours || text.bytes_count > FILE_MOST)
+    else if ((text.bytes_count && strncmp(text.bytes, HEAD, strlen(HEAD)) != 0) ||
+             text.bytes_count > FILE_MOST)
         text_add(complaint, "%s is there and is not a list of paused tasks; move it away", path);
+    if (fd >= 0)
+        close(fd);
     if (complaint->bytes_count)
         text_clear(&text);
     return text;
