@@ -23,7 +23,7 @@ static uint32_t run_to_extend(const struct core *core, const struct core_task *t
     if (task->waiting_run == INDEX_NONE || task->waiting_count > 1)
         return INDEX_NONE;
     const struct run *run = &core->runs[task->waiting_run];
-    if (run->yielded || run->attempts.failed_count || run->claimed)
+    if (run->yielded || run->attempts.failed_count || run->claim_state == CLAIM_COMMITTED)
         return INDEX_NONE;
     bool none = task->answered_until.us < task->answered_from.us;
     bool all = run->occurrence_count > 0 && run->due_first.us == task->answered_from.us;

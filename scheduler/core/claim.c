@@ -13,17 +13,18 @@ void claim_choose(const struct core *core, struct run *run) {
         run->definition->work == WORK_SQL && run->definition->transaction && !core->tasks[run->task].simple;
     bool first = run->stage == STAGE_CLAIM || run->stage == stage_first(run->definition);
     run->claim = CLAIM_NONE;
-    if (run->stage == STAGE_WRITE && run->claimed && core->pools[run->pool].recording.state == RECORDING_ON)
+    if (run->stage == STAGE_WRITE && run->claim_state == CLAIM_COMMITTED &&
+        core->pools[run->pool].recording.state == RECORDING_ON)
         run->claim = CLAIM_DONE;
     if (run->stage == STAGE_CLAIM ||
-        (core->pools[run->pool].recording.state == RECORDING_ON && !run->claimed && first &&
-         stage_needs_session(run->definition, run->stage)))
+        (core->pools[run->pool].recording.state == RECORDING_ON && run->claim_state != CLAIM_COMMITTED &&
+         first && stage_needs_session(run->definition, run->stage)))
         run->claim = within ? CLAIM_WITHIN : CLAIM_BEFORE;
 }
 
 void claim_note(struct run *run, struct wall from) {
     const struct schedule *schedule = &run->definition->schedule;
-    run->claimed = true;
+    run->claim_state = CLAIM_COMMITTED;
     if (run->occurrence_count == 0 || from.us <= schedule_key(schedule, run->due_first).us ||
         from.us > run->due_last.us)
         return;

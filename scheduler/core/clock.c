@@ -147,8 +147,9 @@ static bool may_join(const struct core *core, const struct core_task *task) {
     if (task->waiting_run == INDEX_NONE)
         return false;
     const struct run *run = &core->runs[task->waiting_run];
-    if (run->claimed && (run->occurrence_count == 0 ||
-                         !schedule_is_same(&run->definition->schedule, &task->definition->schedule)))
+    if (run->claim_state == CLAIM_COMMITTED &&
+        (run->occurrence_count == 0 ||
+         !schedule_is_same(&run->definition->schedule, &task->definition->schedule)))
         return false; /* its row cannot answer another one */
     return run->occurrence_count == 0 || run->due_last.us == task->last_due.us;
 }
@@ -172,7 +173,8 @@ static void answer(struct core *core, uint32_t index, const struct fallen_due *d
     const struct task *definition = task->definition;
     /* it waits not for its own work, but for a place for it: then the next one waits behind it */
     bool is_only_claimed = task->running_count == 0 && task->waiting_count == 1 &&
-                           task->waiting_run != INDEX_NONE && core->runs[task->waiting_run].claimed;
+                           task->waiting_run != INDEX_NONE &&
+                           core->runs[task->waiting_run].claim_state == CLAIM_COMMITTED;
     if (task->paused) {
         hands_pass_over(core, index, &due->these, actions);
     } else if (catchup_is_on(task)) { /* one run answers what becomes due meanwhile: catchup_go_on() */

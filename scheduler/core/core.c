@@ -133,8 +133,7 @@ static void on_run_unsent(struct core *core, uint32_t index, struct actions *act
     run->session = HANDLE_NONE;
     if (run->state == RUN_STOPPING && run->stop != STOP_YIELD &&
         !core->draining) { /* its timeout passed first */
-        struct event ended = {.kind = EVENT_RUN_ENDED, .ended.outcome = OUTCOME_FAILED};
-        run_end(core, index, &ended, actions);
+        run_end(core, index, &(struct run_ending){.outcome = OUTCOME_FAILED}, actions);
         return;
     }
     run_wait_again(core, index, actions);
@@ -165,7 +164,7 @@ static void note_primary(struct core *core, struct run *run) {
 static void on_run_ended(struct core *core, uint32_t index, const struct event *event,
                          struct actions *actions) {
     struct handle session = core->runs[index].session;
-    bool again = run_may_wait_again(core, index, event);
+    bool again = run_may_wait_again(core, index, &event->ended);
     if (event->ended.failure == FAILURE_STANDBY)
         leave_standby(core, index, actions);
     else
@@ -174,7 +173,7 @@ static void on_run_ended(struct core *core, uint32_t index, const struct event *
     if (again)
         run_wait_again(core, index, actions);
     else
-        run_end(core, index, event, actions);
+        run_end(core, index, &event->ended, actions);
 }
 
 static void on_command_seen(struct core *core, uint32_t index, const struct event *event,

@@ -6,12 +6,12 @@
 
 #include "scheduler/core/state.h"
 
-/* Its stage has ended, as the event says; the session has lost it already. */
-void run_end(struct core *core, uint32_t run, const struct event *event, struct actions *actions);
+/* Its stage has ended so; the session has lost it already. */
+void run_end(struct core *core, uint32_t run, const struct run_ending *ended, struct actions *actions);
 
 /* Whether the stage that has ended so is not spent: it was rolled back by our cancel, meant for it or for the
  * one before it. */
-bool run_may_wait_again(const struct core *core, uint32_t run, const struct event *event);
+bool run_may_wait_again(const struct core *core, uint32_t run, const struct run_ending *ended);
 void run_wait_again(struct core *core, uint32_t run, struct actions *actions);
 
 /* Why a run may not begin; SKIP_NONE: it may. */

@@ -30,7 +30,7 @@ uint32_t run_create(struct core *core, uint32_t task) {
         .set = taskset_ref(core->tasks[task].set),
         .definition = core->tasks[task].definition,
         .stage = claim_first_stage(core, &core->tasks[task]),
-        .reclaims = core->tasks[task].elsewhere_count > 0,
+        .claim_state = core->tasks[task].elsewhere_count ? CLAIM_DOUBTED : CLAIM_OPEN,
         .child_count = 1,
         .behind = INDEX_NONE,
     };
@@ -106,7 +106,8 @@ void run_arm(struct core *core, uint32_t index) {
 void run_redefine(struct core *core, uint32_t index) {
     struct run *run = &core->runs[index];
     const struct core_task *task = &core->tasks[run->task];
-    if (run->claimed) /* it is on record under the file that it was claimed under, in that database */
+    if (run->claim_state ==
+        CLAIM_COMMITTED) /* it is on record under the file that it was claimed under, in that database */
         return;
     if (run->state == RUN_WAITING)
         queue_leave(core, &core->pools[run->pool], index);

@@ -28,6 +28,14 @@ enum run_state {
     RUN_STOPPING, /* asked to stop, by its timeout, the drain or for others; still holds its tokens */
 };
 
+/* What is known of a run's claim in the history. */
+enum claim_state {
+    CLAIM_OPEN,     /* nothing; its key alone tells whether another has it */
+    CLAIM_DOUBTED,  /* it was sent one before, which may be committed; or others answer its task, and how far?
+                     * So its next one looks at more than the key */
+    CLAIM_COMMITTED /* it is committed, and never claimed again */
+};
+
 enum stop_cause { STOP_NONE, STOP_TIMEOUT, STOP_DRAIN, STOP_YIELD };
 
 struct run {
@@ -43,9 +51,7 @@ struct run {
     bool held_told;
     bool commits;     /* all but its COMMIT is done: others do not make it give way */
     enum claim claim; /* sent with it */
-    bool claimed;     /* its claim is committed: it is never claimed again */
-    bool reclaims;    /* its key alone does not tell: it was sent a claim before, which may be committed; or
-                       * others answer its task, and how far? */
+    enum claim_state claim_state;
     uint32_t lost_claim_count; /* whose session was lost before it answered */
     bool yielded; /* it was in others' way: from now on it shares no session, and leaves a token to others */
     bool needs_primary; /* a standby has refused it */
@@ -67,9 +73,7 @@ struct run {
     int64_t session_us, outside_us; /* of the stages that are over */
     struct attempts attempts;
     enum outcome work_outcome; /* of its outside work, some of whose output is to be written all the same */
-    bool unconfirmed;          /* it is committed, and a standby may lack it */
     bool cut_short;            /* a command whose sessions the server may still have */
-    bool partly_done;          /* of its outside work; and what that printed is written */
     uint32_t child_count;      /* it may have at once, without a token */
     struct mono retry_at;      /* DELAYED */
     uint32_t next_free;

@@ -26,7 +26,7 @@ struct session_work work_on_session(const struct daemon *daemon, struct handle h
                     .lateness_us = run_lateness_us(run, daemon->core->now),
                     .attempt_count = run->attempts.failed_count + 1,
                     .tokens = task->tokens,
-                    .looks = run->reclaims},
+                    .looks = run->claim_state == CLAIM_DOUBTED},
     };
 }
 

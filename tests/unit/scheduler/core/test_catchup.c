@@ -385,6 +385,21 @@ static void all_rest_is_on_record_when_it_is_given_up(void **state) {
     }
 }
 
+static void all_goes_on_behind_one_that_another_daemon_has(void **state) {
+    struct fixture *f = fixture_create(COMMAND "catch_up = all\n");
+    (void)state;
+    fixture_tick(f);
+    restore(f, -30);
+    for (int64_t due_s = -20; due_s <= 0; due_s += 10) {
+        struct handle run = fixture_started(f, "a");
+        assert_int_equal(core_run(f->core, run)->due_first.us, WALL_START_US + due_s * S);
+        fixture_end_with(f, run, OUTCOME_FAILED, FAILURE_TAKEN, 0);
+    }
+    fixture_pass(f, 10 * S);
+    fixture_started(f, "a");
+    fixture_destroy(f);
+}
+
 static void all_another_schedule_goes_on_by_it(void **state) {
     struct fixture *f = fixture_create(COMMAND "catch_up = all\n");
     struct backlog *backlog = calloc(1, sizeof *backlog);
@@ -633,6 +648,7 @@ int main(void) {
         cmocka_unit_test(all_waiting_run_has_its_turn_after_the_missed),
         cmocka_unit_test(all_what_is_due_meanwhile_is_one_run_behind),
         cmocka_unit_test(all_rest_is_on_record_when_it_is_given_up),
+        cmocka_unit_test(all_goes_on_behind_one_that_another_daemon_has),
         cmocka_unit_test(all_another_schedule_goes_on_by_it),
         cmocka_unit_test(restored_elastic_task_counts_slots),
         cmocka_unit_test(restored_ahead_of_our_clock_waits_for_two_intervals_at_most),
