@@ -126,12 +126,8 @@ static void refuse_unknown_key(const struct key *keys, const struct inifile_sect
     const char *near = NULL;
     for (const struct key *key = keys; key->name; key++)
         near = suggest_better(entry->key, near, key->name);
-    if (near)
-        fault_add(faults, entry->line, "[%s] has no key '%s'; did you mean '%s'?", section->name, entry->key,
-                  near);
-    else
-        fault_add(faults, entry->line, "[%s] has no key '%s'; etc/full.ini lists them all", section->name,
-                  entry->key);
+    fault_add(faults, entry->line, "[%s] has no key '%s'%s", section->name, entry->key,
+              near ? SUGGEST_TEXT(near) : "; etc/full.ini lists them all");
 }
 
 const struct inifile_entry *keys_find(const struct inifile_section *section, const char *key) {

@@ -4,9 +4,8 @@
 #include "tasks/suggest.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
-
-#define WORD_BYTES_MAX 63 /* keys have 19 at most, names of tasks 40 */
 
 static size_t least(size_t a, size_t b) {
     return a < b ? a : b;
@@ -14,9 +13,9 @@ static size_t least(size_t a, size_t b) {
 
 size_t suggest_distance(const char *a, const char *b) {
     size_t a_length = strlen(a), b_length = strlen(b);
-    if (a_length > WORD_BYTES_MAX || b_length > WORD_BYTES_MAX)
-        return WORD_BYTES_MAX;
-    size_t rows[3][WORD_BYTES_MAX + 1];
+    if (a_length > SUGGEST_WORD_BYTES_MAX || b_length > SUGGEST_WORD_BYTES_MAX)
+        return SUGGEST_WORD_BYTES_MAX;
+    size_t rows[3][SUGGEST_WORD_BYTES_MAX + 1];
     for (size_t j = 0; j <= b_length; j++)
         rows[0][j] = j;
     for (size_t i = 1; i <= a_length; i++) {
@@ -37,4 +36,9 @@ const char *suggest_better(const char *word, const char *best, const char *candi
     size_t distance = suggest_distance(word, candidate);
     bool is_near = distance <= 1 + strlen(candidate) / 4 && distance < strlen(candidate);
     return is_near && (!best || distance < suggest_distance(word, best)) ? candidate : best;
+}
+
+const char *suggest_text(const char *best, char buffer[static SUGGEST_TEXT_BYTES]) {
+    snprintf(buffer, SUGGEST_TEXT_BYTES, best ? "; did you mean '%s'?" : "", best);
+    return buffer;
 }

@@ -12,6 +12,7 @@
 #include "scheduler/json.h"
 #include "scheduler/terminal.h"
 #include "tasks/duration.h"
+#include "tasks/suggest.h"
 
 #define JSON_VERSION 1
 
@@ -201,13 +202,11 @@ static int ask_all(struct request *request, const struct taskset *set) {
         fwrite(reply.text.bytes, 1, reply.text.bytes_count, stdout);
     json_decref(all);
     text_finish(&reply.text);
-    if (request->task && task == TASKSET_NONE &&
-        reply.row_count == 0) { /* one that has left the file has rows */
-        const char *near = taskset_nearest_task(set, request->task);
-        return terminal_complain("%s has no [task %s], and nothing of it is on record%s%s%s",
-                                 request->arguments.file, request->task, near ? "; did you mean '" : "",
-                                 near ? near : "", near ? "'?" : "");
-    }
+    bool is_known = task != TASKSET_NONE || reply.row_count > 0; /* one that has left the file has rows */
+    if (request->task && !is_known)
+        return terminal_complain("%s has no [task %s], and nothing of it is on record%s",
+                                 request->arguments.file, request->task,
+                                 SUGGEST_TEXT(taskset_nearest_task(set, request->task)));
     return reply.failed || reply.kept_count == 0 ? COMMAND_FAILS : COMMAND_FINE;
 }
 

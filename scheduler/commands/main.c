@@ -44,8 +44,7 @@ static int run_command_of(int argc, char **argv) {
             return commands[i]->run(argc - 1, argv + 1);
         near = suggest_better(argv[1], near, commands[i]->name);
     }
-    return arguments_refuse(NULL, "there is no command '%.100s'%s%s%s", argv[1],
-                            near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    return arguments_refuse(NULL, "there is no command '%.100s'%s", argv[1], SUGGEST_TEXT(near));
 }
 
 /* Started with closed stdio, the next files opened would take its place. */

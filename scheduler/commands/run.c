@@ -9,6 +9,7 @@
 #include "scheduler/daemon/footing.h"
 #include "scheduler/daemon/load.h"
 #include "scheduler/terminal.h"
+#include "tasks/suggest.h"
 
 struct request {
     struct arguments arguments;
@@ -34,9 +35,8 @@ static void keep_descriptors_from_children(void) {
 static bool is_there(const struct taskset *set, const struct request *request) {
     if (!request->once || taskset_find_task(set, request->once) != TASKSET_NONE)
         return true;
-    const char *near = taskset_nearest_task(set, request->once);
-    terminal_complain("%s has no [task %s]%s%s%s", request->arguments.file, request->once,
-                      near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    terminal_complain("%s has no [task %s]%s", request->arguments.file, request->once,
+                      SUGGEST_TEXT(taskset_nearest_task(set, request->once)));
     return false;
 }
 

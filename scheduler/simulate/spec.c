@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "tasks/duration.h"
+#include "tasks/suggest.h"
 
 #define SESSIONS_MOST 100000
 
@@ -114,8 +115,7 @@ bool simulate_spec_took(const char *text, const struct taskset *set, uint32_t *r
     text_add(&name, "%.*s", equals ? (int)(equals - text) : 0, text);
     if (equals && (task = taskset_find_task(set, name.bytes)) == TASKSET_NONE) {
         const char *near = taskset_nearest_task(set, name.bytes);
-        text_add(error, "there is no [task %s]%s%s%s", name.bytes,
-                 near ? "; did you mean '" : " in this file", near ? near : "", near ? "'?" : "");
+        text_add(error, "there is no [task %s]%s", name.bytes, near ? SUGGEST_TEXT(near) : " in this file");
     } else if (read_duration(equals ? name.bytes : "took", equals ? equals + 1 : text, &us, error)) {
         *ret_task = task;
         *ret_us = us;

@@ -43,11 +43,18 @@ static void suggest_better_keeps_the_nearest(void **state) {
     assert_string_equal(suggest_better("evry", "every", "retries"), "every");
 }
 
+static void suggest_text_is_nothing_without_a_word(void **state) {
+    (void)state;
+    assert_string_equal(SUGGEST_TEXT("size"), "; did you mean 'size'?");
+    assert_string_equal(SUGGEST_TEXT(NULL), "");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(suggest_distance_counts_edits),
         cmocka_unit_test(suggest_better_means_a_slip),
         cmocka_unit_test(suggest_better_keeps_the_nearest),
+        cmocka_unit_test(suggest_text_is_nothing_without_a_word),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
