@@ -8,7 +8,8 @@
 
 #include "scheduler/path.h"
 
-/* The name in its folder, too. Some filesystems cannot do that, and then it is not needed. */
+/* Writes the folder's own entry through to the disk. A filesystem that cannot do that (EINVAL, ENOTSUP) has
+ * no need to. */
 static bool keep_folder(const char *path) {
     char *folder = path_folder(path);
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -38,7 +39,8 @@ bool replace_begin(struct replace *replace, const char *path) {
     return false;
 }
 
-/* What a write that failed left in errno is the reason, if nothing else failed since. */
+/* False with errno: where a write failed before, it is what that left there, unless something has cleared it.
+ */
 static bool write_through(struct replace *replace) {
     if (ferror(replace->file))
         errno = errno ? errno : EIO;

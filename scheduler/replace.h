@@ -23,10 +23,10 @@ bool replace_begin(struct replace *replace, const char *path) __attribute__((war
 /* wanted: false gives up what was written. False with errno: what was at the path is there still. */
 bool replace_end(struct replace *replace, bool wanted) __attribute__((warn_unused_result));
 
-/* All at once. False with errno. */
+/* The whole content in one call. False with errno. */
 bool replace_file(const char *path, const struct text *content) __attribute__((warn_unused_result));
 
-/* There shall be no file at the path, also after a power cut. False with errno. */
+/* From now on there is no file at the path, also after a power cut. False with errno. */
 bool replace_with_nothing(const char *path) __attribute__((warn_unused_result));
 
 #endif

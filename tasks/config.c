@@ -56,7 +56,8 @@ static const struct key pool_keys[] = {
 
 /* --- the file --- */
 
-/* What two hosts with the same file have in common: /etc/headgate/app.ini is app. */
+/* The name of a file that gives itself none: two hosts with the same file have it in common.
+ * /etc/headgate/app.ini is app. */
 static const char *name_of_file(const char *path, struct arena *arena) {
     const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
     size_t length = strlen(base);

@@ -71,7 +71,8 @@ size_t text_utf8_length(const char *at) {
 
 /* --- others' texts --- */
 
-/* Adds at most `most` bytes of it. Whether that was all. */
+/* Adds what is UTF-8 of a text, and a question mark for each other byte, `most` bytes in all. Returns whether
+ * that was the whole text. */
 static bool add_utf8(struct text *text, const char *from, size_t most) {
     while (*from) {
         size_t length = text_utf8_length(from);
@@ -117,7 +118,8 @@ size_t text_shown_length(const char *at) {
     return length && !steers(code_point(at, length)) ? length : 0;
 }
 
-/* Nothing is longer than what it stands for, so a line is cleaned in its place. */
+/* What is shown instead of a character that may not be. It is one byte long, as every character is at least,
+ * so a line can be cleaned where it stands. */
 static char stand_in(const char *at) {
     return text_utf8_length(at) == 1 ? ' ' : '?';
 }

@@ -98,16 +98,15 @@ int arguments_read(const struct command *command, int argc, char **argv, void *r
                                          NULL, OPTION_BASE + i};
     }
     opterr = 0;
-    optind = 0; /* begins anew */
+    optind = 0; /* getopt_long() begins anew; "-" hands out words where they stand, as 1 */
     while (error.bytes_count == 0 && (found = getopt_long(argc, argv, "-:h", options, NULL)) != -1) {
         if (found == 'h')
             return print_help(command);
-        if (found == 1) /* a word, which getopt has gone past already */
-            argv[++word_count] = optarg;
+        if (found == 1)
+            argv[++word_count] = optarg; /* a place that was read before */
         else if (found >= OPTION_BASE)
             take_option(&command->options[found - OPTION_BASE], optarg, request, &error);
-        else if (found == '?' && optopt > 0 &&
-                 optopt < OPTION_BASE) /* a letter, in the middle of some maybe */
+        else if (found == '?' && optopt > 0 && optopt < OPTION_BASE) /* a letter */
             text_add(&error, "there is no option -%c", optopt);
         else
             text_add(&error, found == ':' ? "%s needs a value" : "there is no option %s", argv[optind - 1]);

@@ -16,9 +16,8 @@
 
 #define JSON_VERSION 1
 
-/* Rows of a pool: the newest to be glanced at, some screens; and the most that are held in memory at once, of
- * which
- * --since may ask (a row is some hundred bytes: tens of MiB). */
+/* Rows of a pool: without --since the newest, some screens full; with it as many as libpq may hold in memory,
+ * which are tens of MiB. */
 #define ROWS_GLANCE 100
 #define ROWS_MOST   100000
 

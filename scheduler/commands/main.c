@@ -1,5 +1,6 @@
 /*
- * The command line: picks the command by its name.
+ * The command line: picks the command by its name. Each command is a file of this room with a table of what
+ * it takes (command.h), read by arguments.c; those that talk to a running daemon do so through ask.c.
  */
 #include <errno.h>
 #include <fcntl.h>
