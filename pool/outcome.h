@@ -41,6 +41,7 @@ enum failure_kind {
     FAILURE_LOST,        /* the session was lost before COMMIT was sent: nothing of it is done */
     FAILURE_UNCONFIRMED, /* it is committed, and its wait for a synchronous standby was cancelled */
     FAILURE_STANDBY,     /* 25006 from a server in recovery: nothing of it is done, nor can be there */
+    FAILURE_ABANDONED,   /* half done, and its database, which a reload left, was out of reach for long */
     FAILURE_PARTLY,      /* a part of what it did before may be committed, so it must not be done again */
     /* The work was not begun, because its claim in the history failed: */
     FAILURE_GONE,       /* a write's: the run was found lost meanwhile */

@@ -89,8 +89,9 @@ struct record {
     uint32_t attempt_count; /* 1: no retry */
     struct wall started;    /* its first stage */
     bool kept;              /* it belongs into the history */
-    bool within;            /* it was one transaction with what the history says of it */
-    bool claiming;          /* its claim was sent with it and not answered: without a row, it did not begin */
+    bool abandoned; /* half done, in a database that a reload left and that was out of reach for long */
+    bool within;    /* it was one transaction with what the history says of it */
+    bool claiming;  /* its claim was sent with it and not answered: without a row, it did not begin */
     uint64_t row_count;
     bool triggered; /* by a person; it answers what became due while it waited, if anything */
 };

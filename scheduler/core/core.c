@@ -48,6 +48,23 @@ static void on_session_opened(struct core *core, uint32_t index, struct actions 
     idle_begin(core, index, actions);
 }
 
+/* What is half done in a pool that a reload left waits for its database for so long: a restart or a failover
+ * takes seconds to minutes. The file does not name the database any more, so nobody else would end the wait.
+ */
+#define ABANDON_US (10 * 60 * US_PER_S)
+
+/* A few at a time: the next attempt to connect goes on with it. */
+static void abandon_if_gone(struct core *core, uint32_t index, struct actions *actions) {
+    struct core_pool *pool = &core->pools[index];
+    if (!pool->retired || mono_since(core->now, pool->failing_since) < ABANDON_US)
+        return;
+    for (uint32_t i = 0; i < core->run_used && actions_have_room(actions); i++)
+        if (core->runs[i].begun && core->runs[i].pool == index && run_is_waiting(core->runs[i].state))
+            run_abandon(core, i, actions);
+    if (pool->recording.state == RECORDING_ON && actions_have_room(actions))
+        recording_fail(core, pool, actions); /* what is to be written waits in the backlog */
+}
+
 static void on_session_failed(struct core *core, uint32_t index, const struct event *event,
                               struct actions *actions) {
     if (core->sessions[index].state != CORE_SESSION_OPENING)
@@ -57,6 +74,7 @@ static void on_session_failed(struct core *core, uint32_t index, const struct ev
     core_session_move(core, index, CORE_SESSION_CLOSING);
     if (event->failed.failure == CONNECT_FULL && tokens_sessions(&pool->tokens) > 0)
         gate_refused(core, pool, actions);
+    abandon_if_gone(core, core->sessions[index].pool, actions);
 }
 
 static void on_session_ready(struct core *core, uint32_t index, const struct event *event,

@@ -212,6 +212,7 @@ static void finish(struct core *core, uint32_t index, enum outcome outcome, cons
     record->started = run->began_at;
     record->within = in_one && ended->failure != FAILURE_UNCONFIRMED; /* a standby may lack what it wrote */
     record->claiming = run->claim == CLAIM_BEFORE && run->claim_state != CLAIM_COMMITTED;
+    record->abandoned = ended->failure == FAILURE_ABANDONED;
     record_keep(core, record);
     count_end(core, run, record);
     count_in_row(core, run, outcome, partly_done, actions);
@@ -220,6 +221,10 @@ static void finish(struct core *core, uint32_t index, enum outcome outcome, cons
 
 void run_give_up(struct core *core, uint32_t index, struct actions *actions) {
     finish(core, index, OUTCOME_CANCELLED, &(struct run_ending){0}, actions);
+}
+
+void run_abandon(struct core *core, uint32_t index, struct actions *actions) {
+    finish(core, index, OUTCOME_FAILED, &(struct run_ending){.failure = FAILURE_ABANDONED}, actions);
 }
 
 void run_resolve(struct core *core, uint32_t index, struct wall key, bool ok) {

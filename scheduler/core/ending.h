@@ -23,6 +23,9 @@ void run_skip(struct core *core, uint32_t run, enum skip_cause cause, struct act
 /* Half done, at the end of a drain. */
 void run_give_up(struct core *core, uint32_t run, struct actions *actions);
 
+/* Half done, and its database seems to be gone. */
+void run_abandon(struct core *core, uint32_t run, struct actions *actions);
+
 /* A run of the task whose end was unknown was committed, or not: it counts as that. */
 void run_resolve(struct core *core, uint32_t task, struct wall key, bool ok);
 

@@ -94,8 +94,16 @@ static void perform_record(struct daemon *daemon, const struct action *action,
     struct history *history = histories_of(&daemon->histories, record->pool);
     struct failure complaint;
     bool is_run = action->run.generation != 0;
-    if (is_run && !failure && errand_complaint(daemon, action->run.index, &complaint))
+    if (record->abandoned) {
+        complaint = (struct failure){
+            .message =
+                "what it had done so far is lost: its database, which a reload took out of the file, was "
+                "out of reach for ten minutes",
+            .detail = failure ? failure->message : NULL};
         failure = &complaint;
+    } else if (is_run && !failure && errand_complaint(daemon, action->run.index, &complaint)) {
+        failure = &complaint;
+    }
     log_record(daemon, action, failure);
     if (history && record->kept)
         history_add(history, record, failure ? failure->message : NULL);

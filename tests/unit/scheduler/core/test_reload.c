@@ -259,6 +259,43 @@ static void reload_to_another_database_shares_the_tokens_with_what_runs_in_the_o
     fixture_destroy(f);
 }
 
+/* What is half done in it waits for the old one, but not for ever. */
+static void reload_to_another_database_gives_up_what_is_half_done_in_one_that_is_gone(void **state) {
+#define STAGED "[task s]\nevery = 1d\nread = SELECT 1\nwork = x\nwrite = SELECT $1\n"
+    struct fixture *f = fixture_create_unarmed(POOL(2) STAGED);
+    (void)state;
+    reload_to(f, POOL(2) "conninfo = dbname=one\n" STAGED, "one");
+    struct handle run = fixture_first_run(f, "s"), session = core_run(f->core, run)->session;
+    fixture_end(f, run, OUTCOME_OK); /* it has read a row */
+    fixture_session(f, EVENT_SESSION_READY, session);
+    reload_to(f, POOL(2) "conninfo = dbname=two\n" STAGED, "two");
+    fixture_session(f, EVENT_SESSION_BROKEN, session);
+    fixture_session(f, EVENT_SESSION_GONE, session);
+    fixture_end(f, run, OUTCOME_OK); /* its work printed a line, which waits to be written */
+    struct mono since = f->now;
+    const struct action *record = NULL;
+    while (!(record = fixture_find(f, ACTION_RECORD))) {
+        const struct action *open = fixture_find(f, ACTION_OPEN);
+        assert_true(mono_since(f->now, since) < 11 * 60 * US_PER_S);
+        if (open) {
+            session = open->session;
+            fixture_fail(f, session, CONNECT_UNREACHABLE);
+            if ((record = fixture_find(f, ACTION_RECORD)))
+                break;
+            fixture_session(f, EVENT_SESSION_GONE, session);
+        } else {
+            fixture_pass(f, core_next_wake(f->core).us - f->now.us);
+        }
+    }
+    assert_true(mono_since(f->now, since) >= 10 * 60 * US_PER_S);
+    assert_int_equal(record->record.outcome, OUTCOME_FAILED);
+    assert_true(record->record.abandoned);
+    assert_null(core_run(f->core, run));
+    fixture_session(f, EVENT_SESSION_GONE, session);
+    assert_int_equal(f->core->pools[0].tokens.before, 0);
+    fixture_destroy(f);
+}
+
 static void reload_without_the_pooler_forgets_who_waited_there(void **state) {
     struct fixture *f = fixture_create_unarmed(POOL(1) SQL("a"));
     (void)state;
@@ -303,6 +340,7 @@ int main(void) {
         cmocka_unit_test(reload_twice_under_a_run_leaves_no_task_without_a_pool),
         cmocka_unit_test(reload_with_another_conninfo_does_not_wait_for_the_old_session),
         cmocka_unit_test(reload_to_another_database_shares_the_tokens_with_what_runs_in_the_old_one),
+        cmocka_unit_test(reload_to_another_database_gives_up_what_is_half_done_in_one_that_is_gone),
         cmocka_unit_test(reload_without_the_pooler_forgets_who_waited_there),
         cmocka_unit_test(reload_removes_a_pool_when_its_last_run_has_ended),
     };
