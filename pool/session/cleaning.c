@@ -23,12 +23,6 @@ void cleaning_want_after(struct session *session, const struct session_work *wor
         cleaning_want(session, keeps_plans ? CLEANING_BUT_PLANS : CLEANING_ALL);
 }
 
-/* UNLISTEN is refused on a standby; before version 14 the server does not say that it is one. */
-static bool can_keep_plans(const struct session *session) {
-    const char *standby = PQparameterStatus(session->conn, "in_hot_standby");
-    return standby && strcmp(standby, "off") == 0 && !session->pool->discards_plans;
-}
-
 /* A transaction of its own, lest it be part of the next run's, and undone with it; whatever the run made of
  * the defaults. */
 static bool send_all_but_plans(struct session *session) {
@@ -50,8 +44,10 @@ static bool send_all_but_plans(struct session *session) {
 
 bool cleaning_send_due(struct session *session) {
     enum cleaning due = session->script.clean_due;
+    /* UNLISTEN is refused on a standby; before version 14 the server does not say that it is one. */
+    const char *standby = PQparameterStatus(session->conn, "in_hot_standby");
     session->script.clean_due = CLEANING_NONE;
-    if (due == CLEANING_BUT_PLANS && can_keep_plans(session))
+    if (due == CLEANING_BUT_PLANS && standby && strcmp(standby, "off") == 0 && !session->pool->discards_plans)
         return send_all_but_plans(session);
     return due == CLEANING_NONE || ring_send_query(session, STEP_CLEAN, "DISCARD ALL");
 }
@@ -67,18 +63,15 @@ void cleaning_take_error(struct script *script, const PGresult *result) {
     snprintf(script->clean_sqlstate, sizeof script->clean_sqlstate, "%s", sqlstate ? sqlstate : "");
 }
 
-/* No cancel and no lock; 25001 is of DISCARD ALL in a transaction that a text left open. */
-static bool is_refusal(const char *sqlstate) {
-    return failure_kind_of(sqlstate) == FAILURE_OTHER && strcmp(sqlstate, "25001") != 0;
-}
-
 bool cleaning_repeat(struct session *session) {
     struct script *script = &session->script;
     if (script->cleaned_again_count++ == CLEANED_AGAIN_MOST) {
         wire_break(session, "DISCARD ALL failed three times; the session cannot be cleaned");
         return false;
     }
-    session->pool->discards_plans |= is_refusal(script->clean_sqlstate);
+    /* A refusal is no cancel and no lock; 25001 is of DISCARD ALL in a transaction that a text left open. */
+    session->pool->discards_plans |= failure_kind_of(script->clean_sqlstate) == FAILURE_OTHER &&
+                                     strcmp(script->clean_sqlstate, "25001") != 0;
     cleaning_want(session, CLEANING_ALL);
     return ring_send_rollback(session) && cleaning_flush(session);
 }

@@ -35,10 +35,6 @@ static bool ask(struct session *session, const char *sql, const char *const *val
                      PQsendQueryParams(session->conn, sql, count, NULL, values, NULL, NULL, 0));
 }
 
-static bool send_records(struct session *session, const char *records) {
-    return ask(session, lock_sql, NULL, 0) && ask(session, record_sql, &records, 1);
-}
-
 void session_history_forget(struct script *script) {
     free(script->recalled.text);
     free(script->recalled.detail);
@@ -56,7 +52,7 @@ bool session_history_send(struct session *session, const struct history_question
     recalled->answer_at = recalled->lock_at + 1 + (question->tasks != NULL) + (question->meets != NULL);
     return ask(session, "BEGIN", NULL, 0) && ask(session, path_sql, NULL, 0) &&
            (!question->tasks || ask(session, history_migration(), NULL, 0)) &&
-           send_records(session, question->records) &&
+           ask(session, lock_sql, NULL, 0) && ask(session, record_sql, &question->records, 1) &&
            (!question->tasks || ask(session, restore_sql, restore, 4)) &&
            (!question->meets || ask(session, meet_sql, meet, 4)) &&
            (!question->keep || ask(session, prune_sql, prune, 3)) && ring_send_sync(session, STEP_SYNC) &&

@@ -86,36 +86,28 @@ bool intake_row_fits(struct session *session, uint64_t bytes_count) {
     return false;
 }
 
-static size_t most_bytes(const struct script *script) {
-    return ring_is_busy(script) && ring_head(script) == STEP_HISTORY ? HISTORY_BYTES_MOST
-                                                                     : MESSAGE_BYTES_MOST;
-}
-
 /* What is not complete yet. A read has a bound of its own. */
 static bool may_grow(struct session *session) {
     struct script *script = &session->script;
     const struct flight *flight = flight_first(script);
+    bool of_history = ring_is_busy(script) && ring_head(script) == STEP_HISTORY;
     if (flight && flight->work.stage == SESSION_READ)
         return intake_row_fits(session, script->intake.bytes_count);
-    return script->intake.bytes_count <= most_bytes(script) ||
+    return script->intake.bytes_count <= (of_history ? HISTORY_BYTES_MOST : MESSAGE_BYTES_MOST) ||
            refuse(session,
                   "the server sent a message of more than 8 MiB, a row most likely; rows of a task's text "
-                  "are not "
-                  "used, so have it return less",
+                  "are not used, so have it return less",
                   NULL);
-}
-
-/* Of a flood of small ones so many bytes would have taken too long. */
-static size_t at_once_bytes(const struct intake *intake) {
-    return intake->bytes_count < AT_ONCE_LARGE_BYTES ? AT_ONCE_BYTES : AT_ONCE_LARGE_BYTES;
 }
 
 /* What TLS holds back does not show on the socket. */
 bool intake_more(struct session *session) {
     bool usable = true;
     for (int i = 0; usable && (i == 0 || (i < 3 && PQsslInUse(session->conn))); i++) {
+        /* so much of many small messages would take too long to read */
+        bool large = session->script.intake.bytes_count >= AT_ONCE_LARGE_BYTES;
         size_t bytes_count;
-        usable = receive_some(session->conn, at_once_bytes(&session->script.intake), &bytes_count);
+        usable = receive_some(session->conn, large ? AT_ONCE_LARGE_BYTES : AT_ONCE_BYTES, &bytes_count);
         session->script.intake.bytes_count += bytes_count;
         if (!digest(session))
             return false;
@@ -139,22 +131,17 @@ void intake_notice(void *context, const PGresult *result) {
     flight_take_notice(&session->script, result);
 }
 
-static bool take_idle(struct session *session) {
+/* Nothing is expected now but notices, parameter changes, and its end. */
+bool intake_has_ended(struct session *session) {
     size_t bytes_count;
     bool usable = receive_some(session->conn, AT_ONCE_BYTES, &bytes_count);
     session->idle_bytes_count += bytes_count;
     if (!digest(session))
-        return false;
-    return session->idle_bytes_count <= IDLE_BYTES_MOST
-               ? usable
-               : refuse(session, "the server keeps sending what nobody asked for", NULL);
-}
-
-/* Nothing is expected now but notices, parameter changes, and its end. */
-bool intake_has_ended(struct session *session) {
-    bool usable = take_idle(session);
-    if (session->broken)
         return true;
+    if (session->idle_bytes_count > IDLE_BYTES_MOST) {
+        refuse(session, "the server keeps sending what nobody asked for", NULL);
+        return true;
+    }
     while (usable && !PQisBusy(session->conn)) {
         PGresult *result = PQgetResult(session->conn);
         if (!result)

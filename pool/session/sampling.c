@@ -29,22 +29,18 @@ static const char *compose_pids(struct session *asking) {
     return text->bytes;
 }
 
-static bool send_facts_if_due(struct session *session) {
-    struct session_pool *pool = session->pool;
-    uint64_t now_ns = session->script.sample_sent_ns;
-    if (pool->facts.known && now_ns - pool->facts_asked_ns < FACTS_EVERY_US * 1000)
-        return true;
-    pool->facts_asked_ns = now_ns;
-    return ring_send_query(session, STEP_FACTS, look_facts_sql);
-}
-
 bool sampling_send(struct session *session) {
     struct script *script = &session->script;
-    const char *values[] = {compose_pids(session), session->pool->command_names};
+    struct session_pool *pool = session->pool;
+    const char *values[] = {compose_pids(session), pool->command_names};
+    uint64_t now_ns = uv_hrtime();
     script->sample = (struct sample){0};
-    script->sample_sent_ns = uv_hrtime();
-    if (!send_facts_if_due(session))
-        return false;
+    script->sample_sent_ns = now_ns;
+    if (!pool->facts.known || now_ns - pool->facts_asked_ns >= FACTS_EVERY_US * 1000) {
+        pool->facts_asked_ns = now_ns;
+        if (!ring_send_query(session, STEP_FACTS, look_facts_sql))
+            return false;
+    }
     int sent = PQsendQueryParams(session->conn, look_backends_sql, 2, NULL, values, NULL, NULL, 0);
     return ring_push(script, STEP_SAMPLE, sent);
 }

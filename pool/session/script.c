@@ -35,9 +35,7 @@ void script_finish(struct script *script) {
     *script = (struct script){0};
 }
 
-static bool send_claim_within(struct session *session, const struct session_work *work) {
-    return work->claim != CLAIM_WITHIN || claim_send(session, work, CLAIM_WITHIN);
-}
+/* --- what is asked --- */
 
 /*
  * A transaction pooler takes the backend back at the first sync that finds no transaction open, and may do so
@@ -45,17 +43,12 @@ static bool send_claim_within(struct session *session, const struct session_work
  * for a COMMIT right before it.
  */
 static bool send_pooled_run(struct session *session, const struct session_work *work) {
-    return (!work->transaction || begin_send(session)) && send_claim_within(session, work) &&
+    return (!work->transaction || begin_send(session)) &&
+           (work->claim != CLAIM_WITHIN || claim_send(session, work, CLAIM_WITHIN)) &&
            ring_send_query(session, STEP_WORK, flight_text(&session->script, work)) &&
            (work->transaction || ring_send_query(session, STEP_BEGIN, "BEGIN")) &&
            ring_send_query(session, STEP_COMMIT, "COMMIT") &&
            ring_send_query(session, STEP_CLEAN, "DISCARD ALL") && ring_send_sync(session, STEP_RUN_SYNC);
-}
-
-/* The pooler leaves us the backend while the transaction is open, failed or not. */
-static bool end_pooled_failure(struct session *session) {
-    return ring_send_query(session, STEP_ROLLBACK, "ROLLBACK") &&
-           ring_send_query(session, STEP_CLEAN, "DISCARD ALL") && ring_send_sync(session, STEP_CLEAN_SYNC);
 }
 
 /*
@@ -66,22 +59,12 @@ static bool end_pooled_failure(struct session *session) {
 static bool send_run(struct session *session, const struct session_work *work) {
     bool wrapped = work->transaction && (session->pool->facts.synchronous || begin_sets_timeout(session) ||
                                          !statement_is_one_transaction(work->sql));
-    const char *text = flight_text(&session->script, work);
     return cleaning_send_due(session) && (!wrapped || begin_send(session)) &&
-           send_claim_within(session, work) && ring_send_query(session, STEP_WORK, text) &&
+           (work->claim != CLAIM_WITHIN || claim_send(session, work, CLAIM_WITHIN)) &&
+           ring_send_query(session, STEP_WORK, flight_text(&session->script, work)) &&
            (!wrapped ||
             (ring_send_sync(session, STEP_WORK_SYNC) && ring_send_query(session, STEP_COMMIT, "COMMIT"))) &&
            ring_send_sync(session, STEP_RUN_SYNC);
-}
-
-static bool may_join(struct script *script, const struct session_work *work) {
-    const struct flight *first = flight_first(script);
-    return !first || (work->proven && !work->simple && first->work.proven && !first->simple);
-}
-
-static bool send_claim_before(struct session *session, const struct session_work *work) {
-    return cleaning_send_due(session) && claim_send(session, work, CLAIM_BEFORE) &&
-           ring_send_sync(session, STEP_CLAIM_SYNC);
 }
 
 static bool send_work(struct session *session, const struct session_work *work) {
@@ -92,23 +75,10 @@ static bool send_work(struct session *session, const struct session_work *work) 
     return sent;
 }
 
-static bool can_follow_its_claim(const struct session *session, const struct session_work *work) {
-    return work->sql && work->stage == SESSION_WHOLE && !session->pool->pooled &&
-           flight_claims_a_key(&work->claimed) && statement_is_one_transaction(work->sql);
-}
-
-/* The claim commits, and where it is refused, the server skips to the sync. */
-static bool send_claim_and_work(struct session *session, const struct session_work *work) {
-    bool sent = cleaning_send_due(session) && claim_send(session, work, CLAIM_BEFORE) &&
-                ring_send_query(session, STEP_WORK, flight_text(&session->script, work)) &&
-                ring_send_sync(session, STEP_RUN_SYNC);
-    cleaning_want_after(session, work);
-    return sent;
-}
-
 bool script_add_run(struct session *session, const struct session_work *work) {
     struct script *script = &session->script;
-    assert(may_join(script, work));
+    const struct flight *first = flight_first(script);
+    assert(!first || (work->proven && !work->simple && first->work.proven && !first->simple));
     struct flight *flight = flight_add(script, work);
     script->unclean = true;
     if (work->simple) {
@@ -117,8 +87,16 @@ bool script_add_run(struct session *session, const struct session_work *work) {
     }
     if (work->claim != CLAIM_BEFORE)
         return send_work(session, work);
-    flight->follows = can_follow_its_claim(session, work);
-    return flight->follows ? send_claim_and_work(session, work) : send_claim_before(session, work);
+    flight->follows = work->sql && work->stage == SESSION_WHOLE && !session->pool->pooled &&
+                      flight_claims_a_key(&work->claimed) && statement_is_one_transaction(work->sql);
+    bool claimed = cleaning_send_due(session) && claim_send(session, work, CLAIM_BEFORE);
+    if (!flight->follows)
+        return claimed && ring_send_sync(session, STEP_CLAIM_SYNC);
+    /* The claim commits by itself; where it is refused, the server skips to the sync. */
+    bool sent = claimed && ring_send_query(session, STEP_WORK, flight_text(script, work)) &&
+                ring_send_sync(session, STEP_RUN_SYNC);
+    cleaning_want_after(session, work);
+    return sent;
 }
 
 bool script_add_history(struct session *session, const struct history_question *question) {
@@ -155,11 +133,7 @@ bool script_add_check(struct session *session) {
     return ring_send_sync(session, STEP_SYNC);
 }
 
-static bool refuse_copy(struct session *session) {
-    return wire_refuse(
-        session, "the text contains COPY FROM STDIN or COPY TO STDOUT, and there is no client to talk to",
-        "copy from or to a file or a program on the server, or run psql as a command task");
-}
+/* --- taking in: what a result says --- */
 
 static void take_rows(struct session *session, const PGresult *result, enum step step) {
     if (step == STEP_SAMPLE)
@@ -174,14 +148,6 @@ static void take_rows(struct session *session, const PGresult *result, enum step
         claim_take(&session->script, result);
 }
 
-/* Of a failure before it in its segment: of BEGIN, which was told, or of the cleaning. */
-static void take_skipped(struct script *script, enum step step) {
-    struct flight *flight = flight_first(script);
-    if ((step == STEP_WORK || step == STEP_PREPARE || step == STEP_CLAIM) && flight)
-        flight_fail(flight, script->clean_sqlstate,
-                    "the session could not be cleaned before it, so it did not begin", NULL);
-}
-
 static void take_error(struct session *session, const PGresult *result, enum step step) {
     struct script *script = &session->script;
     if (step == STEP_CLEAN || step == STEP_CLEAN_SYNC)
@@ -194,22 +160,12 @@ static void take_error(struct session *session, const PGresult *result, enum ste
         flight_take_error(session, result, step);
 }
 
-static bool take_row(struct session *session, const PGresult *result) {
-    struct flight *flight = flight_first(&session->script);
-    flight->row_count += flight->row_count < INT64_MAX;
-    return flight->work.stage != SESSION_READ || transfer_take_row(session, result);
-}
-
-/* Libpq's own word has no SQLSTATE; a pooler's, as it ends the session, tells no outcome, either. */
-static bool is_of_server(const PGresult *result) {
-    const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-    return sqlstate && (flight_is_last_word(result) || !flight_is_fatal(result));
-}
-
-/* False: the session is at its end. */
+/* False: the session is at its end. libpq's own word has no SQLSTATE; a pooler's, as it ends the session,
+ * tells no outcome, either. */
 static bool take_refusal(struct session *session, const PGresult *result, enum step step) {
     struct script *script = &session->script;
-    if (!is_of_server(result))
+    if (!PQresultErrorField(result, PG_DIAG_SQLSTATE) ||
+        (flight_is_fatal(result) && !flight_is_last_word(result)))
         return false;
     if (flight_is_last_word(result))
         script->begun =
@@ -239,10 +195,14 @@ static bool refuse_answer(struct session *session) {
 
 static bool take_result(struct session *session, PGresult *result) {
     struct script *script = &session->script;
+    struct flight *flight = flight_first(script);
     enum step step = ring_head(script);
     switch (PQresultStatus(result)) {
     case PGRES_SINGLE_TUPLE:
-        return step == STEP_WORK || step == STEP_LINE ? take_row(session, result) : refuse_answer(session);
+        if (step != STEP_WORK && step != STEP_LINE)
+            return refuse_answer(session);
+        flight->row_count += flight->row_count < INT64_MAX;
+        return flight->work.stage != SESSION_READ || transfer_take_row(session, result);
     case PGRES_TUPLES_OK: take_rows(session, result, step); return true;
     case PGRES_COMMAND_OK:
         if (step == STEP_CLEAN)
@@ -254,10 +214,17 @@ static bool take_result(struct session *session, PGresult *result) {
         return true;
     case PGRES_COPY_IN:
     case PGRES_COPY_OUT:
-    case PGRES_COPY_BOTH: return refuse_copy(session);
+    case PGRES_COPY_BOTH:
+        return wire_refuse(
+            session, "the text contains COPY FROM STDIN or COPY TO STDOUT, and there is no client to talk to",
+            "copy from or to a file or a program on the server, or run psql as a command task");
     case PGRES_BAD_RESPONSE:
     case PGRES_FATAL_ERROR: return take_refusal(session, result, step);
-    case PGRES_PIPELINE_ABORTED: take_skipped(script, step); return true;
+    case PGRES_PIPELINE_ABORTED: /* of BEGIN, which was told, or of the cleaning before it in its segment */
+        if ((step == STEP_WORK || step == STEP_PREPARE || step == STEP_CLAIM) && flight)
+            flight_fail(flight, script->clean_sqlstate,
+                        "the session could not be cleaned before it, so it did not begin", NULL);
+        return true;
     default: return true; /* an empty query */
     }
 }
@@ -308,8 +275,10 @@ static bool run_ended(struct session *session) {
         script->protocol = PROTOCOL_SIMPLE_DUE;
     else
         flight_decide(session);
-    if (left_open)
-        return end_pooled_failure(session);
+    if (left_open) /* the pooler leaves us the backend while the transaction is open, failed or not */
+        return ring_send_query(session, STEP_ROLLBACK, "ROLLBACK") &&
+               ring_send_query(session, STEP_CLEAN, "DISCARD ALL") &&
+               ring_send_sync(session, STEP_CLEAN_SYNC);
     return !leaked ||
            ring_send_rollback(session); /* a cleaning on its way fails of it and will be repeated */
 }
@@ -326,23 +295,20 @@ static bool claim_ended(struct session *session) {
     return true;
 }
 
-/* Only its COMMIT is left. */
-static void work_ended(struct session *session) {
-    const struct flight *flight = flight_first(&session->script);
-    if (!flight->fault && session->pool->facts.synchronous)
-        tell_report(session, (struct report){.kind = REPORT_RUN_COMMITS, .run = flight->work.run}, NULL);
-}
-
 static bool sync_arrived(struct session *session) {
     struct script *script = &session->script;
+    const struct flight *flight = flight_first(script);
     enum step step = ring_head(script);
+    bool usable = true;
     ring_advance(script);
-    if (step == STEP_WORK_SYNC)
-        work_ended(session);
-    bool usable = step == STEP_PART_SYNC    ? transfer_go_on(session)
-                  : step == STEP_CLAIM_SYNC ? claim_ended(session)
-                  : step == STEP_RUN_SYNC   ? run_ended(session)
-                                            : true;
+    if (step == STEP_PART_SYNC)
+        usable = transfer_go_on(session);
+    else if (step == STEP_CLAIM_SYNC)
+        usable = claim_ended(session);
+    else if (step == STEP_RUN_SYNC)
+        usable = run_ended(session);
+    else if (step == STEP_WORK_SYNC && !flight->fault && session->pool->facts.synchronous)
+        tell_report(session, (struct report){.kind = REPORT_RUN_COMMITS, .run = flight->work.run}, NULL);
     return usable && (ring_is_busy(script) || drained(session));
 }
 

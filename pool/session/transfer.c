@@ -21,10 +21,6 @@
 /* What is kept of a large row's memory. */
 #define KEPT_BYTES ((size_t)1024 * 1024)
 
-static bool fail(struct session *session, const struct text *error) {
-    return wire_refuse(session, error->bytes, NULL);
-}
-
 /* --- read --- */
 
 static bool add_columns(struct session *session, const PGresult *result, struct text *error) {
@@ -55,20 +51,15 @@ static bool add_columns(struct session *session, const PGresult *result, struct 
     return added;
 }
 
-/* As JSON it is hardly ever shorter. */
-static uint64_t bytes_of(const PGresult *result) {
-    uint64_t bytes_sum = 0;
-    for (int i = 0; i < PQnfields(result); i++)
-        bytes_sum += (uint64_t)PQgetlength(result, 0, i);
-    return bytes_sum;
-}
-
 bool transfer_take_row(struct session *session, const PGresult *result) {
     struct script *script = &session->script;
     struct text error = {0};
-    if (!intake_row_fits(session, bytes_of(result)))
+    uint64_t bytes_sum = 0; /* as JSON it is hardly ever shorter */
+    for (int i = 0; i < PQnfields(result); i++)
+        bytes_sum += (uint64_t)PQgetlength(result, 0, i);
+    if (!intake_row_fits(session, bytes_sum))
         return false;
-    bool usable = add_columns(session, result, &error) || fail(session, &error);
+    bool usable = add_columns(session, result, &error) || wire_refuse(session, error.bytes, NULL);
     if (script->text.capacity_bytes > KEPT_BYTES)
         text_finish(&script->text);
     text_finish(&error);
@@ -76,11 +67,6 @@ bool transfer_take_row(struct session *session, const PGresult *result) {
 }
 
 /* --- write --- */
-
-static bool send_line(struct session *session, const char *line) {
-    return ring_push(&session->script, STEP_LINE,
-                     PQsendQueryPrepared(session->conn, "", 1, &line, NULL, NULL, 0));
-}
 
 /* Whether there was one more, and the connection is of use. */
 static bool send_lines(struct session *session, bool *ret_any, struct text *error) {
@@ -91,7 +77,8 @@ static bool send_lines(struct session *session, bool *ret_any, struct text *erro
         line = cargo_next_line(&session->script.lines, &bytes_count, error);
         if (!line)
             return true;
-        if (!send_line(session, line))
+        if (!ring_push(&session->script, STEP_LINE,
+                       PQsendQueryPrepared(session->conn, "", 1, &line, NULL, NULL, 0)))
             return false;
         *ret_any = true;
         bytes_sum += bytes_count;
@@ -99,23 +86,14 @@ static bool send_lines(struct session *session, bool *ret_any, struct text *erro
     return true;
 }
 
-static bool prepare(struct session *session) {
-    const char *text = flight_text(&session->script, &flight_first(&session->script)->work);
-    return ring_push(&session->script, STEP_PREPARE, PQsendPrepare(session->conn, "", text, 0, NULL));
-}
-
 /* --- both --- */
-
-static bool is_set_to(const struct session *session, const char *parameter, const char *value) {
-    const char *now = PQparameterStatus(session->conn, parameter);
-    return now && strcmp(now, value) == 0;
-}
 
 /* JSON is UTF-8. A database that knows no encoding may hold anything, and UTF8 would have the server refuse
  * it. */
 static bool send_encoding(struct session *session) {
-    return is_set_to(session, "client_encoding", "UTF8") ||
-           is_set_to(session, "server_encoding", "SQL_ASCII") ||
+    const char *ours = PQparameterStatus(session->conn, "client_encoding");
+    const char *theirs = PQparameterStatus(session->conn, "server_encoding");
+    return (ours && strcmp(ours, "UTF8") == 0) || (theirs && strcmp(theirs, "SQL_ASCII") == 0) ||
            ring_send_query(session, STEP_BEGIN, "SET LOCAL client_encoding = 'UTF8'");
 }
 
@@ -132,7 +110,9 @@ bool transfer_begin(struct session *session) {
                ring_send_sync(session, STEP_PART_SYNC);
     }
     cargo_read(&script->lines, &work->cargo->lines);
-    return prepare(session) && ring_send_sync(session, STEP_PART_SYNC);
+    return ring_push(script, STEP_PREPARE,
+                     PQsendPrepare(session->conn, "", flight_text(script, work), 0, NULL)) &&
+           ring_send_sync(session, STEP_PART_SYNC);
 }
 
 /* A pooler takes the server back at the end of the transaction, so the cleaning goes with it. */
