@@ -78,7 +78,7 @@ int64_t answer_number_or(struct answer *answer, int row, int column, int64_t of_
                                                : answer_number(answer, row, column, INT64_MIN, INT64_MAX);
 }
 
-#define SECONDS_MOST 1e11
+#define SECONDS_MOST 1e11 /* 3000 years, as a bound of what is cast to microseconds */
 
 double answer_seconds(struct answer *answer, int row, int column) {
     const char *text = answer_text(answer, row, column);

@@ -52,20 +52,8 @@ static const char *complaint(const char *error) {
     return "cannot be read by libpq";
 }
 
-static bool is_readable(const char *text, char **ret_error) {
-    char *error = NULL;
-    PQconninfoOption *parsed = PQconninfoParse(text, &error);
-    if (!parsed) {
-        *ret_error = text_copy(complaint(error ? error : ""));
-        PQfreemem(error);
-        return false;
-    }
-    PQconninfoFree(parsed);
-    return true;
-}
-
 /* What libpq has in force when it comes to refuse the probed keyword; all but that keyword's own value. */
-static PGconn *probe_at(const char *text, const char *keyword, const struct conninfo_host *host) {
+static PGconn *probe(const char *text, const char *keyword, const struct conninfo_host *host) {
     const char *keywords[8], *values[8];
     int count = 0;
     const char *const given[][2] = {{"dbname", *text ? text : NULL},
@@ -83,10 +71,6 @@ static PGconn *probe_at(const char *text, const char *keyword, const struct conn
     return conn;
 }
 
-static PGconn *probe(const char *text, const char *keyword) {
-    return probe_at(text, keyword, NULL);
-}
-
 static PQconninfoOption *find(PQconninfoOption *options, const char *keyword) {
     for (PQconninfoOption *option = options; option && option->keyword; option++)
         if (strcmp(option->keyword, keyword) == 0)
@@ -96,7 +80,7 @@ static PQconninfoOption *find(PQconninfoOption *options, const char *keyword) {
 
 /* The first probe spoils channel_binding; a second one, which spoils sslmode, knows it. */
 static void mend_channel_binding(const char *text, PQconninfoOption *options) {
-    PGconn *conn = probe(text, "sslmode");
+    PGconn *conn = probe(text, "sslmode", NULL);
     PQconninfoOption *others = PQconninfo(conn);
     PQconninfoOption *mended = find(options, "channel_binding"), *right = find(others, "channel_binding");
     if (mended && right) {
@@ -109,9 +93,15 @@ static void mend_channel_binding(const char *text, PQconninfoOption *options) {
 }
 
 bool conninfo_resolve(const char *text, struct conninfo *ret, char **ret_error) {
-    if (!is_readable(text, ret_error))
+    char *error = NULL;
+    PQconninfoOption *parsed = PQconninfoParse(text, &error);
+    if (!parsed) {
+        *ret_error = text_copy(complaint(error ? error : ""));
+        PQfreemem(error);
         return false;
-    PGconn *conn = probe(text, "channel_binding");
+    }
+    PQconninfoFree(parsed);
+    PGconn *conn = probe(text, "channel_binding", NULL);
     PQconninfoOption *options = PQconninfo(conn);
     const char *user = options ? PQuser(conn) : NULL;
     if (!user || !*user) { /* refused earlier: a service that is not there, say */
@@ -178,60 +168,60 @@ bool conninfo_host_is_socket(const struct conninfo_host *host) {
     return !*host->address && (!*host->name || *host->name == '/' || *host->name == '@');
 }
 
-static bool is_elsewhere(const struct conninfo_host *host) {
+/* --- secrets --- */
+
+static bool is_here(const struct conninfo_host *host) {
     const char *where = *host->address ? host->address : host->name;
-    return !conninfo_host_is_socket(host) && strcmp(where, "localhost") != 0 && strcmp(where, "::1") != 0 &&
-           strncmp(where, "127.", 4) != 0;
+    return conninfo_host_is_socket(host) || strcmp(where, "localhost") == 0 || strcmp(where, "::1") == 0 ||
+           strncmp(where, "127.", 4) == 0;
 }
 
 static bool has_password(const char *text, const struct conninfo_host *host) {
-    PGconn *conn = probe_at(text, "channel_binding", host);
+    PGconn *conn = probe(text, "channel_binding", host);
     const char *password = PQpass(conn);
     bool found = password && *password;
     PQfinish(conn);
     return found;
 }
 
-/* --- secrets --- */
-
-static bool is_encrypted(const struct conninfo *conninfo) {
-    static const char *const modes[] = {"require", "verify-ca", "verify-full"};
-    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
-        if (strcmp(conninfo_get(conninfo, "sslmode"), modes[i]) == 0)
-            return true;
-    return strcmp(conninfo_get(conninfo, "gssencmode"), "require") == 0;
+static void warn(const char *text, const struct conninfo *conninfo, struct text *ret) {
+    struct conninfo_hosts hosts = {0};
+    const char *sslmode = conninfo_get(conninfo, "sslmode");
+    if (strcmp(sslmode, "require") == 0 || strncmp(sslmode, "verify-", strlen("verify-")) == 0 ||
+        strcmp(conninfo_get(conninfo, "gssencmode"), "require") == 0)
+        return;
+    conninfo_hosts(conninfo, &hosts);
+    for (uint32_t i = 0; i < hosts.count && !ret->bytes_count; i++)
+        if (!is_here(&hosts.items[i]) && has_password(text, &hosts.items[i]))
+            text_add(ret,
+                     "whoever answers as %s is given the password in clear, if it asks so: sslmode is %s; "
+                     "write sslmode=verify-full%s",
+                     *hosts.items[i].name ? hosts.items[i].name : hosts.items[i].address, sslmode,
+                     find(conninfo->options, "require_auth")
+                         ? ", and require_auth=scram-sha-256 so that it is never given in clear"
+                         : "");
+    conninfo_hosts_finish(&hosts);
 }
 
 void conninfo_warn(const char *text, struct text *ret) {
     struct conninfo conninfo = {0};
-    struct conninfo_hosts hosts = {0};
     char *error = NULL;
-    if (conninfo_resolve(text, &conninfo, &error) && !is_encrypted(&conninfo)) {
-        conninfo_hosts(&conninfo, &hosts);
-        for (uint32_t i = 0; i < hosts.count && !ret->bytes_count; i++)
-            if (is_elsewhere(&hosts.items[i]) && has_password(text, &hosts.items[i]))
-                text_add(ret,
-                         "whoever answers as %s is given the password in clear, if it asks so: sslmode is "
-                         "%s; write "
-                         "sslmode=verify-full%s",
-                         *hosts.items[i].name ? hosts.items[i].name : hosts.items[i].address,
-                         conninfo_get(&conninfo, "sslmode"),
-                         find(conninfo.options, "require_auth")
-                             ? ", and require_auth=scram-sha-256 so that it is never given in clear"
-                             : "");
-    }
+    if (conninfo_resolve(text, &conninfo, &error))
+        warn(text, &conninfo, ret);
     free(error);
-    conninfo_hosts_finish(&hosts);
     conninfo_finish(&conninfo);
 }
 
-bool conninfo_holds_secret(const char *text) {
-    bool found = false;
+bool conninfo_gives(const char *text, const char *keyword) {
     PQconninfoOption *parsed = PQconninfoParse(text, NULL);
-    for (const PQconninfoOption *option = parsed; option && option->keyword; option++)
-        found |= is_secret(option->keyword) && option->val && *option->val;
+    const PQconninfoOption *option = find(parsed, keyword);
+    bool given = option && option->val && *option->val;
     PQconninfoFree(parsed);
-    return found;
+    return given;
+}
+
+bool conninfo_holds_secret(const char *text) {
+    return conninfo_gives(text, "password") || conninfo_gives(text, "sslpassword");
 }
 
 void conninfo_describe(const struct conninfo *conninfo, struct text *text) {

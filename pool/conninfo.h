@@ -41,6 +41,9 @@ void conninfo_hosts(const struct conninfo *conninfo, struct conninfo_hosts *ret)
 void conninfo_hosts_finish(struct conninfo_hosts *hosts);
 bool conninfo_host_is_socket(const struct conninfo_host *host);
 
+/* Whether the text itself gives the keyword a value. */
+bool conninfo_gives(const char *text, const char *keyword);
+
 /* Whether the text itself holds a password (not a password file, not the environment). */
 bool conninfo_holds_secret(const char *text);
 

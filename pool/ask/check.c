@@ -186,11 +186,6 @@ static bool say_verdict(const struct pool_settings *pool, const struct finding *
     return finding->alone.slots >= 0;
 }
 
-static void say_no_look(PGconn *conn, const struct finding *finding, struct text *text) {
-    const char *wrong = finding->answer.wrong;
-    answer_say_error(text, "  the database cannot be looked at: ", *wrong ? wrong : PQerrorMessage(conn));
-}
-
 static bool read_role(const PGresult *role, struct finding *finding) {
     if (!role || !answer_open(&finding->answer, role, COLUMNS, 0, 1))
         return false;
@@ -216,7 +211,8 @@ static bool check_budget(PGconn *conn, const struct taskset *set, uint32_t index
         say_sums(&set->pools[index], &finding, text);
         fits = say_verdict(&set->pools[index], &finding, text);
     } else {
-        say_no_look(conn, &finding, text);
+        const char *wrong = finding.answer.wrong;
+        answer_say_error(text, "  the database cannot be looked at: ", *wrong ? wrong : PQerrorMessage(conn));
     }
     PQclear(role);
     return fits;

@@ -86,13 +86,6 @@ struct history_row history_get(const struct history *history, uint32_t index) {
     return read_row(&answer, (int)index + history->is_cut);
 }
 
-static bool is_right(struct answer *answer, const PGresult *result, uint32_t most) {
-    answer_open(answer, result, COLUMNS, 0, (int)most + 1);
-    for (int row = 0; row < answer_rows(answer); row++)
-        read_row(answer, row);
-    return !*answer->wrong;
-}
-
 void history_finish(struct history *history) {
     PQclear(history->result);
     *history = (struct history){0};
@@ -163,7 +156,10 @@ bool history_read(const struct pool_settings *pool, const struct history_request
     bool trusted = !connected || is_trusted(conn, error);
     PGresult *result = connected && trusted ? ask(conn, request) : NULL;
     bool came = PQresultStatus(result) == PGRES_TUPLES_OK;
-    bool right = came && is_right(&answer, result, request->most);
+    bool right = came && answer_open(&answer, result, COLUMNS, 0, (int)request->most + 1);
+    for (int row = 0; right && row < answer_rows(&answer); row++)
+        read_row(&answer, row); /* each is checked before any is shown */
+    right = right && !*answer.wrong;
     if (right) {
         uint32_t count = (uint32_t)PQntuples(result);
         bool is_cut = count > request->most;

@@ -26,11 +26,6 @@ static bool wait_for_result(PGconn *conn, size_t *bytes_sum) {
     return true;
 }
 
-static bool is_copy(const PGresult *result) {
-    ExecStatusType status = PQresultStatus(result);
-    return status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH;
-}
-
 /* The last result of what was sent, or the first error. NULL: it did not come, or has no end. */
 static PGresult *wait_for_answer(PGconn *conn, int sent) {
     PGresult *answer = NULL;
@@ -43,7 +38,8 @@ static PGresult *wait_for_answer(PGconn *conn, int sent) {
         bool is_echo = PQresultStatus(answer) == PGRES_FATAL_ERROR && answer;
         PQclear(is_echo ? next : answer);
         answer = is_echo ? answer : next;
-        if (is_copy(answer))
+        ExecStatusType status = PQresultStatus(answer);
+        if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH)
             return answer;
     }
     PQclear(answer);

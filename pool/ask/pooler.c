@@ -53,24 +53,15 @@ static void fail(struct ask *ask, const char *message) {
     ask->known = false;
 }
 
-/* The user's own word; libpq would else fill in PGDATABASE, or the user's name. */
-static bool names_database(const char *text) {
-    bool found = false;
-    PQconninfoOption *parsed = PQconninfoParse(text, NULL);
-    for (const PQconninfoOption *option = parsed; option && option->keyword; option++)
-        found |= option->val &&
-                 (strcmp(option->keyword, "dbname") == 0 || strcmp(option->keyword, "service") == 0);
-    PQconninfoFree(parsed);
-    return found;
-}
-
 /* Of two entries for one keyword libpq takes the later. The console can't be asked whether it is a standby.
  */
 static void log_in(struct ask *ask) {
     const char *const before[][2] = {{"fallback_application_name", "headgate"}, {NULL, NULL}};
-    const char *const behind[][2] = {{"dbname", names_database(ask->conninfo_text) ? NULL : "pgbouncer"},
-                                     {"target_session_attrs", "any"},
-                                     {NULL, NULL}};
+    /* the user's own word; libpq would else fill in PGDATABASE, or the user's name */
+    bool named =
+        conninfo_gives(ask->conninfo_text, "dbname") || conninfo_gives(ask->conninfo_text, "service");
+    const char *const behind[][2] = {
+        {"dbname", named ? NULL : "pgbouncer"}, {"target_session_attrs", "any"}, {NULL, NULL}};
     struct conninfo conninfo = {0};
     struct text why = {0};
     enum connect_failure kind;

@@ -4,8 +4,14 @@
 
 /* A round trip below this is no sign of anything, however short the usual one is. */
 #define ROUND_TRIP_LEAST_US (20 * US_PER_MS)
-#define BASELINE_SHARE      64 /* one sample's part in the baseline */
-#define CORES_UNKNOWN       4
+
+/* One sample's part in the baseline: with one look a second the baseline follows within some minutes, and no
+ * burst moves it.
+ */
+#define BASELINE_SHARE 64
+
+/* A server on another machine does not say how many it has: it is taken for a small one. */
+#define CORES_UNKNOWN 4
 
 void limit_init(struct limit *limit, uint32_t size) {
     *limit = (struct limit){.tokens = size, .return_to = size};

@@ -141,13 +141,6 @@ static bool is_left(struct attempt *attempt) {
     return left;
 }
 
-static void say_timeout(struct attempt *attempt, PGconn *conn) {
-    char timeout[DURATION_TEXT_BYTES];
-    text_add(&attempt->error,
-             "connection to server at \"%s\", port %s failed: no answer within connect_timeout (%s)",
-             PQhost(conn), PQport(conn), duration_glance(attempt->timeout_us, timeout));
-}
-
 /* A login needs some thousand bytes, certificates included. */
 #define LOGIN_AT_ONCE_BYTES ((size_t)16 * 1024)
 #define LOGIN_BYTES_MOST    ((size_t)256 * 1024)
@@ -162,6 +155,7 @@ static void try_address(struct attempt *attempt) {
     int64_t deadline_us = attempt_clock_us() + attempt->timeout_us;
     int noted = -1;
     bool in_time = true;
+    char timeout[DURATION_TEXT_BYTES];
     size_t bytes_sum = 0, bytes_count;
     PostgresPollingStatusType next =
         PQstatus(conn) == CONNECTION_BAD ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING;
@@ -183,7 +177,9 @@ static void try_address(struct attempt *attempt) {
     else if (in_time)
         text_add(&attempt->error, "%s", PQerrorMessage(conn));
     else
-        say_timeout(attempt, conn);
+        text_add(&attempt->error,
+                 "connection to server at \"%s\", port %s failed: no answer within connect_timeout (%s)",
+                 PQhost(conn), PQport(conn), duration_glance(attempt->timeout_us, timeout));
     PQfinish(conn);
 }
 

@@ -12,8 +12,8 @@
 
 #include "tasks/text.h"
 
-#define ATTEMPT_KEYWORDS_MAX  24
-#define ATTEMPT_ADDRESSES_MAX 16
+#define ATTEMPT_KEYWORDS_MAX  24 /* two times 8 pairs of a request's, and five of the host */
+#define ATTEMPT_ADDRESSES_MAX 16 /* of one name; what is beyond is not tried */
 
 struct login;
 

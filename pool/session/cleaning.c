@@ -7,7 +7,8 @@
 #include "pool/session/session_pool.h"
 #include "pool/session/wire.h"
 
-/* A cancel is two signals, and each may hit one. */
+/* A cancel is two signals, to the backend and to its process group (the postmaster's signal_child()), and
+ * each may hit one cleaning. */
 #define CLEANED_AGAIN_MOST 2
 
 /* A pooler may give the next segment to another backend, so nothing is cleaned in a segment of its own. */
@@ -16,15 +17,15 @@ void cleaning_want(struct session *session, enum cleaning cleaning) {
     session->script.clean_due = session->pool->pooled ? CLEANING_NONE : cleaning;
 }
 
-/* Outside a transaction of ours a text may leave one open, and only DISCARD ALL is refused in it. */
+/* Outside a transaction of ours a text may leave one open; DISCARD ALL is refused in it, and so tells. */
 void cleaning_want_after(struct session *session, const struct session_work *work) {
     bool keeps_plans = work->keeps_plans && work->transaction;
     if (!work->clean)
         cleaning_want(session, keeps_plans ? CLEANING_BUT_PLANS : CLEANING_ALL);
 }
 
-/* A transaction of its own, lest it be part of the next run's, and undone with it; whatever the run made of
- * the defaults. */
+/* In a transaction of its own, lest it be part of the next run's and be undone with it. BEGIN names its
+ * modes, as the run may have changed the defaults. */
 static bool send_all_but_plans(struct session *session) {
     static const char *const statements[] = {"BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE",
                                              "CLOSE ALL",

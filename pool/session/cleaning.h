@@ -8,18 +8,19 @@
 
 #include "pool/session/internal.h"
 
-/* The last one that is wanted is due, until it is sent. */
+/* The cleaning that was wanted last is due, until it is sent. */
 void cleaning_want(struct session *session, enum cleaning cleaning);
 void cleaning_want_after(struct session *session, const struct session_work *work);
 
-/* In the segment of what comes next: where the cleaning fails, the server skips it, and no run is dirty. */
+/* Sends what is due in the segment of the run that comes next: where the cleaning fails, the server skips the
+ * run, and none begins on a dirty session. */
 bool cleaning_send_due(struct session *session);
 
-/* In a segment of its own: no further run came to take it along. */
+/* Sends what is due in a segment of its own, as no further run came to take it along. */
 bool cleaning_flush(struct session *session);
 void cleaning_take_error(struct script *script, const PGresult *result);
 
-/* It failed: once more, and all. */
+/* The cleaning failed: once more, and all of it. */
 bool cleaning_repeat(struct session *session);
 
 #endif

@@ -15,12 +15,8 @@ struct flight *flight_first(struct script *script) {
                                                    : &script->flights[script->flight_at % SESSION_RUNS_MAX];
 }
 
-uint32_t flight_count(const struct script *script) {
-    return script->flight_end - script->flight_at;
-}
-
 struct flight *flight_add(struct script *script, const struct session_work *work) {
-    assert(flight_count(script) < SESSION_RUNS_MAX);
+    assert(script->flight_end - script->flight_at < SESSION_RUNS_MAX);
     struct flight *flight = &script->flights[script->flight_end++ % SESSION_RUNS_MAX];
     *flight = (struct flight){.work = *work, .simple = work->simple};
     return flight;
@@ -139,8 +135,8 @@ static bool is_on_standby(const struct session *session) {
     return told ? strcmp(told, "on") == 0 : session->pool->facts.known && session->pool->facts.standby;
 }
 
-/* A bound of what an instant can be: what a server says is no more than that. */
-#define INSTANT_MOST_US (INT64_C(253402300800) * US_PER_S) /* the year 10000 */
+/* The year 10000: no instant that a server tells is later. */
+#define INSTANT_MOST_US (INT64_C(253402300800) * US_PER_S)
 
 static void take_instant(const char *text, struct wall *ret) {
     int64_t us;

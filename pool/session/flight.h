@@ -9,7 +9,6 @@
 
 struct flight *flight_first(struct script *script); /* NULL: none */
 struct flight *flight_add(struct script *script, const struct session_work *work);
-uint32_t flight_count(const struct script *script);
 
 /* The run's text with its task's name before it; in the script's memory, until that is used again. */
 const char *flight_text(struct script *script, const struct session_work *work);
@@ -27,17 +26,17 @@ bool flight_was_not_parsed(const struct flight *flight); /* it failed of that, a
 void flight_retry(struct flight *flight);                /* from the start, over the simple protocol */
 bool flight_is_uncommitted(const struct flight *flight); /* lost now, it leaves nothing done */
 
-/* Reports the end of the first one, which is none from then on. */
-void flight_end(struct session *session, enum outcome outcome, const char *why);
-void flight_decide(struct session *session);
-/* Likewise, of one that has not begun. */
-void flight_unsent(struct session *session);
+/* These report the end of the first flight, and take it out of the ring. */
+void flight_end(struct session *session, enum outcome outcome, const char *why); /* why: or NULL */
+void flight_decide(struct session *session); /* as failed or ok, as the server said */
+void flight_unsent(struct session *session); /* the server has not begun it */
 
-/* Whether an error ends the session; and whether it is the server's, as a pooler does not know what became of
- * a run. */
+/* Whether an error ends the session; and whether it is the server's own last word: a pooler's says nothing of
+ * what became of a run. */
 bool flight_is_fatal(const PGresult *result);
 bool flight_is_last_word(const PGresult *result);
-/* The session was outside of a transaction until the server's last word. */
+
+/* Whether the first flight had not begun when the server said its last word: that ended an idle session. */
 bool flight_has_not_begun(struct script *script, const PGresult *last_word);
 
 #endif

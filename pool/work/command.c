@@ -13,7 +13,8 @@
 #include "pool/work/program.h"
 #include "tasks/size.h"
 
-/* A pipe may be made larger by a child; what is in it when the leader has ended is read up to this. */
+/* What is in a pipe when the child has ended is read up to this: so large can a child make it (pipe(7),
+ * pipe-max-size). */
 #define DRAIN_BYTES ((size_t)1024 * 1024)
 
 struct command {
@@ -52,28 +53,13 @@ static void environment_add(void *context, const char *name, const char *value) 
     environment->items[environment->count] = NULL;
 }
 
-static void environment_keep(struct environment *environment, const char *name) {
-    const char *value = getenv(name);
-    if (value)
-        environment_add(environment, name, value);
-}
-
-static void add_due(struct environment *environment, struct wall due) {
-    time_t seconds = (time_t)(due.us / US_PER_S);
-    struct tm utc;
-    char date[64];
-    gmtime_r(&seconds, &utc);
-    size_t used = strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &utc);
-    snprintf(date + used, sizeof date - used, ".%06" PRId64 "Z", due.us % US_PER_S);
-    environment_add(environment, "HEADGATE_DUE", date);
-}
-
 static struct environment environment_of(const struct command_work *work) {
     struct environment environment = {0};
     char value[128];
     static const char *const kept[] = {"PATH", "HOME", "LANG", "TZ", "PGSERVICEFILE", "PGSYSCONFDIR"};
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
-        environment_keep(&environment, kept[i]);
+        if (getenv(kept[i]))
+            environment_add(&environment, kept[i], getenv(kept[i]));
     conninfo_environment(work->conninfo, work->checks_clients ? CONNINFO_CHECKS_CLIENTS : "", environment_add,
                          &environment);
     snprintf(value, sizeof value, "headgate/%s", work->task);
@@ -81,26 +67,19 @@ static struct environment environment_of(const struct command_work *work) {
     environment_add(&environment, "HEADGATE_TASK", work->task);
     snprintf(value, sizeof value, "%" PRIu64, work->run_number);
     environment_add(&environment, "HEADGATE_RUN", value);
-    add_due(&environment, work->due);
+    time_t seconds = (time_t)(work->due.us / US_PER_S);
+    struct tm utc;
+    gmtime_r(&seconds, &utc);
+    size_t used = strftime(value, sizeof value, "%Y-%m-%dT%H:%M:%S", &utc);
+    snprintf(value + used, sizeof value - used, ".%06" PRId64 "Z", work->due.us % US_PER_S);
+    environment_add(&environment, "HEADGATE_DUE", value);
     snprintf(value, sizeof value, "%" PRIu64, work->row_number);
     if (work->row_number)
         environment_add(&environment, "HEADGATE_ROW", value);
     return environment;
 }
 
-static void environment_free(struct environment *environment) {
-    for (size_t i = 0; i < environment->count; i++)
-        free(environment->items[i]);
-    free(environment->items);
-}
-
 /* --- output --- */
-
-static void keep_output(struct command *command, const char *bytes, size_t count) {
-    for (size_t i = 0; i < count; i++)
-        command->kept[(command->output_bytes + i) % COMMAND_OUTPUT_BYTES] = bytes[i];
-    command->output_bytes += count;
-}
 
 /* The end of what was printed, as text: a NUL in it becomes a question mark. */
 static const char *read_out(struct command *command) {
@@ -123,13 +102,7 @@ static void kill_group(const struct command *command, int signal) {
         kill(-command->process.pid, signal);
 }
 
-/* Nothing of what it printed will be used, so it need not go on. */
-static void refuse(struct command *command) {
-    assert(command->message.bytes_count);
-    uv_read_stop((uv_stream_t *)&command->data);
-    kill_group(command, SIGKILL);
-}
-
+/* Where it printed too much, nothing of it will be used, so it need not go on. */
 static void keep_data(struct command *command, const char *bytes, size_t count) {
     char most[SIZE_TEXT_BYTES];
     if (command->message.bytes_count)
@@ -139,14 +112,19 @@ static void keep_data(struct command *command, const char *bytes, size_t count) 
                  size_format(command->most_bytes, most));
     else if (spool_add(command->printed, bytes, count, &command->message))
         return;
-    refuse(command);
+    assert(command->message.bytes_count);
+    uv_read_stop((uv_stream_t *)&command->data);
+    kill_group(command, SIGKILL);
 }
 
 static void take(struct command *command, uv_pipe_t *from, const char *bytes, size_t count) {
-    if (from == &command->data)
+    if (from == &command->data) {
         keep_data(command, bytes, count);
-    else
-        keep_output(command, bytes, count);
+        return;
+    }
+    for (size_t i = 0; i < count; i++)
+        command->kept[(command->output_bytes + i) % COMMAND_OUTPUT_BYTES] = bytes[i];
+    command->output_bytes += count;
 }
 
 static void on_allocate(uv_handle_t *handle, size_t suggested, uv_buf_t *ret) {
@@ -210,23 +188,18 @@ static void end(struct command *command) {
     close_all(command);
 }
 
-/* It may have been killed for what it printed, and that is said already. */
-static void explain_exit(struct text *message, int64_t status, int signal) {
-    if (message->bytes_count)
-        return;
-    if (signal)
-        text_add(message, "ended by signal %d (%s)", signal, strsignal(signal));
-    else if (status)
-        text_add(message, "exited with %" PRId64, status);
-}
-
 static void on_child_exit(uv_process_t *process, int64_t status, int signal) {
     struct command *command = process->data;
     command->cut_short |= kill(-process->pid, SIGKILL) == 0; /* what is left of its group */
     drain(command, &command->output);
     if (command->printed)
         drain(command, &command->data);
-    explain_exit(&command->message, status, signal);
+    /* it may have been killed for what it printed, and that is said already */
+    bool explained = command->message.bytes_count > 0;
+    if (signal && !explained)
+        text_add(&command->message, "ended by signal %d (%s)", signal, strsignal(signal));
+    else if (status && !explained)
+        text_add(&command->message, "exited with %" PRId64, status);
     end(command);
 }
 
@@ -271,7 +244,9 @@ static int spawn_with(struct command *command, const struct command_work *work, 
     command->handles_open++;
     int error = uv_spawn(command->output.loop, &command->process, &options);
     command->process.data = command;
-    environment_free(&environment);
+    for (size_t i = 0; i < environment.count; i++)
+        free(environment.items[i]);
+    free(environment.items);
     return error;
 }
 
