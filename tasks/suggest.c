@@ -39,6 +39,8 @@ const char *suggest_better(const char *word, const char *best, const char *candi
 }
 
 const char *suggest_text(const char *best, char buffer[static SUGGEST_TEXT_BYTES]) {
-    snprintf(buffer, SUGGEST_TEXT_BYTES, best ? "; did you mean '%s'?" : "", best);
+    buffer[0] = '\0';
+    if (best)
+        snprintf(buffer, SUGGEST_TEXT_BYTES, "; did you mean '%s'?", best);
     return buffer;
 }

@@ -45,6 +45,11 @@ static void diagnosis_of_a_token_that_is_kept_names_the_run(void **state) {
     assert_non_null(diagnosis.kept);
     assert_true(diagnosis.kept_us >= 30 * S);
     fixture_destroy(f);
+    f = fixture_create_unarmed("[pool p]\nsize = 1\nleak_warning = 20s\n" SQL("short") "expect = 1s\n");
+    fixture_first_run(f, "short");
+    f->now = mono_add(f->now, 15 * S); /* ten times, and a moment all the same */
+    assert_null(diagnose(f).kept);
+    fixture_destroy(f);
 }
 
 static void diagnosis_of_an_application_that_idles_in_transactions(void **state) {
