@@ -18,34 +18,20 @@
 #include "scheduler/core/session.h"
 #include "scheduler/core/start.h"
 
-/* While something waits in each pool, the core is not woken more often for what falls due. */
-#define TAKE_IN_EVERY_US (5 * US_PER_MS)
-
-/* --- events --- */
-
-/* A standby lets in, too: only a run that it has refused can tell that this is another server. */
-static bool primary_is_needed(const struct core *core, uint32_t pool) {
-    for (uint32_t i = 0; i < core->run_used; i++)
-        if (core->runs[i].state != RUN_FREE && core->runs[i].needs_primary && core->runs[i].pool == pool)
-            return true;
-    return false;
-}
+/* --- events of sessions --- */
 
 static void pool_connects(struct core_pool *pool) {
     pool->failing = false;
     pool->failure_count = 0;
 }
 
-static void on_session_opened(struct core *core, uint32_t index, struct actions *actions) {
-    struct core_session *session = &core->sessions[index];
-    struct core_pool *pool = &core->pools[session->pool];
-    if (session->state != CORE_SESSION_OPENING) /* it was closed while it connected */
-        return;
-    session->opened = core->now;
-    pool->opened_count++;
-    if (pool->failure != CONNECT_STANDBY || !primary_is_needed(core, session->pool))
-        pool_connects(pool);
-    idle_begin(core, index, actions);
+/* A standby lets in, too: only a run that it has refused can tell that this is another server. */
+static bool primary_is_needed(const struct core *core, const struct core_pool *pool) {
+    for (uint32_t i = 0; i < core->run_used; i++)
+        if (core->runs[i].state != RUN_FREE && core->runs[i].needs_primary &&
+            &core->pools[core->runs[i].pool] == pool)
+            return true;
+    return false;
 }
 
 /* What is half done in a pool that a reload left waits for its database for so long: a restart or a failover
@@ -65,60 +51,78 @@ static void abandon_if_gone(struct core *core, uint32_t index, struct actions *a
         recording_fail(core, pool, actions); /* what is to be written waits in the backlog */
 }
 
-static void on_session_failed(struct core *core, uint32_t index, const struct event *event,
+static void on_session_failed(struct core *core, uint32_t index, enum connect_failure failure,
                               struct actions *actions) {
+    struct core_pool *pool = &core->pools[core->sessions[index].pool];
     if (core->sessions[index].state != CORE_SESSION_OPENING)
         return;
-    struct core_pool *pool = &core->pools[core->sessions[index].pool];
-    pool_connect_failed(core, core->sessions[index].pool, event->failed.failure);
+    pool_connect_failed(core, core->sessions[index].pool, failure);
     core_session_move(core, index, CORE_SESSION_CLOSING);
-    if (event->failed.failure == CONNECT_FULL && tokens_sessions(&pool->tokens) > 0)
+    if (failure == CONNECT_FULL && tokens_sessions(&pool->tokens) > 0)
         gate_refused(core, pool, actions);
     abandon_if_gone(core, core->sessions[index].pool, actions);
-}
-
-static void on_session_ready(struct core *core, uint32_t index, const struct event *event,
-                             struct actions *actions) {
-    const struct core_session *session = &core->sessions[index];
-    if (session->state != CORE_SESSION_CLEANING && session->state != CORE_SESSION_CHECKING)
-        return;
-    if (event->ready.breach)
-        core_session_breach(core, index, actions);
-    else if (session->state == CORE_SESSION_CLEANING)
-        core_session_proved_clean(core, index);
-    idle_begin(core, index, actions);
 }
 
 static void on_session_broken(struct core *core, uint32_t index, struct actions *actions) {
     struct core_session *session = &core->sessions[index];
     recording_cut_off(core, index, actions);
-    if (session->state == CORE_SESSION_BUSY) /* the token stays taken until the run's event has come */
+    if (session->state == CORE_SESSION_BUSY) /* the token stays taken until the runs' events have come */
         session->broken = true;
-    if (session->state == CORE_SESSION_CLOSING || session->state == CORE_SESSION_BUSY)
-        return;
-    core_session_move(core, index, CORE_SESSION_CLOSING);
+    else if (session->state != CORE_SESSION_CLOSING)
+        core_session_move(core, index, CORE_SESSION_CLOSING);
 }
 
-static void on_sampled(struct core *core, uint32_t index, const struct event *event,
-                       struct actions *actions) {
-    const struct core_session *session = &core->sessions[index];
+/* What has answered falls idle. An answer that comes when the core has closed the session changes nothing. */
+static void take_session_event(struct core *core, const struct event *event, struct actions *actions) {
+    struct core_session *session = core_session(core, event->session);
+    uint32_t index = event->session.index;
+    if (!session)
+        return;
     struct core_pool *pool = &core->pools[session->pool];
-    if (session->state != CORE_SESSION_CHECKING)
+    bool is_of_the_file = session->conninfo_version == pool->conninfo_version; /* a reload may have left it */
+    switch (event->kind) {
+    case EVENT_SESSION_FAILED: on_session_failed(core, index, event->failed.failure, actions); return;
+    case EVENT_SESSION_BROKEN: on_session_broken(core, index, actions); return;
+    case EVENT_SESSION_GONE:
+        recording_cut_off(core, index, actions);
+        if (session->state != CORE_SESSION_CLOSING)
+            core_session_move(core, index, CORE_SESSION_CLOSING);
+        core_session_move(core, index, CORE_SESSION_FREE);
         return;
-    if (session->conninfo_version == pool->conninfo_version) /* not of a server that was left by a reload */
-        gate_take_sample(core, pool, event->sample, actions);
+    case EVENT_SESSION_OPENED:
+        if (session->state != CORE_SESSION_OPENING)
+            return;
+        session->opened = core->now;
+        pool->opened_count++;
+        if (pool->failure != CONNECT_STANDBY || !primary_is_needed(core, pool))
+            pool_connects(pool);
+        break;
+    case EVENT_SESSION_READY:
+        if (session->state != CORE_SESSION_CLEANING && session->state != CORE_SESSION_CHECKING)
+            return;
+        if (event->ready.breach)
+            core_session_breach(core, index, actions);
+        else if (session->state == CORE_SESSION_CLEANING)
+            core_session_proved_clean(core, index);
+        break;
+    case EVENT_SAMPLED:
+        if (session->state != CORE_SESSION_CHECKING)
+            return;
+        if (is_of_the_file)
+            gate_take_sample(core, pool, event->sample, actions);
+        break;
+    case EVENT_HISTORY:
+        if (session->state != CORE_SESSION_CHECKING)
+            return;
+        if (is_of_the_file)
+            recording_answered(core, pool, event, actions);
+        break;
+    default: assert(!"not an event of a session");
+    }
     idle_begin(core, index, actions);
 }
 
-static void on_history(struct core *core, uint32_t index, const struct event *event,
-                       struct actions *actions) {
-    const struct core_session *session = &core->sessions[index];
-    if (session->state != CORE_SESSION_CHECKING)
-        return;
-    if (session->conninfo_version == core->pools[session->pool].conninfo_version)
-        recording_answered(core, &core->pools[session->pool], event, actions);
-    idle_begin(core, index, actions);
-}
+/* --- events of runs --- */
 
 /* The session has lost a run. With its last one it is being cleaned, unless it was lost itself, or a cancel
  * may still hit it. */
@@ -136,13 +140,6 @@ static void release_session(struct core *core, struct handle handle, uint32_t ru
         core_session_close(core, handle.index, session->cancelled ? CLOSE_CANCELLED : CLOSE_STANDBY, actions);
     else if (session->unclean)
         core_session_clean_later(core, handle.index);
-}
-
-static void on_run_commits(struct core *core, uint32_t index) {
-    struct run *run = &core->runs[index];
-    run->commits = true;
-    if (core_session(core, run->session))
-        core_session_follow_runs(core, run->session.index);
 }
 
 static void on_run_unsent(struct core *core, uint32_t index, struct actions *actions) {
@@ -194,11 +191,10 @@ static void on_run_ended(struct core *core, uint32_t index, const struct event *
         run_end(core, index, &event->ended, actions);
 }
 
-static void on_command_seen(struct core *core, uint32_t index, const struct event *event,
+static void on_command_seen(struct core *core, const struct run *run, uint32_t session_count,
                             struct actions *actions) {
-    const struct run *run = &core->runs[index];
     struct core_task *task = &core->tasks[run->task];
-    uint32_t each = (event->seen.session_count + task->running_count - 1) / task->running_count;
+    uint32_t each = (session_count + task->running_count - 1) / task->running_count;
     if (each <= task->seen_most || run->definition != task->definition)
         return;
     task->seen_most = each;
@@ -209,7 +205,27 @@ static void on_command_seen(struct core *core, uint32_t index, const struct even
     action->number = task->seen_most;
 }
 
-/* What is on record includes what this daemon has run before it could read it. */
+/* An end that was overtaken by another one changes nothing. */
+static void take_run_event(struct core *core, const struct event *event, struct actions *actions) {
+    struct run *run = core_run(core, event->run);
+    if (!run || !run_is_on_session(run->state))
+        return;
+    switch (event->kind) {
+    case EVENT_RUN_COMMITS:
+        run->commits = true;
+        if (core_session(core, run->session))
+            core_session_follow_runs(core, run->session.index);
+        break;
+    case EVENT_RUN_UNSENT: on_run_unsent(core, event->run.index, actions); break;
+    case EVENT_RUN_ENDED: on_run_ended(core, event->run.index, event, actions); break;
+    case EVENT_COMMAND_SEEN: on_command_seen(core, run, event->seen.session_count, actions); break;
+    default: assert(!"not an event of a run");
+    }
+}
+
+/* --- all events --- */
+
+/* What is on record includes what this daemon ran before it could read that. */
 static void go_on_from(uint32_t *count, int64_t recorded_count) {
     if (recorded_count > *count && recorded_count <= UINT32_MAX)
         *count = (uint32_t)recorded_count;
@@ -243,48 +259,13 @@ static void on_drain(struct core *core) {
         due_remove(&core->due, task);
 }
 
-static void take_session_event(struct core *core, const struct event *event, struct actions *actions) {
-    uint32_t index = event->session.index;
-    if (!core_session(core, event->session))
-        return;
-    switch (event->kind) {
-    case EVENT_SESSION_OPENED: on_session_opened(core, index, actions); break;
-    case EVENT_SESSION_FAILED: on_session_failed(core, index, event, actions); break;
-    case EVENT_SESSION_READY: on_session_ready(core, index, event, actions); break;
-    case EVENT_SESSION_BROKEN: on_session_broken(core, index, actions); break;
-    case EVENT_SESSION_GONE:
-        recording_cut_off(core, index, actions);
-        if (core->sessions[index].state != CORE_SESSION_CLOSING)
-            core_session_move(core, index, CORE_SESSION_CLOSING);
-        core_session_move(core, index, CORE_SESSION_FREE);
-        break;
-    case EVENT_SAMPLED: on_sampled(core, index, event, actions); break;
-    case EVENT_HISTORY: on_history(core, index, event, actions); break;
-    default: assert(!"not an event of a session");
-    }
-}
-
 static void take_event(struct core *core, const struct event *event, struct actions *actions) {
-    const struct run *run = core_run(core, event->run);
-    bool under_way = run && run_is_on_session(run->state);
     switch (event->kind) {
     case EVENT_TICK: break;
     case EVENT_RUN_COMMITS:
-        if (under_way)
-            on_run_commits(core, event->run.index);
-        break;
     case EVENT_RUN_UNSENT:
-        if (under_way)
-            on_run_unsent(core, event->run.index, actions);
-        break;
     case EVENT_RUN_ENDED:
-        if (under_way)
-            on_run_ended(core, event->run.index, event, actions);
-        break;
-    case EVENT_COMMAND_SEEN:
-        if (under_way)
-            on_command_seen(core, event->run.index, event, actions);
-        break;
+    case EVENT_COMMAND_SEEN: take_run_event(core, event, actions); break;
     case EVENT_POOLER:
         core->pools[event->pool].gate.pooler_waiting_count = event->pooler.waiting_count;
         break;
@@ -321,17 +302,15 @@ static struct mono write_deadline(const struct core *core) {
     return mono_add(core->drain_deadline, core->set->daemon.drain_timeout_us);
 }
 
-static bool may_go_on(const struct core *core, const struct run *run) {
-    struct mono until = run->stage == STAGE_WRITE ? write_deadline(core) : core->drain_deadline;
-    return !core->drain_now && core->now.us < until.us;
-}
-
+/* At the drain's end: what runs is cancelled, what is half done is given up. True: more to do. */
 static bool stop_begun(struct core *core, struct actions *actions) {
     if (core->begun_count == 0 || (!core->drain_now && core->now.us < core->drain_deadline.us))
         return false;
     for (uint32_t i = 0; i < core->run_used; i++) {
         const struct run *run = &core->runs[i];
-        if (!run->begun || run->state == RUN_STOPPING || run->state == RUN_SENT || may_go_on(core, run))
+        struct mono until = run->stage == STAGE_WRITE ? write_deadline(core) : core->drain_deadline;
+        bool may_go_on = !core->drain_now && core->now.us < until.us;
+        if (!run->begun || run->state == RUN_STOPPING || run->state == RUN_SENT || may_go_on)
             continue;
         if (!actions_have_room(actions))
             return true;
@@ -343,16 +322,12 @@ static bool stop_begun(struct core *core, struct actions *actions) {
     return false;
 }
 
-static bool has_records_to_write(const struct core *core) {
-    for (uint32_t i = 0; i < core->pool_count; i++)
-        if (recording_is_worth_a_session(core, &core->pools[i]))
-            return true;
-    return false;
-}
-
 static bool is_drained(const struct core *core) {
+    for (uint32_t i = 0; i < core->pool_count; i++)
+        if (recording_is_worth_a_session(core, &core->pools[i])) /* there are records to write */
+            return false;
     return core->begun_count == 0 && core->open_count == 0 && core->sweep_run == core->run_used &&
-           core->sweep_task == core->task_count && !has_records_to_write(core);
+           core->sweep_task == core->task_count;
 }
 
 static bool drain(struct core *core, struct actions *actions) {
@@ -361,7 +336,7 @@ static bool drain(struct core *core, struct actions *actions) {
         core->sweep_session = 0; /* records that were not written until now are kept for the next daemon */
     }
     bool more = stop_begun(core, actions);
-    if (!more && is_drained(core) && !core->stopped && actions_have_room(actions)) {
+    if (!more && !core->stopped && is_drained(core) && actions_have_room(actions)) {
         core->stopped = true;
         actions_add(actions, ACTION_STOPPED);
     }
@@ -403,28 +378,28 @@ bool core_step(struct core *core, const struct event *event, struct actions *act
     return more;
 }
 
+/* --- when it wants to be woken --- */
+
 static int64_t earlier(int64_t at, const struct due *due) {
     const struct due_entry *first = due_first(due);
     return first && first->at < at ? first->at : at;
 }
 
-static bool every_pool_has_a_queue(const struct core *core) {
+/* While something waits in each pool, what falls due waits behind that in any case: the core is woken no more
+ * often than this to take it in, a few at a time. Less than the 20 ms that a short run may take, so that
+ * nobody is later for it than by a run of others. */
+#define TAKE_IN_EVERY_US (5 * US_PER_MS)
+
+static int64_t due_wake(const struct core *core) {
+    int64_t due_at = earlier(INSTANT_MAX, &core->due), rested_at = core->now.us + TAKE_IN_EVERY_US;
     for (uint32_t i = 0; i < core->pool_count; i++)
         if (queue_count(&core->pools[i].queue) == 0)
-            return false;
-    return core->pool_count > 0;
-}
-
-/* Behind what waits, what falls due waits in any case: a few are taken in at a time. */
-static int64_t due_wake(const struct core *core, int64_t at) {
-    int64_t due_at = earlier(INSTANT_MAX, &core->due), rested_at = core->now.us + TAKE_IN_EVERY_US;
-    if (due_at < rested_at && every_pool_has_a_queue(core))
-        due_at = rested_at;
-    return due_at < at ? due_at : at;
+            return due_at;
+    return due_at < rested_at && core->pool_count ? rested_at : due_at;
 }
 
 struct mono core_next_wake(const struct core *core) {
-    int64_t at = due_wake(core, core->wake.us);
+    int64_t due_at = due_wake(core), at = core->wake.us < due_at ? core->wake.us : due_at;
     at = earlier(at, &core->run_deadlines);
     return (struct mono){earlier(at, &core->session_deadlines)};
 }

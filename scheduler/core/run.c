@@ -122,19 +122,16 @@ void run_redefine(struct core *core, uint32_t index) {
     run_arm(core, index);
 }
 
-static void tokens_take(struct core *core, struct core_pool *pool, const struct run *run) {
-    core->child_count += weight_of(run) == 0 ? run->child_count : 0;
-    pool->tokens.command +=
-        needs_session(run) ? weight_of(run) - 1 : weight_of(run); /* its session is a index */
+/* Beside its session's, which is the session's own; and its children, of weight 0. */
+static void count_tokens(struct core *core, struct core_pool *pool, const struct run *run, bool taken) {
+    uint32_t units = needs_session(run) ? weight_of(run) - 1 : weight_of(run);
+    uint32_t children = weight_of(run) == 0 ? run->child_count : 0;
+    core->child_count += taken ? children : -children;
+    pool->tokens.command += taken ? units : -units;
     if (tokens_held(&pool->tokens) > pool->held_peak)
         pool->held_peak = tokens_held(&pool->tokens);
-}
-
-static void tokens_give(struct core *core, struct core_pool *pool, const struct run *run) {
-    core->child_count -= weight_of(run) == 0 ? run->child_count : 0;
-    pool->tokens.command -= needs_session(run) ? weight_of(run) - 1 : weight_of(run);
-    if (run->cut_short && !needs_session(run))
-        ended_keep(core, run, weight_of(run));
+    if (!taken && run->cut_short && !needs_session(run))
+        ended_keep(core, run, units);
 }
 
 static void begin(struct core *core, struct run *run) {
@@ -172,69 +169,52 @@ static bool is_legal(enum run_state from, enum run_state to) {
     return false;
 }
 
-static void stop_waiting(struct core_task *task, uint32_t index) {
-    task->waiting_count--;
-    if (task->waiting_run == index)
-        task->waiting_run = INDEX_NONE;
-}
-
-static void begin_waiting(struct core *core, struct core_task *task, uint32_t index) {
-    task->waiting_count++;
-    if (task->waiting_run == INDEX_NONE || core->runs[index].number > core->runs[task->waiting_run].number)
-        task->waiting_run = index;
-}
-
-static void leave_state(struct core *core, uint32_t index, struct core_pool *pool, enum run_state to) {
-    struct run *run = &core->runs[index];
-    if (run->state == RUN_WAITING)
-        queue_leave(core, pool, index);
-    if (run_is_waiting(run->state) && run->begun)
-        core->tasks[run->task].between_count--;
-    else if (run_is_waiting(run->state))
-        stop_waiting(&core->tasks[run->task], index);
-    if (run_is_on_session(run->state) && !run_is_on_session(to))
-        tokens_give(core, pool, run);
-}
-
-/* Counted as under way, or as waiting for its start. */
-static void count_as(struct core *core, uint32_t index, enum run_state to) {
-    struct run *run = &core->runs[index];
-    if (run_is_on_session(to) && !run->begun)
-        begin(core, run);
-    else if (to == RUN_FREE || (run_is_waiting(to) && run->stage <= stage_first(run->definition)))
-        be_over(core, run);
-    if (run_is_waiting(to) && run->begun)
-        core->tasks[run->task].between_count++;
-    else if (run_is_waiting(to))
-        begin_waiting(core, &core->tasks[run->task], index);
-}
-
-static void enter_state(struct core *core, uint32_t index, struct core_pool *pool) {
-    struct run *run = &core->runs[index];
-    if (run->state == RUN_WAITING)
-        queue_enter(core, pool, index);
-    run_arm(core, index);
-    if (run->state != RUN_FREE)
+/* Among those of its task that wait: for their start, or between two stages. */
+static void count_waiting(struct core *core, uint32_t index, bool waits) {
+    const struct run *run = &core->runs[index];
+    struct core_task *task = &core->tasks[run->task];
+    if (run->begun) {
+        task->between_count += waits ? 1 : -1;
         return;
-    taskset_unref(run->set);
-    run->set = NULL;
-    run->next_free = core->run_free;
-    core->run_free = index;
+    }
+    task->waiting_count += waits ? 1 : -1;
+    if (!waits && task->waiting_run == index)
+        task->waiting_run = INDEX_NONE;
+    if (waits && (task->waiting_run == INDEX_NONE || run->number > core->runs[task->waiting_run].number))
+        task->waiting_run = index;
 }
 
 /* To a state of the same stage or of another one. */
 static void move(struct core *core, uint32_t index, enum run_state to, enum stage stage) {
     struct run *run = &core->runs[index];
     struct core_pool *pool = &core->pools[run->pool];
-    bool had_tokens = run_is_on_session(run->state);
+    bool had_tokens = run_is_on_session(run->state), has_tokens = run_is_on_session(to);
     assert(is_legal(run->state, to));
-    leave_state(core, index, pool, to);
+    if (run->state == RUN_WAITING)
+        queue_leave(core, pool, index);
+    if (run_is_waiting(run->state))
+        count_waiting(core, index, false);
+    if (had_tokens && !has_tokens)
+        count_tokens(core, pool, run, false);
     run->state = to;
     run->stage = stage;
-    if (run_is_on_session(to) && !had_tokens)
-        tokens_take(core, pool, run);
-    count_as(core, index, to);
-    enter_state(core, index, pool);
+    if (has_tokens && !had_tokens)
+        count_tokens(core, pool, run, true);
+    if (has_tokens && !run->begun)
+        begin(core, run);
+    else if (to == RUN_FREE || (run_is_waiting(to) && stage <= stage_first(run->definition)))
+        be_over(core, run);
+    if (run_is_waiting(to))
+        count_waiting(core, index, true);
+    if (to == RUN_WAITING)
+        queue_enter(core, pool, index);
+    run_arm(core, index);
+    if (to != RUN_FREE)
+        return;
+    taskset_unref(run->set);
+    run->set = NULL;
+    run->next_free = core->run_free;
+    core->run_free = index;
 }
 
 void run_move(struct core *core, uint32_t index, enum run_state to) {
