@@ -9,8 +9,8 @@ enum stage claim_first_stage(const struct core *core, const struct core_task *ta
 
 /* What is in one transaction with its claim needs none of its own. */
 void claim_choose(const struct core *core, struct run *run) {
-    bool within =
-        run->definition->work == WORK_SQL && run->definition->transaction && !core->tasks[run->task].simple;
+    bool within = run->definition->work == WORK_SQL && run->definition->transaction &&
+                  core->tasks[run->task].protocol != PROTOCOL_SIMPLE;
     bool first = run->stage == STAGE_CLAIM || run->stage == stage_first(run->definition);
     run->claim = CLAIM_NONE;
     if (run->stage == STAGE_WRITE && run->claim_state == CLAIM_COMMITTED &&

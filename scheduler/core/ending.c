@@ -139,8 +139,11 @@ static void learn(struct core_task *task, const struct run *run, enum outcome ou
         *expected_us = took_us;
     else
         *expected_us += ((took_us < most_us ? took_us : most_us) - *expected_us) / 8;
-    task->simple |= ended->simple;
-    task->proven = run->stage == STAGE_WHOLE && outcome == OUTCOME_OK && !task->simple;
+    if (ended->simple)
+        task->protocol = PROTOCOL_SIMPLE;
+    else if (task->protocol != PROTOCOL_SIMPLE)
+        task->protocol =
+            run->stage == STAGE_WHOLE && outcome == OUTCOME_OK ? PROTOCOL_EXTENDED : PROTOCOL_UNKNOWN;
 }
 
 static void count_end(struct core *core, const struct run *run, const struct record *record) {

@@ -176,7 +176,8 @@ static uint32_t find_retired(const struct core *core, const struct moved *moved,
 
 /* What was learned of another text says nothing of this one. */
 static void forget_work(struct core_task *task, const struct task *definition) {
-    task->simple = task->proven = task->suspected = task->breached = false;
+    task->trust = TRUST_GIVEN;
+    task->protocol = PROTOCOL_UNKNOWN;
     task->seen_most = 0;
     for (int stage = 0; stage < STAGES; stage++)
         task->expected_us[stage] = stage_expect_us(definition, stage);

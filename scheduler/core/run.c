@@ -249,7 +249,7 @@ void run_come_first(struct core *core, uint32_t index) {
 static bool is_short(const struct core *core, const struct run *run) {
     const struct core_task *task = &core->tasks[run->task];
     return run->stage == STAGE_WHOLE && queue_line(run->definition, run->stage, false) == LINE_LIGHT &&
-           run->definition->transaction && task->proven &&
+           run->definition->transaction && task->protocol == PROTOCOL_EXTENDED &&
            task->expected_us[STAGE_WHOLE] <= core->pools[run->pool].settings->short_us;
 }
 
@@ -258,7 +258,7 @@ static bool waited_too_long(const struct core *core, const struct run *run) {
 }
 
 bool run_is_sharable(const struct core *core, const struct run *run) {
-    return is_short(core, run) && !run->yielded && !core->tasks[run->task].suspected &&
+    return is_short(core, run) && !run->yielded && core->tasks[run->task].trust != TRUST_SUSPECTED &&
            !core->pools[run->pool].gate.sample.pooled && !waited_too_long(core, run);
 }
 

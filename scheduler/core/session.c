@@ -5,13 +5,16 @@
 #include "scheduler/core/run.h"
 #include "tasks/hash.h"
 
+/* What could not connect is tried again so soon; what needs a person twice as late each time, to this most. A
+ * server that starts again takes a few seconds, and a login costs it some milliseconds. */
 #define RETRY_US      US_PER_S
 #define RETRY_MOST_US (30 * US_PER_S)
 
-/* Runs that leave nothing behind are taken at their word for this long before it is verified. */
+/* Runs that leave nothing behind are taken at their word for this long before their session is cleaned. */
 #define BATCH_MOST_US US_PER_S
 
-/* And verified this often at the most on one session: a look costs the server what ten cleanings do. */
+/* And what they left is looked for this often at the most on one session: a look costs the server what ten
+ * cleanings do (tests/bench/README.md, "Looking"). */
 #define VERIFY_EVERY_US US_PER_S
 
 /* A spread of 0..permille of the duration, the same for the same session or attempt on every start. */
@@ -64,35 +67,29 @@ int64_t core_session_recycle_at(const struct core *core, uint32_t index) {
     return us_add(session->opened.us, recycle_us - jitter(core, salt, recycle_us, 100));
 }
 
-/* A daemon that stops does not wait long for a server that says nothing. */
-static int64_t linger_us(const struct core *core, const struct pool_settings *pool) {
-    return core->draining && pool->linger_us > STOP_GRACE_US ? STOP_GRACE_US : pool->linger_us;
-}
-
-/* When the first run on a session would be in the way of the next. */
-static int64_t in_the_way_at(const struct core *core, const struct core_session *session) {
-    if (session->run_count < 2)
-        return INSTANT_MAX;
-    const struct run *first = &core->runs[session->run_first], *next = &core->runs[first->behind];
-    return us_add(run_in_the_way_at(core, first, next->definition->patience_us), US_PER_MS);
-}
-
+/* When its state has lasted for long enough. */
 static int64_t deadline_of(const struct core *core, uint32_t index) {
     const struct core_session *session = &core->sessions[index];
     const struct pool_settings *pool = core->pools[session->pool].settings;
-    int64_t idle, recycle;
+    int64_t idle_at, recycle_at, linger_us = pool->linger_us;
     switch (session->state) {
-    case CORE_SESSION_FREE: return INSTANT_MAX;
-    case CORE_SESSION_BUSY: return in_the_way_at(core, session);
-    case CORE_SESSION_OPENING:
-        return INSTANT_MAX; /* each host has its own time, and the shell tells when all is over */
+    case CORE_SESSION_FREE: break;
+    case CORE_SESSION_OPENING: break; /* each host has its own time, and the shell tells when all is over */
+    case CORE_SESSION_BUSY:           /* when its first run would be in the way of the next */
+        if (session->run_count < 2)
+            break;
+        const struct run *first = &core->runs[session->run_first], *next = &core->runs[first->behind];
+        return us_add(run_in_the_way_at(core, first, next->definition->patience_us), US_PER_MS);
     case CORE_SESSION_WARM:
-        idle = us_add(session->unused_since.us, pool->idle_us);
-        recycle = core_session_recycle_at(core, index);
-        return idle < recycle ? idle : recycle;
+        idle_at = us_add(session->unused_since.us, pool->idle_us);
+        recycle_at = core_session_recycle_at(core, index);
+        return idle_at < recycle_at ? idle_at : recycle_at;
     case CORE_SESSION_CHECKING:
     case CORE_SESSION_CLEANING: return us_add(core->now.us, ANSWER_WAIT_US);
-    case CORE_SESSION_CLOSING: return us_add(core->now.us, linger_us(core, pool));
+    case CORE_SESSION_CLOSING: /* a daemon that stops does not wait long for a server that says nothing */
+        if (core->draining && linger_us > STOP_GRACE_US)
+            linger_us = STOP_GRACE_US;
+        return us_add(core->now.us, linger_us);
     }
     return INSTANT_MAX;
 }
@@ -177,7 +174,7 @@ void core_session_move(struct core *core, uint32_t index, enum core_session_stat
 /* A task's word is good for its own run and for what follows until the session is cleaned. */
 static void follow_batch(struct core *core, struct core_session *session, const struct run *run) {
     struct core_task *task = &core->tasks[run->task];
-    if (run->definition->session != SESSION_CLEAN || task->breached) {
+    if (run->definition->session != SESSION_CLEAN || task->trust == TRUST_BROKEN) {
         session->unclean =
             false; /* its cleaning, which follows in the same flush, is for those before it, too */
         return;
@@ -248,20 +245,16 @@ void core_session_clean_later(struct core *core, uint32_t index) {
     core->unclean_first = index;
 }
 
-/* Between two looks it is cleaned only. A suspect is always looked at. */
-static bool wants_to_be_verified(const struct core *core, const struct core_session *session) {
-    bool suspected = session->batch_task != INDEX_NONE && core->tasks[session->batch_task].suspected;
-    return suspected || mono_since(core->now, session->verified) >= VERIFY_EVERY_US;
-}
-
+/* Between two looks at what is left behind the session is only cleaned. A suspect is always looked at. */
 static void end_batch(struct core *core, uint32_t index, struct actions *actions) {
     struct core_session *session = &core->sessions[index];
-    bool verify = wants_to_be_verified(core, session);
-    if (verify) {
+    bool suspected =
+        session->batch_task != INDEX_NONE && core->tasks[session->batch_task].trust == TRUST_SUSPECTED;
+    bool verify = suspected || mono_since(core->now, session->verified) >= VERIFY_EVERY_US;
+    if (verify)
         session->verified = core->now;
-    } else {
+    else
         session->batch = 0; /* nothing will be known of it */
-    }
     session->unclean = false;
     core_session_rest(core, index);
     actions_add(actions, verify ? ACTION_VERIFY : ACTION_CLEAN)->session = core_session_handle(core, index);
@@ -281,33 +274,33 @@ bool core_session_clean_all(struct core *core, struct actions *actions) {
     return false;
 }
 
+/* Of several tasks in the batch nobody knows which it was: each is in a batch of its own next time. */
 void core_session_breach(struct core *core, uint32_t index, struct actions *actions) {
     const struct core_session *session = &core->sessions[index];
-    uint32_t found = session->batch_task, count = 0;
-    for (uint32_t i = 0; found == INDEX_NONE && i < core->task_count; i++) {
+    uint32_t found = session->batch_task, suspect_count = 0;
+    if (found != INDEX_NONE)
+        core->tasks[found].trust = TRUST_BROKEN;
+    for (uint32_t i = 0; session->batch_task == INDEX_NONE && i < core->task_count; i++) {
         if (core->tasks[i].batch != session->batch)
             continue;
-        core->tasks[i].suspected = true;
-        count++;
-    }
-    for (uint32_t i = 0; count && found == INDEX_NONE && i < core->task_count; i++)
-        if (core->tasks[i].batch == session->batch)
+        if (core->tasks[i].trust == TRUST_GIVEN)
+            core->tasks[i].trust = TRUST_SUSPECTED;
+        if (suspect_count++ == 0)
             found = i;
+    }
     if (found == INDEX_NONE)
         return;
-    if (count == 0) {
-        core->tasks[found].suspected = false;
-        core->tasks[found].breached = true;
-    }
     struct action *action = actions_add(actions, ACTION_BREACH);
     action->task = found;
-    action->number = count;
+    action->number = suspect_count;
 }
 
 void core_session_proved_clean(struct core *core, uint32_t index) {
-    if (core->sessions[index].batch && core->sessions[index].batch_task != INDEX_NONE)
-        core->tasks[core->sessions[index].batch_task].suspected = false;
-    core->sessions[index].batch = 0;
+    struct core_session *session = &core->sessions[index];
+    if (session->batch && session->batch_task != INDEX_NONE &&
+        core->tasks[session->batch_task].trust == TRUST_SUSPECTED)
+        core->tasks[session->batch_task].trust = TRUST_GIVEN;
+    session->batch = 0;
 }
 
 /* --- opening and closing --- */

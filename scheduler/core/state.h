@@ -20,24 +20,30 @@
 
 enum run_state {
     RUN_FREE,     /* the record is unused */
-    RUN_HELD,     /* overlap = queue: waits for its own task's run to end */
-    RUN_WAITING,  /* in its pool's queue: waits for admission */
+    RUN_HELD,     /* waits for another run of its task to end */
+    RUN_WAITING,  /* in its pool's queue, or in core.unweighted: waits for admission */
     RUN_DELAYED,  /* an attempt failed: waits again once its delay is over */
     RUN_SENT,     /* handed to a session where others are before it */
     RUN_RUNNING,  /* started; holds its tokens, or is the first on its session */
     RUN_STOPPING, /* asked to stop, by its timeout, the drain or for others; still holds its tokens */
 };
 
+/* Why a run was asked to stop. */
+enum stop_cause { STOP_NONE, STOP_TIMEOUT, STOP_DRAIN, STOP_YIELD };
+
 /* What is known of a run's claim in the history. */
 enum claim_state {
-    CLAIM_OPEN,     /* nothing; its key alone tells whether another has it */
-    CLAIM_DOUBTED,  /* it was sent one before, which may be committed; or others answer its task, and how far?
-                     * So its next one looks at more than the key */
+    CLAIM_OPEN,     /* nothing: its key alone tells whether another has it */
+    CLAIM_DOUBTED,  /* it was sent one before, which may be committed; or others answer its task, and nobody
+                     * knows  how far. So its next claim looks at more than the key */
     CLAIM_COMMITTED /* it is committed, and never claimed again */
 };
 
-enum stop_cause { STOP_NONE, STOP_TIMEOUT, STOP_DRAIN, STOP_YIELD };
-
+/*
+ * One execution of a task, with all its stages and attempts. run.c writes the state and what follows from it;
+ * clock.c, catchup.c and hands.c which occurrences it answers; start.c, claim.c and ending.c the rest; core.c
+ * alone `commits` and `needs_primary`.
+ */
 struct run {
     enum run_state state;
     enum stop_cause stop;
@@ -45,52 +51,58 @@ struct run {
     uint32_t task;      /* index into the core's tasks */
     uint32_t pool;      /* index into the core's pools: where its tokens are */
     enum stage stage;   /* that waits, or is under way */
-    bool begun;         /* it started, and is not over: between stages it waits, and is still under way */
-    bool keeps_session; /* in its pool, while it is under way without one */
+    bool begun;         /* it started, and is not over: between two stages it waits, and is under way still */
+    bool keeps_session; /* it will need a session of its pool again, so that the pool is not over before it */
     bool triggered;     /* by a person: a pause does not touch it */
-    bool held_told;
-    bool commits;     /* all but its COMMIT is done: others do not make it give way */
-    enum claim claim; /* sent with it */
-    enum claim_state claim_state;
-    uint32_t lost_claim_count; /* whose session was lost before it answered */
-    bool yielded; /* it was in others' way: from now on it shares no session, and leaves a token to others */
+    bool held_told;     /* that it holds its tokens for longer than leak_warning */
+    bool commits;       /* all but its COMMIT is done: others do not make it give way */
+    bool yielded;       /* it was in others' way: it shares no session, and leaves a token to others */
     bool needs_primary; /* a standby has refused it */
-    uint64_t number;    /* unique in the life of the daemon; 1 is the first */
+    bool cut_short;     /* a command that ended in a way that may have left its sessions on the server */
+    enum claim claim;   /* sent with the stage under way */
+    enum claim_state claim_state;
+    uint32_t lost_claim_count; /* claims whose session was lost before they were answered */
+    uint64_t number;           /* unique in the life of the daemon; 1 is the first */
     struct handle session;
-    uint32_t behind;               /* the run session behind it on its session, or INDEX_NONE */
-    int64_t expected_us;           /* learned, when it began to wait */
-    struct taskset *set;           /* a reference: the file it was started under */
+    uint32_t behind;               /* the run behind it on its session, or INDEX_NONE */
+    int64_t expected_us;           /* what the stage is expected to take; as learned when it began to wait */
+    struct taskset *set;           /* a reference: the file that it was started under */
     const struct task *definition; /* in that set */
     struct wall due_first, due_last;
-    int64_t occurrence_count;
-    struct mono due;      /* of the first occurrence, or when it was found to have been missed */
-    int64_t overdue_us;   /* it was missed so long before `due` */
-    struct mono last;     /* the same of the last one */
-    struct mono since;    /* it waits: its due instant, or the end of the stage before */
-    struct wall began_at; /* `began` for people */
-    struct mono began;    /* when its first stage started, at the first attempt */
-    struct mono started;  /* when its tokens were granted, or when it became the first on its session */
-    int64_t session_us, outside_us; /* of the stages that are over */
+    int64_t occurrence_count; /* that it answers; 0: triggered, and nothing became due since */
+    struct mono due;          /* of the first occurrence, or when it was found to have been missed */
+    int64_t overdue_us;       /* it was missed so long before `due` */
+    struct mono last;         /* as `due`, of the last occurrence */
+    struct mono since;        /* it waits: its due instant, or the end of the stage before */
+    struct wall began_at;     /* `began` for people */
+    struct mono began;        /* when its first stage started, at the first attempt */
+    struct mono started;      /* when its tokens were granted, or when it became the first on its session */
+    int64_t session_us, outside_us; /* of the stages that are over: with tokens, and without */
     struct attempts attempts;
     enum outcome work_outcome; /* of its outside work, some of whose output is to be written all the same */
-    bool cut_short;            /* a command whose sessions the server may still have */
-    uint32_t child_count;      /* it may have at once, without a token */
-    struct mono retry_at;      /* DELAYED */
-    uint32_t next_free;
+    uint32_t child_count;      /* children that it may have at once, without a token */
+    struct mono retry_at;      /* while DELAYED */
+    uint32_t next_free;        /* while FREE: the next unused record */
 };
 
 /* --- a session, as the core sees it --- */
 
 enum core_session_state {
-    CORE_SESSION_FREE,
+    CORE_SESSION_FREE,     /* the record is unused */
     CORE_SESSION_OPENING,  /* until OPENED or FAILED */
-    CORE_SESSION_WARM,     /* on its pool's warm list; leaves it for a run, or when idle or old */
-    CORE_SESSION_CHECKING, /* asked something short; warm again when READY */
+    CORE_SESSION_WARM,     /* on its pool's warm list: idle, until a run comes, or until it is idle or old for
+                              long */
+    CORE_SESSION_CHECKING, /* asked something short: alive? what has the database? the history? */
     CORE_SESSION_BUSY,     /* with runs */
     CORE_SESSION_CLEANING, /* after them, until READY */
-    CORE_SESSION_CLOSING,  /* until GONE */
+    CORE_SESSION_CLOSING,  /* until GONE, or until linger has passed */
 };
 
+/*
+ * Written by session.c; but core.c says that it is broken or on a standby, start.c that it is cancelled, and
+ * idle.c since when it has nothing to do. A batch is what ran on it since it was cleaned last, of tasks with
+ * session = clean: they are taken at their word until the batch ends.
+ */
 struct core_session {
     enum core_session_state state;
     uint32_t generation;
@@ -99,32 +111,48 @@ struct core_session {
     bool on_standby; /* its server refused a run as a standby: it takes no more and is closed */
     bool cancelled;  /* a cancel was sent: it may hit any run on it, so it takes no more and is closed */
     bool shared;     /* takes further runs: all on it are short, and the pipeline can carry them */
-    bool unclean;    /* runs that are said to leave nothing behind were not cleaned after */
+    bool unclean;    /* a batch was begun and not cleaned after */
+    bool in_unclean; /* on the list core.unclean_first */
     uint32_t run_first, run_last; /* run indexes, in the order in which they were sent; or INDEX_NONE */
     uint32_t run_count;
-    int64_t queued_us;   /* what they are expected to take, the first as of its start */
-    uint64_t batch;      /* unique; since the last cleaning */
+    int64_t queued_us;   /* what its runs are expected to take, the first as of its start */
+    uint64_t batch;      /* number of the batch, unique; 0: none whose end will be looked at */
     uint32_t batch_task; /* the only task in it, or INDEX_NONE */
     struct mono batch_began;
-    struct mono verified; /* when what its runs left behind was last looked for */
-    struct mono opened;
-    struct mono idle_since;   /* or looked through: it is known to live */
-    struct mono unused_since; /* no run was on it */
-    uint32_t conninfo_version;
-    uint32_t newer, older; /* on the warm list, most recently used first; session indexes or INDEX_NONE */
-    bool in_unclean;       /* on the core's list of those to clean at the end of the step */
-    uint32_t next_unclean;
-    uint32_t next_free;
+    struct mono verified;      /* when what runs left behind was looked for last */
+    struct mono opened;        /* logged in */
+    struct mono idle_since;    /* it fell idle, or answered: it is known to live */
+    struct mono unused_since;  /* no run was on it */
+    uint32_t conninfo_version; /* the pool's when it was opened: an older one is closed once it is idle */
+    uint32_t newer, older;     /* on the warm list: session indexes or INDEX_NONE */
+    uint32_t next_unclean;     /* on that list */
+    uint32_t next_free;        /* while FREE: the next unused record */
 };
 
 /* --- a task --- */
 
-/* Occurrences that a pause skipped and that no record tells of yet. */
+/* Whether its word is good that its runs leave nothing behind (session = clean). */
+enum trust {
+    TRUST_GIVEN,
+    TRUST_SUSPECTED, /* a batch that it was in left something: its next run is a batch alone */
+    TRUST_BROKEN,    /* it was that task: its session is cleaned after each of its runs */
+};
+
+/* What is known of its text. */
+enum protocol {
+    PROTOCOL_UNKNOWN,
+    PROTOCOL_EXTENDED, /* the extended protocol takes it: it may share a session */
+    PROTOCOL_SIMPLE,   /* it has several statements, which only the simple protocol takes */
+};
+
+/* Occurrences that a pause skipped and that no record tells of yet. Written by hands.c. */
 struct passed_over {
     struct occurrences due;
     struct mono since;
 };
 
+/* Since the daemon's start, or of the last day and since, where the history knows. Written by ending.c, and
+ * by who counts skipped, merged and restored ones. */
 struct task_stats {
     uint32_t ok_count, failed_count, skipped_count;
     uint64_t merged_count;  /* occurrences answered by another one's run */
@@ -133,43 +161,49 @@ struct task_stats {
     struct wall last_key;           /* what its last run answered first, as the history names it */
     int64_t session_us, outside_us; /* of all runs: with tokens, and without */
     enum outcome last_outcome;
-    bool any;
+    bool any; /* a run has ended */
 };
 
+/*
+ * The first so many are those of the file, in its order; what a reload removed comes behind them. reload.c
+ * writes the definition; run.c the counts of its runs; clock.c and catchup.c what is due and answered;
+ * ending.c what was learned; session.c the trust; hands.c the pause; ended.c what ended commands hold.
+ */
 struct core_task {
     const struct task *definition;
-    struct taskset *set;    /* a reference: where the definition lives */
-    uint32_t pool;          /* index into the core's pools: where new runs go */
-    uint32_t waiting_run;   /* index of the newest run that waits; or INDEX_NONE */
+    struct taskset *set; /* a reference: where the definition lives */
+    uint32_t pool;       /* index into the core's pools: where new runs go */
+    bool retired;        /* no longer in the file; kept while its run is under way */
+    bool paused;         /* by a person */
+    bool restored;       /* what is on record of it is known */
+    enum trust trust;
+    enum protocol protocol;
+    /* its runs */
+    uint32_t waiting_run;   /* index of the newest run that waits for its start; or INDEX_NONE */
     uint32_t waiting_count; /* mostly 0 or 1; one more for each that waits again and found a newer one */
-    uint32_t failed_in_row;
-    struct wall
-        last_due; /* the last occurrence: the waiting run is joined by later ones if it answers that */
     uint32_t running_count; /* begun and not over */
     uint32_t between_count; /* of them: waiting for a further stage */
-    bool retired;           /* no longer in the file; kept while its run is under way */
-    bool simple;            /* its text needs the simple protocol */
-    bool proven;            /* the extended protocol is known to take its text */
-    bool suspected; /* of leaving something behind despite session = clean: its next run is a batch alone */
-    bool breached;  /* it did: cleaned after every run */
-    bool paused;    /* by a person */
+    /* when it is due */
+    struct wall due;     /* the next due instant; meaningful while the task is in core.due */
+    int64_t interval_us; /* in force when it was last armed */
+    struct wall
+        last_due; /* the last occurrence: the waiting run is joined by later ones if it answers that */
+    /* All in between is accounted for by this daemon, and not answered again when the clock is set back;
+     * until before from: nothing yet. */
+    struct wall answered_from, answered_until;
+    struct wall kept_until;    /* the record has it answered up to there, which is ahead of our clock; or 0 */
+    uint32_t elsewhere_count;  /* runs in a row that were answered by another daemon */
+    struct wall catch_up_next; /* catch_up = all: the next missed one to have a run of its own; from
+                                * answered_from on: the last of them is under way; 0: none are left */
     struct passed_over passed_over;
-    bool restored;            /* what is on record of it is known */
-    struct wall kept_until;   /* the record has it answered up to there, which is ahead of our clock; or 0 */
-    uint32_t elsewhere_count; /* runs in a row that were answered by another daemon */
-    struct wall due;          /* the next due instant; meaningful while the task is armed */
-    struct wall answered_from,
-        answered_until;          /* accounted for by this daemon, all of it: not to be answered
-                                  * again when the clock is set back; until < from: nothing yet */
-    struct wall catch_up_next;   /* catch_up = all: the next missed one to have a run of its own; from
-                                  * answered_from on: the last of them is under way; 0: none are left */
-    int64_t expected_us[STAGES]; /* robust running estimates of how long each takes; at first: `expect` */
-    struct mono held_until;      /* on hold after failed_in_row */
-    int64_t interval_us;         /* in force when it was last armed */
-    uint64_t batch;              /* the last that it was in */
-    uint32_t seen_most;          /* sessions of a command that the server counted */
-    uint32_t ended_units; /* of its pool's tokens.ended, until a look shows that its sessions are gone */
-    uint64_t ended_look;  /* the first look that was begun after the last of them ended */
+    /* what was learned */
+    int64_t expected_us[STAGES]; /* how long each stage takes; at first: the key `expect` */
+    uint32_t failed_in_row;
+    struct mono held_until; /* on hold after so many failures in a row */
+    uint64_t batch;         /* the last that it was in */
+    uint32_t seen_most;     /* sessions of a command that the server counted */
+    uint32_t ended_units;   /* of its pool's tokens.ended, until a look shows that its sessions are gone */
+    uint64_t ended_look;    /* the first look that was begun after the last of them ended */
     struct task_stats stats;
 };
 
@@ -182,28 +216,31 @@ enum recording_state {
     RECORDING_BROKEN, /* it cannot be written: runs go on without, and their records wait */
 };
 
+/* The history of a pool. Written by recording.c; record.c counts what waits to be written. */
 struct recording {
     enum recording_state state;
-    bool restored;          /* once, since the daemon's start */
+    bool restored;          /* what it knows was told, since the last reload or failure */
+    bool doubted;           /* a claim waited for too long: is it the table? */
     struct handle asked;    /* the session that is asked, or none */
     uint32_t pending_count; /* records that wait to be written */
     struct mono pending_since;
     uint32_t refused_count;    /* in a row, each as if it would pass */
     struct mono refused_since; /* the first of them */
     uint32_t lost_count;       /* sessions in a row that were lost while they were asked */
-    bool doubted;              /* a claim waited for too long: is it the table? */
     struct mono broken_since;
     struct mono next_try; /* not before: it failed, or a reload has nothing to say */
 };
 
-/* What a passing reason kept from being written, or claimed, is tried again so soon. */
+/* What a passing reason kept from being written, or claimed, is tried again so soon: an old transaction, or
+ * another daemon's run, may be over by then, and a second is what a person hardly sees. */
 #define RECORDING_AGAIN_US US_PER_S
 
 /* So many sessions lost in a row while they were asked: once is a server that was restarted; so often, what
  * is asked is what ends the session. */
 #define RECORDING_LOST_MOST 3
 
-/* A look at the database: asked for on a session, or taken. */
+/* Looks at the database. Written by gate.c; but grant.c says what it let grow, lets rest and saw waiting, and
+ * ended.c what ended commands may hold. */
 struct gate {
     struct sample sample;  /* the last that told something; known = false: none yet */
     struct mono sampled;   /* when a look was answered last; meaningful once sample_count > 0 */
@@ -219,85 +256,113 @@ struct gate {
     struct handle resting; /* a session that takes no further runs, so that it falls idle and can be asked */
     struct foreground_watch watch;
     struct limit limit;
-    uint32_t pooler_waiting_count;
-    struct mono trickled; /* the last growth without a fresh sample */
-    bool wanted;          /* since the last sample something waited for a token */
-    uint32_t seen_count;  /* sessions of commands */
+    uint32_t pooler_waiting_count; /* clients, in front of a connection pooler */
+    struct mono trickled;          /* the last growth without a fresh sample */
+    bool wanted;                   /* since the last sample something waited for a token of the limit */
+    uint32_t seen_count;           /* sessions of commands, as the server counts them */
 };
 
+/*
+ * The first so many are those of the file, in its order; behind them come those that a reload removed, or
+ * whose database it changed, until nothing of them is left. session.c writes tokens (but run.c those of
+ * commands), lists of sessions and connecting; run.c the queue.
+ */
 struct core_pool {
     const struct pool_settings *settings;
-    struct taskset *set; /* a reference */
+    struct taskset *set; /* a reference: where the settings live */
+    bool retired;        /* no longer in the file */
     struct tokens tokens;
-    struct queue queue; /* what waits */
-    struct due sharing; /* sessions that take further runs, by when they would get to it */
+
+    /* Runs in RUN_WAITING whose stage needs a token, in four lines: they leave when they start or are
+     * skipped. */
+    struct queue queue;
+    /* Sessions in CORE_SESSION_BUSY that take further runs (core_session.shared), by when they would get to
+     * one: they leave when they are full, rest, break or are cancelled, and with their last run. */
+    struct due sharing;
+    /* Sessions in CORE_SESSION_WARM, in the order in which they fell idle: a run takes the newest, so that
+     * the oldest falls out of use and is closed. */
+    uint32_t warm_newest, warm_oldest;
+
     struct gate gate;
     struct recording recording;
-    uint32_t warm_newest, warm_oldest;
-    struct mono woken; /* the last idle session, by a light run; or such a run needed none */
-    uint32_t conninfo_version;
-    bool retired;
+    struct mono woken;         /* when a light run took an idle session last */
+    uint32_t half_done_count;  /* runs that keep a session (run.keeps_session) */
+    uint32_t conninfo_version; /* counts the reloads that changed how to connect */
     /* connecting */
     bool failing; /* the last attempt failed, or led to a standby while a run needs the primary */
     enum connect_failure failure;
     uint32_t failure_count; /* in a row */
     struct mono failing_since;
-    struct mono next_attempt;
+    struct mono next_attempt; /* not before */
     /* statistics */
     uint64_t opened_count;
-    uint32_t held_peak;
-    uint32_t half_done_count; /* runs that have begun and will need a session: for another stage, or their
-                                 record */
+    uint32_t held_peak; /* tokens */
 };
+
+/* --- the core --- */
 
 struct core {
     struct mono now;
     struct wall wall;
     int64_t wall_offset_us; /* wall minus monotonic time, as last accepted */
-    bool clock_known;
+    bool clock_known;       /* wall_offset_us means something */
     struct mono wake; /* the next step is wanted then, if nothing happens before: the least of what the last
                        * step said "not before" to. Deadlines and due instants are in heaps of their own */
     bool armed;       /* tasks become due by themselves */
-    bool draining, drain_now, drain_late, stopped;
-    struct mono drain_deadline;
-    uint64_t seed;
+    uint64_t seed;    /* of jitter */
 
-    struct taskset *set;
+    bool draining;   /* told to stop: nothing begins */
+    bool drain_now;  /* told so twice: nothing goes on */
+    bool drain_late; /* drain_timeout has passed */
+    bool stopped;    /* and told so */
+    struct mono drain_deadline;
+
+    struct taskset *set; /* a reference: the file */
     struct core_task *tasks;
     uint32_t task_count;
     struct quantile *late, *took; /* by task; apart, so that untouched ones cost no memory */
-    struct due due;               /* task indexes by monotonic due instant */
+    /* Tasks that are armed, by monotonic due instant: enabled ones of the file, until the drain begins. */
+    struct due due;
 
     struct core_pool *pools;
     uint32_t pool_count;
 
     struct run *runs;
-    uint32_t run_capacity, run_used, run_free;
-    uint32_t begun_count;     /* runs that have begun and are not over */
-    struct due run_deadlines; /* run indexes */
-    uint64_t run_number;
+    uint32_t run_capacity, run_used,
+        run_free;         /* records: made, touched so far, the first unused one of these */
+    uint32_t begun_count; /* runs that have begun and are not over */
+    uint64_t run_number;  /* of the newest */
+    /* Runs by the instant when their state wants to be looked at: see run_deadline(). */
+    struct due run_deadlines;
+    /* Runs in RUN_WAITING that need no token, by their rank: outside work, and commands of weight 0. They
+     * leave when they start or are skipped. */
+    struct due unweighted;
+    uint32_t child_count; /* of those that run */
 
     struct core_session *sessions;
-    uint32_t session_capacity, session_used, session_free;
-    uint32_t open_count; /* not FREE */
+    uint32_t session_capacity, session_used, session_free; /* as of the runs */
+    uint32_t open_count;                                   /* not FREE */
+    /* Sessions by the instant when their state has lasted for long enough. */
     struct due session_deadlines;
+    /* Sessions that have lost their last run in this step: cleaned at its end, unless another run came. */
+    uint32_t unclean_first;
+    uint64_t batch_number; /* of the newest batch */
 
-    /* After a reload, a pause or the start of a drain: what waits and what is open is looked at once, in
-     * bounded turns. */
-    uint32_t sweep_run, sweep_session, sweep_task; /* the next to look at */
-
-    uint32_t unclean_first; /* sessions to clean unless a run comes in the same step */
-    uint64_t batch_number;
-    struct due unweighted; /* WAITING runs that need no token: outside work, and commands of weight 0 */
-    uint32_t child_count;  /* of those that run */
+    /* After a reload, a pause or the start of a drain all that waits and is open is looked at once, in
+     * bounded turns: the next to look at. */
+    uint32_t sweep_run, sweep_session, sweep_task;
 };
 
-/* How long a stopping run has before it is aborted, and how long an answer to a check, a look, a question to
- * the history or a cleaning may take. */
-#define STOP_GRACE_US  (5 * US_PER_S)
+/* How long a stopping run has before it is aborted: a server answers a cancel within milliseconds, and a
+ * child that does not end by TERM in this time would not in a longer one. */
+#define STOP_GRACE_US (5 * US_PER_S)
+
+/* How long an answer to a check, a look, a question to the history or a cleaning may take: far longer than
+ * any of them takes on a server that is alive. */
 #define ANSWER_WAIT_US (30 * US_PER_S)
 
-/* Runs in flight on one session. */
+/* Runs in flight on one session: with so many, two sessions do as much as eight that wait for each answer
+ * (tests/bench/README.md, "Sessions alone"). */
 #define SHARED_RUNS_MAX 32
 
 /* --- what can be read off --- */

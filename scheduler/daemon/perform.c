@@ -65,9 +65,10 @@ static void perform_start(struct daemon *daemon, const struct action *action) {
     struct session_work work = work_on_session(daemon, action->run, run);
     work.sql = run->definition->sql;
     work.transaction = run->definition->transaction;
-    work.simple = daemon->core->tasks[run->task].simple;
-    work.proven = daemon->core->tasks[run->task].proven;
-    work.clean = run->definition->session == SESSION_CLEAN && !daemon->core->tasks[run->task].breached;
+    work.simple = daemon->core->tasks[run->task].protocol == PROTOCOL_SIMPLE;
+    work.proven = daemon->core->tasks[run->task].protocol == PROTOCOL_EXTENDED;
+    work.clean =
+        run->definition->session == SESSION_CLEAN && daemon->core->tasks[run->task].trust != TRUST_BROKEN;
     session_run(work_session(daemon, action->session), &work);
 }
 

@@ -147,7 +147,8 @@ static void start_run(struct world *world, const struct action *action) {
         .place = world->place_of_pool[run->pool],
         .took_us = world->nature.run_takes_us(world->nature.context, run),
         .slot_count = stage_tokens(run->definition, run->stage) - sql,
-        .discard = run->definition->session == SESSION_DISCARD || world->core->tasks[run->task].breached,
+        .discard = run->definition->session == SESSION_DISCARD ||
+                   world->core->tasks[run->task].trust == TRUST_BROKEN,
         .end = {.kind = EVENT_RUN_ENDED, .run = action->run, .session = action->session},
     };
     if (sql && (world->sessions[action->session.index].broken || happens(world, WORLD_RUN_UNSENT))) {

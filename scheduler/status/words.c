@@ -334,7 +334,7 @@ static void note_task(const struct status *status, const struct status_row *row,
     if (task->seen_most > definition->tokens) {
         next_part(text, start);
         text_add(text, "it had %u sessions: write tokens = %u", task->seen_most, task->seen_most);
-    } else if (task->breached) {
+    } else if (task->trust == TRUST_BROKEN) {
         next_part(text, start);
         text_add(text, "it left something in its session: write session = discard");
     }

@@ -167,7 +167,7 @@ static void reload_of_the_text_learns_nothing_from_the_old_one(void **state) {
     fixture_reload(f, POOL(1) "[task a]\nevery = 10s\nphase = 0\nsql = SELECT 1; SELECT 2\n");
     fixture_pass(f, 3 * S);
     fixture_end(f, run, OUTCOME_OK);
-    assert_false(fixture_core_task(f, "a")->proven);
+    assert_int_equal(fixture_core_task(f, "a")->protocol, PROTOCOL_UNKNOWN);
     assert_int_equal(fixture_core_task(f, "a")->expected_us[STAGE_WHOLE], 50 * US_PER_MS);
     fixture_destroy(f);
 }

@@ -297,7 +297,8 @@ static void slot_breach_of_one_in_a_batch_is_found_by_running_each_alone(void **
     fixture_end(f, runs[1], OUTCOME_OK);
     ready_with_breach(f, session);
     assert_int_equal(fixture_need(f, ACTION_BREACH)->number, 2);
-    assert_true(fixture_core_task(f, "t0")->suspected && fixture_core_task(f, "t1")->suspected);
+    assert_int_equal(fixture_core_task(f, "t0")->trust, TRUST_SUSPECTED);
+    assert_int_equal(fixture_core_task(f, "t1")->trust, TRUST_SUSPECTED);
     fixture_sample(f, session, 0);
     fixture_trigger(f, "t0");
     struct handle run = fixture_started(f, "t0");
@@ -305,13 +306,13 @@ static void slot_breach_of_one_in_a_batch_is_found_by_running_each_alone(void **
     assert_null(fixture_find(f, ACTION_START)); /* not behind t0: each is looked at alone */
     fixture_end(f, run, OUTCOME_OK);
     fixture_session(f, EVENT_SESSION_READY, session);
-    assert_false(fixture_core_task(f, "t0")->suspected);
+    assert_int_equal(fixture_core_task(f, "t0")->trust, TRUST_GIVEN);
     run = fixture_started(f, "t1");
     fixture_end(f, run, OUTCOME_OK);
     ready_with_breach(f, session);
     assert_int_equal(fixture_need(f, ACTION_BREACH)->number, 0);
     assert_int_equal(fixture_need(f, ACTION_BREACH)->task, fixture_task(f, "t1"));
-    assert_true(fixture_core_task(f, "t1")->breached);
+    assert_int_equal(fixture_core_task(f, "t1")->trust, TRUST_BROKEN);
     fixture_trigger(f, "t1");
     fixture_end(f, fixture_started(f, "t1"), OUTCOME_OK);
     assert_null(fixture_find(f, ACTION_VERIFY)); /* its session is cleaned after the run like any other's */
