@@ -57,7 +57,9 @@ static void try_schedule(const uint8_t *data, size_t size) {
     MUST(next.us > at.us || next.us == INSTANT_MAX);
     MUST(schedule_key(&schedule, at).us <= at.us || at.us < INT64_MIN / 2);
     MUST(schedule_gap_most_us(&schedule) >= schedule.every_us);
-    MUST(schedule_count(every_us, at, next) >= 0);
+    struct occurrences one = schedule_between(&schedule, next, next);
+    MUST(one.count == 1 && one.last.us == next.us);
+    MUST(schedule_paced(every_us, at, next).count >= 1);
     for (uint32_t permille = 0; permille <= 1000; permille += 250)
         MUST(schedule_interval_us(&schedule, permille) <= schedule.every_most_us);
 }
