@@ -4,6 +4,7 @@
 #include <getopt.h>
 #include <string.h>
 
+#include "scheduler/daemon/load.h"
 #include "scheduler/terminal.h"
 
 #define OPTIONS_MAX 8   /* of one command; simulate has 5 */
@@ -117,4 +118,19 @@ int arguments_read(const struct command *command, int argc, char **argv, void *r
                              : take_words(command, argv + 1, word_count, request);
     text_finish(&error);
     return code;
+}
+
+struct taskset *arguments_load(const struct arguments *arguments) {
+    struct faults faults = {0};
+    struct text text = {0};
+    struct taskset *set = load_file(arguments->file, &faults);
+    if (faults.count) {
+        faults_print(&faults, arguments->file, &text);
+        terminal_say(stderr, "%s", text.bytes);
+        taskset_unref(set);
+        set = NULL;
+    }
+    text_finish(&text);
+    faults_finish(&faults);
+    return set;
 }

@@ -5,6 +5,7 @@
 #define SCHEDULER_COMMANDS_ARGUMENTS_H
 
 #include "scheduler/commands/command.h"
+#include "tasks/taskset.h"
 
 /* What every command takes; the first member of each command's request. Borrowed from argv. */
 struct arguments {
@@ -19,6 +20,9 @@ struct arguments {
  */
 int arguments_read(const struct command *command, int argc, char **argv, void *request)
     __attribute__((warn_unused_result));
+
+/* Reads the command's FILE. NULL after saying what is wrong with it. One reference, the caller's. */
+struct taskset *arguments_load(const struct arguments *arguments) __attribute__((warn_unused_result));
 
 /* Says what is wrong with the arguments, and how the command is called (NULL: how all are). Returns
  * COMMAND_USAGE. */

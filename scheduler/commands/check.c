@@ -8,7 +8,6 @@
 #include "pool/conninfo.h"
 #include "scheduler/commands/arguments.h"
 #include "scheduler/daemon/identity.h"
-#include "scheduler/daemon/load.h"
 #include "scheduler/terminal.h"
 
 struct request {
@@ -74,7 +73,7 @@ static int check(int argc, char **argv) {
     if (code >= 0)
         return code;
     const char *file = request.arguments.file;
-    struct taskset *set = load_or_complain(file);
+    struct taskset *set = arguments_load(&request.arguments);
     if (!set)
         return COMMAND_FAILS;
     text_add(&text, "%s: %u task%s in %u pool%s, nothing wrong\n", file, set->task_count,

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "scheduler/commands/arguments.h"
-#include "scheduler/daemon/load.h"
 #include "scheduler/json.h"
 #include "scheduler/terminal.h"
 #include "tasks/duration.h"
@@ -216,7 +215,7 @@ static int history(int argc, char **argv) {
         return code;
     if (request.arguments.task_count)
         request.task = request.arguments.tasks[0];
-    struct taskset *set = load_or_complain(request.arguments.file);
+    struct taskset *set = arguments_load(&request.arguments);
     code = set ? ask_all(&request, set) : COMMAND_FAILS;
     taskset_unref(set);
     return code;

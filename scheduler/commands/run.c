@@ -7,7 +7,6 @@
 #include "scheduler/commands/arguments.h"
 #include "scheduler/daemon/daemon.h"
 #include "scheduler/daemon/footing.h"
-#include "scheduler/daemon/load.h"
 #include "scheduler/terminal.h"
 #include "tasks/suggest.h"
 
@@ -47,7 +46,7 @@ static int run(int argc, char **argv) {
     if (code >= 0)
         return code;
     code = COMMAND_FAILS;
-    struct taskset *set = load_or_complain(request.arguments.file);
+    struct taskset *set = arguments_load(&request.arguments);
     if (set && is_there(set, &request)) {
         const struct daemon_request daemon = {request.arguments.file, set, request.once};
         keep_descriptors_from_children();

@@ -12,7 +12,6 @@
 #include "pool/conninfo.h"
 #include "scheduler/commands/arguments.h"
 #include "scheduler/commands/ask.h"
-#include "scheduler/daemon/load.h"
 #include "scheduler/simulate/json.h"
 #include "scheduler/simulate/plot.h"
 #include "scheduler/simulate/spec.h"
@@ -281,7 +280,7 @@ static int simulate_file(int argc, char **argv) {
     if (code >= 0)
         return code;
     code = COMMAND_FAILS;
-    if (check_bursts(&request, &error) && (set = load_or_complain(request.arguments.file)) &&
+    if (check_bursts(&request, &error) && (set = arguments_load(&request.arguments)) &&
         find_durations(&request, set, &durations, &error))
         code = forecast(&request, set, &durations);
     if (error.bytes_count)

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -140,20 +139,5 @@ struct taskset *load_file(const char *path, struct faults *faults) {
     explicit_bzero(text, bytes);
     free(text);
     free(folder);
-    return set;
-}
-
-struct taskset *load_or_complain(const char *file) {
-    struct faults faults = {0};
-    struct text text = {0};
-    struct taskset *set = load_file(file, &faults);
-    if (faults.count) {
-        faults_print(&faults, file, &text);
-        fputs(text.bytes, stderr);
-        taskset_unref(set);
-        set = NULL;
-    }
-    text_finish(&text);
-    faults_finish(&faults);
     return set;
 }

@@ -14,7 +14,4 @@
  */
 struct taskset *load_file(const char *path, struct faults *faults) __attribute__((warn_unused_result));
 
-/* For the command line: faults go to stderr, and then there is no taskset. */
-struct taskset *load_or_complain(const char *path) __attribute__((warn_unused_result));
-
 #endif
