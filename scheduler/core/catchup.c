@@ -131,6 +131,7 @@ void catchup_go_on(struct core *core, uint32_t index, struct actions *actions) {
     bool is_missed = at.us < task->answered_from.us;
     enum skip_cause cause = core->draining                                ? SKIP_DRAIN
                             : task->retired || !task->definition->enabled ? SKIP_REMOVED
+                            : task->paused                                ? SKIP_PAUSED
                             : core->now.us < task->held_until.us          ? SKIP_HOLD
                                                                           : SKIP_NONE;
     if (cause != SKIP_NONE) {

@@ -151,6 +151,8 @@ static bool may_join(const struct core *core, const struct core_task *task) {
         (run->occurrence_count == 0 ||
          !schedule_is_same(&run->definition->schedule, &task->definition->schedule)))
         return false; /* its row cannot answer another one */
+    if (run->lost_claim_count && run->claim_state != CLAIM_COMMITTED)
+        return false; /* it may have a row, which is its own only as long as it answers the same */
     return run->occurrence_count == 0 || run->due_last.us == task->last_due.us;
 }
 
@@ -174,7 +176,8 @@ static void answer(struct core *core, uint32_t index, const struct fallen_due *d
     /* it waits not for its own work, but for a place for it: then the next one waits behind it */
     bool is_only_claimed = task->running_count == 0 && task->waiting_count == 1 &&
                            task->waiting_run != INDEX_NONE &&
-                           core->runs[task->waiting_run].claim_state == CLAIM_COMMITTED;
+                           (core->runs[task->waiting_run].claim_state == CLAIM_COMMITTED ||
+                            core->runs[task->waiting_run].lost_claim_count > 0);
     if (task->paused) {
         hands_pass_over(core, index, &due->these, actions);
     } else if (catchup_is_on(task)) { /* one run answers what becomes due meanwhile: catchup_go_on() */

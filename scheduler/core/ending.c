@@ -28,6 +28,10 @@ enum skip_cause run_skip_cause(const struct core *core, const struct run *run) {
         return SKIP_DRAIN;
     if (task->retired || !task->definition->enabled)
         return SKIP_REMOVED;
+    const struct core_pool *pool = &core->pools[run->pool];
+    if (run->claim_state == CLAIM_COMMITTED &&
+        (pool->retired || run->definition->tokens > pool->settings->size))
+        return SKIP_REMOVED; /* it stays where it was claimed, where no place for it will be any more */
     return task->paused && !run->triggered ? SKIP_PAUSED : SKIP_NONE;
 }
 
@@ -64,8 +68,8 @@ void run_skip(struct core *core, uint32_t index, enum skip_cause cause, struct a
     const struct run *run = &core->runs[index];
     struct record *record = record_end(core, index, OUTCOME_SKIPPED, actions);
     record->skip = cause;
-    if (cause != SKIP_DRAIN || run->claim_state == CLAIM_COMMITTED) /* who comes next answers it; its claim is
-                                                                     * given back */
+    /* who comes next answers it; its claim is given back, and one whose answer was lost, too */
+    if (cause != SKIP_DRAIN || run->claim_state == CLAIM_COMMITTED || run->claim == CLAIM_BEFORE)
         record_keep(core, record);
     core->tasks[run->task].stats.skipped_count += (uint32_t)run->occurrence_count;
     let_go(core, index, actions);

@@ -117,7 +117,9 @@ static void begin_run(struct world *world, uint32_t index, int64_t at_us) {
         return;
     }
     run->refused = begin == WORLD_IS_REFUSED;
-    if (run->refused || !happens(world, WORLD_RUN_HANGS))
+    bool claims =
+        world->core->runs[index].stage == STAGE_CLAIM; /* within lock_timeout, or its session is lost */
+    if (run->refused || claims || !happens(world, WORLD_RUN_HANGS))
         end_run_at(world, index, at_us + (run->refused ? 0 : run->took_us));
 }
 
@@ -326,8 +328,10 @@ static void tell_of_session(struct world *world, enum agenda_kind kind, uint32_t
         break;
     case AGENDA_HISTORY:
         event.kind = EVENT_HISTORY;
-        if (world->nature.asked)
-            world->nature.asked(world->nature.context, session->pool, &event);
+        if (world->nature.asked && !world->nature.asked(world->nature.context, session->pool, &event)) {
+            world_break_session(world, index);
+            return;
+        }
         break;
     case AGENDA_BROKEN:
         event.kind = EVENT_SESSION_BROKEN;

@@ -48,7 +48,8 @@ struct world_nature {
     void (*looks)(void *context, struct sample *sample);
     enum world_begin (*begins)(void *context, uint32_t run, struct event *end); /* end: if it is refused */
     void (*ends)(void *context, uint32_t run, bool lost, struct event *end);    /* end: as the model has it */
-    void (*asked)(void *context, uint32_t pool, struct event *answer);          /* ACTION_HISTORY */
+    bool (*asked)(void *context, uint32_t pool,
+                  struct event *answer); /* ACTION_HISTORY; false: the answer is lost */
 };
 
 struct model_session {

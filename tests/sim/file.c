@@ -1,0 +1,94 @@
+#include <assert.h>
+#include <stdio.h>
+
+#include "sim.h"
+#include "tasks/config.h"
+
+static void add_stages(struct story *story, struct text *ini) {
+    uint32_t kind = draw(story, 4); /* most have all three */
+    if (kind != 0)
+        text_add(ini, "read = SELECT 1\nwork_parallel = %u\n", draw(story, 6));
+    if (kind != 1)
+        text_add(ini, "write = SELECT 2\n");
+    text_add(ini, "work = true\n");
+    if (draw(story, 2))
+        text_add(ini, "work_timeout = %ums\nwrite_timeout = %ums\n", 100 + draw(story, 20000),
+                 50 + draw(story, 1000));
+}
+
+/* What follows a failure, a start that comes late, and a time without a daemon. */
+static void add_attempts(struct story *story, struct text *ini, bool command, uint32_t every_ms) {
+    if (!command && draw(story, 3) == 0)
+        text_add(ini, "conflict_retries = %u\nretry_lock = on\n", draw(story, 8));
+    if (draw(story, 3) == 0)
+        text_add(ini, "retries = %u\nretry_delay = %ums..10s\n", draw(story, 4), 1 + draw(story, 2000));
+    if (draw(story, 3) == 0)
+        text_add(ini, "hold_after = %u\nhold = %ums..20s\n", draw(story, 4), 10 + draw(story, 5000));
+    if (draw(story, 4) == 0)
+        text_add(ini, "start_deadline = %ums\n", 1 + draw(story, 2 * every_ms));
+    uint32_t catch_up = draw(story, 3);
+    if (catch_up == 1)
+        text_add(ini, "catch_up = skip\n");
+    else if (catch_up == 2)
+        text_add(ini, "catch_up = all\ncatch_up_count = %u\n", 1 + draw(story, 20));
+}
+
+static void add_task(struct story *story, struct text *ini, uint32_t i, uint32_t pools, uint32_t size) {
+    static const char *const overlaps[] = {"skip", "queue", "allow"};
+    static const char *const priorities[] = {"low", "normal", "high"};
+    bool command = draw(story, 4) == 0, staged = !command && draw(story, 3) == 0;
+    uint32_t most = command ? size + 1 : 2;
+    uint32_t tokens = draw(story, most) + !command, every_ms = story->tasks[i].every_ms;
+    text_add(ini, "[task t%u]\nevery = %ums\n", i, every_ms);
+    if (staged)
+        add_stages(story, ini);
+    else
+        text_add(ini, "%s\ntokens = %u\n", command ? "command = true" : "sql = SELECT 1",
+                 tokens > size ? size : tokens);
+    text_add(ini, "pool = p%u\npriority = %s\noverlap = %s\n", draw(story, pools), priorities[draw(story, 3)],
+             overlaps[draw(story, 3)]);
+    add_attempts(story, ini, command, every_ms);
+    text_add(ini, "timeout = %ums\n", 100 + draw(story, 5000));
+    if (draw(story, 3) == 0)
+        text_add(ini, "patience = %ums\n", draw(story, every_ms));
+    if (!command && !staged && draw(story, 4) == 0)
+        text_add(ini, "transaction = off\n");
+    if (!command && !staged && draw(story, 3) == 0)
+        text_add(ini, "session = clean\n");
+}
+
+static void random_file(struct story *story, struct text *ini) {
+    uint32_t pools = 1 + draw(story, 3), tasks = 1 + draw(story, TASKS_MOST - 1), size = 1 + draw(story, 8);
+    bool keeps = story->seed % 3 != 0;
+    text_add(ini, "[headgate]\ndrain_timeout = 2s\nchildren = %u\n", 1 + draw(story, 64));
+    for (uint32_t i = 0; i < pools; i++)
+        text_add(ini,
+                 "[pool p%u]\nsize = %u\nshort = 60ms\nidle = %us\nrecycle = %us\nping = %us\nlinger = 5s\n"
+                 "connect_timeout = 3s\nhistory = %s\n",
+                 i, size, 1 + draw(story, 20), 5 + draw(story, 60), 1 + draw(story, 10),
+                 keeps ? "on" : "off");
+    for (uint32_t i = 0; i < tasks; i++) {
+        if (story->tasks[i].every_ms == 0)
+            story->tasks[i].every_ms = 20 + draw(story, draw(story, 2) ? 500 : 20000);
+        add_task(story, ini, i, pools, size);
+    }
+}
+
+static const char *no_files(void *context, const char *path, uint32_t line, struct arena *arena,
+                            struct faults *faults) {
+    (void)context, (void)path, (void)line, (void)arena, (void)faults;
+    return NULL;
+}
+
+struct taskset *random_set(struct story *story) {
+    struct text ini = {0}, complaint = {0};
+    struct faults faults = {0};
+    random_file(story, &ini);
+    struct taskset *set = config_read(ini.bytes, ini.bytes_count, no_files, NULL, &faults);
+    faults_print(&faults, "random", &complaint);
+    if (faults.count)
+        fprintf(stderr, "%s%s", ini.bytes, complaint.bytes);
+    assert(faults.count == 0);
+    text_finish(&ini);
+    return set;
+}
