@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* A folder leaves the list once nothing of ours is in it: more than a few mean that `spool` changes for no
+ * reason. */
 #define FOLDERS_MOST 16
 
 struct folders {
