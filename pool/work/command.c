@@ -21,7 +21,6 @@ struct command {
     uv_process_t process;
     uv_pipe_t output; /* the end of this is kept: stderr, and stdout if that is no data */
     uv_pipe_t data;   /* with `printed` */
-    uv_idle_t failed; /* reports a start that failed, in the next turn of the loop */
     bool spawned;     /* the process handle is in use */
     bool cut_short;   /* it failed, or was told to end, or processes of its group were left and killed */
     int handles_open; /* freed when all are closed */
@@ -170,7 +169,6 @@ static void on_closed(uv_handle_t *handle) {
 
 static void close_all(struct command *command) {
     uv_close((uv_handle_t *)&command->output, on_closed);
-    uv_close((uv_handle_t *)&command->failed, on_closed);
     if (command->printed)
         uv_close((uv_handle_t *)&command->data, on_closed);
     if (command->spawned)
@@ -180,7 +178,7 @@ static void close_all(struct command *command) {
 static void end(struct command *command) {
     struct report report = {.kind = REPORT_RUN_ENDED, .run = command->run};
     report.ended.outcome = command->message.bytes_count ? OUTCOME_FAILED : OUTCOME_OK;
-    report.ended.cut_short = command->spawned && (command->cut_short || command->message.bytes_count);
+    report.ended.cut_short = command->cut_short || command->message.bytes_count;
     report.ended.row_count = command->output_bytes + (command->printed ? command->printed->bytes_count : 0);
     struct failure failure = {.message = command->message.bytes ? command->message.bytes : "",
                               .output = read_out(command)};
@@ -201,11 +199,6 @@ static void on_child_exit(uv_process_t *process, int64_t status, int signal) {
     else if (status && !explained)
         text_add(&command->message, "exited with %" PRId64, status);
     end(command);
-}
-
-static void on_failed(uv_idle_t *idle) {
-    uv_idle_stop(idle);
-    end(idle->data);
 }
 
 /* --- the start --- */
@@ -269,8 +262,8 @@ static int spawn(struct command *command, const struct command_work *work) {
     return 0;
 }
 
-static struct command *create(uv_loop_t *loop, const struct command_work *work, report_callback *report,
-                              void *context) {
+struct command *command_start(uv_loop_t *loop, const struct command_work *work, report_callback *report,
+                              void *context, int *ret_error) {
     struct command *command = calloc(1, sizeof *command);
     if (!command)
         abort();
@@ -279,34 +272,15 @@ static struct command *create(uv_loop_t *loop, const struct command_work *work, 
     command->context = context;
     command->printed = work->printed;
     command->most_bytes = work->most_bytes;
-    command->handles_open = work->printed ? 3 : 2;
+    command->handles_open = work->printed ? 2 : 1;
     uv_pipe_init(loop, &command->output, 0);
-    uv_idle_init(loop, &command->failed);
     if (work->printed)
         uv_pipe_init(loop, &command->data, 0);
-    command->output.data = command->data.data = command->failed.data = command;
-    return command;
-}
-
-struct command *command_start(uv_loop_t *loop, const struct command_work *work, report_callback *report,
-                              void *context) {
-    struct command *command = create(loop, work, report, context);
-    int error = spawn(command, work);
-    if (error) {
-        command_add_refusal(&command->message, work, error);
-        uv_idle_start(&command->failed, on_failed);
-    }
-    return command;
-}
-
-struct command *command_try(uv_loop_t *loop, const struct command_work *work, report_callback *report,
-                            void *context, int *ret_error) {
-    struct command *command = create(loop, work, report, context);
-    int error = spawn(command, work);
-    if (!error)
+    command->output.data = command->data.data = command;
+    *ret_error = spawn(command, work);
+    if (!*ret_error)
         return command;
     close_all(command);
-    *ret_error = error;
     return NULL;
 }
 
@@ -319,6 +293,8 @@ void command_add_refusal(struct text *text, const struct command_work *work, int
 }
 
 void command_signal(struct command *command, int signal) {
+    if (!command)
+        return;
     command->cut_short = true;
     kill_group(command, signal);
 }

@@ -34,23 +34,17 @@ struct command_work {
 struct command;
 
 /*
- * RUN_ENDED follows by report, from the loop, also when the child could not be started. row_count is the
- * number of bytes it printed. The command frees itself after that; do not use it any more.
+ * RUN_ENDED follows by report, from the loop; row_count is the number of bytes that the child printed. The
+ * command frees itself after that; do not use it any more. NULL with libuv's error: the child could not be
+ * started, and nothing is reported.
  */
 struct command *command_start(uv_loop_t *loop, const struct command_work *work, report_callback *report,
-                              void *context);
-
-/*
- * As command_start(), but a child that could not be started is told at once, and not reported: NULL, and the
- * error is libuv's.
- */
-struct command *command_try(uv_loop_t *loop, const struct command_work *work, report_callback *report,
-                            void *context, int *ret_error);
+                              void *context, int *ret_error);
 
 /* "could not be started: ..." */
 void command_add_refusal(struct text *text, const struct command_work *work, int error);
 
-/* Sends the signal to the whole group. */
+/* Sends the signal to the whole group. Accepts NULL. */
 void command_signal(struct command *command, int signal);
 
 #endif

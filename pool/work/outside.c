@@ -113,7 +113,7 @@ static bool start_with(struct outside *outside, struct child *child, int input, 
     work.printed = &child->printed;
     work.most_bytes = outside->work.cargo->most_bytes;
     work.row_number = wants_row(outside) ? outside->begun_count + 1 : 0;
-    child->command = command_try(outside->turn.loop, &work, on_child_report, child, &lack);
+    child->command = command_start(outside->turn.loop, &work, on_child_report, child, &lack);
     if (child->command)
         return true;
     command_add_refusal(error, &work, lack);

@@ -44,6 +44,21 @@ static void perform_close(struct daemon *daemon, const struct action *action) {
     session_close(session, close_reason(action->close_cause));
 }
 
+static void start_command(struct daemon *daemon, struct handle handle, const struct run *run) {
+    struct command_work work = work_of_command(daemon, handle, run);
+    struct report report = {.kind = REPORT_RUN_ENDED, .run = handle};
+    struct text why = {0};
+    int error;
+    daemon->commands[handle.index] =
+        command_start(&daemon->loop, &work, inbox_report, &daemon->inbox, &error);
+    if (daemon->commands[handle.index])
+        return;
+    command_add_refusal(&why, &work, error);
+    report.ended.outcome = OUTCOME_FAILED;
+    inbox_report(&daemon->inbox, &report, &(struct failure){.message = why.bytes, .output = ""});
+    text_finish(&why);
+}
+
 static void perform_start(struct daemon *daemon, const struct action *action) {
     const struct run *run = core_run(daemon->core, action->run);
     assert(run);
@@ -53,9 +68,7 @@ static void perform_start(struct daemon *daemon, const struct action *action) {
         return;
     }
     if (run->definition->work == WORK_COMMAND) {
-        struct command_work command = work_of_command(daemon, action->run, run);
-        daemon->commands[action->run.index] =
-            command_start(&daemon->loop, &command, inbox_report, &daemon->inbox);
+        start_command(daemon, action->run, run);
         return;
     }
     if (run->definition->work == WORK_STAGES) {
