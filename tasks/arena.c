@@ -17,21 +17,16 @@ struct arena_block {
     alignas(max_align_t) unsigned char bytes[];
 };
 
-static struct arena_block *block_create(size_t bytes) {
-    size_t size = bytes > BLOCK_BYTES ? bytes : BLOCK_BYTES;
-    struct arena_block *block = calloc(1, sizeof *block + size);
-    if (!block)
-        abort();
-    block->size_bytes = size;
-    return block;
-}
-
 void *arena_alloc(struct arena *arena, size_t bytes) {
     size_t align = alignof(max_align_t);
     size_t rounded = (bytes + align - 1) / align * align;
     struct arena_block *block = arena->blocks;
     if (!block || block->size_bytes - block->used_bytes < rounded) {
-        block = block_create(rounded);
+        size_t size = rounded > BLOCK_BYTES ? rounded : BLOCK_BYTES;
+        block = calloc(1, sizeof *block + size);
+        if (!block)
+            abort();
+        block->size_bytes = size;
         block->next = arena->blocks;
         arena->blocks = block;
     }

@@ -107,15 +107,13 @@ static unsigned long code_point(const char *at, size_t length) {
     return code;
 }
 
-/* Unicode's general categories Cc, Zl and Zp, and its property Bidi_Control. */
-static bool steers(unsigned long code) {
-    return code < 0x20 || (code >= 0x7F && code <= 0x9F) || code == 0x061C || code == 0x200E ||
-           code == 0x200F || (code >= 0x2028 && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069);
-}
-
 size_t text_shown_length(const char *at) {
     size_t length = text_utf8_length(at);
-    return length && !steers(code_point(at, length)) ? length : 0;
+    unsigned long code = length ? code_point(at, length) : 0;
+    /* Unicode's general categories Cc, Zl and Zp, and its property Bidi_Control */
+    bool steers = code < 0x20 || (code >= 0x7F && code <= 0x9F) || code == 0x061C || code == 0x200E ||
+                  code == 0x200F || (code >= 0x2028 && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069);
+    return steers ? 0 : length;
 }
 
 /* What is shown instead of a character that may not be. It is one byte long, as every character is at least,
