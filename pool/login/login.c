@@ -114,11 +114,12 @@ static void destroy(struct login *login) {
 }
 
 /* A line that says nothing any more: the server lets go of the locks of a host that is gone within seconds,
- * as we do of a server. What the user gave stays first, so that on the same setting ours decides. */
+ * as we do of a server. Notices are dropped here, so they are not sent: libpq would hold a large one whole.
+ * What the user gave stays first, so that on the same setting ours decides. */
 void login_options(const struct conninfo *conninfo, int64_t statement_timeout_us, struct text *text) {
     text_add(text,
              "%s " CONNINFO_CHECKS_CLIENTS " -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2"
-             " -c tcp_keepalives_count=3 -c tcp_user_timeout=10s",
+             " -c tcp_keepalives_count=3 -c tcp_user_timeout=10s -c client_min_messages=warning",
              conninfo_get(conninfo, "options"));
     if (statement_timeout_us)
         text_add(text, " -c statement_timeout=%" PRId64, (statement_timeout_us + 999) / 1000);

@@ -19,8 +19,10 @@
 #define AT_ONCE_BYTES       ((size_t)32 * 1024)
 #define AT_ONCE_LARGE_BYTES ((size_t)256 * 1024)
 
-/* Since the last answer or notice: a row whose values nobody reads; and what the history may know of many
- * tasks. */
+/* Since the last answer or notice: a message whose contents nobody reads; and what the history may know of
+ * many tasks. libpq makes nothing of a message before it has all of it, and does not tell of what kind the
+ * one is that comes: so what is too large cannot be dropped, be it a row, an error or a notice, and the
+ * session ends. Notices are not sent to begin with (login_options()). */
 #define MESSAGE_BYTES_MOST ((size_t)8 * 1024 * 1024)
 #define HISTORY_BYTES_MOST ((size_t)64 * 1024 * 1024)
 
@@ -100,8 +102,8 @@ static bool may_grow(struct session *session) {
         return intake_row_fits(session, script->intake.bytes_count);
     return script->intake.bytes_count <= (of_history ? HISTORY_BYTES_MOST : MESSAGE_BYTES_MOST) ||
            refuse(session,
-                  "the server sent a message of more than 8 MiB, a row most likely; rows of a task's text "
-                  "are not used, so have it return less",
+                  "the server sent a message of more than 8 MiB: a row, an error or a warning; of a task's "
+                  "text none is kept, so have it return or raise less",
                   NULL);
 }
 

@@ -170,8 +170,8 @@ void log_resolved(struct daemon *daemon, const char *task, const char *due, cons
     if (ok)
         trouble_clear(&daemon->troubles, task);
     else
-        trouble_resolve(trouble, "failed: its connection was lost before it was committed: nothing of it is "
-                                 "done");
+        trouble_resolve(trouble, "failed, nothing of it is done, as its connection was lost before it was "
+                                 "committed");
 }
 
 void log_kept(struct daemon *daemon, const struct action *action) {

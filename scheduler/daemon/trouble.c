@@ -15,6 +15,7 @@ static void trouble_free(void *item) {
     struct trouble *trouble = item;
     free(trouble->task);
     free(trouble->summary);
+    free(trouble->message);
     free(trouble);
 }
 
@@ -67,13 +68,19 @@ bool trouble_add(struct trouble *trouble, const char *outcome, const struct fail
     trouble->failure_count++;
     trouble->signature = signature;
     free(trouble->summary);
+    free(trouble->message);
     trouble->summary = summary_of(outcome, failure, advice);
+    trouble->message = text_copy(failure->message ? failure->message : "");
     return is_new;
 }
 
-void trouble_resolve(struct trouble *trouble, const char *summary) {
+void trouble_resolve(struct trouble *trouble, const char *outcome) {
+    struct text text = {0};
+    text_add(&text, "%s", outcome);
+    if (trouble->message && *trouble->message)
+        text_add(&text, ": %s", trouble->message);
     free(trouble->summary);
-    trouble->summary = text_copy(summary);
+    trouble->summary = text.bytes;
 }
 
 void trouble_clear(struct troubles *troubles, const char *task) {

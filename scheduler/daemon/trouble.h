@@ -16,6 +16,7 @@ struct trouble {
     uint64_t signature;     /* of the last failure: what was told of it once is not told again */
     bool skip_told;         /* a skip that repeats was told */
     char *summary;          /* one line; NULL while there were only skips */
+    char *message;          /* of this, what was said of the failure; likewise */
 };
 
 struct troubles {
@@ -33,8 +34,8 @@ struct trouble *trouble_get(struct troubles *troubles, const char *task);
 bool trouble_add(struct trouble *trouble, const char *outcome, const struct failure *failure,
                  const char *advice);
 
-/* The last failure is known to have been another one. */
-void trouble_resolve(struct trouble *trouble, const char *summary);
+/* What became of the last failure is known now; what was said of it stays. */
+void trouble_resolve(struct trouble *trouble, const char *outcome);
 
 void trouble_clear(struct troubles *troubles, const char *task);
 void troubles_finish(struct troubles *troubles);
