@@ -97,17 +97,6 @@ static bool ask_at(const struct place *place, const char *ini_path, const char *
     return answered;
 }
 
-static bool place_at(const char *path, struct place *ret, struct text *error) {
-    *ret = (struct place){.address = {.sun_family = AF_UNIX}, .bytes = sizeof ret->address, .path = path};
-    if (strlen(path) < sizeof ret->address.sun_path) {
-        strcpy(ret->address.sun_path, path);
-        return true;
-    }
-    text_add(error, "the control socket's path is %zu bytes and the limit is %zu: %s", strlen(path),
-             sizeof ret->address.sun_path - 1, path);
-    return false;
-}
-
 bool ask_daemon(const struct taskset *set, const char *ini_path, const char *request, struct text *answer,
                 struct text *error) {
     struct filelock_name names[FILELOCK_NAMES];
@@ -118,7 +107,8 @@ bool ask_daemon(const struct taskset *set, const char *ini_path, const char *req
     control_path(set, ini_path, &path);
     for (uint32_t i = 0; i < count; i++)
         places[i] = (struct place){.address = names[i].address, .bytes = names[i].bytes};
-    count += place_at(path.bytes, &places[count], &why);
+    places[count] = (struct place){.bytes = sizeof places->address, .path = path.bytes};
+    count += control_path_address(path.bytes, &places[count].address, &why);
     for (uint32_t i = 0; i < count && !answered; i++) {
         text_clear(error);
         answered = ask_at(&places[i], ini_path, request, answer, error);

@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "scheduler/daemon/control_path.h"
 #include "scheduler/daemon/filelock.h"
 #include "scheduler/daemon/peer.h"
 
@@ -25,6 +27,8 @@ struct listener {
     struct stat socket; /* what we have made at the path: another one there is not ours to remove */
 };
 
+TAILQ_HEAD(client_list, client);
+
 struct control {
     uv_loop_t *loop;
     const char *ini_path;
@@ -32,12 +36,12 @@ struct control {
     void *context;
     struct listener *locks[FILELOCK_NAMES], *socket; /* NULL: none */
     int client_count;
-    struct client *clients;
+    struct client_list clients; /* who came first is first */
 };
 
 struct client {
     struct control *control;
-    struct client *next, *previous;
+    TAILQ_ENTRY(client) among;
     uv_pipe_t pipe;
     uv_timer_t life;
     uv_write_t write;
@@ -61,12 +65,7 @@ static void on_client_closed(uv_handle_t *handle) {
 static void client_close(struct client *client) {
     if (uv_is_closing((uv_handle_t *)&client->pipe))
         return;
-    if (client->next)
-        client->next->previous = client->previous;
-    if (client->previous)
-        client->previous->next = client->next;
-    else
-        client->control->clients = client->next;
+    TAILQ_REMOVE(&client->control->clients, client, among);
     client->control->client_count--;
     uv_close((uv_handle_t *)&client->pipe, on_client_closed);
     uv_close((uv_handle_t *)&client->life, on_client_closed);
@@ -127,13 +126,6 @@ static void on_request(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffe
     }
 }
 
-static struct client *oldest_client(const struct control *control) {
-    struct client *client = control->clients;
-    while (client->next)
-        client = client->next;
-    return client;
-}
-
 static void on_connection(uv_stream_t *listener, int status) {
     struct control *control = ((struct listener *)listener->data)->control;
     if (status < 0)
@@ -146,17 +138,14 @@ static void on_connection(uv_stream_t *listener, int status) {
     uv_pipe_init(control->loop, &client->pipe, 0);
     uv_timer_init(control->loop, &client->life);
     client->pipe.data = client->life.data = client;
-    client->next = control->clients;
-    if (client->next)
-        client->next->previous = client;
-    control->clients = client;
+    TAILQ_INSERT_TAIL(&control->clients, client, among);
     control->client_count++;
     if (uv_accept(listener, (uv_stream_t *)&client->pipe) != 0 || !may_ask(client)) {
         client_close(client);
         return;
     }
     if (control->client_count > CLIENTS_MAX) /* the one that has been here longest makes room */
-        client_close(oldest_client(control));
+        client_close(TAILQ_FIRST(&control->clients));
     uv_timer_start(&client->life, on_life_over, CLIENT_LIFE_MS, 0);
     uv_read_start((uv_stream_t *)&client->pipe, on_allocate, on_request);
 }
@@ -205,17 +194,15 @@ static struct listener *listener_open(struct control *control, int fd, struct te
 
 /* --- on the lock --- */
 
-static bool is_same(const struct filelock_name *a, const struct filelock_name *b) {
-    return a->bytes == b->bytes && memcmp(&a->address, &b->address, a->bytes) == 0;
-}
-
+/* The one that has this name already; NULL: none. */
 static struct listener *take_held(struct listener *held[FILELOCK_NAMES], const struct filelock_name *name) {
     for (int i = 0; i < FILELOCK_NAMES; i++) {
         struct listener *listener = held[i];
-        if (listener && is_same(&listener->name, name)) {
-            held[i] = NULL;
-            return listener;
-        }
+        if (!listener || listener->name.bytes != name->bytes ||
+            memcmp(&listener->name.address, &name->address, name->bytes) != 0)
+            continue;
+        held[i] = NULL;
+        return listener;
     }
     return NULL;
 }
@@ -254,17 +241,15 @@ bool control_lock(struct control *control, struct text *error) {
 
 /* --- at a path --- */
 
+/* The address of a path where a socket is, or nothing. */
 static bool make_address(const char *path, struct sockaddr_un *ret, struct text *error) {
     struct stat found;
-    *ret = (struct sockaddr_un){.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof ret->sun_path)
-        text_add(error, "the control socket's path is %zu bytes and the limit is %zu: %s", strlen(path),
-                 sizeof ret->sun_path - 1, path);
-    else if (lstat(path, &found) == 0 && !S_ISSOCK(found.st_mode))
-        text_add(error, "%s is there and is not a socket; give control another path", path);
-    else
-        strcpy(ret->sun_path, path);
-    return error->bytes_count == 0;
+    if (!control_path_address(path, ret, error))
+        return false;
+    if (lstat(path, &found) != 0 || S_ISSOCK(found.st_mode))
+        return true;
+    text_add(error, "%s is there and is not a socket; give control another path", path);
+    return false;
 }
 
 /* A socket that nobody listens on was left by a daemon that was killed, and is removed. */
@@ -343,14 +328,15 @@ struct control *control_create(uv_loop_t *loop, const char *ini_path, control_ha
     if (!control)
         abort();
     *control = (struct control){.loop = loop, .ini_path = ini_path, .handler = handler, .context = context};
+    TAILQ_INIT(&control->clients);
     return control;
 }
 
 void control_close(struct control *control) {
     if (!control)
         return;
-    while (control->clients)
-        client_close(control->clients);
+    while (!TAILQ_EMPTY(&control->clients))
+        client_close(TAILQ_FIRST(&control->clients));
     for (int i = 0; i < FILELOCK_NAMES; i++)
         listener_close(control->locks[i]);
     listener_close(control->socket);

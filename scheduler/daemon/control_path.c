@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -50,4 +51,15 @@ bool control_path_make_folder(const char *path, struct text *error) {
                  folder);
     free(folder);
     return error->bytes_count == 0;
+}
+
+bool control_path_address(const char *path, struct sockaddr_un *ret, struct text *error) {
+    *ret = (struct sockaddr_un){.sun_family = AF_UNIX};
+    if (strlen(path) < sizeof ret->sun_path) {
+        strcpy(ret->sun_path, path);
+        return true;
+    }
+    text_add(error, "the control socket's path is %zu bytes and the limit is %zu: %s", strlen(path),
+             sizeof ret->sun_path - 1, path);
+    return false;
 }
