@@ -1,6 +1,6 @@
 /*
  * The look at the database: what is asked, and how the answers are read. The daemon's sessions ask in their
- * pipelines (sampling.c), `headgate check --connect` for itself (budget.c), and so both see the same.
+ * pipelines (sampling.c), `headgate check --connect` for itself (pool/ask/check.c), and so both see the same.
  *
  * It is the server's own list of its backends, in groups of those that are alike, and what changes rarely. It
  * reads no table of the user's. Both queries are planned anew each time, as DISCARD ALL takes prepared

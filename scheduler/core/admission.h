@@ -1,6 +1,6 @@
 /*
  * May this run start? A pure policy: what is there and what is asked, to a verdict and its reason. It changes
- * nothing; grant.c acts on it and status.c asks it again to tell people why a run waits.
+ * nothing; grant.c acts on it and status/rows.c asks it again to tell people why a run waits.
  *
  * What is held (open sessions and running commands) may grow only by a sample that is fresh, within the gate
  * (headroom.h), the limit (limit.h) and the size; a run on a session that is open already grows nothing. The

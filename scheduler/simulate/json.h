@@ -1,5 +1,5 @@
 /*
- * A forecast for programs: the same facts as simulate_report.h.
+ * A forecast for programs: the same facts as report.h.
  */
 #ifndef SCHEDULER_SIMULATE_JSON_H
 #define SCHEDULER_SIMULATE_JSON_H
