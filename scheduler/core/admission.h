@@ -56,7 +56,6 @@ struct supply {
     bool may_connect;      /* not failing, or the time for the next attempt has come and none is under way */
     bool warm_is_stale;    /* the warm session next in turn must be checked first */
     bool draining;
-    int64_t changes_at; /* when time alone changes any of this; INSTANT_MAX: only an event does */
 };
 
 struct demand {
@@ -71,7 +70,7 @@ struct decision {
     uint32_t session_count;  /* to open or to close */
     enum reason_code reason; /* why it does not start; NONE for START */
     int64_t number, threshold;
-    int64_t again_at; /* when time alone may change it; INSTANT_MAX: only an event does */
+    int64_t again_at; /* of WAIT: when time alone may change it; INSTANT_MAX: only an event does */
 };
 
 struct decision admission_decide(const struct supply *supply, const struct demand *demand);

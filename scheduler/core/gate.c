@@ -43,16 +43,6 @@ int32_t gate_own_room(const struct core_pool *pool) {
     return own == 0 || narrowest == INT32_MAX ? INT32_MAX : narrowest - own;
 }
 
-int64_t gate_stale_at(const struct core_pool *pool) {
-    if (!pool->gate.sample.known || pool->gate.look_failed)
-        return 0;
-    return us_add(pool->gate.known_at.us, pool->settings->stale_us + 1);
-}
-
-bool gate_is_fresh(const struct core *core, const struct core_pool *pool) {
-    return core->now.us < gate_stale_at(pool);
-}
-
 int64_t gate_look_at(const struct core *core, const struct core_pool *pool, bool after_run) {
     bool at_work = after_run || queue_count(&pool->queue) > 0 || tokens_taken(&pool->tokens) > 0;
     if (pool->gate.asked.generation || pool_is_over(core, pool))
@@ -67,12 +57,6 @@ int64_t gate_look_at(const struct core *core, const struct core_pool *pool, bool
 
 bool gate_wants_look(const struct core *core, const struct core_pool *pool) {
     return gate_look_at(core, pool, false) <= core->now.us;
-}
-
-int64_t gate_silent_at(const struct core_pool *pool) {
-    if (!pool->gate.asked.generation)
-        return INSTANT_MAX;
-    return us_add(pool->gate.asked_at.us, pool->settings->stale_us + 1);
 }
 
 uint32_t gate_excess(const struct core *core, const struct core_pool *pool, enum close_cause *ret_cause) {

@@ -20,8 +20,15 @@ int32_t gate_own_room(const struct core_pool *pool);
 
 /* Whether a sample was taken recently enough to open sessions by it, and from when on it is too old for that.
  */
-bool gate_is_fresh(const struct core *core, const struct core_pool *pool);
-int64_t gate_stale_at(const struct core_pool *pool);
+static inline int64_t gate_stale_at(const struct core_pool *pool) {
+    if (!pool->gate.sample.known || pool->gate.look_failed)
+        return 0;
+    return us_add(pool->gate.known_at.us, pool->settings->stale_us + 1);
+}
+
+static inline bool gate_is_fresh(const struct core *core, const struct core_pool *pool) {
+    return core->now.us < gate_stale_at(pool);
+}
 
 /* When the database should be looked at again; INSTANT_MAX: not while a session is asked, nor in a pool that
  * is over. after_run: work has just ended. */
@@ -29,7 +36,11 @@ int64_t gate_look_at(const struct core *core, const struct core_pool *pool, bool
 bool gate_wants_look(const struct core *core, const struct core_pool *pool);
 
 /* When a session that is asked counts as silent; INSTANT_MAX: none is asked. */
-int64_t gate_silent_at(const struct core_pool *pool);
+static inline int64_t gate_silent_at(const struct core_pool *pool) {
+    if (!pool->gate.asked.generation)
+        return INSTANT_MAX;
+    return us_add(pool->gate.asked_at.us, pool->settings->stale_us + 1);
+}
 
 /* How many open sessions are too many, the floor not among them. *ret_cause is set when there are any. */
 uint32_t gate_excess(const struct core *core, const struct core_pool *pool, enum close_cause *ret_cause);

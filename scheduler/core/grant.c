@@ -73,36 +73,44 @@ static int64_t trickles_at(const struct core_pool *pool) {
     return gate->asked.generation && gate_silent_at(pool) > at ? gate_silent_at(pool) : at;
 }
 
+static bool pauses(const struct core *core, const struct core_pool *pool) {
+    return pool->failing && core->now.us < pool->next_attempt.us;
+}
+
 static struct supply supply_of(const struct core *core, const struct core_pool *pool, const struct run *run) {
     const struct tokens *tokens = &pool->tokens;
     struct headroom headroom = gate_headroom(core, pool);
-    bool fresh = gate_is_fresh(core, pool), pauses = pool->failing && core->now.us < pool->next_attempt.us;
-    bool ended_stay = core->now.us >= ended_settle_at(pool).us;
-    int64_t trickle_at = trickles_at(pool), changes_at = fresh ? gate_stale_at(pool) : trickle_at;
+    bool fresh = gate_is_fresh(core, pool);
     bool warm_is_stale =
         pool->warm_newest != INDEX_NONE &&
         mono_since(core->now, core->sessions[pool->warm_newest].idle_since) >= pool->settings->ping_us;
-    if (changes_at <= core->now.us)
-        changes_at = INSTANT_MAX;
-    if (pauses && pool->next_attempt.us < changes_at)
-        changes_at = pool->next_attempt.us;
-    if (tokens->ended && !ended_stay && ended_settle_at(pool).us < changes_at)
-        changes_at = ended_settle_at(pool).us;
     return (struct supply){
         .tokens = *tokens,
         .gate_slots = headroom.slots,
         .free_slots = fresh ? headroom_free(&headroom) : gate_own_room(pool), /* or the attempt will tell */
         .fresh = fresh,
-        .ended_stay = ended_stay,
+        .ended_stay = core->now.us >= ended_settle_at(pool).us,
         .look_due = gate_wants_look(core, pool),
-        .trickle = trickle_at <= core->now.us,
+        .trickle = trickles_at(pool) <= core->now.us,
         .wanted_count = wanted_sessions(core, pool, run),
         .failing = pool->failing,
-        .may_connect = !pool->failing || (!pauses && tokens->opening == 0),
+        .may_connect = !pool->failing || (!pauses(core, pool) && tokens->opening == 0),
         .warm_is_stale = warm_is_stale,
         .draining = core->draining && !run->begun,
-        .changes_at = changes_at,
     };
+}
+
+/* When time alone changes the supply: the sample is too old, or something may be added without one; the next
+ * attempt to connect is due; or what ended commands left has had its time. INSTANT_MAX: only an event does.
+ */
+static int64_t supply_changes_at(const struct core *core, const struct core_pool *pool) {
+    int64_t at = gate_is_fresh(core, pool) ? gate_stale_at(pool) : trickles_at(pool);
+    int64_t settled_at = pool->tokens.ended ? ended_settle_at(pool).us : INSTANT_MAX;
+    if (at <= core->now.us)
+        at = INSTANT_MAX;
+    if (pauses(core, pool) && pool->next_attempt.us < at)
+        at = pool->next_attempt.us;
+    return settled_at > core->now.us && settled_at < at ? settled_at : at;
 }
 
 /* A reload that changed conninfo leaves sessions to the old server: they tell nothing of the new one. */
@@ -131,7 +139,7 @@ struct decision grant_ask(const struct core *core, uint32_t index, const struct 
     struct decision decision = is_new && tokens_sessions(&pool->tokens) > 0
                                    ? before_the_first_look(core, pool, &supply)
                                    : admission_decide(&supply, &demand);
-    decision.again_at = supply.changes_at;
+    decision.again_at = decision.verdict == VERDICT_WAIT ? supply_changes_at(core, pool) : INSTANT_MAX;
     return decision;
 }
 
@@ -156,7 +164,8 @@ struct decision grant_why(const struct core *core, uint32_t index, enum line lin
 static bool act(struct core *core, uint32_t index, uint32_t run, const struct decision *decision,
                 struct actions *actions) {
     struct core_pool *pool = &core->pools[index];
-    bool sql = stage_needs_session(core->runs[run].definition, core->runs[run].stage);
+    bool sql = decision->verdict == VERDICT_START &&
+               stage_needs_session(core->runs[run].definition, core->runs[run].stage);
     uint32_t warm = pool->warm_newest;
     switch (decision->verdict) {
     case VERDICT_WAIT: core_wake_at(core, decision->again_at); return false;
@@ -333,13 +342,13 @@ static bool grant_pool(struct core *core, uint32_t index, struct actions *action
     }
     if (!actions_have_room(actions))
         return true;
-    if (pool->warm_newest != INDEX_NONE && gate_wants_look(core, pool))
+    int64_t look_at = pool->warm_newest != INDEX_NONE ? gate_look_at(core, pool, false) : INSTANT_MAX;
+    if (look_at <= core->now.us)
         gate_ask(core, pool, pool->warm_newest, actions); /* the oldest is to fall out of use */
     recording_serve(core, pool, actions);
-    core_wake_at(core, turn_returned_at(core, pool));
+    core_wake_at(core, look_at);
     core_wake_at(core, gate_silent_at(pool));
-    if (pool->warm_newest != INDEX_NONE)
-        core_wake_at(core, gate_look_at(core, pool, false));
+    core_wake_at(core, turn_returned_at(core, pool));
     return false;
 }
 

@@ -68,12 +68,15 @@ bool recording_is_worth_a_session(const struct core *core, const struct core_poo
 }
 
 void recording_serve(struct core *core, struct core_pool *pool, struct actions *actions) {
-    bool one_is_free = pool->warm_newest != INDEX_NONE, none_is_open = tokens_sessions(&pool->tokens) == 0;
     int64_t at = recording_ask_at(core, pool);
-    if (at > core->now.us && (one_is_free || none_is_open)) /* else one looks when it falls idle */
-        core_wake_at(core, at);
-    if (at > core->now.us)
+    if (at == INSTANT_MAX)
         return;
+    bool one_is_free = pool->warm_newest != INDEX_NONE, none_is_open = tokens_sessions(&pool->tokens) == 0;
+    if (at > core->now.us) {
+        if (one_is_free || none_is_open) /* else one looks when it falls idle */
+            core_wake_at(core, at);
+        return;
+    }
     if (one_is_free)
         recording_ask(core, pool, pool->warm_newest, actions);
     else if (recording_is_worth_a_session(core, pool))

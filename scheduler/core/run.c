@@ -128,7 +128,7 @@ static void count_tokens(struct core *core, struct core_pool *pool, const struct
     uint32_t children = weight_of(run) == 0 ? run->child_count : 0;
     core->child_count += taken ? children : -children;
     pool->tokens.command += taken ? units : -units;
-    if (tokens_held(&pool->tokens) > pool->held_peak)
+    if (taken && tokens_held(&pool->tokens) > pool->held_peak)
         pool->held_peak = tokens_held(&pool->tokens);
     if (!taken && run->cut_short && !needs_session(run))
         ended_keep(core, run, units);

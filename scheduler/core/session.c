@@ -17,11 +17,16 @@
  * cleanings do (tests/bench/README.md, "Looking"). */
 #define VERIFY_EVERY_US US_PER_S
 
-/* A spread of 0..permille of the duration, the same for the same session or attempt on every start. */
-static int64_t jitter(const struct core *core, uint64_t salt, int64_t us, int64_t permille) {
-    uint64_t hash =
-        hash_finish(hash_bytes(hash_bytes(HASH_START, &core->seed, sizeof core->seed), &salt, sizeof salt));
-    return (int64_t)hash_below(hash, (uint64_t)(us / 1000 * permille) + 1);
+/* A random number, the same for the same session or attempt on every start. */
+static uint64_t random_of(const struct core *core, uint32_t high, uint32_t low) {
+    uint64_t salt = ((uint64_t)high << 32) | low;
+    return hash_finish(
+        hash_bytes(hash_bytes(HASH_START, &core->seed, sizeof core->seed), &salt, sizeof salt));
+}
+
+/* 0..permille of the duration. */
+static int64_t jitter(uint64_t random, int64_t us, int64_t permille) {
+    return (int64_t)hash_below(random, (uint64_t)(us / 1000 * permille) + 1);
 }
 
 static uint32_t *token_of(struct core_pool *pool, enum core_session_state state) {
@@ -63,8 +68,7 @@ static void warm_remove(struct core *core, struct core_pool *pool, uint32_t inde
 int64_t core_session_recycle_at(const struct core *core, uint32_t index) {
     const struct core_session *session = &core->sessions[index];
     int64_t recycle_us = core->pools[session->pool].settings->recycle_us;
-    uint64_t salt = ((uint64_t)session->generation << 32) | index;
-    return us_add(session->opened.us, recycle_us - jitter(core, salt, recycle_us, 100));
+    return us_add(session->opened.us, recycle_us - jitter(session->random, recycle_us, 100));
 }
 
 /* When its state has lasted for long enough. */
@@ -316,6 +320,7 @@ void core_session_open(struct core *core, uint32_t pool, struct actions *actions
     struct core_session *session = &core->sessions[index];
     *session = (struct core_session){
         .generation = session->generation + 1,
+        .random = random_of(core, session->generation + 1, index),
         .in_unclean = session->in_unclean,
         .next_unclean = session->next_unclean,
         .pool = pool,
@@ -359,6 +364,6 @@ void pool_connect_failed(struct core *core, uint32_t index, enum connect_failure
         delay_us *= 2;
     if (delay_us > RETRY_MOST_US)
         delay_us = RETRY_MOST_US;
-    delay_us += jitter(core, ((uint64_t)index << 32) | pool->failure_count, delay_us, 250);
+    delay_us += jitter(random_of(core, index, pool->failure_count), delay_us, 250);
     pool->next_attempt = mono_add(core->now, failure == CONNECT_OPTIONS ? 0 : delay_us);
 }

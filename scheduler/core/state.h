@@ -123,6 +123,7 @@ struct core_session {
     struct mono opened;        /* logged in */
     struct mono idle_since;    /* it fell idle, or answered: it is known to live */
     struct mono unused_since;  /* no run was on it */
+    uint64_t random;           /* its share of chance: how much before `recycle` it is replaced */
     uint32_t conninfo_version; /* the pool's when it was opened: an older one is closed once it is idle */
     uint32_t newer, older;     /* on the warm list: session indexes or INDEX_NONE */
     uint32_t next_unclean;     /* on that list */
