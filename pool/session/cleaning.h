@@ -20,7 +20,7 @@ bool cleaning_send_due(struct session *session);
 bool cleaning_flush(struct session *session);
 void cleaning_take_error(struct script *script, const PGresult *result);
 
-/* The cleaning failed: once more, and all of it. */
+/* The cleaning failed. Sends ROLLBACK and a full DISCARD ALL; breaks the session after three failures. */
 bool cleaning_repeat(struct session *session);
 
 #endif

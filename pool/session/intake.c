@@ -33,7 +33,7 @@
 #define NOTIFIED_BYTES_MOST ((size_t)16 * 1024 * 1024)
 #define NOTICES_BYTES_MOST  ((size_t)1024 * 1024 * 1024)
 
-/* On a session of which nothing was asked. */
+/* The most that an idle session may receive, of which nothing was asked. */
 #define IDLE_BYTES_MOST ((size_t)256 * 1024)
 
 /* Of processor time, to read AT_ONCE_BYTES: a hundred times what those of an honest server take. libpq goes
@@ -46,7 +46,7 @@ static int64_t processor_ns(void) {
     return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
-/* The connection is of no more use; of its first run nothing is done, or that is not known. */
+/* Gives the connection up. Its first run fails if nothing of it can be committed; else it is unknown. */
 static bool refuse(struct session *session, const char *why, const char *advice) {
     struct flight *flight = flight_first(&session->script);
     if (flight && flight_is_uncommitted(flight))

@@ -92,8 +92,8 @@ struct intake {
 
 enum cleaning { CLEANING_NONE, CLEANING_BUT_PLANS, CLEANING_ALL };
 
-/* SIMPLE: out of the pipeline, one step at a time. SIMPLE_DUE: so will the first flight be, once all else is
- * answered. */
+/* SIMPLE: out of the pipeline, one step at a time. SIMPLE_DUE: leaves the pipeline for its first flight as
+ * soon as all else is answered. */
 enum protocol { PROTOCOL_PIPELINE, PROTOCOL_SIMPLE_DUE, PROTOCOL_SIMPLE };
 
 /* What is unanswered of what is asked of the session itself; no run may join it. ASKED_READY: a check or a

@@ -21,7 +21,8 @@ static void gone(struct session *session) {
     tell_kind(session, REPORT_SESSION_GONE, NULL);
 }
 
-/* What still comes is dropped. libuv has stopped watching where it met an error. */
+/* Reads and drops what still arrives. After an error libuv no longer watches the socket, which counts as the
+ * end. */
 static void take_in(struct session *session) {
     char rest[16384];
     bool watched = session->poll && session->poll_events;

@@ -354,8 +354,8 @@ bool script_has_more(struct session *session) {
     return ring_is_busy(&session->script) && !waits(session);
 }
 
-/* The socket is read only when libpq has nothing complete left: read faster than it is used up, its buffer
- * would grow with the result, and be moved as a whole at every reading. */
+/* The socket is read only when libpq has nothing complete left. If we read faster than we take results, its
+ * buffer would grow with the result, and libpq would move all of it at every reading. */
 bool script_read(struct session *session) {
     struct script *script = &session->script;
     bool usable = true, consumed = false;

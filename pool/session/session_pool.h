@@ -72,7 +72,7 @@ void session_pool_release(struct session_pool *pool);
 void session_pool_keep(struct session_pool *pool);
 void session_pool_release_kept(struct session_pool *pool);
 
-/* Called by each session that comes to be and, once it is freed, that is no more. */
+/* Called by each session when it is made, and just before it is freed. */
 void session_pool_enter(struct session_pool *pool, struct session *session);
 void session_pool_leave(struct session_pool *pool, struct session *session);
 

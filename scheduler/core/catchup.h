@@ -7,7 +7,8 @@
 
 #include "scheduler/core/state.h"
 
-/* What the history says of the task: answered up to there, and up to ahead_until beyond our first one. */
+/* What the history says of the task. Of the occurrences before this daemon's first one, all up to
+ * answered_until are answered; of later ones, all up to ahead_until (0: none). */
 void catchup_restore(struct core *core, uint32_t task, struct wall answered_until, struct wall ahead_until,
                      struct actions *actions);
 

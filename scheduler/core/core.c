@@ -208,7 +208,7 @@ static void on_command_seen(struct core *core, const struct run *run, uint32_t s
 /* An end that was overtaken by another one changes nothing. */
 static void take_run_event(struct core *core, const struct event *event, struct actions *actions) {
     struct run *run = core_run(core, event->run);
-    if (!run || !run_is_on_session(run->state))
+    if (!run || !run_is_under_way(run->state))
         return;
     switch (event->kind) {
     case EVENT_RUN_COMMITS:

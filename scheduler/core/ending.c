@@ -156,7 +156,7 @@ static void count_end(struct core *core, const struct run *run, const struct rec
     bool fine = record->outcome == OUTCOME_OK || record->outcome == OUTCOME_NOTHING;
     task->elsewhere_count = 0;
     task->kept_until.us = 0;
-    stats->any = true;
+    stats->has_ended_run = true;
     stats->last_outcome = record->outcome;
     stats->last_took_us = record->took_us;
     stats->last_key = record->key_first;
@@ -237,7 +237,7 @@ void run_abandon(struct core *core, uint32_t index, struct actions *actions) {
 void run_resolve(struct core *core, uint32_t index, struct wall key, bool ok) {
     struct core_task *task = &core->tasks[index];
     struct task_stats *stats = &task->stats;
-    bool is_last = stats->any && stats->last_outcome == OUTCOME_UNKNOWN && stats->last_key.us == key.us;
+    bool is_last = stats->has_ended_run && stats->last_outcome == OUTCOME_UNKNOWN && stats->last_key.us == key.us;
     if (is_last)
         stats->last_outcome = ok ? OUTCOME_OK : OUTCOME_FAILED;
     if (!ok)

@@ -311,8 +311,8 @@ static bool grant_one(struct core *core, uint32_t index, enum line line, uint32_
     return act(core, index, run, &decision, actions);
 }
 
-/* Whether others may go on past a run of this line that cannot start now. Draining the pool for what the gate
- * or what ended commands left leaves no room for would help nobody. */
+/* Whether others may go on past a run of this line that cannot start now. The pool is not drained for a run
+ * that would not fit afterwards either: the gate, or what ended commands left, has no room for it. */
 static bool may_be_passed(const struct core *core, const struct core_pool *pool, enum line line,
                           const struct run *run) {
     if (line == LINE_WRITE) /* a session is shared no further, so that one falls idle; without any it waits

@@ -18,8 +18,8 @@ bool grant_all(struct core *core, struct actions *actions);
 /* The verdict on a run that waits for its pool, as if it were first in its line. */
 struct decision grant_ask(const struct core *core, uint32_t pool, const struct run *run);
 
-/* Why a line of a pool's queue waits, which is not empty: for what its first waits for, unless the pool
- * drains for somebody heavier. */
+/* Why the first run of a line that is not empty waits. Where the pool drains for a heavier run, that is why.
+ */
 struct decision grant_why(const struct core *core, uint32_t pool, enum line line);
 
 /* What the pool's sessions have to do, seen from a run that may wait for slack_us. */

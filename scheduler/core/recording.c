@@ -11,7 +11,8 @@
 /* What could not be read or written is tried again. */
 #define RETRY_US (10 * US_PER_S)
 
-/* What is refused for a passing reason, and never known so far, keeps runs waiting no longer. */
+/* So long do runs wait for a history that refuses for a passing reason and was never read; then they go on
+ * without it. */
 #define REFUSED_MOST_US (10 * US_PER_S)
 
 void recording_begin(struct core_pool *pool) {
@@ -106,7 +107,7 @@ void recording_fail(struct core *core, struct core_pool *pool, struct actions *a
     change(pool, RECORDING_BROKEN, core, actions);
 }
 
-static bool keeps_runs_waiting(const struct core *core, const struct recording *recording) {
+static bool waited_long_enough(const struct core *core, const struct recording *recording) {
     return recording->state == RECORDING_NEW &&
            mono_since(core->now, recording->refused_since) >= REFUSED_MOST_US;
 }
@@ -116,7 +117,7 @@ static void refuse(struct core *core, struct core_pool *pool, bool for_long, str
     struct recording *recording = &pool->recording;
     if (recording->refused_count++ == 0)
         recording->refused_since = core->now;
-    if (for_long || keeps_runs_waiting(core, recording))
+    if (for_long || waited_long_enough(core, recording))
         recording_fail(core, pool, actions);
     else
         recording->next_try = mono_add(core->now, RECORDING_AGAIN_US);

@@ -160,7 +160,7 @@ struct new_tasks {
 
 static void task_carry(const struct core *core, struct new_tasks *new, uint32_t from, uint32_t to) {
     new->tasks[to] = core->tasks[from];
-    if (!core->tasks[from].stats.any)
+    if (!core->tasks[from].stats.has_ended_run)
         return;
     new->late[to] = core->late[from];
     new->took[to] = core->took[from];

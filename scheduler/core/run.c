@@ -161,7 +161,7 @@ static bool is_legal(enum run_state from, enum run_state to) {
     case RUN_FREE: return from != RUN_FREE;
     case RUN_HELD: return from == RUN_FREE;
     case RUN_WAITING: return from != RUN_WAITING; /* from its session: unsent, or cancelled for others */
-    case RUN_DELAYED: return run_is_on_session(from);
+    case RUN_DELAYED: return run_is_under_way(from);
     case RUN_SENT: return from == RUN_WAITING;
     case RUN_RUNNING: return from == RUN_WAITING || from == RUN_SENT;
     case RUN_STOPPING: return from == RUN_RUNNING;
@@ -188,7 +188,7 @@ static void count_waiting(struct core *core, uint32_t index, bool waits) {
 static void move(struct core *core, uint32_t index, enum run_state to, enum stage stage) {
     struct run *run = &core->runs[index];
     struct core_pool *pool = &core->pools[run->pool];
-    bool had_tokens = run_is_on_session(run->state), has_tokens = run_is_on_session(to);
+    bool had_tokens = run_is_under_way(run->state), has_tokens = run_is_under_way(to);
     assert(is_legal(run->state, to));
     if (run->state == RUN_WAITING)
         queue_leave(core, pool, index);

@@ -1,6 +1,7 @@
 /*
- * The states of a run. run_move() is the one place where a run's state changes, and keeps every count, queue
- * and deadline that follows from it. What starts and stops a run is start.h, what ends it ending.h.
+ * The states of a run. A run's state changes in run.c alone, by run_move() and run_wait_in(), which keep
+ * every count, queue and deadline that follows from it. What starts and stops a run is start.h, what ends it
+ * ending.h.
  */
 #ifndef SCHEDULER_CORE_RUN_H
 #define SCHEDULER_CORE_RUN_H

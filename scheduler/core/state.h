@@ -19,7 +19,7 @@
 /* --- a run: one execution of a task --- */
 
 enum run_state {
-    RUN_FREE,     /* the record is unused */
+    RUN_FREE,     /* this place of the array is unused */
     RUN_HELD,     /* waits for another run of its task to end */
     RUN_WAITING,  /* in its pool's queue, or in core.unweighted: waits for admission */
     RUN_DELAYED,  /* an attempt failed: waits again once its delay is over */
@@ -42,7 +42,7 @@ enum claim_state {
 /*
  * One execution of a task, with all its stages and attempts. run.c writes the state and what follows from it;
  * clock.c, catchup.c and hands.c which occurrences it answers; start.c, claim.c and ending.c the rest; core.c
- * alone `commits` and `needs_primary`.
+ * takes in what its session says of it: `commits`, `needs_primary`.
  */
 struct run {
     enum run_state state;
@@ -88,7 +88,7 @@ struct run {
 /* --- a session, as the core sees it --- */
 
 enum core_session_state {
-    CORE_SESSION_FREE,     /* the record is unused */
+    CORE_SESSION_FREE,     /* this place of the array is unused */
     CORE_SESSION_OPENING,  /* until OPENED or FAILED */
     CORE_SESSION_WARM,     /* on its pool's warm list: idle, until a run comes, or until it is idle or old for
                               long */
@@ -162,7 +162,7 @@ struct task_stats {
     struct wall last_key;           /* what its last run answered first, as the history names it */
     int64_t session_us, outside_us; /* of all runs: with tokens, and without */
     enum outcome last_outcome;
-    bool any; /* a run has ended */
+    bool has_ended_run;
 };
 
 /*
@@ -180,8 +180,9 @@ struct core_task {
     enum trust trust;
     enum protocol protocol;
     /* its runs */
-    uint32_t waiting_run;   /* index of the newest run that waits for its start; or INDEX_NONE */
-    uint32_t waiting_count; /* mostly 0 or 1; one more for each that waits again and found a newer one */
+    uint32_t waiting_run; /* index of the newest run that waits for its start; or INDEX_NONE */
+    uint32_t
+        waiting_count; /* mostly 0 or 1; more when a run returns to waiting and a newer one waits already */
     uint32_t running_count; /* begun and not over */
     uint32_t between_count; /* of them: waiting for a further stage */
     /* when it is due */
@@ -362,8 +363,7 @@ struct core {
  * any of them takes on a server that is alive. */
 #define ANSWER_WAIT_US (30 * US_PER_S)
 
-/* Runs in flight on one session: with so many, two sessions do as much as eight that wait for each answer
- * (tests/bench/README.md, "Sessions alone"). */
+/* Runs on their way on one session, as many as a session takes (pool/session/work.h says why). */
 #define SHARED_RUNS_MAX 32
 
 /* --- what can be read off --- */
@@ -407,8 +407,8 @@ static inline bool run_is_waiting(enum run_state state) {
     return state == RUN_WAITING || state == RUN_HELD || state == RUN_DELAYED;
 }
 
-/* Whatever the name says, a command has no session: started, and not over. */
-static inline bool run_is_on_session(enum run_state state) {
+/* Handed to a session or to the shell, and not ended. */
+static inline bool run_is_under_way(enum run_state state) {
     return state == RUN_SENT || state == RUN_RUNNING || state == RUN_STOPPING;
 }
 
@@ -444,7 +444,7 @@ static inline bool catchup_is_on(const struct core_task *task) {
     return task->catch_up_next.us != 0;
 }
 
-/* Nothing is left, nor will come of what is under way, that only a session could write down. */
+/* No record waits for a session that would be opened just for it. What is under way may still bring some. */
 static inline bool recording_is_settled(const struct core *core, const struct core_pool *pool) {
     const struct recording *recording = &pool->recording;
     bool too_late = core->drain_now || core->now.us >= core->drain_deadline.us;

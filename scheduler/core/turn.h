@@ -11,8 +11,9 @@
  * one: what the application leaves no room for waits alone, for as long as that takes. */
 const struct due_entry *turn_first(const struct core *core, const struct core_pool *pool, enum line line);
 
-/* When the first of those that were in the way may go: now, where it leaves a token to others, or nobody else
- * waits or met the same; else when it has waited for too long. INSTANT_MAX: there is none. */
+/* When the first of the runs that were in others' way may start: now, where it leaves a token to others, or
+ * where no other run waits and no other of its kind is at work; else once it has waited for max_wait.
+ * INSTANT_MAX: there is none. */
 int64_t turn_returned_at(const struct core *core, const struct core_pool *pool);
 
 /* The line whose first, *ret_run, is the head of those that are not closed; LINES when there is none. */

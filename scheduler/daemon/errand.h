@@ -14,16 +14,17 @@ void errand_start(struct daemon *daemon, const struct action *action, const stru
 /* To its children, if any are under way. */
 void errand_signal(struct daemon *daemon, uint32_t run, int signal);
 
-/* Its outside work has ended. failure: what a part of it failed of, though the rest is written; or NULL. */
+/* Its outside work has ended. failure: why a part of it failed, while the rest is written;
+ * NULL: nothing failed. */
 void errand_worked(struct daemon *daemon, uint32_t run, const struct failure *failure);
 
-/* What a part of its work failed of; borrowed. False: nothing. */
+/* Why a part of its work failed; borrowed. False: nothing failed. */
 bool errand_complaint(const struct daemon *daemon, uint32_t run, struct failure *ret);
 
-/* How far it is; zeroes for a run that is none. */
+/* How far it is; zeroes for a run without an errand. */
 struct progress errand_progress(const struct daemon *daemon, uint32_t run);
 
-/* Accepts a run that is none. */
+/* Does nothing for a run without an errand. */
 void errand_end(struct daemon *daemon, uint32_t run);
 
 #endif

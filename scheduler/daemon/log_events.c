@@ -61,7 +61,7 @@ static const char *end_of(const char *output) {
     return length > OUTPUT_LOGGED_BYTES ? output + length - OUTPUT_LOGGED_BYTES : output;
 }
 
-/* Of what nothing was said there is a failure without a word. */
+/* Stands in for a failure that nobody described. */
 static const struct failure *said(const struct failure *failure) {
     static const struct failure nothing;
     return failure ? failure : &nothing;
@@ -155,7 +155,8 @@ void log_record(struct daemon *daemon, const struct action *action, const struct
         log_once(daemon, action, said(failure));
 }
 
-/* What the core knows of the task is of before: was the run that is resolved its last one? */
+/* Called before the core is told, so the task's numbers still show the run as unresolved. Was it the last
+ * one? */
 void log_resolved(struct daemon *daemon, const char *task, const char *due, const struct event *event) {
     bool ok = event->resolved.ok;
     const struct task_stats *stats =

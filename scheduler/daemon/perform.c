@@ -180,7 +180,6 @@ void perform(struct daemon *daemon, const struct actions *actions, const struct 
         perform_one(daemon, &actions->items[i], failure);
 }
 
-/* Of a session that the core has let go of already only its memory is of interest. */
 static void take_sample(struct daemon *daemon, uint32_t index, const struct sample *sample,
                         const struct failure *failure) {
     const struct core_pool *pool = &daemon->core->pools[index];

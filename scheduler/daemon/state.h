@@ -67,7 +67,8 @@ struct daemon {
     struct inbox inbox; /* filled by sessions, children and poolers; emptied by daemon.c */
 
     /* By the core's indexes; follow.c fits the arrays to its capacities. NULL where nothing is there. */
-    struct session **sessions; /* perform.c: from ACTION_OPEN until the core is told that it is gone */
+    struct session **
+        sessions; /* perform.c: from ACTION_OPEN until EVENT_SESSION_GONE, just before the core takes it in */
     uint32_t session_capacity;
     struct command **commands; /* perform.c: by run, while its child is under way */
     struct errand **errands;   /* errand.c: by run of several stages, from its first stage to its record */

@@ -9,7 +9,7 @@
 /* The daemon's session of that name; NULL: it is gone, or the handle names none. */
 struct session *work_session(const struct daemon *daemon, struct handle handle);
 
-/* Without its text. Borrows from the run. */
+/* The work without its SQL text, which the caller fills in. Borrows from the run. */
 struct session_work work_on_session(const struct daemon *daemon, struct handle handle, const struct run *run);
 
 /* Likewise. */

@@ -80,7 +80,7 @@ void status_init(struct status *status, const struct core *core, struct mono now
         abort();
     for (uint32_t i = 0; i < core->run_used; i++) {
         const struct run *run = &core->runs[i];
-        bool runs = run_is_on_session(run->state);
+        bool runs = run_is_under_way(run->state);
         if (runs)
             keep_longest(core, &status->running_of_task[run->task], i);
         else if (run->begun)

@@ -37,7 +37,7 @@ static void print_row(const struct status *status, const struct status_row *row,
     char late[64], took[64];
     if (row->due.us)
         status_clock(status, row->due, &due);
-    if (stats->any)
+    if (stats->has_ended_run)
         text_add(&last, "%s %s", outcome_name(stats->last_outcome), DURATION_GLANCE(stats->last_took_us));
     ms_pair(row->late_p50_us, row->late_p99_us, late, sizeof late);
     ms_pair(row->took_p50_us, row->took_p99_us, took, sizeof took);
