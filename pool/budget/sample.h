@@ -1,8 +1,8 @@
 /*
  * What one look at the database told: who holds its slots, what the application does there, how long the
- * look itself took. A value; session.c takes it, headroom.c and limit.c judge it. What changes rarely is up
- * to ten seconds older than the rest: what is usable, max_connections, replica_lag_us, standby, synchronous,
- * ahead_us.
+ * look itself took. A value; session/sampling.c takes it, headroom.c and limit.c judge it. What changes
+ * rarely is up to ten seconds older than the rest: what is usable, max_connections, replica_lag_us, standby,
+ * synchronous, ahead_us.
  */
 #ifndef POOL_BUDGET_SAMPLE_H
 #define POOL_BUDGET_SAMPLE_H

@@ -1,6 +1,7 @@
 #include "pool/login/login.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,18 +17,19 @@
  */
 #define GRACE_US (500 * US_PER_MS)
 
-#define PAIRS_MAX    8
+#define PAIRS_MAX    12  /* the sessions give four, the text, and two; nobody gives more */
 #define REASON_BYTES 400 /* of each host's, in the message */
 
+/* Keywords and values, owned, in the order in which libpq gets them; behind `behind_at` those that the host's
+ * own come before. */
 struct pairs {
     char *keywords[PAIRS_MAX], *values[PAIRS_MAX];
-    uint32_t count;
+    uint32_t count, behind_at;
 };
 
 /* What is tried: the hosts in their order, of each its addresses; for prefer-standby all of them twice. */
 struct login {
-    char *text;
-    struct pairs before, behind;
+    struct pairs pairs;
     int64_t timeout_us;
     struct conninfo_hosts hosts;
     uint32_t host_at;
@@ -51,19 +53,16 @@ struct login {
     void *context;
 };
 
-static void copy_pairs(struct pairs *pairs, const char *const (*given)[2]) {
-    for (; given && (*given)[0]; given++)
-        if ((*given)[1] && pairs->count < PAIRS_MAX) {
-            pairs->keywords[pairs->count] = text_copy((*given)[0]);
-            pairs->values[pairs->count++] = text_copy((*given)[1]);
-        }
+static void add_pair(struct pairs *pairs, const char *keyword, const char *value) {
+    assert(pairs->count < PAIRS_MAX);
+    pairs->keywords[pairs->count] = text_copy(keyword);
+    pairs->values[pairs->count++] = text_copy(value);
 }
 
-static void free_pairs(struct pairs *pairs) {
-    for (uint32_t i = 0; i < pairs->count; i++) {
-        free(pairs->keywords[i]);
-        free(pairs->values[i]);
-    }
+static void add_pairs(struct pairs *pairs, const char *const (*given)[2]) {
+    for (; given && (*given)[0]; given++)
+        if ((*given)[1])
+            add_pair(pairs, (*given)[0], (*given)[1]);
 }
 
 /* libpq's from 16 on; it would shuffle only one host. */
@@ -82,11 +81,12 @@ static struct login *create(const struct login_request *request) {
     struct login *login = calloc(1, sizeof *login);
     if (!login)
         abort();
-    login->text = text_copy(request->text);
     login->timeout_us = request->timeout_us;
     login->fd = -1;
-    copy_pairs(&login->before, request->before);
-    copy_pairs(&login->behind, request->behind);
+    add_pairs(&login->pairs, request->before);
+    add_pair(&login->pairs, "dbname", request->text);
+    login->pairs.behind_at = login->pairs.count;
+    add_pairs(&login->pairs, request->behind);
     conninfo_hosts(request->conninfo, &login->hosts);
     if (strcmp(conninfo_get(request->conninfo, "load_balance_hosts"), "random") == 0)
         shuffle(&login->hosts);
@@ -104,11 +104,12 @@ static void forget_addresses(struct login *login) {
 
 static void destroy(struct login *login) {
     forget_addresses(login);
-    free_pairs(&login->before);
-    free_pairs(&login->behind);
+    for (uint32_t i = 0; i < login->pairs.count; i++) {
+        explicit_bzero(login->pairs.values[i], strlen(login->pairs.values[i])); /* it may hold a password */
+        free(login->pairs.values[i]);
+        free(login->pairs.keywords[i]);
+    }
     conninfo_hosts_finish(&login->hosts);
-    explicit_bzero(login->text, strlen(login->text));
-    free(login->text);
     text_finish(&login->reasons);
     free(login);
 }
@@ -138,16 +139,16 @@ static struct attempt *attempt_on(const struct login *login, const struct connin
                                   const char *address) {
     struct attempt *attempt = attempt_create(NULL, login->timeout_us);
     bool is_list = login->hosts.count > 1;
-    for (uint32_t i = 0; i < login->before.count; i++)
-        attempt_add(attempt, login->before.keywords[i], login->before.values[i]);
-    attempt_add(attempt, "dbname", login->text);
+    const struct pairs *pairs = &login->pairs;
+    for (uint32_t i = 0; i < pairs->behind_at; i++)
+        attempt_add(attempt, pairs->keywords[i], pairs->values[i]);
     attempt_add(attempt, "host", is_list && !*host->name && !*address ? "/var/run/postgresql" : host->name);
     attempt_add(attempt, "hostaddr", address);
     attempt_add(attempt, "port", is_list && !*host->port ? "5432" : host->port);
     if (login->round_count == 2)
         attempt_add(attempt, "target_session_attrs", login->round == 0 ? "standby" : "any");
-    for (uint32_t i = 0; i < login->behind.count; i++)
-        attempt_add(attempt, login->behind.keywords[i], login->behind.values[i]);
+    for (uint32_t i = pairs->behind_at; i < pairs->count; i++)
+        attempt_add(attempt, pairs->keywords[i], pairs->values[i]);
     return attempt;
 }
 

@@ -25,8 +25,8 @@ static const char *compose_pids(struct session *asking) {
     text_clear(text);
     text_add(text, "{");
     TAILQ_FOREACH(session, &asking->pool->sessions, in_pool)
-    if (session->backend_pid)
-        text_add(text, "%s%d", text->bytes_count > 1 ? "," : "", session->backend_pid);
+        if (session->backend_pid)
+            text_add(text, "%s%d", text->bytes_count > 1 ? "," : "", session->backend_pid);
     text_add(text, "}");
     return text->bytes;
 }
@@ -75,8 +75,8 @@ static void find_waiting(const struct session_pool *pool, struct sample *sample)
     sample->wait_count = pool->pooled ? 0 : sample->wait_count;
     for (uint32_t i = 0; i < sample->wait_count; i++)
         TAILQ_FOREACH(session, &pool->sessions, in_pool)
-    if (session->backend_pid == sample->waits[i].pid)
-        sample->waits[i].session = session->handle;
+            if (session->backend_pid == sample->waits[i].pid)
+                sample->waits[i].session = session->handle;
 }
 
 /* What a pooler keeps open under our name is no earlier daemon's. */

@@ -198,7 +198,7 @@ static bool save(struct backlog *backlog, struct text *error) {
     bool saved = replace_begin(&replace, backlog->path);
     if (saved) {
         TAILQ_FOREACH(line, &backlog->lines, in_memory)
-        fprintf(replace.file, "%s\n", line->bytes);
+            fprintf(replace.file, "%s\n", line->bytes);
         if (backlog->file)
             fseek(backlog->file, backlog->read_at, SEEK_SET);
         for (int c; backlog->file && (c = getc(backlog->file)) != EOF;)
