@@ -120,8 +120,6 @@ static void log_once(struct daemon *daemon, const struct action *action, const s
     struct progress progress = {0};
     if (action->run.generation)
         progress = errand_progress(daemon, action->run.index);
-    daemon->once_done = true;
-    daemon->once_outcome = record->outcome;
     if (failure->output && *failure->output)
         terminal_say(stdout, "%s\n", failure->output);
     printf("%s: %s", task->name, outcome_name(record->outcome));

@@ -119,6 +119,10 @@ static void perform_record(struct daemon *daemon, const struct action *action,
         failure = &complaint;
     }
     log_record(daemon, action, failure);
+    if (daemon->once_task) {
+        daemon->once_done = true;
+        daemon->once_outcome = record->outcome;
+    }
     if (history && record->kept)
         history_add(history, record, failure ? failure->message : NULL);
     if (is_run)

@@ -48,7 +48,7 @@ struct daemon {
     struct wall loaded;    /* when the set was read */
     struct mono begun;     /* when the core was made */
     const char *once_task; /* run --once: this task; NULL: all of them */
-    bool once_done;        /* its run has ended (log_events.c sets this and the next) */
+    bool once_done;        /* its run has ended (perform.c sets this and the next) */
     enum outcome once_outcome;
     bool stopping; /* the core has drained (perform.c): the loop ends once its handles are closed */
 
@@ -76,8 +76,8 @@ struct daemon {
     struct session_pool **pools; /* follow.c; each lives on until its last session is gone */
     struct lookout *lookouts;    /* by pool */
     uint32_t pool_count;
-    struct spool_place spools; /* where stages put what does not fit into memory */
-    struct histories histories;
+    struct spool_place spools;  /* where stages put what does not fit into memory */
+    struct histories histories; /* by pool, where runs are put on record */
 
     /* What a person asked for: operate.c. */
     struct pauses pauses;
