@@ -8,7 +8,8 @@
 #include "scheduler/core/start.h"
 #include "scheduler/core/turn.h"
 
-/* Without a fresh sample one session or command may be added this often. */
+/* Without a fresh sample one session or command may be added this often: five times the time in which a look
+ * would have come (`sample` = 1s), so that a pool of 8 takes most of a minute to grow blindly. */
 #define TRICKLE_EVERY_US (5 * US_PER_S)
 
 /* Between the light runs that wake an idle session each: below the least it is not worth an alarm. */

@@ -1,6 +1,7 @@
 #include "scheduler/core/queue.h"
 
-/* One level of priority is worth this much waiting. */
+/* One level of priority is worth this much waiting: half of what nobody waits longer than (max_wait = 1min),
+ * so that two levels are all of it. */
 #define PRIORITY_STEP_US (30 * US_PER_S)
 
 void queue_init(struct queue *queue, uint32_t capacity) {

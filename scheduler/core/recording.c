@@ -2,18 +2,20 @@
 
 #include "scheduler/core/session.h"
 
-/* Records wait this long for others, so that many are written at once; longer while runs wait, as they go
- * first. More of them than this do not wait. */
+/* Records wait this long for others, so that many are written at once: no longer than whoever looks would
+ * notice. While runs wait they go first, and the records wait longer. Eight batches of records do not wait:
+ * each is a turn of a session, and more would keep one from runs for too long at once. */
 #define GATHER_US      (200 * US_PER_MS)
 #define GATHER_BUSY_US US_PER_S
-#define GATHER_MOST    4000
+#define GATHER_MOST    (8 * RECORDING_BATCH_COUNT)
 
-/* What could not be read or written is tried again. */
+/* What could not be read or written is tried again so soon: it mostly needs a person, who then sees it work
+ * while still looking. */
 #define RETRY_US (10 * US_PER_S)
 
 /* So long do runs wait for a history that refuses for a passing reason and was never read; then they go on
- * without it. */
-#define REFUSED_MOST_US (10 * US_PER_S)
+ * without it, as after a failure. */
+#define REFUSED_MOST_US RETRY_US
 
 void recording_begin(struct core_pool *pool) {
     bool off = pool->recording.state == RECORDING_OFF;
@@ -24,26 +26,17 @@ void recording_begin(struct core_pool *pool) {
     pool->recording.restored = false; /* the file may have new tasks */
 }
 
-static bool is_unread(const struct recording *recording) {
-    return recording->state != RECORDING_OFF && !recording->restored;
-}
-
-static int64_t gathered_at(const struct core *core, const struct core_pool *pool) {
-    const struct recording *recording = &pool->recording;
-    if (core->draining || recording->pending_count >= GATHER_MOST)
-        return recording->pending_since.us;
-    return us_add(recording->pending_since.us, queue_count(&pool->queue) ? GATHER_BUSY_US : GATHER_US);
-}
-
 int64_t recording_ask_at(const struct core *core, const struct core_pool *pool) {
     const struct recording *recording = &pool->recording;
-    int64_t at = INSTANT_MAX;
+    int64_t gather_us = queue_count(&pool->queue) ? GATHER_BUSY_US : GATHER_US, at = INSTANT_MAX;
     if (recording->state == RECORDING_OFF || recording->asked.generation)
         return at;
-    if (is_unread(recording) || recording->doubted)
+    if (core->draining || recording->pending_count >= GATHER_MOST)
+        gather_us = 0;
+    if (!recording->restored || recording->doubted)
         at = core->now.us;
     else if (recording->pending_count)
-        at = gathered_at(core, pool);
+        at = us_add(recording->pending_since.us, gather_us);
     return at > recording->next_try.us ? at : recording->next_try.us;
 }
 
@@ -107,17 +100,14 @@ void recording_fail(struct core *core, struct core_pool *pool, struct actions *a
     change(pool, RECORDING_BROKEN, core, actions);
 }
 
-static bool waited_long_enough(const struct core *core, const struct recording *recording) {
-    return recording->state == RECORDING_NEW &&
-           mono_since(core->now, recording->refused_since) >= REFUSED_MOST_US;
-}
-
 /* For good, as it seems; or an old transaction still has what a record waits for. */
 static void refuse(struct core *core, struct core_pool *pool, bool for_long, struct actions *actions) {
     struct recording *recording = &pool->recording;
     if (recording->refused_count++ == 0)
         recording->refused_since = core->now;
-    if (for_long || waited_long_enough(core, recording))
+    bool waits_long = recording->state == RECORDING_NEW &&
+                      mono_since(core->now, recording->refused_since) >= REFUSED_MOST_US;
+    if (for_long || waits_long)
         recording_fail(core, pool, actions);
     else
         recording->next_try = mono_add(core->now, RECORDING_AGAIN_US);

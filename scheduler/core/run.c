@@ -262,6 +262,8 @@ bool run_is_sharable(const struct core *core, const struct run *run) {
            !core->pools[run->pool].gate.sample.pooled && !waited_too_long(core, run);
 }
 
+/* A run that takes as many times what was expected as one run may change an estimate by (learn() in ending.c)
+ * is no longer what others were sent behind. */
 #define IN_THE_WAY_TIMES    4                 /* what it was expected to take */
 #define IN_THE_WAY_LEAST_US (100 * US_PER_MS) /* anything may take this long once */
 

@@ -2,7 +2,8 @@
 
 #include "scheduler/core/gate.h"
 
-/* How many of the heavy are looked at past a first one that has to wait for the application. */
+/* How many of the heavy are looked at past a first one that has to wait for the application: a bound for the
+ * step. The heap has the earliest among them. */
 #define HEAVY_LOOK_MOST 256
 
 const struct due_entry *turn_first(const struct core *core, const struct core_pool *pool, enum line line) {
