@@ -101,7 +101,7 @@ static void nudge(struct story *story, int64_t until_us) {
     struct world *world = &story->world;
     const struct due_entry *due = due_first(&world->core->due);
     int64_t now_us = WORLD_MONO_START_US + world->now_us, next_us = core_next_wake(world->core).us;
-    int64_t ends_us[] = {WORLD_MONO_START_US + agenda_next_us(&world->agenda), now_us + US_PER_S,
+    int64_t ends_us[] = {us_add(WORLD_MONO_START_US, agenda_next_us(&world->agenda)), now_us + US_PER_S,
                          WORLD_MONO_START_US + until_us, due ? due->at : INSTANT_MAX};
     for (uint32_t i = 0; i < world->core->pool_count; i++)
         if (queue_count(&world->core->pools[i]
