@@ -1,5 +1,6 @@
 #include "pool/session/intake.h"
 
+#include <string.h>
 #include <time.h>
 
 #include "pool/login/receive.h"
@@ -33,6 +34,9 @@
 #define NOTIFIED_BYTES_MOST ((size_t)16 * 1024 * 1024)
 #define NOTICES_BYTES_MOST  ((size_t)1024 * 1024 * 1024)
 
+/* Received, and neither a result nor a notice nor a notification: parameters, which libpq keeps for good. */
+#define KEPT_BYTES_MOST ((size_t)16 * 1024 * 1024)
+
 /* The most that an idle session may receive, of which nothing was asked. */
 #define IDLE_BYTES_MOST ((size_t)256 * 1024)
 
@@ -57,9 +61,27 @@ static bool refuse(struct session *session, const char *why, const char *advice)
     return false;
 }
 
+/* So much of what was received is handed out, and more for its frame, TLS's among it. */
+static void account_for(struct session *session, size_t bytes_count) {
+    bytes_count += bytes_count / 64 + 64;
+    session->kept_bytes_count -=
+        bytes_count < session->kept_bytes_count ? bytes_count : session->kept_bytes_count;
+}
+
+static size_t error_bytes(const PGresult *result) {
+    static const char fields[] = "SVCMDHPpqWsctdnFLR";
+    size_t bytes_count = 0;
+    for (const char *field = fields; *field; field++) {
+        const char *said = PQresultErrorField(result, *field);
+        bytes_count += said ? strlen(said) + 2 : 0;
+    }
+    return bytes_count;
+}
+
 static bool take_notifications(struct session *session) {
     struct intake *intake = &session->script.intake;
     for (PGnotify *notify = PQnotifies(session->conn); notify; notify = PQnotifies(session->conn)) {
+        account_for(session, strlen(notify->relname) + strlen(notify->extra));
         PQfreemem(notify);
         intake->notified_bytes_count += intake->bytes_count;
         intake->bytes_count = 0;
@@ -116,6 +138,7 @@ bool intake_more(struct session *session) {
         size_t bytes_count;
         usable = receive_some(session->conn, large ? AT_ONCE_LARGE_BYTES : AT_ONCE_BYTES, &bytes_count);
         session->script.intake.bytes_count += bytes_count;
+        session->kept_bytes_count += bytes_count;
         if (!digest(session))
             return false;
     }
@@ -126,11 +149,29 @@ void intake_answered(struct script *script) {
     script->intake = (struct intake){0};
 }
 
+bool intake_took(struct session *session, const PGresult *result) {
+    struct script *script = &session->script;
+    size_t bytes_count = error_bytes(result) + strlen(PQcmdStatus((PGresult *)result));
+    int columns = PQnfields(result);
+    for (int column = 0; column < columns && !script->described; column++)
+        bytes_count += strlen(PQfname(result, column)) + 19;
+    script->described |= columns > 0;
+    for (int row = 0; row < PQntuples(result); row++)
+        for (int column = 0; column < columns; column++)
+            bytes_count += (size_t)PQgetlength(result, row, column) + 4;
+    account_for(session, bytes_count);
+    return session->kept_bytes_count <= KEPT_BYTES_MOST ||
+           refuse(session,
+                  "the server sends what is no answer, beside its answers: parameters without end, say",
+                  NULL);
+}
+
 /* The end of an idle session comes as a notice, and the end of the stream behind it. */
 void intake_notice(void *context, const PGresult *result) {
     struct session *session = context;
     struct intake *intake = &session->script.intake;
     const char *said = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    account_for(session, error_bytes(result));
     intake->notices_bytes_count += intake->bytes_count;
     intake->bytes_count = 0;
     if (flight_is_last_word(result))

@@ -14,6 +14,8 @@
  */
 bool intake_more(struct session *session);
 void intake_answered(struct script *script); /* a result was taken */
+/* A result was taken. False: much else came beside it, and the session is broken. */
+bool intake_took(struct session *session, const PGresult *result);
 void intake_notice(void *session, const PGresult *result);
 
 /* Whether a row of a read can have so many bytes; else the read has failed of it. */

@@ -126,6 +126,7 @@ struct script {
     bool rows_due;     /* the step is new: single-row mode is to be asked for, before its first result */
     int ends_in_a_row; /* of queries, without a result in between */
     struct intake intake;
+    bool described; /* the columns of the query that is being answered came, with its first row */
 
     bool unclean;            /* what was sent ends without a cleaning */
     enum cleaning clean_due; /* nothing is sent of it yet: the next run's segment or the flush will have it */
@@ -155,12 +156,13 @@ struct session {
     PGconn *conn;
     void (*take_in)(struct session *session); /* there is something to read */
     uv_poll_t *poll;
-    int poll_events; /* that it is watched for; 0: none */
-    uv_idle_t *more; /* runs while libpq holds results that one turn was too short for */
-    bool optioned;   /* our own startup options were sent */
-    bool broken;     /* reported */
+    int poll_events;           /* that it is watched for; 0: none */
+    uv_idle_t *more;           /* runs while libpq holds results that one turn was too short for */
+    bool optioned;             /* our own startup options were sent */
+    bool broken;               /* reported */
     int backend_pid;
-    size_t idle_bytes_count;       /* came in since something was asked of it last */
+    size_t idle_bytes_count;   /* came in since something was asked of it last */
+    uint64_t kept_bytes_count; /* received, and handed out neither as result nor as notice: libpq keeps it */
     struct cancelling *cancelling; /* under way; NULL */
     int left_fd;                   /* of a login that failed: a backend may be at its other end; -1 */
     int lingering_fd;

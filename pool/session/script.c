@@ -331,7 +331,10 @@ static bool take_next(struct session *session) {
     PGresult *result = PQgetResult(session->conn);
     bool sync = PQresultStatus(result) == PGRES_PIPELINE_SYNC, usable;
     script->ends_in_a_row = result ? 0 : script->ends_in_a_row + 1;
-    if (script->ends_in_a_row > ENDS_IN_A_ROW_MOST || (result && !is_due(script, sync)))
+    script->described &= result != NULL;
+    if (result && !intake_took(session, result))
+        usable = false;
+    else if (script->ends_in_a_row > ENDS_IN_A_ROW_MOST || (result && !is_due(script, sync)))
         usable = refuse_answer(session);
     else if (!result)
         usable = query_ended(session);

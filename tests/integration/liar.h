@@ -31,6 +31,11 @@ struct message {
 
 /* A body that is another one each time: of a parameter nobody has heard of. */
 #define NUMBERED "12345678\0\0"
+#define X64      "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+#define X512     X64 X64 X64 X64 X64 X64 X64 X64
+#define X4096    X512 X512 X512 X512 X512 X512 X512 X512
+/* Likewise, and large: so many small ones would cost libpq so much time that this alone ends the session. */
+#define NUMBERED_LONG "12345678\0" X4096 X4096 X4096 X4096 "\0"
 
 enum when {
     WHEN_NEVER,

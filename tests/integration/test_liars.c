@@ -102,6 +102,7 @@ static const struct lie lies[] = {
     {"backends_age", WHEN_BACKENDS, {COLUMNS(13), ROW("1|10|5|x|active|~|f|t|f|4711|1|1|1"), ROW("1|10|5|x|active|~|f|f|f|~|1|1|1e308"), TAG("SELECT 1")}, THEN_GO_ON, "event=sample_failed"},
     {"backends_hostile", WHEN_BACKENDS, {COLUMNS(13), ROW("1|10|5|x|active|~|f|t|f|4711|1|1|1"), ROW("1|10|5|" HOSTILE "|idle in transaction|~|f|f|f|~|1|90000|1"), TAG("SELECT 1")}, THEN_GO_ON, NULL},
     {"parameters", WHEN_BACKENDS, {MESSAGE('S', NUMBERED)}, THEN_AGAIN, "parameters without end"},
+    {"parameters_between_rows", WHEN_WORK, {COLUMNS(1), MESSAGE('S', NUMBERED_LONG), ROW("x")}, THEN_AGAIN, "beside its answers"},
     {"notifies", WHEN_WORK, {MESSAGE('A', "\0\0\0\1channel\0payload\0")}, THEN_AGAIN, NULL},
     {"notices_work", WHEN_WORK, {MESSAGE('N', "SNOTICE\0C00000\0M" HOSTILE "\0\0"), COLUMNS(1), ROW("x"), TAG("SELECT 1")}, THEN_GO_ON, NULL},
     {"row_claims_much", WHEN_WORK, {COLUMNS(1), CLAIMS('D', "\0\1\77\377\0\0", 0x04000000)}, THEN_AGAIN, "more than 8 MiB"},
