@@ -178,11 +178,12 @@ static void answer(struct core *core, uint32_t index, const struct fallen_due *d
                            task->waiting_run != INDEX_NONE &&
                            (core->runs[task->waiting_run].claim_state == CLAIM_COMMITTED ||
                             core->runs[task->waiting_run].lost_claim_count > 0);
-    if (task->paused) {
-        hands_pass_over(core, index, &due->these, actions);
-    } else if (catchup_is_on(task)) { /* one run answers what becomes due meanwhile: catchup_go_on() */
+    if (catchup_is_on(
+            task)) { /* what becomes due meanwhile has one run, or none if it is paused: catchup_go_on() */
         if (due->these.first.us < task->answered_from.us) /* but the clock was set far back */
             record_skip(core, index, &due->these, SKIP_MISSED, actions);
+    } else if (task->paused) {
+        hands_pass_over(core, index, &due->these, actions);
     } else if (core->now.us < task->held_until.us) {
         record_skip(core, index, &due->these, SKIP_HOLD, actions);
     } else if (may_join(core, task)) {

@@ -62,9 +62,10 @@ void check_dump(const struct story *story) {
 static void check_growth(const struct story *story, uint32_t index) {
     const struct core_pool *pool = &story->world.core->pools[index];
     bool trickled = pool->gate.trickled.us == story->world.core->now.us;
-    uint32_t used = tokens_sessions(&pool->tokens) + pool->tokens.command;
-    if (story->opened[index] && tokens_sessions(&pool->tokens) > 1 && used > pool->tokens.limit &&
-        used > pool->settings->size)
+    bool heavy =
+        pool->tokens.command || pool->queue.lines[LINE_HEAVY].count; /* which may run alone, beyond it */
+    if (story->opened[index] && tokens_sessions(&pool->tokens) > 1 && !trickled && !heavy && !story->shrunk &&
+        tokens_sessions(&pool->tokens) > pool->tokens.limit)
         fail_pool(story, pool, "a session was opened beyond the limit");
     if (story->opened[index] && tokens_sessions(&pool->tokens) > 1 && !trickled &&
         gate_headroom(story->world.core, pool).slots < 0)
