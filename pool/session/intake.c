@@ -153,8 +153,10 @@ bool intake_took(struct session *session, const PGresult *result) {
     struct script *script = &session->script;
     size_t bytes_count = error_bytes(result) + strlen(PQcmdStatus((PGresult *)result));
     int columns = PQnfields(result);
-    for (int column = 0; column < columns && !script->described; column++)
-        bytes_count += strlen(PQfname(result, column)) + 19;
+    for (int column = 0; column < columns && !script->described; column++) {
+        const char *name = PQfname(result, column); /* NULL: a column of COPY has none */
+        bytes_count += (name ? strlen(name) : 0) + 19;
+    }
     script->described |= columns > 0;
     for (int row = 0; row < PQntuples(result); row++)
         for (int column = 0; column < columns; column++)

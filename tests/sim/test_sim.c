@@ -107,7 +107,7 @@ static void nudge(struct story *story, int64_t until_us) {
         if (queue_count(&world->core->pools[i]
                              .queue)) /* how soon its session gets to it is judged anew at any time */
             return;
-    if (world->agenda.count == 0)
+    if (world->core->draining) /* what ends is looked at anew at any time */
         return;
     for (size_t i = 0; i < sizeof ends_us / sizeof *ends_us;
          i++) /* what falls due may be taken in a little later */
