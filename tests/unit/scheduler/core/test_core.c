@@ -1,5 +1,7 @@
 #include "tests/unit/fixture.h"
 
+#include "scheduler/core/gate.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -759,6 +761,29 @@ static void clock_does_not_wake_for_each_due_run_while_others_wait(void **state)
     fixture_destroy(f);
 }
 
+/* --- when it wants to be woken --- */
+
+static void wake_comes_when_the_patience_of_the_head_is_over(void **state) {
+    struct fixture *f = fixture_create_unarmed("[pool p]\nsize = 1\n[task a]\nevery = 1d\nsql = SELECT 1\n"
+                                               "[task b]\nevery = 1d\nsql = SELECT 1\n");
+    (void)state;
+    fixture_first_run(f, "a");
+    fixture_trigger(f, "b");
+    const struct run *head = &f->core->runs[fixture_core_task(f, "b")->waiting_run];
+    assert_int_equal(core_next_wake(f->core).us, run_latest_start(head));
+    fixture_destroy(f);
+}
+
+static void wake_comes_when_a_session_that_is_asked_is_silent(void **state) {
+    struct fixture *f = fixture_create_unarmed("[pool p]\nsize = 2\n[task a]\nevery = 1d\nsql = SELECT 1\n");
+    (void)state;
+    fixture_warm_up(f, "a");
+    while (!fixture_find(f, ACTION_SAMPLE))
+        fixture_pass(f, core_next_wake(f->core).us - f->now.us);
+    assert_int_equal(core_next_wake(f->core).us, gate_silent_at(&f->core->pools[0]));
+    fixture_destroy(f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(clock_stall_becomes_one_run_that_answers_all_missed),
@@ -800,6 +825,8 @@ int main(void) {
         cmocka_unit_test(drain_closes_warm_and_opening_sessions),
         cmocka_unit_test(drain_with_nothing_open_stops_at_once),
         cmocka_unit_test(step_with_more_than_the_actions_hold_goes_on),
+        cmocka_unit_test(wake_comes_when_the_patience_of_the_head_is_over),
+        cmocka_unit_test(wake_comes_when_a_session_that_is_asked_is_silent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
