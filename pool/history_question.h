@@ -6,14 +6,16 @@
 #ifndef POOL_HISTORY_QUESTION_H
 #define POOL_HISTORY_QUESTION_H
 
+#include <stdbool.h>
+
 /* Borrowed. Each of the last three parts may be NULL: then it is not asked for. */
 struct history_question {
     const char *records; /* to take: an array, as JSON. It answers what became of unknown runs */
     const char *service; /* the ini file's name in the history */
     const char *daemon;  /* the daemon's: host and ini file */
     const char *life;    /* the same, and which of its lives this is */
-    const char *tasks; /* an array, as JSON: the schema is made where it is missing, and what is on record of
-                        * these is answered */
+    bool makes_schema;   /* first, where it is missing or old */
+    const char *tasks; /* an array, as JSON: what is on record of these is answered. With makes_schema only */
     const char *meets; /* what tells our tasks from others': who else has our name is answered */
     const char *keep;  /* an interval: rows that are older, or beyond the newest `rows`, are deleted, at most
                         * `count` of them */

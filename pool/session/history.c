@@ -48,10 +48,11 @@ bool session_history_send(struct session *session, const struct history_question
                *prune[] = {question->keep, question->rows, question->count};
     session_history_forget(&session->script);
     struct recalled *recalled = &session->script.recalled;
-    recalled->lock_at = question->tasks ? 3 : 2; /* behind BEGIN, the path, and what makes the schema */
+    recalled->lock_at =
+        question->makes_schema ? 3 : 2; /* behind BEGIN, the path, and what makes the schema */
     recalled->answer_at = recalled->lock_at + 1 + (question->tasks != NULL) + (question->meets != NULL);
     return ask(session, "BEGIN", NULL, 0) && ask(session, path_sql, NULL, 0) &&
-           (!question->tasks || ask(session, history_migration(), NULL, 0)) &&
+           (!question->makes_schema || ask(session, history_migration(), NULL, 0)) &&
            ask(session, lock_sql, NULL, 0) && ask(session, record_sql, &question->records, 1) &&
            (!question->tasks || ask(session, restore_sql, restore, 4)) &&
            (!question->meets || ask(session, meet_sql, meet, 4)) &&

@@ -138,12 +138,14 @@ void history_ask(struct history *history, struct history_asking *ret) {
     const struct core *core = writer->core;
     *ret = (struct history_asking){
         .question = {.service = core->set->daemon.name, .daemon = writer->name, .life = writer->life}};
-    backlog_batch(history->backlog, &ret->records);
+    uint32_t sent_count = backlog_batch(history->backlog, &ret->records);
     ret->question.records = ret->records.bytes;
-    history->restoring = !core->pools[history->index].recording.restored;
+    ret->question.makes_schema = !core->pools[history->index].recording.restored;
+    /* What waits may answer occurrences: read before all of it is written, they would count as missed. */
+    history->restoring = ret->question.makes_schema && sent_count == backlog_count(history->backlog);
     if (history->restoring)
         ret->question.tasks = ret->tasks = tasks_of(core, history->index);
-    else
+    else if (!ret->question.makes_schema)
         ask_to_prune(history, ret);
     history->meeting = history->restoring || core->now.us >= history->meet_at.us;
     if (!history->meeting)

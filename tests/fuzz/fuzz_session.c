@@ -100,7 +100,7 @@ static void ask_run(struct session *session, struct session_work work) {
 }
 
 static void ask(struct session *session, enum asked asked, struct cargo *cargo) {
-    struct history_question history = {.records = "[]", .daemon = "d", .tasks = "[]"};
+    struct history_question history = {.records = "[]", .daemon = "d", .makes_schema = true, .tasks = "[]"};
     switch (asked) {
     case ASK_SAMPLE: session_sample(session); break;
     case ASK_RUNS:

@@ -70,7 +70,7 @@ static void certainty_daemon_killed_at_any_moment_loses_and_repeats_nothing(void
     const long none[CERTAINTY_TASKS] = {0};
     begin_trial(&trial, &process, conninfo);
     certainty_start(&trial, &process);
-    for (int i = 0; i < (is_long ? 200 : 12); i++) {
+    for (int i = 0; i < (is_long ? 200 : 6); i++) {
         pass_to_a_bad_moment(i);
         daemon_kill(&process);
         daemon_start(&process);
@@ -91,7 +91,7 @@ static void certainty_write_that_outlives_its_daemon_is_not_done_again(void **st
     query(conninfo, "CREATE CONSTRAINT TRIGGER slowly AFTER INSERT ON answer DEFERRABLE INITIALLY DEFERRED"
                     " FOR EACH ROW EXECUTE FUNCTION slowly()"); /* in COMMIT */
     certainty_start(&trial, &process);
-    for (int i = 0; i < (is_long ? 10 : 3); i++) {
+    for (int i = 0; i < (is_long ? 10 : 2); i++) {
         WAIT_UNTIL(&process, query_number(conninfo, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'") > 0);
         daemon_kill(&process);
         daemon_start(&process);
@@ -110,7 +110,7 @@ static void certainty_server_stopped_at_once_is_told_right(void **state) {
     struct certainty trial = {0};
     begin_trial(&trial, &process, conninfo);
     certainty_start(&trial, &process);
-    for (int i = 0; i < (is_long ? 50 : 4); i++) {
+    for (int i = 0; i < (is_long ? 50 : 2); i++) {
         long since[CERTAINTY_TASKS];
         certainty_counts(&process, since);
         WAIT_UNTIL(&process, certainty_goes_on(&process, since, 1));
@@ -126,7 +126,7 @@ static void certainty_server_and_daemon_killed_together_lose_and_repeat_nothing(
     struct certainty trial = {0};
     begin_trial(&trial, &process, conninfo);
     certainty_start(&trial, &process);
-    for (int i = 0; i < (is_long ? 30 : 3); i++) {
+    for (int i = 0; i < (is_long ? 30 : 2); i++) {
         const long none[CERTAINTY_TASKS] = {0};
         WAIT_UNTIL(&process, certainty_goes_on(&process, none, 1));
         server_do(&server, "stop", "immediate");
@@ -155,7 +155,7 @@ static void certainty_line_cut_in_a_transaction_is_told_right(void **state) {
     snprintf(through, sizeof through, "host=127.0.0.1 port=%d user=postgres dbname=postgres", proxy.port);
     begin_trial(&trial, &process, through);
     certainty_start(&trial, &process);
-    for (int i = 0; i < (is_long ? 300 : 20); i++) {
+    for (int i = 0; i < (is_long ? 300 : 10); i++) {
         proxy_arm(&proxy);
         WAIT_UNTIL(&process, proxy_cut_count(&proxy) == i + 1);
         pass(rand_r(&seed) % 300000);

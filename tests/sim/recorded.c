@@ -265,7 +265,7 @@ static struct sim_backlog *backlog_of(struct story *story, uint32_t pool) {
 void recorded_ask(struct story *story, const struct action *action) {
     struct sim_backlog *backlog = backlog_of(story, action->pool);
     backlog->sent_count = backlog->count < RECORDING_BATCH_COUNT ? backlog->count : RECORDING_BATCH_COUNT;
-    backlog->restoring = !story->world.core->pools[action->pool].recording.restored;
+    backlog->restoring = !story->world.core->pools[action->pool].recording.restored && backlog->sent_count == backlog->count;
 }
 
 static void write_line(struct story *story, const struct entry *line, bool tell) {
@@ -303,9 +303,9 @@ static void restore(struct story *story, uint32_t pool, bool tell) {
     }
 }
 
-/* What waits in a backlog still is not seen by what is restored. */
-static void excuse_unsent(struct story *story, const struct sim_backlog *backlog, uint32_t from) {
-    for (uint32_t i = from; i < backlog->count; i++)
+/* What waits for another pool's session is not seen by what is restored: of a task that a reload has moved. */
+static void excuse_unsent(struct story *story, const struct sim_backlog *backlog) {
+    for (uint32_t i = 0; i < backlog->count; i++)
         excuse(&story->tasks[backlog->lines[i].task], backlog->lines[i].call.span.first,
                backlog->lines[i].call.span.last);
 }
@@ -326,7 +326,8 @@ bool recorded_asked(void *context, uint32_t pool, struct event *answer) {
     for (uint32_t i = 0; i < sent_count; i++)
         write_line(story, &backlog->lines[i], false);
     for (uint32_t i = 0; backlog->restoring && i < POOLS_MAX; i++)
-        excuse_unsent(story, &story->backlogs[i], &story->backlogs[i] == backlog ? sent_count : 0);
+        if (&story->backlogs[i] != backlog)
+            excuse_unsent(story, &story->backlogs[i]);
     if (backlog->restoring)
         restore(story, pool, !lost);
     if (lost)

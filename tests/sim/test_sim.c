@@ -292,7 +292,7 @@ int main(int argc, char **argv) {
     uint64_t count = argc > 2                  ? strtoull(argv[2], NULL, 10)
                      : argc > 1                ? 1
                      : getenv("HEADGATE_LONG") ? 20000
-                                               : 60;
+                                               : 40;
     for (uint64_t i = seed; i < seed + count; i++) {
         uint64_t trace = tell(i);
         if (i % 4 == 0 && tell(i) != trace) {
