@@ -25,7 +25,7 @@ void certainty_reset(const struct certainty *certainty) {
           "INSERT INTO message SELECT generate_series(1, 50000);"
           "CREATE TABLE answer (message bigint, due timestamptz, at timestamptz DEFAULT clock_timestamp());"
           "CREATE TABLE watched (task text, every interval);"
-          "CREATE TABLE span (began timestamptz, ended timestamptz); INSERT INTO span DEFAULT VALUES");
+          "CREATE TABLE span (began timestamptz, ended timestamptz, set_back interval DEFAULT '0'); INSERT INTO span DEFAULT VALUES");
     for (int i = 0; i < CERTAINTY_TASKS; i++) {
         char sql[128];
         snprintf(sql, sizeof sql, "INSERT INTO watched VALUES ('%s', '%d ms')", certainty_tasks[i], every_ms(certainty, i));
@@ -128,9 +128,9 @@ static const struct check {
                             " WHERE occurrences IS NOT NULL AND outcome NOT IN ('ok', 'failed', 'lost', 'unknown', 'skipped', 'missed')"},
     {"what was not ok has a reason", "SELECT format('%s %s %s', task, due, outcome) FROM headgate.run"
                                      " WHERE occurrences IS NOT NULL AND outcome <> 'ok' AND coalesce(reason, '') || coalesce(message, '') = ''"},
-    {"what started says when", "SELECT format('%s %s %s %s', task, due, outcome, started) FROM headgate.run"
+    {"what started says when", "SELECT format('%s %s %s %s', task, due, outcome, started) FROM headgate.run, span"
                                " WHERE outcome IN ('ok', 'lost', 'unknown') AND reason IS DISTINCT FROM 'no record of it was kept'"
-                               " AND (started IS NULL OR started < due - interval '50 ms' OR finished < started)"},
+                               " AND (started IS NULL OR started + set_back < due - interval '50 ms' OR finished < started - set_back)"},
     {"a range holds its occurrences", "SELECT format('%s %s to %s: %s', task, due, due_until, occurrences) " COUNTED
                                       " AND due + (occurrences - 1) * every <> due_until"},
     {"no occurrence is in two rows or in none",

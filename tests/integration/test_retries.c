@@ -195,6 +195,32 @@ static void retries_killed_write_is_written_again(void **state) {
     lose_session_in(write_at_gate, "kill -9 %ld", true);
 }
 
+/* A deferred trigger keeps the write in its COMMIT. Lost there without a word it may be committed: it is not written again. */
+static void retries_write_lost_in_its_commit_is_unknown(void **state) {
+    (void)state;
+    struct process process;
+    query(conninfo, "TRUNCATE written; CREATE TABLE slow_commit (id int);"
+                    "CREATE FUNCTION stay() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(600); RETURN NULL; END';"
+                    "CREATE CONSTRAINT TRIGGER stays AFTER INSERT ON slow_commit DEFERRABLE INITIALLY DEFERRED"
+                    " FOR EACH ROW EXECUTE FUNCTION stay()");
+    ini_write(&process,
+              "[pool p]\nconninfo = %s\nsize = 2\n[task t]\n%sread = SELECT 1 AS id\nretries = 3\nretry_delay = 10ms\n"
+              "work = sh -c 'echo x >>starts.t && cat'\nwrite = INSERT INTO slow_commit SELECT ($1::jsonb->>'id')::int\n",
+              conninfo, never_due());
+    daemon_start(&process);
+    trigger(&process, "t");
+    static const char committing[] = "SELECT coalesce(max(pid), 0) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND query = 'COMMIT'";
+    long pid = 0;
+    WAIT_UNTIL(&process, (pid = query_number(conninfo, committing)) > 0);
+    query(conninfo, "CHECKPOINT"); /* this server may lose what a crash comes right behind */
+    assert_int_equal(kill((pid_t)pid, SIGKILL), 0); /* asked to end, it would say that nothing was committed */
+    WAIT_UNTIL(&process, task_number(&process, "t", "failed") == 1);
+    assert_string_equal(task_text(&process, "t", "last"), "unknown");
+    assert_int_equal(task_number(&process, "t", "retried"), 0);
+    assert_int_equal(start_count(&process, "t"), 1);
+    assert_int_equal(daemon_end(&process, SIGTERM), 0);
+}
+
 /* It ends the session between the write's line and its COMMIT, which the stopped daemon could not send. */
 static void retries_write_ended_by_any_last_word_is_written_again(void **state) {
     (void)state;
@@ -400,6 +426,7 @@ int main(void) {
         cmocka_unit_test_teardown(retries_terminated_write_is_written_again, tidy),
         cmocka_unit_test_teardown(retries_killed_read_is_read_again, tidy),
         cmocka_unit_test_teardown(retries_killed_write_is_written_again, tidy),
+        cmocka_unit_test_teardown(retries_write_lost_in_its_commit_is_unknown, tidy),
         cmocka_unit_test_teardown(retries_write_ended_by_any_last_word_is_written_again, tidy),
         cmocka_unit_test_teardown(retries_sessions_that_end_during_the_work_cost_nothing, tidy),
         cmocka_unit_test_teardown(retries_output_waits_for_a_server_that_is_away, tidy),
