@@ -118,7 +118,7 @@ static void local_what_is_paused_follows_control(void **state) {
     ini_rewrite(&process, "[headgate]\ncontrol = %s/b\n%s", folder, REST);
     kill(process.pid, SIGHUP);
     WAIT_UNTIL(&process, daemon_log_count(&process, "event=reloaded") == 1);
-    assert_int_equal(shell(NULL, "cd %s && test ! -e a && test ! -e a.paused && grep -q ^t b.paused", folder), 0);
+    WAIT_UNTIL(&process, shell(NULL, "cd %s && test ! -e a && test ! -e a.paused && grep -q ^t b.paused", folder) == 0);
     daemon_kill(&process);
     daemon_start(&process);
     assert_string_equal(task_text(&process, "t", "state"), "paused");
