@@ -1,23 +1,23 @@
 #include "pool/ask/inquiry.h"
 
-#include <poll.h>
 #include <stdlib.h>
 
+#include "pool/login/attempt.h"
 #include "pool/login/login.h"
 #include "pool/login/receive.h"
 #include "tasks/taskset.h"
 
 /* Without a byte; and all of an answer: a hundred thousand rows of the history with a message each. */
-#define SILENCE_MOST_MS   30000
+#define SILENCE_MOST_US   (30 * US_PER_S)
 #define ANSWER_BYTES_MOST ((size_t)512 * 1024 * 1024)
 #define AT_ONCE_BYTES     ((size_t)256 * 1024)
 
 /* Until libpq has a result whole. */
 static bool wait_for_result(PGconn *conn, size_t *bytes_sum) {
     while (PQisBusy(conn)) {
-        struct pollfd ready = {.fd = PQsocket(conn), .events = POLLIN};
         size_t bytes_count;
-        if (poll(&ready, 1, SILENCE_MOST_MS) != 1 || !receive_some(conn, AT_ONCE_BYTES, &bytes_count))
+        if (!attempt_wait(PQsocket(conn), PGRES_POLLING_READING, attempt_clock_us() + SILENCE_MOST_US) ||
+            !receive_some(conn, AT_ONCE_BYTES, &bytes_count))
             return false;
         *bytes_sum += bytes_count;
         if (*bytes_sum > ANSWER_BYTES_MOST)

@@ -1,6 +1,7 @@
 /*
  * One step of a login, as a thread does it: a name looked up, or one address tried. What the thread and who
- * waits for it share is here, and lives as long as the longer of them. For login.c only.
+ * waits for it share is here, and lives as long as the longer of them: for login.c only. attempt_wait() is
+ * for whoever waits on a thread of its own, or on the command line.
  */
 #ifndef POOL_LOGIN_ATTEMPT_H
 #define POOL_LOGIN_ATTEMPT_H

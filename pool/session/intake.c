@@ -68,10 +68,13 @@ static void account_for(struct session *session, size_t bytes_count) {
         bytes_count < session->kept_bytes_count ? bytes_count : session->kept_bytes_count;
 }
 
+/* Of an error or a notice: nothing else has such fields, and rows come by the million. */
 static size_t error_bytes(const PGresult *result) {
     static const char fields[] = "SVCMDHPpqWsctdnFLR";
+    ExecStatusType status = PQresultStatus(result);
+    bool is_error = status == PGRES_FATAL_ERROR || status == PGRES_NONFATAL_ERROR;
     size_t bytes_count = 0;
-    for (const char *field = fields; *field; field++) {
+    for (const char *field = fields; is_error && *field; field++) {
         const char *said = PQresultErrorField(result, *field);
         bytes_count += said ? strlen(said) + 2 : 0;
     }
@@ -145,12 +148,19 @@ bool intake_more(struct session *session) {
     return usable && (PQisBusy(session->conn) == 0 || may_grow(session));
 }
 
-void intake_answered(struct script *script) {
-    script->intake = (struct intake){0};
+size_t intake_row_bytes(const PGresult *result, int row) {
+    size_t bytes_count = 0;
+    for (int column = 0; column < PQnfields(result); column++)
+        bytes_count += (size_t)PQgetlength(result, row, column);
+    return bytes_count;
 }
 
 bool intake_took(struct session *session, const PGresult *result) {
     struct script *script = &session->script;
+    script->intake = (struct intake){0};
+    script->described &= result != NULL;
+    if (!result)
+        return true;
     size_t bytes_count = error_bytes(result) + strlen(PQcmdStatus((PGresult *)result));
     int columns = PQnfields(result);
     for (int column = 0; column < columns && !script->described; column++) {
@@ -159,8 +169,7 @@ bool intake_took(struct session *session, const PGresult *result) {
     }
     script->described |= columns > 0;
     for (int row = 0; row < PQntuples(result); row++)
-        for (int column = 0; column < columns; column++)
-            bytes_count += (size_t)PQgetlength(result, row, column) + 4;
+        bytes_count += intake_row_bytes(result, row) + 4 * (size_t)columns;
     account_for(session, bytes_count);
     return session->kept_bytes_count <= KEPT_BYTES_MOST ||
            refuse(session,

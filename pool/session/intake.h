@@ -13,10 +13,14 @@
  * is broken if that exceeds a bound.
  */
 bool intake_more(struct session *session);
-void intake_answered(struct script *script); /* a result was taken */
-/* A result was taken. False: much else came beside it, and the session is broken. */
+
+/* What PQgetResult() gave: a result, or NULL, the end of a query's. False: much else came beside it, and the
+ * session is broken. */
 bool intake_took(struct session *session, const PGresult *result);
 void intake_notice(void *session, const PGresult *result);
+
+/* Of the values in a row. */
+size_t intake_row_bytes(const PGresult *result, int row);
 
 /* Whether a row of a read can have so many bytes; else the read has failed of it. */
 bool intake_row_fits(struct session *session, uint64_t bytes_count);

@@ -20,10 +20,10 @@
 #include <uv.h>
 
 #include "pool/budget/sample.h"
+#include "pool/children/cargo.h"
 #include "pool/handle.h"
 #include "pool/history_question.h"
 #include "pool/session/work.h"
-#include "pool/work/cargo.h"
 
 /* A step is one query, or one sync of a pipeline. */
 enum step {
@@ -156,10 +156,10 @@ struct session {
     PGconn *conn;
     void (*take_in)(struct session *session); /* there is something to read */
     uv_poll_t *poll;
-    int poll_events;           /* that it is watched for; 0: none */
-    uv_idle_t *more;           /* runs while libpq holds results that one turn was too short for */
-    bool optioned;             /* our own startup options were sent */
-    bool broken;               /* reported */
+    int poll_events; /* that it is watched for; 0: none */
+    uv_idle_t *more; /* runs while libpq holds results that one turn was too short for */
+    bool optioned;   /* our own startup options were sent */
+    bool broken;     /* reported */
     int backend_pid;
     size_t idle_bytes_count;   /* came in since something was asked of it last */
     uint64_t kept_bytes_count; /* received, and handed out neither as result nor as notice: libpq keeps it */

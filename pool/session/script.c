@@ -331,8 +331,7 @@ static bool take_next(struct session *session) {
     PGresult *result = PQgetResult(session->conn);
     bool sync = PQresultStatus(result) == PGRES_PIPELINE_SYNC, usable;
     script->ends_in_a_row = result ? 0 : script->ends_in_a_row + 1;
-    script->described &= result != NULL;
-    if (result && !intake_took(session, result))
+    if (!intake_took(session, result))
         usable = false;
     else if (script->ends_in_a_row > ENDS_IN_A_ROW_MOST || (result && !is_due(script, sync)))
         usable = refuse_answer(session);
@@ -373,7 +372,6 @@ bool script_read(struct session *session) {
         }
         if (busy)
             break;
-        intake_answered(script);
         if (!take_next(session) || session->broken)
             return false;
     }

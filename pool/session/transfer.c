@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pool/children/json_row.h"
 #include "pool/session/begin.h"
 #include "pool/session/claim.h"
 #include "pool/session/cleaning.h"
@@ -11,7 +12,6 @@
 #include "pool/session/ring.h"
 #include "pool/session/session_pool.h"
 #include "pool/session/wire.h"
-#include "pool/work/json_row.h"
 
 /* Lines sent before the first of them is answered: so many that the round trip is not what a write waits for,
  * and few enough to wait in libpq's memory. Chosen, not measured. */
@@ -54,10 +54,7 @@ static bool add_columns(struct session *session, const PGresult *result, struct 
 bool transfer_take_row(struct session *session, const PGresult *result) {
     struct script *script = &session->script;
     struct text error = {0};
-    uint64_t bytes_sum = 0; /* as JSON it is hardly ever shorter */
-    for (int i = 0; i < PQnfields(result); i++)
-        bytes_sum += (uint64_t)PQgetlength(result, 0, i);
-    if (!intake_row_fits(session, bytes_sum))
+    if (!intake_row_fits(session, intake_row_bytes(result, 0))) /* as JSON it is hardly ever shorter */
         return false;
     bool usable = add_columns(session, result, &error) || wire_refuse(session, error.bytes, NULL);
     if (script->text.capacity_bytes > KEPT_BYTES)

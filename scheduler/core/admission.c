@@ -14,7 +14,7 @@ const char *admission_reason_name(enum reason_code reason) {
     return names[reason];
 }
 
-static struct decision wait_for(enum reason_code reason, int64_t number, int64_t threshold) {
+struct decision admission_wait(enum reason_code reason, int64_t number, int64_t threshold) {
     return (struct decision){VERDICT_WAIT, 0, reason, number, threshold};
 }
 
@@ -33,15 +33,16 @@ static uint32_t least(uint32_t a, uint32_t b) {
 static struct decision open_floor(const struct supply *supply) {
     const struct tokens *tokens = &supply->tokens;
     if (!supply->may_connect)
-        return wait_for(REASON_CONNECT, 0, 0);
+        return admission_wait(REASON_CONNECT, 0, 0);
     if (supply->free_slots < 1)
-        return wait_for(REASON_FULL, supply->free_slots, 1);
+        return admission_wait(REASON_FULL, supply->free_slots, 1);
     uint32_t held = tokens_held(tokens) - tokens->leftover;
     if (tokens->ended && held >= tokens->size && !supply->ended_stay)
-        return wait_for(REASON_ENDED, tokens->ended, tokens->size);
+        return admission_wait(REASON_ENDED, tokens->ended, tokens->size);
     if (held - tokens->ended >= tokens->size)
-        return tokens->closing + tokens->before ? wait_for(REASON_CLOSING, tokens->closing, tokens->before)
-                                                : wait_for(REASON_TOKENS, tokens_taken(tokens), tokens->size);
+        return tokens->closing + tokens->before
+                   ? admission_wait(REASON_CLOSING, tokens->closing, tokens->before)
+                   : admission_wait(REASON_TOKENS, tokens_taken(tokens), tokens->size);
     return act_then_wait(VERDICT_OPEN, 1, supply->failing ? REASON_CONNECT : REASON_OPENING, 1, 0);
 }
 
@@ -53,20 +54,20 @@ static uint32_t growth(const struct supply *supply, uint32_t asked, uint32_t top
     uint32_t room = top > held ? top - held : 0;
     uint32_t slots = supply->gate_slots > 0 ? (uint32_t)supply->gate_slots : 0;
     if (slots < asked && slots < room)
-        *ret_why = wait_for(REASON_HEADROOM, supply->gate_slots, asked);
+        *ret_why = admission_wait(REASON_HEADROOM, supply->gate_slots, asked);
     else if (tokens->closing + tokens->before)
-        *ret_why = wait_for(REASON_CLOSING, tokens->closing, tokens->before);
+        *ret_why = admission_wait(REASON_CLOSING, tokens->closing, tokens->before);
     else if (tokens->leftover)
-        *ret_why = wait_for(REASON_LEFTOVER, tokens->leftover, tokens->size);
+        *ret_why = admission_wait(REASON_LEFTOVER, tokens->leftover, tokens->size);
     else if (tokens->ended)
-        *ret_why = wait_for(REASON_ENDED, tokens->ended, tokens->size);
+        *ret_why = admission_wait(REASON_ENDED, tokens->ended, tokens->size);
     else if (taken < tokens->limit && tokens->opening)
-        *ret_why = wait_for(REASON_OPENING, tokens->opening, 0);
+        *ret_why = admission_wait(REASON_OPENING, tokens->opening, 0);
     else if (asked > 1 && taken < tokens->limit)
-        *ret_why = wait_for(REASON_WEIGHT, tokens->limit - taken, asked);
+        *ret_why = admission_wait(REASON_WEIGHT, tokens->limit - taken, asked);
     else
         *ret_why =
-            wait_for(tokens->limit < tokens->size ? REASON_LIMIT : REASON_TOKENS, taken, tokens->limit);
+            admission_wait(tokens->limit < tokens->size ? REASON_LIMIT : REASON_TOKENS, taken, tokens->limit);
     return least(room, slots);
 }
 
@@ -83,7 +84,8 @@ static bool may_grow(const struct supply *supply, struct decision *ret_decision)
     if (tokens->warm && supply->look_due)
         *ret_decision = act_then_wait(VERDICT_SAMPLE, 1, REASON_SAMPLE, 0, 0);
     else
-        *ret_decision = wait_for(tokens->checking || tokens->opening ? REASON_SAMPLE : REASON_STALE, 0, 0);
+        *ret_decision =
+            admission_wait(tokens->checking || tokens->opening ? REASON_SAMPLE : REASON_STALE, 0, 0);
     return false;
 }
 
@@ -109,7 +111,7 @@ static struct decision decide_heavy(const struct supply *supply, const struct de
     uint32_t spare = tokens->warm - (demand->needs_session && tokens->warm > 0);
     struct decision why;
     if (supply->failing && !supply->may_connect)
-        return wait_for(REASON_CONNECT, 0, 0);
+        return admission_wait(REASON_CONNECT, 0, 0);
     if (demand->needs_session && tokens->warm == 0)
         beside++;
     if (beside > 0 && !may_grow(supply, &why))
@@ -122,8 +124,8 @@ static struct decision decide_heavy(const struct supply *supply, const struct de
         return supply->warm_is_stale ? act_then_wait(VERDICT_CHECK, 1, REASON_CHECKING, 1, 0)
                                      : (struct decision){.verdict = VERDICT_START};
     if (tokens->opening + tokens->checking > 0)
-        return wait_for(tokens->checking ? REASON_CHECKING : REASON_OPENING,
-                        tokens->opening + tokens->checking, 0);
+        return admission_wait(tokens->checking ? REASON_CHECKING : REASON_OPENING,
+                              tokens->opening + tokens->checking, 0);
     return act_then_wait(VERDICT_OPEN, 1, REASON_OPENING, 1, 0);
 }
 
@@ -137,15 +139,15 @@ static struct decision decide_light(const struct supply *supply) {
     if (tokens->warm > 0 && supply->warm_is_stale)
         return tokens->checking < supply->wanted_count
                    ? act_then_wait(VERDICT_CHECK, 1, REASON_CHECKING, 1, 0)
-                   : wait_for(REASON_CHECKING, tokens->checking, 0);
+                   : admission_wait(REASON_CHECKING, tokens->checking, 0);
     if (tokens->warm > 0)
         return (struct decision){.verdict = VERDICT_START};
     if (sessions >= supply->wanted_count)
-        return tokens->checking  ? wait_for(REASON_CHECKING, tokens->checking, 0)
-               : tokens->opening ? wait_for(REASON_OPENING, tokens->opening, 0)
-                                 : wait_for(REASON_SHARING, sessions, supply->wanted_count);
+        return tokens->checking  ? admission_wait(REASON_CHECKING, tokens->checking, 0)
+               : tokens->opening ? admission_wait(REASON_OPENING, tokens->opening, 0)
+                                 : admission_wait(REASON_SHARING, sessions, supply->wanted_count);
     if (supply->failing && !supply->may_connect)
-        return wait_for(REASON_CONNECT, 0, 0);
+        return admission_wait(REASON_CONNECT, 0, 0);
     if (!may_grow(supply, &why))
         return why;
     uint32_t missing = supply->wanted_count - sessions;
@@ -153,7 +155,7 @@ static struct decision decide_light(const struct supply *supply) {
         least(supply->fresh && !supply->failing ? missing : 1, growth(supply, 1, tokens->limit, &why));
     if (openable)
         return act_then_wait(VERDICT_OPEN, openable, REASON_OPENING, tokens->opening + openable, 0);
-    return tokens->checking ? wait_for(REASON_CHECKING, tokens->checking, 0) : why;
+    return tokens->checking ? admission_wait(REASON_CHECKING, tokens->checking, 0) : why;
 }
 
 /* Every session has been at work for long, so nobody can see whether the limit is still right: one more is
@@ -168,7 +170,7 @@ struct decision admission_decide(const struct supply *supply, const struct deman
     const struct tokens *tokens = &supply->tokens;
     uint32_t taken = tokens_taken(tokens);
     if (supply->draining)
-        return wait_for(REASON_DRAIN, 0, 0);
+        return admission_wait(REASON_DRAIN, 0, 0);
     bool blind = supply->failing || !supply->fresh || (tokens->ended && tokens_free(tokens) < demand->weight);
     if (tokens_sessions(tokens) == 0 && (demand->needs_session || blind))
         return open_floor(supply);
@@ -176,8 +178,8 @@ struct decision admission_decide(const struct supply *supply, const struct deman
         return act_then_wait(VERDICT_OPEN, 1, REASON_LIMIT, taken, tokens->limit);
     if (taken > 0 && taken + demand->weight > tokens->limit)
         return demand->weight > 1 && taken < tokens->limit
-                   ? wait_for(REASON_WEIGHT, tokens->limit - taken, demand->weight)
-                   : wait_for(tokens->limit < tokens->size ? REASON_LIMIT : REASON_TOKENS, taken,
-                              tokens->limit);
+                   ? admission_wait(REASON_WEIGHT, tokens->limit - taken, demand->weight)
+                   : admission_wait(tokens->limit < tokens->size ? REASON_LIMIT : REASON_TOKENS, taken,
+                                    tokens->limit);
     return demand->weight == 1 && demand->needs_session ? decide_light(supply) : decide_heavy(supply, demand);
 }

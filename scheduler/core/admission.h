@@ -73,6 +73,9 @@ struct decision {
     int64_t again_at; /* of WAIT: when time alone may change it; INSTANT_MAX: only an event does */
 };
 
+/* It waits, and why. */
+struct decision admission_wait(enum reason_code reason, int64_t number, int64_t threshold);
+
 struct decision admission_decide(const struct supply *supply, const struct demand *demand);
 
 #endif

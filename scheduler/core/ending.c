@@ -237,7 +237,8 @@ void run_abandon(struct core *core, uint32_t index, struct actions *actions) {
 void run_resolve(struct core *core, uint32_t index, struct wall key, bool ok) {
     struct core_task *task = &core->tasks[index];
     struct task_stats *stats = &task->stats;
-    bool is_last = stats->has_ended_run && stats->last_outcome == OUTCOME_UNKNOWN && stats->last_key.us == key.us;
+    bool is_last =
+        stats->has_ended_run && stats->last_outcome == OUTCOME_UNKNOWN && stats->last_key.us == key.us;
     if (is_last)
         stats->last_outcome = ok ? OUTCOME_OK : OUTCOME_FAILED;
     if (!ok)

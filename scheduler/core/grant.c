@@ -118,7 +118,7 @@ static int64_t supply_changes_at(const struct core *core, const struct core_pool
 static struct decision before_the_first_look(const struct core *core, const struct core_pool *pool,
                                              const struct supply *supply) {
     bool looked = pool->gate.sample_count > 0;
-    struct decision wait = {.verdict = VERDICT_WAIT, .reason = looked ? REASON_HISTORY : REASON_SAMPLE};
+    struct decision wait = admission_wait(looked ? REASON_HISTORY : REASON_SAMPLE, 0, 0);
     for (uint32_t i = 0; i < core->session_used; i++) {
         const struct core_session *session = &core->sessions[i];
         if (session->state != CORE_SESSION_FREE && session->state != CORE_SESSION_CLOSING &&
@@ -151,11 +151,9 @@ struct decision grant_why(const struct core *core, uint32_t index, enum line lin
     bool lacks_only_a_token =
         why.verdict != VERDICT_WAIT || why.reason == REASON_TOKENS || why.reason == REASON_LIMIT;
     if (line == LINE_RETURNED && lacks_only_a_token && turn_returned_at(core, pool) > core->now.us)
-        return (struct decision){.verdict = VERDICT_WAIT, .reason = REASON_RETURNED};
+        return admission_wait(REASON_RETURNED, 0, 0);
     if (line != LINE_HEAVY && why.verdict == VERDICT_START && heavy)
-        return (struct decision){.verdict = VERDICT_WAIT,
-                                 .reason = REASON_HEAVY,
-                                 .number = core->runs[heavy->id].definition->tokens};
+        return admission_wait(REASON_HEAVY, core->runs[heavy->id].definition->tokens, 0);
     return why;
 }
 

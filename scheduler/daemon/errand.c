@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pool/work/outside.h"
+#include "pool/children/outside.h"
 #include "scheduler/daemon/work.h"
 
 struct errand {

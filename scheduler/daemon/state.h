@@ -12,10 +12,10 @@
 #include <uv.h>
 
 #include "pool/ask/pooler.h"
+#include "pool/children/command.h"
+#include "pool/children/spool.h"
 #include "pool/session/session.h"
 #include "pool/session/session_pool.h"
-#include "pool/work/command.h"
-#include "pool/work/spool.h"
 #include "scheduler/core/core.h"
 #include "scheduler/core/state.h"
 #include "scheduler/daemon/alarm.h"

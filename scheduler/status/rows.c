@@ -108,21 +108,16 @@ void status_finish(struct status *status) {
     *status = (struct status){0};
 }
 
-static struct decision wait_for(enum reason_code reason, int64_t number, int64_t threshold) {
-    return (struct decision){
-        .verdict = VERDICT_WAIT, .reason = reason, .number = number, .threshold = threshold};
-}
-
 static struct decision why_waiting(const struct status *status, const struct run *run) {
     const struct core *core = status->core;
     if (core->draining && !run->begun)
-        return wait_for(REASON_DRAIN, 0, 0);
+        return admission_wait(REASON_DRAIN, 0, 0);
     if (run->state == RUN_DELAYED)
-        return wait_for(REASON_RETRY, run->attempts.failed_count, 0);
+        return admission_wait(REASON_RETRY, run->attempts.failed_count, 0);
     if (run->state == RUN_HELD)
-        return wait_for(REASON_OWN_RUN, 0, 0);
+        return admission_wait(REASON_OWN_RUN, 0, 0);
     if (stage_tokens(run->definition, run->stage) == 0)
-        return wait_for(REASON_CHILDREN, core->child_count, core->set->daemon.children);
+        return admission_wait(REASON_CHILDREN, core->child_count, core->set->daemon.children);
     return grant_why(core, run->pool, queue_line(run->definition, run->stage, run->yielded));
 }
 

@@ -1,7 +1,7 @@
 /* What outside work printed, in pieces: taken whole, and read back line by line; or refused with a reason. */
 #include "tests/fuzz/fuzz.h"
 
-#include "pool/work/cargo.h"
+#include "pool/children/cargo.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct spool_place place = {.directory = "/dev/shm"};

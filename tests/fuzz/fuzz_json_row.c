@@ -4,7 +4,7 @@
 
 #include <jansson.h>
 
-#include "pool/work/json_row.h"
+#include "pool/children/json_row.h"
 
 #define COLUMNS_MOST 32
 

@@ -13,7 +13,7 @@
 
 #include "pool/session/session.h"
 #include "pool/session/session_pool.h"
-#include "pool/work/cargo.h"
+#include "pool/children/cargo.h"
 
 /* Of a millisecond each where nothing happens: logins and cancels have threads. */
 #define TURNS_MOST 20000

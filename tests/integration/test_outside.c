@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "pool/conninfo.h"
-#include "pool/work/outside.h"
+#include "pool/children/outside.h"
 
 #define MIB ((uint64_t)1024 * 1024)
 

@@ -4,36 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tasks/config.h"
-
 /* --- making --- */
-
-static const char *no_file(void *context, const char *path, uint32_t line, struct arena *arena,
-                           struct faults *faults) {
-    (void)context, (void)path, (void)arena;
-    fault_add(faults, line, "these tests have no files");
-    return NULL;
-}
-
-struct taskset *fixture_taskset(const char *ini) {
-    struct faults faults = {0};
-    struct taskset *set = config_read(ini, strlen(ini), no_file, NULL, &faults);
-    if (faults.count > 0) {
-        struct text text = {0};
-        faults_print(&faults, "ini", &text);
-        fprintf(stderr, "%s", text.bytes);
-        text_finish(&text);
-    }
-    assert_int_equal(faults.count, 0);
-    faults_finish(&faults);
-    return set;
-}
 
 static struct fixture *create(const char *ini, bool armed) {
     struct fixture *fixture = calloc(1, sizeof *fixture);
     assert_non_null(fixture);
     fixture->wall.us = WALL_START_US;
-    struct taskset *set = fixture_taskset(ini);
+    struct taskset *set = helper_taskset(ini);
     fixture->core = core_create(set, 1, armed, fixture->now, fixture->wall);
     taskset_unref(set);
     fixture_tick(fixture);
@@ -54,7 +31,7 @@ void fixture_destroy(struct fixture *fixture) {
 }
 
 void fixture_reload(struct fixture *fixture, const char *ini) {
-    struct taskset *set = fixture_taskset(ini);
+    struct taskset *set = helper_taskset(ini);
     core_reload(fixture->core, set, fixture->now, fixture->wall);
     taskset_unref(set);
     fixture_tick(fixture);

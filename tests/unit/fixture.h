@@ -5,15 +5,9 @@
 #ifndef TESTS_UNIT_FIXTURE_H
 #define TESTS_UNIT_FIXTURE_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "scheduler/core/core.h"
 #include "scheduler/core/state.h"
+#include "tests/unit/helper.h"
 
 #define WALL_START_US (INT64_C(1000000000) * US_PER_S)
 #define KEPT_MAX      512
@@ -26,9 +20,7 @@ struct fixture {
     struct action kept[KEPT_MAX]; /* of the last event and of the ticks that finished its work */
 };
 
-/* The ini text, read as the daemon would; the test fails on any fault. One reference, the caller's. */
-struct taskset *fixture_taskset(const char *ini);
-
+/* On the taskset of an ini text, as helper_taskset() reads it. */
 struct fixture *fixture_create(const char *ini);
 struct fixture *fixture_create_unarmed(const char *ini); /* nothing is due by itself: for fixture_trigger() */
 void fixture_destroy(struct fixture *fixture);

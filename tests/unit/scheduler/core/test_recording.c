@@ -1248,7 +1248,7 @@ static void reload_tells_the_history_and_goes_on(void **state) {
 
 /* Goes over to a file whose pool has another database. */
 static void reload_elsewhere(struct fixture *f, const char *ini, const char *place) {
-    struct taskset *set = fixture_taskset(ini);
+    struct taskset *set = helper_taskset(ini);
     char *copy = arena_text(&set->arena, place, strlen(place));
     set->pools[0].place = copy;
     core_reload(f->core, set, f->now, f->wall);

@@ -225,7 +225,7 @@ static void reload_with_another_conninfo_does_not_wait_for_the_old_session(void 
 
 /* As the daemon's loader does it, which knows what a conninfo leads to. */
 static void reload_to(struct fixture *f, const char *ini, const char *place) {
-    struct taskset *set = fixture_taskset(ini);
+    struct taskset *set = helper_taskset(ini);
     set->pools[0].place = place;
     core_reload(f->core, set, f->now, f->wall);
     taskset_unref(set);

@@ -1,4 +1,4 @@
-#include "pool/work/cargo.h"
+#include "pool/children/cargo.h"
 
 #include <assert.h>
 #include <inttypes.h>

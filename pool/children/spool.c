@@ -2,7 +2,7 @@
  * Blocking reads and writes of a file that the page cache holds; the loop waits for them as for memory that
  * is paged in. Sockets and children are not this room's.
  */
-#include "pool/work/spool.h"
+#include "pool/children/spool.h"
 
 #include <assert.h>
 #include <errno.h>

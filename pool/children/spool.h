@@ -3,8 +3,8 @@
  * needed. In memory while they are few; then in a file without a name, which is gone when the daemon is,
  * however it ends.
  */
-#ifndef POOL_WORK_SPOOL_H
-#define POOL_WORK_SPOOL_H
+#ifndef POOL_CHILDREN_SPOOL_H
+#define POOL_CHILDREN_SPOOL_H
 
 #include <stdbool.h>
 #include <stddef.h>

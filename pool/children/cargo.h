@@ -3,10 +3,10 @@
  * the lines that its work printed, for `write`. Bounded, and kept until the run is over, so that a write that
  * fails or waits is repeated without doing the work again.
  */
-#ifndef POOL_WORK_CARGO_H
-#define POOL_WORK_CARGO_H
+#ifndef POOL_CHILDREN_CARGO_H
+#define POOL_CHILDREN_CARGO_H
 
-#include "pool/work/spool.h"
+#include "pool/children/spool.h"
 
 struct cargo {
     struct spool rows;  /* a JSON object a line */

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pool/work/cargo.h"
+#include "pool/children/cargo.h"
 
 #define KIB ((size_t)1024)
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pool/work/json_row.h"
+#include "pool/children/json_row.h"
 
 #define REPLACED "\xEF\xBF\xBD"
 

@@ -3,8 +3,8 @@
  * has them: booleans, numbers that no reader rounds, null, json and jsonb, arrays of built-in types; all else
  * is a string. The line is valid UTF-8 and has one newline, its last byte, whatever the row holds.
  */
-#ifndef POOL_WORK_JSON_ROW_H
-#define POOL_WORK_JSON_ROW_H
+#ifndef POOL_CHILDREN_JSON_ROW_H
+#define POOL_CHILDREN_JSON_ROW_H
 
 #include <stdbool.h>
 #include <stddef.h>

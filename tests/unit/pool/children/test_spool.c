@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "pool/work/spool.h"
+#include "pool/children/spool.h"
 
 #define KIB ((size_t)1024)
 

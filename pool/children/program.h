@@ -2,8 +2,8 @@
  * What the C library makes of a program that the kernel refuses: it hands a text without a #! line to a
  * shell. A command is promised none, so such a text is found before.
  */
-#ifndef POOL_WORK_PROGRAM_H
-#define POOL_WORK_PROGRAM_H
+#ifndef POOL_CHILDREN_PROGRAM_H
+#define POOL_CHILDREN_PROGRAM_H
 
 #include <stdbool.h>
 

@@ -1,4 +1,4 @@
-#include "pool/work/command.h"
+#include "pool/children/command.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "pool/work/program.h"
+#include "pool/children/program.h"
 #include "tasks/size.h"
 
 /* What is in a pipe when the child has ended is read up to this: so large can a child make it (pipe(7),

@@ -1,4 +1,4 @@
-#include "pool/work/program.h"
+#include "pool/children/program.h"
 
 #include <fcntl.h>
 #include <stdlib.h>

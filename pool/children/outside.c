@@ -2,7 +2,7 @@
  * All starts are made in turns of the loop, one a turn, so that thousands of rows neither recurse nor keep
  * the loop from the rest; a child that ends gives back its place, and the next turn uses it.
  */
-#include "pool/work/outside.h"
+#include "pool/children/outside.h"
 
 #include <assert.h>
 #include <inttypes.h>

@@ -3,14 +3,14 @@
  * of its output kept. The run ends when the child does, even if a grandchild keeps the output open. What it
  * prints may be data: then stdout goes whole into a spool, and only of stderr the end is kept.
  */
-#ifndef POOL_WORK_COMMAND_H
-#define POOL_WORK_COMMAND_H
+#ifndef POOL_CHILDREN_COMMAND_H
+#define POOL_CHILDREN_COMMAND_H
 
 #include <uv.h>
 
+#include "pool/children/spool.h"
 #include "pool/conninfo.h"
 #include "pool/report.h"
-#include "pool/work/spool.h"
 #include "tasks/instant.h"
 
 #define COMMAND_OUTPUT_BYTES 4096 /* the end of it is kept, the rest counted */

@@ -3,11 +3,11 @@
  * `parallel` children at a time that get one row each. What a child printed is taken when it ended well, and
  * nothing of it when it did not. No session and no token is held meanwhile.
  */
-#ifndef POOL_WORK_OUTSIDE_H
-#define POOL_WORK_OUTSIDE_H
+#ifndef POOL_CHILDREN_OUTSIDE_H
+#define POOL_CHILDREN_OUTSIDE_H
 
-#include "pool/work/cargo.h"
-#include "pool/work/command.h"
+#include "pool/children/cargo.h"
+#include "pool/children/command.h"
 
 struct outside_work {
     struct command_work

@@ -2,7 +2,7 @@
  * The server's texts are trusted for their form, but never so far that a line could break: what is not as its
  * type promises becomes a string.
  */
-#include "pool/work/json_row.h"
+#include "pool/children/json_row.h"
 
 #include <math.h>
 #include <stdlib.h>
