@@ -76,8 +76,9 @@ static int stop_all(void **state) {
 
 /* --- what is watched --- */
 
+/* 31 years: the server's clock, which pg_sleep() goes by, is set forward while it sleeps. */
 #define HANGS                                                                                                          \
-    "[task hangs]\nevery = 1s\ntimeout = 200ms\nhold_after = 0\nsql = SELECT pg_sleep(1000)\n"
+    "[task hangs]\nevery = 1s\ntimeout = 200ms\nhold_after = 0\nsql = SELECT pg_sleep(1e9)\n"
 
 static void begin_trial(struct certainty *trial, struct process *process) {
     *daemon_host.offset_us = *database_host.offset_us = 0;

@@ -22,7 +22,8 @@ static struct pgbouncer pgbouncer;
 
 static int start(void **state) {
     (void)state;
-    server_start(&server, "max_connections=20");
+    /* A cancel that comes before its statement does nothing: the sleeper ends with its client's connection then. */
+    server_start(&server, "max_connections=20 client_connection_check_interval=100ms");
     query(conninfo, "CREATE ROLE other LOGIN; CREATE TABLE done (task text)");
     pgbouncer_start(&pgbouncer, &server, "stats_users = watcher");
     return 0;
