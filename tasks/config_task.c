@@ -184,18 +184,33 @@ static void refuse_idle_keys(const struct task_draft *draft) {
 #define PATIENCE_PART    10
 #define PATIENCE_MOST_US US_PER_S
 
+/* Of a task that is never due by time. */
+static void refuse_idle_keys_of_time(const struct task_draft *draft) {
+    static const char *const keys[] = {"phase", "catch_up"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (keys_find(draft->section, keys[i]))
+            REFUSE(draft, keys[i],
+                   "'%s' says nothing here: [%s] has no interval, so it runs when it is triggered; write "
+                   "every = 15s, say",
+                   keys[i], draft->section->name);
+}
+
 static void read_schedule(struct task_draft *draft) {
     struct schedule *schedule = &draft->task.schedule;
-    int64_t patience_us = schedule->every_us / PATIENCE_PART;
-    if (!keys_find(draft->section, "every") && !draft->section->incomplete)
-        REFUSE(draft, "", "[%s] has no interval; write every = 15s, say", draft->section->name);
-    if (schedule->every_us == 0)
+    bool has_every = keys_find(draft->section, "every") != NULL;
+    int64_t patience_us = has_every ? schedule->every_us / PATIENCE_PART : PATIENCE_MOST_US;
+    schedule->kind = has_every ? SCHEDULE_EVERY : SCHEDULE_NONE;
+    if (!has_every)
+        refuse_idle_keys_of_time(draft);
+    else if (schedule->every_us == 0) /* a fault that was told */
         return;
-    if (draft->phase_us >= schedule->every_us)
+    else if (draft->phase_us >= schedule->every_us)
         REFUSE(draft, "phase", "phase is not below the interval; it says when within it");
-    schedule->phase_us =
-        draft->phase_us >= 0 ? draft->phase_us : schedule_default_phase(draft->task.name, schedule->every_us);
-    if (draft->patience_us > schedule->every_us)
+    if (has_every)
+        schedule->phase_us = draft->phase_us >= 0
+                                 ? draft->phase_us
+                                 : schedule_default_phase(draft->task.name, schedule->every_us);
+    if (has_every && draft->patience_us > schedule->every_us)
         REFUSE(draft, "patience", "patience is above the interval; it says how late a run may start");
     draft->task.patience_us = draft->patience_us >= 0          ? draft->patience_us
                               : patience_us > PATIENCE_MOST_US ? PATIENCE_MOST_US

@@ -5,6 +5,8 @@
 #include "tasks/hash.h"
 
 struct wall schedule_next_after(const struct schedule *schedule, struct wall after) {
+    if (schedule->kind == SCHEDULE_NONE)
+        return (struct wall){SCHEDULE_NEVER};
     int64_t every_us = schedule->every_us;
     int64_t into_us = (after.us % every_us - schedule->phase_us % every_us) % every_us;
     if (into_us < 0)
@@ -13,10 +15,14 @@ struct wall schedule_next_after(const struct schedule *schedule, struct wall aft
 }
 
 struct wall schedule_key(const struct schedule *schedule, struct wall due) {
+    if (schedule->kind == SCHEDULE_NONE)
+        return due;
     return (struct wall){us_add(schedule_next_after(schedule, due).us, -schedule->every_us)};
 }
 
 int64_t schedule_gap_most_us(const struct schedule *schedule) {
+    if (schedule->kind == SCHEDULE_NONE)
+        return SCHEDULE_EVERY_MAX_US;
     int64_t most_us = schedule->every_most_us, every_us = schedule->every_us;
     return (most_us / every_us + (most_us % every_us != 0)) * every_us;
 }
@@ -27,11 +33,13 @@ int64_t schedule_far_us(const struct schedule *schedule) {
 
 int64_t schedule_busy_permille(const struct schedule *schedule, int64_t busy_us) {
     int64_t every_us = schedule->every_us;
+    if (schedule->kind == SCHEDULE_NONE)
+        return 0;
     return (busy_us < every_us ? busy_us : every_us) * 1000 / every_us;
 }
 
 double schedule_per_minute(const struct schedule *schedule) {
-    return 60.0 * US_PER_S / (double)schedule->every_us;
+    return schedule->kind == SCHEDULE_NONE ? 0 : 60.0 * US_PER_S / (double)schedule->every_us;
 }
 
 struct occurrences schedule_paced(int64_t interval_us, struct wall first, struct wall until) {
@@ -49,6 +57,8 @@ struct wall schedule_paced_next(int64_t interval_us, struct wall last) {
 }
 
 struct occurrences schedule_between(const struct schedule *schedule, struct wall first, struct wall until) {
+    if (schedule->kind == SCHEDULE_NONE)
+        return (struct occurrences){.first = first};
     return schedule_paced(schedule->every_us, first, until);
 }
 
@@ -73,5 +83,6 @@ int64_t schedule_default_phase(const char *name, int64_t every_us) {
 }
 
 bool schedule_is_same(const struct schedule *a, const struct schedule *b) {
-    return a->every_us == b->every_us && a->phase_us == b->phase_us && a->every_most_us == b->every_most_us;
+    return a->kind == b->kind && a->every_us == b->every_us && a->phase_us == b->phase_us &&
+           a->every_most_us == b->every_most_us;
 }

@@ -1,5 +1,5 @@
 /*
- * When a task is due: the wall-clock instants with  unix time = phase (mod every).
+ * When a task is due by time. An interval: the wall-clock instants with  unix time = phase (mod every).
  * They depend on nothing else, so a restart and a second daemon agree on what an occurrence is. An elastic
  * interval begins there and then goes its own way: its occurrences are named by the cell that they fall in,
  * which begins at such an instant, and as it is never shorter than `every`, no cell has two.
@@ -11,17 +11,26 @@
 
 #include "tasks/instant.h"
 
+enum schedule_kind {
+    SCHEDULE_EVERY,
+    SCHEDULE_NONE, /* never due by time: it runs when it is triggered */
+};
+
 struct schedule {
-    int64_t every_us;      /* above 0 */
+    int64_t every_us;      /* of EVERY: above 0; else 0 */
     int64_t every_most_us; /* an elastic interval goes from every_us at ease to this under pressure */
     int64_t phase_us;      /* 0..every_us-1 */
+    enum schedule_kind kind;
 };
+
+/* What schedule_next_after() says when there is none. */
+#define SCHEDULE_NEVER INT64_MAX
 
 #define SCHEDULE_EVERY_MAX_US (3653 * US_PER_DAY) /* ten years */
 
 bool schedule_is_same(const struct schedule *a, const struct schedule *b);
 
-/* The first due instant strictly after. */
+/* The first due instant strictly after; SCHEDULE_NEVER: there is none. */
 struct wall schedule_next_after(const struct schedule *schedule, struct wall after);
 
 /*

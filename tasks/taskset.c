@@ -92,6 +92,7 @@ static uint64_t hash_text(uint64_t hash, const char *text) {
 
 static uint64_t task_work_hash(const struct task *task) {
     uint64_t hash = hash_text(hash_text(HASH_START, task->name), task->sql);
+    hash = hash_bytes(hash, &task->schedule.kind, sizeof task->schedule.kind);
     hash = hash_bytes(hash, &task->schedule.every_us, sizeof task->schedule.every_us);
     hash = hash_bytes(hash, &task->schedule.phase_us, sizeof task->schedule.phase_us);
     for (char **word = task->argv; word && *word; word++)

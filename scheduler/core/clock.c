@@ -52,6 +52,8 @@ static struct wall unanswered(struct core *core, uint32_t index, struct wall due
 }
 
 void clock_arm(struct core *core, uint32_t task) {
+    if (core->tasks[task].definition->schedule.kind == SCHEDULE_NONE)
+        return;
     struct wall due = schedule_next_after(&core->tasks[task].definition->schedule, core->wall);
     if (core->tasks[task].answered_from.us == 0)
         answer_from(&core->tasks[task], due);

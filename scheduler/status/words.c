@@ -359,6 +359,10 @@ void status_note(const struct status *status, const struct status_row *row, stru
     note_task(status, row, start, text);
     if (row->waiting || row->running)
         return;
+    if (row->state == TASK_IDLE && task->definition->schedule.kind == SCHEDULE_NONE) {
+        next_part(text, start);
+        text_add(text, "runs when it is triggered");
+    }
     if (row->state == TASK_IDLE && task->elsewhere_count > 1) {
         next_part(text, start);
         text_add(text, "the last %u runs were another daemon's", task->elsewhere_count);

@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct taskset *set = config_read(text, size, read_file, NULL, &faults);
     MUST(set);
     for (uint32_t i = 0; i < set->task_count && faults.count == 0; i++) {
-        MUST(set->tasks[i].schedule.every_us > 0);
+        MUST((set->tasks[i].schedule.every_us > 0) == (set->tasks[i].schedule.kind == SCHEDULE_EVERY));
         MUST(set->tasks[i].pool < set->pool_count);
     }
     faults_print(&faults, "fuzz.ini", &told);

@@ -134,8 +134,20 @@ static void schedule_default_phase_spreads_tasks(void **state) {
         assert_in_range(of_tenth[i], 60, 140);
 }
 
+static void none_is_never_due(void **state) {
+    (void)state;
+    struct schedule schedule = {.kind = SCHEDULE_NONE}, interval = {.every_us = 1, .every_most_us = 1};
+    assert_true(schedule_next_after(&schedule, (struct wall){5}).us == SCHEDULE_NEVER);
+    assert_true(schedule_key(&schedule, (struct wall){5}).us == 5);
+    assert_int_equal(schedule_between(&schedule, (struct wall){5}, (struct wall){500}).count, 0);
+    assert_int_equal(schedule_busy_permille(&schedule, US_PER_S), 0);
+    assert_true(schedule_per_minute(&schedule) == 0);
+    assert_false(schedule_is_same(&schedule, &interval));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(none_is_never_due),
         cmocka_unit_test(schedule_next_after_is_strictly_after),
         cmocka_unit_test(schedule_next_after_from_anywhere_meets_the_stage),
         cmocka_unit_test(schedule_of_any_instant_stays_within_numbers),

@@ -195,6 +195,25 @@ static void pause_lets_a_triggered_run_through(void **state) {
     fixture_destroy(f);
 }
 
+/* Neither time nor a reload makes it due; a reload may give it an interval, and take that away again. */
+static void task_without_an_interval_runs_when_triggered(void **state) {
+    struct fixture *f = fixture_create(POOL(1) "[task a]\ntokens = 0\ncommand = true\n");
+    (void)state;
+    fixture_pass(f, 400 * US_PER_DAY);
+    assert_int_equal(f->count, 0);
+    assert_false(due_has(&f->core->due, 0));
+    fixture_trigger(f, "a");
+    struct handle run = fixture_started(f, "a");
+    fixture_end(f, run, OUTCOME_OK);
+    assert_int_equal(fixture_need(f, ACTION_RECORD)->record.occurrence_count, 0);
+    fixture_reload(f, POOL(1) TASK);
+    fixture_pass(f, 10 * S);
+    fixture_end(f, fixture_started(f, "a"), OUTCOME_OK);
+    fixture_reload(f, POOL(1) "[task a]\ntokens = 0\ncommand = true\n");
+    assert_false(due_has(&f->core->due, 0));
+    fixture_destroy(f);
+}
+
 static void trigger_is_refused_for_a_reason(void **state) {
     static const struct {
         const char *more; /* of the task */
@@ -239,6 +258,7 @@ int main(void) {
         cmocka_unit_test(pause_skips_what_waits_and_lets_run_what_runs),
         cmocka_unit_test(pause_ends_retries),
         cmocka_unit_test(pause_lets_a_triggered_run_through),
+        cmocka_unit_test(task_without_an_interval_runs_when_triggered),
         cmocka_unit_test(trigger_is_refused_for_a_reason),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
