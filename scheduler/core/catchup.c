@@ -37,8 +37,8 @@ static void answer_once(struct core *core, uint32_t index, const struct fallen_d
     struct core_task *task = &core->tasks[index];
     uint32_t waiting = run_to_extend(core, task);
     if (waiting == INDEX_NONE) {
-        if (clock_run_for(core, index, missed, task->running_count ? RUN_HELD : RUN_WAITING, actions) !=
-            INDEX_NONE)
+        enum beside beside = task->running_count ? BEHIND_OTHERS : BESIDE_OTHERS;
+        if (clock_run_for(core, index, missed, beside, actions) != INDEX_NONE)
             task->last_due = missed->these.last;
         return;
     }
@@ -118,7 +118,7 @@ static void answer_put_off(struct core *core, uint32_t index, struct actions *ac
     task->catch_up_next.us = 0;
     rest.these.last = task->answered_until; /* of an elastic task not where its cell begins */
     if (rest.these.count > 0)
-        clock_run_for(core, index, &rest, RUN_WAITING, actions);
+        clock_run_for(core, index, &rest, BESIDE_OTHERS, actions);
 }
 
 void catchup_go_on(struct core *core, uint32_t index, struct actions *actions) {
@@ -141,7 +141,7 @@ void catchup_go_on(struct core *core, uint32_t index, struct actions *actions) {
     } else {
         struct fallen_due one = between(core, schedule, at, (struct wall){at.us + 1});
         advance(task, at);
-        if (clock_run_for(core, index, &one, RUN_WAITING, actions) == INDEX_NONE)
+        if (clock_run_for(core, index, &one, BESIDE_OTHERS, actions) == INDEX_NONE)
             give_up(core, index, task->catch_up_next, SKIP_FULL, actions);
     }
 }

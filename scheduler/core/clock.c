@@ -124,7 +124,7 @@ void clock_follow(struct core *core, struct actions *actions) {
             rearm(core, task);
 }
 
-uint32_t clock_run_for(struct core *core, uint32_t task, const struct fallen_due *due, enum run_state state,
+uint32_t clock_run_for(struct core *core, uint32_t task, const struct fallen_due *due, enum beside beside,
                        struct actions *actions) {
     uint32_t index = run_create(core, task);
     if (index == INDEX_NONE) {
@@ -138,8 +138,9 @@ uint32_t clock_run_for(struct core *core, uint32_t task, const struct fallen_due
     run->due = due->first;
     run->overdue_us = due->overdue_us;
     run->last = due->last;
+    run->comes_behind = beside == BEHIND_OTHERS;
     core->tasks[task].stats.merged_count += (uint64_t)(due->these.count - 1);
-    run_move(core, index, state);
+    run_move(core, index, RUN_WAITING);
     return index;
 }
 
@@ -192,9 +193,9 @@ static void answer(struct core *core, uint32_t index, const struct fallen_due *d
         join(core, task, due);
     } else if (task->running_count + task->waiting_count == 0 ||
                (definition->overlap == OVERLAP_ALLOW && task->waiting_count + task->between_count < 2)) {
-        clock_run_for(core, index, due, RUN_WAITING, actions);
+        clock_run_for(core, index, due, BESIDE_OTHERS, actions);
     } else if ((definition->overlap == OVERLAP_QUEUE && task->waiting_count < 2) || is_only_claimed) {
-        clock_run_for(core, index, due, RUN_HELD, actions);
+        clock_run_for(core, index, due, BEHIND_OTHERS, actions);
     } else {
         record_skip(core, index, &due->these, SKIP_OVERLAP, actions);
     }

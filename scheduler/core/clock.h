@@ -14,8 +14,11 @@ struct fallen_due {
     int64_t overdue_us;      /* of these: how long ago the first was then */
 };
 
+/* Where a new run stands among the other runs of its task. */
+enum beside { BESIDE_OTHERS, BEHIND_OTHERS };
+
 /* A run of the task for these occurrences. INDEX_NONE: none was free, and they are on record as skipped. */
-uint32_t clock_run_for(struct core *core, uint32_t task, const struct fallen_due *due, enum run_state state,
+uint32_t clock_run_for(struct core *core, uint32_t task, const struct fallen_due *due, enum beside beside,
                        struct actions *actions);
 
 /* The task is due only after what is answered. */

@@ -5,6 +5,7 @@
 #include "scheduler/core/clock.h"
 #include "scheduler/core/record.h"
 #include "scheduler/core/recording.h"
+#include "scheduler/core/release.h"
 #include "scheduler/core/run.h"
 #include "scheduler/core/start.h"
 #include "tasks/hash.h"
@@ -35,32 +36,11 @@ enum skip_cause run_skip_cause(const struct core *core, const struct run *run) {
     return task->paused && !run->triggered ? SKIP_PAUSED : SKIP_NONE;
 }
 
-/* Of several that wait for their task's other runs, the first; none while one that has its turn waits. */
-static uint32_t first_held(const struct core *core, uint32_t task) {
-    uint32_t first = INDEX_NONE;
-    for (uint32_t i = 0; i < core->run_used; i++) {
-        const struct run *run = &core->runs[i];
-        if (run->task != task || run->state == RUN_FREE)
-            continue;
-        if (run->state != RUN_HELD)
-            return INDEX_NONE;
-        if (first == INDEX_NONE || run->number < core->runs[first].number)
-            first = i;
-    }
-    return first;
-}
-
 /* The run is no more: what waits for it has its turn. */
 static void let_go(struct core *core, uint32_t index, struct actions *actions) {
     uint32_t task = core->runs[index].task;
-    const struct core_task *own = &core->tasks[task];
     run_move(core, index, RUN_FREE);
-    if (own->running_count == 0 && own->waiting_count > 0) {
-        bool one = own->waiting_count == 1 && own->waiting_run != INDEX_NONE;
-        uint32_t held = one ? own->waiting_run : first_held(core, task);
-        if (held != INDEX_NONE && core->runs[held].state == RUN_HELD)
-            run_move(core, held, RUN_WAITING);
-    }
+    release_next_of(core, task);
     catchup_go_on(core, task, actions);
 }
 
@@ -385,6 +365,7 @@ static void meet_deadline(struct core *core, uint32_t index, struct actions *act
     switch (run->state) {
     case RUN_DELAYED: run_move(core, index, RUN_WAITING); break;
     case RUN_STOPPING: run_action(core, index, ACTION_ABORT, actions); break;
+    case RUN_HELD:
     case RUN_WAITING:
         if (run_deadline(core, run) <= core->now.us)
             run_skip(core, index, SKIP_LATE, actions);

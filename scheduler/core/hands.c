@@ -67,5 +67,6 @@ void hands_trigger(struct core *core, uint32_t index) {
     run->triggered = true;
     run->due = core->now;
     run->due_first = run->due_last = core->wall;
-    run_move(core, created, core->tasks[index].running_count ? RUN_HELD : RUN_WAITING);
+    run->comes_behind = core->tasks[index].running_count > 0;
+    run_move(core, created, RUN_WAITING);
 }

@@ -4,6 +4,7 @@
 
 #include "scheduler/core/claim.h"
 #include "scheduler/core/ended.h"
+#include "scheduler/core/held.h"
 
 static uint32_t weight_of(const struct run *run) {
     return stage_tokens(run->definition, run->stage);
@@ -87,6 +88,7 @@ static int64_t running_deadline(const struct run *run, const struct pool_setting
 
 int64_t run_deadline(const struct core *core, const struct run *run) {
     switch (run->state) {
+    case RUN_HELD:
     case RUN_WAITING: return start_deadline(run);
     case RUN_DELAYED: return run->retry_at.us;
     case RUN_RUNNING: return running_deadline(run, core->pools[run->pool].settings);
@@ -159,7 +161,7 @@ static void be_over(struct core *core, struct run *run) {
 static bool is_legal(enum run_state from, enum run_state to) {
     switch (to) {
     case RUN_FREE: return from != RUN_FREE;
-    case RUN_HELD: return from == RUN_FREE;
+    case RUN_HELD: return true;
     case RUN_WAITING: return from != RUN_WAITING; /* from its session: unsent, or cancelled for others */
     case RUN_DELAYED: return run_is_under_way(from);
     case RUN_SENT: return from == RUN_WAITING;
@@ -189,6 +191,10 @@ static void move(struct core *core, uint32_t index, enum run_state to, enum stag
     struct run *run = &core->runs[index];
     struct core_pool *pool = &core->pools[run->pool];
     bool had_tokens = run_is_under_way(run->state), has_tokens = run_is_under_way(to);
+    bool stays_begun = run->begun && stage > stage_first(run->definition);
+    run->held = to == RUN_WAITING && !stays_begun ? held_by(core, run) : HELD_BY_NOTHING;
+    if (run->held)
+        to = RUN_HELD;
     assert(is_legal(run->state, to));
     if (run->state == RUN_WAITING)
         queue_leave(core, pool, index);
@@ -202,7 +208,7 @@ static void move(struct core *core, uint32_t index, enum run_state to, enum stag
         count_tokens(core, pool, run, true);
     if (has_tokens && !run->begun)
         begin(core, run);
-    else if (to == RUN_FREE || (run_is_waiting(to) && stage <= stage_first(run->definition)))
+    else if (to == RUN_FREE || (run_is_waiting(to) && !stays_begun))
         be_over(core, run);
     if (run_is_waiting(to))
         count_waiting(core, index, true);

@@ -8,13 +8,14 @@
 
 #include "scheduler/core/state.h"
 
-/* A new run of the task, RUN_FREE: run_move() to RUN_WAITING or RUN_HELD is next. INDEX_NONE: all are in use.
- */
+/* A new run of the task, RUN_FREE: run_move() to RUN_WAITING is next. INDEX_NONE: all are in use. */
 uint32_t run_create(struct core *core, uint32_t task);
 
 /* A run that waits goes by its task's present definition. */
 void run_redefine(struct core *core, uint32_t run);
 
+/* A run that has not begun and is to wait becomes RUN_HELD instead of RUN_WAITING while something holds it
+ * (held.h). One that is held already is looked at anew. */
 void run_move(struct core *core, uint32_t run, enum run_state to);
 
 /* The same to a state of another stage, or of the same one again: its session or its children are done with

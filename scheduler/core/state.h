@@ -20,12 +20,18 @@
 
 enum run_state {
     RUN_FREE,     /* this place of the array is unused */
-    RUN_HELD,     /* waits for another run of its task to end */
+    RUN_HELD,     /* something keeps it from its pool's queue: run.held. It takes no token and no turn */
     RUN_WAITING,  /* in its pool's queue, or in core.unweighted: waits for admission */
     RUN_DELAYED,  /* an attempt failed: waits again once its delay is over */
     RUN_SENT,     /* handed to a session where others are before it */
     RUN_RUNNING,  /* started; holds its tokens, or is the first on its session */
     RUN_STOPPING, /* asked to stop, by its timeout, the drain or for others; still holds its tokens */
+};
+
+/* What keeps a run in RUN_HELD. held.c decides, release.c lets go. */
+enum held_by {
+    HELD_BY_NOTHING,
+    HELD_BY_OWN_RUN, /* it comes behind the other runs of its task */
 };
 
 /* Why a run was asked to stop. */
@@ -46,6 +52,7 @@ enum claim_state {
  */
 struct run {
     enum run_state state;
+    enum held_by held; /* while HELD */
     enum stop_cause stop;
     uint32_t generation;
     uint32_t task;      /* index into the core's tasks */
@@ -54,6 +61,7 @@ struct run {
     bool begun;         /* it started, and is not over: between two stages it waits, and is under way still */
     bool keeps_session; /* it will need a session of its pool again, so that the pool is not over before it */
     bool triggered;     /* by a person: a pause does not touch it */
+    bool comes_behind;  /* the other runs of its task, and not beside them; until it has its turn */
     bool held_told;     /* that it holds its tokens for longer than leak_warning */
     bool commits;       /* all but its COMMIT is done: others do not make it give way */
     bool yielded;       /* it was in others' way: it shares no session, and leaves a token to others */

@@ -128,7 +128,7 @@ void tally_pass(struct tally *tally, int64_t us) {
         wait_for(tally, core->unweighted.entries[i].id, REASON_CHILDREN, us);
     for (uint32_t i = 0; i < tally->queueing_count; i++) {
         uint32_t run = core->tasks[tally->queueing[i]].waiting_run;
-        if (run != INDEX_NONE && core->runs[run].state == RUN_HELD)
+        if (run != INDEX_NONE && core->runs[run].held == HELD_BY_OWN_RUN)
             wait_for(tally, run, REASON_OWN_RUN, us);
     }
 }

@@ -114,7 +114,7 @@ static struct decision why_waiting(const struct status *status, const struct run
         return admission_wait(REASON_DRAIN, 0, 0);
     if (run->state == RUN_DELAYED)
         return admission_wait(REASON_RETRY, run->attempts.failed_count, 0);
-    if (run->state == RUN_HELD)
+    if (run->held == HELD_BY_OWN_RUN)
         return admission_wait(REASON_OWN_RUN, 0, 0);
     if (stage_tokens(run->definition, run->stage) == 0)
         return admission_wait(REASON_CHILDREN, core->child_count, core->set->daemon.children);
