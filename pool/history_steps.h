@@ -6,7 +6,7 @@
 #define POOL_HISTORY_STEPS_H
 
 /* The number of the last step; headgate.version has it when all are made. */
-#define HISTORY_VERSION 1
+#define HISTORY_VERSION 2
 
 /*
  * One DO statement, for either protocol: makes the steps that are missing, one after the other, in one

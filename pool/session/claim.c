@@ -9,12 +9,12 @@
 #include "pool/session/session_pool.h"
 
 /* The server's catalog pg_type, whose numbers do not change. */
-enum { TYPE_INT8 = 20, TYPE_INT4 = 23, TYPE_TEXT = 25, TYPE_TIMESTAMPTZ = 1184 };
+enum { TYPE_INT8 = 20, TYPE_INT4 = 23, TYPE_TEXT = 25, TYPE_INT8_ARRAY = 1016, TYPE_TIMESTAMPTZ = 1184 };
 
 /* Its timestamps count from 2000-01-01. */
 #define EPOCH_US (INT64_C(946684800) * US_PER_S)
 
-#define VALUES 12
+#define VALUES 13
 
 struct parameters {
     int count;
@@ -85,11 +85,12 @@ static bool send_start(struct session *session, const struct session_work *work,
     add_int4(&to, values->tokens);
     add_text(&to, claim == CLAIM_WITHIN ? "ok" : "running");
     add_text(&to, session->pool->daemon_name);
+    add(&to, TYPE_INT8_ARRAY, values->dues, values->dues ? (int)strlen(values->dues) : 0, 0);
     return send_call(
         session,
         claim == CLAIM_WITHIN
-            ? "SELECT headgate.start($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12)"
-            : "SELECT (extract(epoch FROM headgate.start($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12))"
+            ? "SELECT headgate.start($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13)"
+            : "SELECT (extract(epoch FROM headgate.start($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13))"
               " OPERATOR(pg_catalog.*) 1000000)::bigint",
         &to);
 }

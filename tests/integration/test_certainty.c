@@ -278,8 +278,8 @@ static void certainty_transaction_of_a_host_that_is_gone_ends(void **state) {
 static void make_a_right_history(const struct certainty *trial) {
     const char *output;
     certainty_reset(trial);
-    if (shell(&output, "psql -q -v ON_ERROR_STOP=1 '%s' -f %s/etc/history/1.sql", conninfo, getenv("HEADGATE_SOURCE_ROOT")) != 0)
-        fail_msg("1.sql: %s", output);
+    if (shell(&output, "cat %s/etc/history/*.sql | psql -q -v ON_ERROR_STOP=1 '%s' -f -", getenv("HEADGATE_SOURCE_ROOT"), conninfo) != 0)
+        fail_msg("etc/history: %s", output);
     query(conninfo, "ALTER TABLE headgate.run DROP CONSTRAINT run_pkey");
     query(conninfo,
           "INSERT INTO headgate.run (service, task, due, due_until, occurrences, started, finished, outcome, daemon)"

@@ -45,11 +45,12 @@ static const char *take(PGresult *result) {
 
 static const char *say(PGconn *conn, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static const char *say(PGconn *conn, const char *format, ...) {
-    char sql[65536];
+    char sql[4 * 65536];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(sql, sizeof sql, format, arguments);
+    int length = vsnprintf(sql, sizeof sql, format, arguments);
     va_end(arguments);
+    assert_true(length < (int)sizeof sql);
     return take(PQexec(conn, sql));
 }
 
@@ -180,7 +181,7 @@ static int fresh(void **state) {
 static void migration_twice_makes_it_once(void **state) {
     (void)state;
     assert_string_equal(say(a, "%s", history_migration()), "");
-    assert_string_equal(say(a, "SELECT version FROM headgate.version"), "1");
+    assert_string_equal(say(a, "SELECT count(*) FROM headgate.version WHERE version <= 2"), "2");
 }
 
 static void migration_by_two_at_once_makes_it_once(void **state) {
@@ -192,14 +193,14 @@ static void migration_by_two_at_once_makes_it_once(void **state) {
     assert_true(blocked(b));
     say(a, "COMMIT");
     assert_string_equal(answer_of(b), "");
-    assert_string_equal(say(b, "SELECT version FROM headgate.version"), "1");
+    assert_string_equal(say(b, "SELECT count(*) FROM headgate.version WHERE version <= 2"), "2");
 }
 
 static void migration_on_the_extended_protocol_is_one_statement(void **state) {
     (void)state;
     say(a, "DROP SCHEMA headgate CASCADE");
     assert_string_equal(take(PQexecParams(a, history_migration(), 0, NULL, NULL, NULL, NULL, 0)), "");
-    assert_string_equal(say(a, "SELECT max(version) FROM headgate.version"), "1");
+    assert_string_equal(say(a, "SELECT max(version) FROM headgate.version"), "2");
 }
 
 static void migration_without_rights_is_42501(void **state) {
@@ -220,10 +221,24 @@ static void migration_as_a_file_is_the_same(void **state) {
     (void)state;
     say(a, "DROP SCHEMA headgate CASCADE");
     const char *output;
+    if (shell(&output, "cat %s/etc/history/*.sql | psql '%s' -q --single-transaction -v ON_ERROR_STOP=1 -f -",
+              getenv("HEADGATE_SOURCE_ROOT"), server.conninfo))
+        fail_msg("%s", output);
+    assert_string_equal(say(a, "SELECT max(version) FROM headgate.version"), "2");
+}
+
+/* Of a schema of step 1 that is in use. */
+static void migration_goes_on_from_step_1(void **state) {
+    (void)state;
+    const char *output;
+    say(a, "DROP SCHEMA headgate CASCADE");
     if (shell(&output, "psql '%s' -q --single-transaction -v ON_ERROR_STOP=1 -f %s/etc/history/1.sql",
               server.conninfo, getenv("HEADGATE_SOURCE_ROOT")))
         fail_msg("%s", output);
-    assert_string_equal(say(a, "SELECT max(version) FROM headgate.version"), "1");
+    start_one(a, "t", 10);
+    assert_string_equal(say(a, "%s", history_migration()), "");
+    assert_string_equal(start(b, "t", 10, 12), "11");
+    assert_string_equal(rows("t"), "10 ok, 11-12 running");
 }
 
 /* --- start --- */
@@ -788,10 +803,128 @@ static void both_at_once_start_each_occurrence_once(void **state) {
     assert_true(strtol(say(a, "SELECT count(*) FROM headgate.run"), NULL, 10) > 300);
 }
 
+/* --- a calendar: its occurrences lie on no grid --- */
+
+static const int calendar[] = {10, 11, 14, 15, 19, 30};
+#define CALENDAR_T                                                                                           \
+    "{\"task\": \"t\", \"every_us\": 0, \"phase_us\": 0, \"calendar\": \"c\", \"gap_us\": 1000000}"
+
+/* Those of it in first..last, as microseconds of unix time. */
+static const char *dues(int first, int last) {
+    static char text[2][256];
+    static unsigned next;
+    char *to = text[next++ % 2];
+    size_t length = (size_t)snprintf(to, sizeof *text, "{");
+    for (size_t i = 0; i < sizeof calendar / sizeof *calendar; i++)
+        if (calendar[i] >= first && calendar[i] <= last)
+            length += (size_t)snprintf(to + length, sizeof *text - length, "%s%lld", length > 1 ? "," : "",
+                                       (1767225600LL + calendar[i]) * 1000000);
+    snprintf(to + length, sizeof *text - length, "}");
+    return to;
+}
+
+static int count_dues(int first, int last) {
+    int count = 0;
+    for (size_t i = 0; i < sizeof calendar / sizeof *calendar; i++)
+        count += calendar[i] >= first && calendar[i] <= last;
+    return count;
+}
+
+static const char *start_calendar(PGconn *conn, int due, int until) {
+    return say(conn,
+               "SELECT floor(extract(epoch FROM headgate.start('s', 't', " AT ", " AT
+               ", 1000000, %d, now(), 7, 1, 1, 'running', '%s', '%s') - " AT "))::int",
+               due, until, count_dues(due, until), conn == a ? "a" : "b", dues(due, until), 0);
+}
+
+static void record_calendar(PGconn *conn, int due, int until, const char *outcome) {
+    char json[1024];
+    snprintf(json, sizeof json, "%s", record_json("t", due, until, outcome, conn == a ? "a" : "b", ""));
+    char *end = strrchr(json, '}');
+    snprintf(end, sizeof json - (size_t)(end - json), ", \"occurrences\": %d, \"dues\": \"%s\"}",
+             count_dues(due, until), dues(due, until));
+    assert_string_equal(say(conn, "SELECT outcome FROM headgate.record('[%s]')", json), "");
+}
+
+static const char *counts(void) {
+    return say(a, "SELECT coalesce(string_agg(occurrences::text, ' ' ORDER BY due), '') FROM headgate.history");
+}
+
+static void calendar_start_cuts_off_what_is_answered(void **state) {
+    (void)state;
+    assert_string_equal(start_calendar(a, 10, 11), "10");
+    assert_string_equal(start_calendar(b, 10, 15), "14");
+    assert_string_equal(start_calendar(b, 10, 15), "14"); /* it has that: its connection was lost */
+    assert_string_equal(start_calendar(a, 11, 15), "HG001");
+    assert_string_equal(start_calendar(a, 15, 30), "19");
+    assert_string_equal(rows("t"), "10-11 running, 14-15 running, 19-30 running");
+    assert_string_equal(counts(), "2 2 2");
+    assert_string_equal(say(a, "SELECT count(*) FROM headgate.run WHERE occurrences IS NULL"), "3");
+}
+
+static void calendar_ranges_guard_each_occurrence(void **state) {
+    (void)state;
+    say(a, "BEGIN");
+    start_calendar(a, 10, 15);
+    assert_string_equal(start_one(b, "t", 14), "55P03"); /* waits for who has it */
+    say(a, "COMMIT");
+    assert_string_equal(start_one(b, "t", 14), "23505");
+    assert_string_equal(start_one(b, "t", 19), "");
+}
+
+static void calendar_record_fills_what_is_free(void **state) {
+    (void)state;
+    record_calendar(a, 14, 14, "ok");
+    record_calendar(b, 10, 30, "skipped");
+    assert_string_equal(rows("t"), "10-11 skipped, 14 ok, 15-30 skipped");
+    assert_string_equal(counts(), "2 1 3");
+    record_calendar(a, 10, 30, "skipped");
+    assert_string_equal(counts(), "2 1 3");
+}
+
+static void calendar_record_takes_the_room_of_what_was_not_kept(void **state) {
+    (void)state;
+    record_calendar(a, 10, 19, "lost");
+    record_calendar(b, 14, 15, "ok");
+    assert_string_equal(rows("t"), "10-13 lost, 14-15 ok, 15-19 lost");
+    assert_string_equal(counts(), "2 2 1");
+}
+
+static void calendar_record_grows_to_the_next_row(void **state) {
+    (void)state;
+    start_calendar(a, 10, 10);
+    record_calendar(b, 15, 15, "ok");
+    record_calendar(a, 10, 30, "ok");
+    assert_string_equal(rows("t"), "10-14 ok, 15 ok");
+    assert_string_equal(counts(), "3 1");
+}
+
+static void calendar_gaps_are_for_the_daemon_to_judge(void **state) {
+    (void)state;
+    say(a, "SELECT headgate.restore('s', 'nobody', '[" CALENDAR_T "]')");
+    say(a, "UPDATE headgate.task SET checked = " AT, 0);
+    record_calendar(a, 10, 11, "ok");
+    record_calendar(a, 14, 14, "ok");
+    record_calendar(a, 15, 15, "ok");
+    record_calendar(a, 30, 30, "ok");
+    assert_string_equal(
+        say(a, "SELECT array_to_string(ARRAY(SELECT us / 1000000 - 1767225600 FROM unnest(gaps) us), ' ')"
+               " FROM headgate.restore('s', 'a', '[" CALENDAR_T "]')"),
+        "11 14 15 30");
+    assert_string_equal(rows("t"), "10-11 ok, 14 ok, 15 ok, 30 ok");
+}
+
 #define UNIT(name) cmocka_unit_test_setup(name, fresh)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        UNIT(calendar_start_cuts_off_what_is_answered),
+        UNIT(calendar_ranges_guard_each_occurrence),
+        UNIT(calendar_record_fills_what_is_free),
+        UNIT(calendar_record_takes_the_room_of_what_was_not_kept),
+        UNIT(calendar_record_grows_to_the_next_row),
+        UNIT(calendar_gaps_are_for_the_daemon_to_judge),
+        UNIT(migration_goes_on_from_step_1),
         UNIT(migration_twice_makes_it_once),
         UNIT(migration_by_two_at_once_makes_it_once),
         UNIT(migration_on_the_extended_protocol_is_one_statement),

@@ -229,8 +229,8 @@ static int no_schema(void **state) {
 
 static void make_schema_as(const char *user) {
     const char *output;
-    if (shell(&output, "psql '%s user=%s' -Xq --single-transaction -v ON_ERROR_STOP=1 -f %s/etc/history/1.sql", server.conninfo, user,
-              getenv("HEADGATE_SOURCE_ROOT")))
+    if (shell(&output, "cat %s/etc/history/*.sql | psql '%s user=%s' -Xq --single-transaction -v ON_ERROR_STOP=1 -f -",
+              getenv("HEADGATE_SOURCE_ROOT"), server.conninfo, user))
         fail_msg("%s", output);
 }
 

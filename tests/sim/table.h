@@ -1,5 +1,5 @@
 /*
- * A model of the history: what the functions of etc/history/1.sql do with the rows of one task, each call a
+ * A model of the history: what the functions of etc/history do with the rows of one task, each call a
  * transaction that is done at once.
  */
 #ifndef TESTS_SIM_TABLE_H
