@@ -77,14 +77,16 @@ static int take_words(const struct command *command, char **words, int count, st
     arguments->file = count > 0 ? words[0] : NULL;
     arguments->tasks = words + 1;
     arguments->task_count = count > 0 ? count - 1 : 0;
+    const char *subject = command->subject ? command->subject : "FILE";
     if (!arguments->file)
-        return arguments_refuse(command, "which FILE?");
+        return arguments_refuse(command, "which %s?", subject);
     if (arguments->task_count < command->tasks_least)
         return arguments_refuse(command, "which TASK?");
     if (arguments->task_count > command->tasks_most)
-        return arguments_refuse(command, command->tasks_most == 0    ? "one FILE is enough"
-                                         : command->tasks_least == 0 ? "one FILE and one TASK are enough"
-                                                                     : "one TASK at a time");
+        return arguments_refuse(command, command->tasks_most == 0    ? "one %s is enough"
+                                         : command->tasks_least == 0 ? "one %s and one TASK are enough"
+                                                                     : "one TASK at a time",
+                                subject);
     return -1;
 }
 

@@ -25,6 +25,7 @@ struct command {
     const char *about;                 /* lines of --help before the options */
     const char *notes;                 /* and after them; or NULL */
     const struct option_spec *options; /* the last has no name; NULL: none */
+    const char *subject;               /* what its first word is called; NULL: FILE */
     int tasks_least, tasks_most;       /* how many TASKs follow FILE */
     int (*run)(int argc, char **argv); /* argv[0] is the name. Returns the exit code */
 };
@@ -35,6 +36,6 @@ struct command {
 #define COMMAND_USAGE 2 /* the command line is */
 
 extern const struct command run_command, check_command, status_command, pause_command, resume_command,
-    trigger_command, history_command, simulate_command;
+    trigger_command, history_command, simulate_command, import_command;
 
 #endif
