@@ -66,10 +66,11 @@ struct zone_stretch zone_stretch(const struct zone *zone, int64_t unix_s) {
     if (zone->repeats && unix_s >= zone->changes[count - 1].at_s)
         back_s = ((unix_s - zone->changes[count - 1].at_s) / CIVIL_ERA_S + 1) * CIVIL_ERA_S;
     uint32_t before = count_until(zone, unix_s - back_s);
-    struct zone_stretch stretch = {INT64_MIN, INT64_MAX, zone->first_offset_s};
+    struct zone_stretch stretch = {INT64_MIN, INT64_MAX, zone->first_offset_s, zone->first_offset_s};
     if (before > 0) {
         stretch.from_s = zone->changes[before - 1].at_s + back_s;
         stretch.offset_s = zone->changes[before - 1].offset_s;
+        stretch.before_s = before > 1 ? zone->changes[before - 2].offset_s : zone->first_offset_s;
     }
     if (before < count)
         stretch.until_s = zone->changes[before].at_s + back_s;
@@ -114,7 +115,6 @@ bool zone_is_name(const char *name) {
 #define HEADER_BYTES  44
 #define CHANGES_MAX   4096               /* in a file; the most that there are is some 250 */
 #define CHANGE_MOST_S (INT64_C(1) << 59) /* zic's "Big Bang", and as far ahead */
-#define OFFSET_MOST_S (26 * S_PER_H)     /* RFC 9636 */
 
 struct reader {
     const unsigned char *at;
@@ -191,7 +191,7 @@ static void list_thin(struct list *list, int32_t first_offset_s) {
 
 static bool read_offset(const unsigned char *types, uint32_t index, int32_t *ret_s) {
     *ret_s = (int32_t)big_endian(types + (size_t)index * 6, 4);
-    return *ret_s >= -OFFSET_MOST_S && *ret_s <= OFFSET_MOST_S;
+    return *ret_s >= -ZONE_OFFSET_MOST_S && *ret_s <= ZONE_OFFSET_MOST_S;
 }
 
 /* NULL, or what is wrong. */

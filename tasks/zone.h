@@ -18,6 +18,7 @@
 struct zone;
 
 #define ZONE_INSTANT_MOST_S (INT64_C(1) << 60) /* a struct wall ends long before */
+#define ZONE_OFFSET_MOST_S  (26 * S_PER_H)     /* RFC 9636 */
 #define ZONE_FILE_BYTES_MAX (256 * 1024)       /* of a file; the system's largest have 4 KiB */
 #define ZONE_NAME_BYTES_MAX 60                 /* of a name; the longest that there is has 32 */
 
@@ -44,6 +45,7 @@ bool zone_is_same(const struct zone *a, const struct zone *b);
 struct zone_stretch {
     int64_t from_s, until_s;
     int32_t offset_s; /* east of UTC is above 0 */
+    int32_t before_s; /* the offset before from_s; the same where there is none */
 };
 
 /* The longest such while around the instant, or one side of it where the offset is the same on both. */
