@@ -9,22 +9,26 @@
 
 #include <stdbool.h>
 
-#include "tasks/instant.h"
+#include "tasks/calendar.h"
 
 enum schedule_kind {
     SCHEDULE_EVERY,
+    SCHEDULE_CALENDAR, /* the instants of a calendar in a zone, each put off by the phase */
     SCHEDULE_NONE, /* never due by time: it runs when it is triggered */
 };
 
 struct schedule {
     int64_t every_us;      /* of EVERY: above 0; else 0 */
     int64_t every_most_us; /* an elastic interval goes from every_us at ease to this under pressure */
-    int64_t phase_us;      /* 0..every_us-1 */
+    int64_t phase_us;      /* 0..every_us-1; of CALENDAR: 0 and above */
     enum schedule_kind kind;
+    const struct calendar *calendar; /* of CALENDAR, as the next: owned by the taskset */
+    const struct zone *zone;
+    const char *text; /* the calendar as it was written */
 };
 
 /* What schedule_next_after() says when there is none. */
-#define SCHEDULE_NEVER INT64_MAX
+#define SCHEDULE_NEVER INSTANT_MAX
 
 #define SCHEDULE_EVERY_MAX_US (3653 * US_PER_DAY) /* ten years */
 
@@ -50,6 +54,18 @@ struct occurrences schedule_between(const struct schedule *schedule, struct wall
 
 /* The n-th after `first`, which is one of them; itself with 0. */
 struct wall schedule_nth_after(const struct schedule *schedule, struct wall first, int64_t n);
+
+/* The interval, or what comes nearest to one: of a calendar the most that two instants lie apart; 0: there is
+ * none. */
+int64_t schedule_pace_us(const struct schedule *schedule);
+
+/* Nearer than this no two instants lie, unless the clocks are set just then. */
+int64_t schedule_gap_least_us(const struct schedule *schedule);
+
+/* Of the instants in first..last the last so many, ascending, in microseconds of unix time: "{1,2}". */
+#define SCHEDULE_DUES_MAX 10000
+void schedule_add_dues(const struct schedule *schedule, struct wall first, struct wall last,
+                       struct text *text);
 
 /* The most that the keys of one occurrence and the next lie apart when none was missed. */
 int64_t schedule_gap_most_us(const struct schedule *schedule);

@@ -70,14 +70,21 @@ static bool send_key(struct session *session, const struct session_work *work, e
                      &to);
 }
 
+static void add_dues(struct parameters *to, const struct claim_values *values, struct text *dues) {
+    if (values->schedule->kind == SCHEDULE_CALENDAR && values->occurrence_count)
+        schedule_add_dues(values->schedule, values->due_first, values->due_last, dues);
+    add(to, TYPE_INT8_ARRAY, dues->bytes, (int)dues->bytes_count, 0);
+}
+
 static bool send_start(struct session *session, const struct session_work *work, enum claim claim) {
     const struct claim_values *values = &work->claimed;
     struct parameters to = {0};
+    struct text dues = {0};
     add_text(&to, work->claimed.service);
     add_text(&to, work->label);
     add_instant(&to, values->due_first);
     add_instant(&to, values->due_last);
-    add_int8(&to, TYPE_INT8, values->every_us);
+    add_int8(&to, TYPE_INT8, schedule_pace_us(values->schedule));
     add_int4(&to, values->occurrence_count);
     add_instant(&to, values->started);
     add_int8(&to, TYPE_INT8, values->lateness_us);
@@ -85,14 +92,16 @@ static bool send_start(struct session *session, const struct session_work *work,
     add_int4(&to, values->tokens);
     add_text(&to, claim == CLAIM_WITHIN ? "ok" : "running");
     add_text(&to, session->pool->daemon_name);
-    add(&to, TYPE_INT8_ARRAY, values->dues, values->dues ? (int)strlen(values->dues) : 0, 0);
-    return send_call(
+    add_dues(&to, values, &dues);
+    bool sent = send_call(
         session,
         claim == CLAIM_WITHIN
             ? "SELECT headgate.start($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13)"
             : "SELECT (extract(epoch FROM headgate.start($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13))"
               " OPERATOR(pg_catalog.*) 1000000)::bigint",
         &to);
+    text_finish(&dues);
+    return sent;
 }
 
 /* What another run has answered since is cut off its front. */

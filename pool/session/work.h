@@ -6,7 +6,7 @@
 
 #include "pool/handle.h"
 #include "pool/outcome.h"
-#include "tasks/instant.h"
+#include "tasks/schedule.h"
 
 struct cargo;
 
@@ -21,8 +21,8 @@ struct cargo;
 struct claim_values {
     const char *service; /* whose task it is */
     struct wall due_first, due_last, started;
-    int64_t every_us, occurrence_count, lateness_us;
-    const char *dues; /* the occurrences of a calendar, as PostgreSQL writes an array of int8; NULL: a grid */
+    const struct schedule *schedule; /* borrowed, as the text is */
+    int64_t occurrence_count, lateness_us;
     uint32_t attempt_count, tokens;
     bool looks; /* its key alone does not tell, because an earlier claim of it may be committed */
 };

@@ -8,7 +8,7 @@
 
 #include "pool/handle.h"
 #include "pool/outcome.h"
-#include "tasks/instant.h"
+#include "tasks/schedule.h"
 
 /* An index that names nothing. */
 #define INDEX_NONE UINT32_MAX
@@ -66,6 +66,7 @@ enum skip_cause {
     SKIP_HOLD,    /* due while its task is on hold, after failing time after time */
     SKIP_LATE,    /* it could not start within start_deadline */
     SKIP_MISSED,  /* due while no daemon ran, or while the clock stood elsewhere */
+    SKIP_UNRECORDED, /* due while a daemon ran whose record of it was lost with it */
     SKIP_PAUSED,  /* due, or waiting, while a person has paused its task */
 };
 
@@ -78,9 +79,9 @@ struct record {
     enum skip_cause skip;
     struct wall due_first, due_last;
     int64_t occurrence_count;        /* 0 for a triggered run that answers none */
-    const char *service;             /* whose it is in the history; the task's, borrowed */
+    const char *service;             /* whose it is in the history; the task's, borrowed until the next step */
     struct wall key_first, key_last; /* in the history: by the schedule that it was started under */
-    int64_t every_us;                /* of that schedule */
+    const struct schedule *schedule; /* that one; borrowed until the next step */
     uint32_t tokens;
     bool has_rows;       /* of a command, what is counted is the bytes of its output */
     int64_t lateness_us; /* start minus the first due instant */

@@ -15,6 +15,30 @@ static int64_t interval_of(const struct core *core, uint32_t index) {
                                 schedule_is_elastic(schedule) ? gate_pressure_permille(core, pool) : 0);
 }
 
+/* The occurrences from a due instant on that have come until then, at the interval in force. */
+static struct occurrences occurrences_of(const struct core_task *task, struct wall first, struct wall until) {
+    return task->interval_us ? schedule_paced(task->interval_us, first, until)
+                             : schedule_between(&task->definition->schedule, first, until);
+}
+
+/* Those that are due now, and the one that follows, at interval_us. Of a calendar it is mostly one. */
+static struct occurrences take_due(const struct core_task *task, struct wall until, int64_t interval_us,
+                                   struct wall *ret_next) {
+    const struct schedule *schedule = &task->definition->schedule;
+    struct occurrences due = {task->due, task->due, 1};
+    if (interval_us) {
+        due = schedule_paced(task->interval_us, task->due, until);
+        *ret_next = schedule_paced_next(interval_us, due.last);
+        return due;
+    }
+    *ret_next = schedule_next_after(schedule, task->due);
+    if (ret_next->us > until.us)
+        return due;
+    due = schedule_between(schedule, task->due, until);
+    *ret_next = schedule_next_after(schedule, due.last);
+    return due;
+}
+
 /* interval_us: in force from then on. */
 static void wait_for(struct core *core, uint32_t task, struct wall due, int64_t interval_us) {
     core->tasks[task].due = due;
@@ -212,10 +236,10 @@ static bool leave_out_answered(struct core *core, uint32_t index, struct fallen_
     if (task->answered_until.us < task->answered_from.us || first.us >= task->answered_from.us ||
         last.us < task->answered_from.us)
         return true;
-    struct occurrences missed = schedule_paced(task->interval_us, first, before);
+    struct occurrences missed = occurrences_of(task, first, before);
     record_skip(core, index, &missed, SKIP_MISSED, actions);
     struct wall left = schedule_next_after(&task->definition->schedule, task->answered_until);
-    due->these = schedule_paced(task->interval_us, left, last);
+    due->these = occurrences_of(task, left, last);
     due->first.us += left.us - first.us;
     due->last.us = due->first.us + (due->these.last.us - left.us);
     return due->these.count > 0;
@@ -253,8 +277,8 @@ bool clock_collect_due(struct core *core, struct actions *actions) {
         int64_t interval_us = interval_of(core, index);
         /* the wall clock may be a little behind the monotonic one */
         struct wall until = task->due.us > core->wall.us ? task->due : core->wall;
-        struct fallen_due due = {.these = schedule_paced(task->interval_us, task->due, until),
-                                 .first = {first->at}};
+        struct wall next;
+        struct fallen_due due = {.these = take_due(task, until, interval_us, &next), .first = {first->at}};
         struct wall last = due.these.last;
         due.last.us = first->at + last.us - task->due.us;
         if (leave_out_answered(core, index, &due, actions)) {
@@ -263,7 +287,7 @@ bool clock_collect_due(struct core *core, struct actions *actions) {
             if (task->last_due.us > task->answered_until.us)
                 task->answered_until = task->last_due;
         }
-        wait_for(core, index, unanswered(core, index, schedule_paced_next(interval_us, last)), interval_us);
+        wait_for(core, index, unanswered(core, index, next), interval_us);
         fetch_next(core);
     }
     return false;

@@ -358,6 +358,7 @@ static bool notice_losses(struct core *core, struct actions *actions) {
 
 bool core_step(struct core *core, const struct event *event, struct actions *actions) {
     actions->count = 0;
+    run_give_back_files(core);
     assert(event->now.us >= core->now.us);
     core->now = event->now;
     core->wall = event->wall;

@@ -11,7 +11,7 @@ struct record record_of(const struct task *task, uint32_t index, uint32_t pool,
         .service = task->service,
         .key_first = run_key(task, due->first, due->count),
         .key_last = run_key(task, due->last, due->count),
-        .every_us = task->schedule.every_us,
+        .schedule = &task->schedule,
         .tokens = task->tokens,
         .has_rows = task->work != WORK_COMMAND,
     };

@@ -327,6 +327,7 @@ void core_reload(struct core *core, struct taskset *set, struct mono now, struct
                           zeroed(core->task_count, sizeof(uint32_t))};
     core->now = core->wake = now;
     core->wall = wall;
+    run_give_back_files(core);
     reload_pools(core, set, &moved);
     reload_tasks(core, set, &moved);
     make_room(core, set->daemon.children);
@@ -367,6 +368,7 @@ void core_destroy(struct core *core) {
     due_finish(&core->run_deadlines);
     due_finish(&core->session_deadlines);
     due_finish(&core->unweighted);
+    run_give_back_files(core);
     taskset_unref(core->set);
     free(core->pools);
     free(core->tasks);

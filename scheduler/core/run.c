@@ -105,6 +105,21 @@ void run_arm(struct core *core, uint32_t index) {
         due_set(&core->run_deadlines, index, deadline);
 }
 
+/* What a step asks for borrows from the run's file, which may be gone with it. */
+static void lend_file(struct core *core, struct run *run) {
+    assert(core->lent_count < ACTIONS_MAX);
+    if (run->set == core->set)
+        taskset_unref(run->set);
+    else
+        core->lent[core->lent_count++] = run->set;
+    run->set = NULL;
+}
+
+void run_give_back_files(struct core *core) {
+    while (core->lent_count > 0)
+        taskset_unref(core->lent[--core->lent_count]);
+}
+
 void run_redefine(struct core *core, uint32_t index) {
     struct run *run = &core->runs[index];
     const struct core_task *task = &core->tasks[run->task];
@@ -217,8 +232,7 @@ static void move(struct core *core, uint32_t index, enum run_state to, enum stag
     run_arm(core, index);
     if (to != RUN_FREE)
         return;
-    taskset_unref(run->set);
-    run->set = NULL;
+    lend_file(core, run);
     run->next_free = core->run_free;
     core->run_free = index;
 }

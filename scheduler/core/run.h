@@ -22,6 +22,9 @@ void run_move(struct core *core, uint32_t run, enum run_state to);
  * it. */
 void run_wait_in(struct core *core, uint32_t run, enum run_state state, enum stage stage);
 
+/* The files that runs of the last step had ended under are not borrowed from any more. */
+void run_give_back_files(struct core *core);
+
 /* Those before it on its session are done. */
 void run_come_first(struct core *core, uint32_t run);
 

@@ -12,11 +12,16 @@ const char *skip_reason(enum skip_cause cause) {
     case SKIP_HOLD: return "its task is on hold, after failing time after time";
     case SKIP_LATE: return "it could not start within start_deadline";
     case SKIP_MISSED: return "no daemon ran";
+    case SKIP_UNRECORDED: return "no record of it was kept";
     case SKIP_PAUSED: return "its task is paused";
     }
     return NULL;
 }
 
 const char *skip_outcome(enum skip_cause cause) {
-    return cause == SKIP_MISSED ? "missed" : "skipped";
+    switch (cause) {
+    case SKIP_MISSED: return "missed";
+    case SKIP_UNRECORDED: return "lost";
+    default: return "skipped";
+    }
 }

@@ -9,7 +9,7 @@
 /* NULL for SKIP_NONE. */
 const char *skip_reason(enum skip_cause cause);
 
-/* "missed" or "skipped": nobody was there, or somebody chose to. */
+/* "missed", "lost" or "skipped": nobody was there, nobody knows, or somebody chose to. */
 const char *skip_outcome(enum skip_cause cause);
 
 #endif

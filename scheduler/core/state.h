@@ -195,7 +195,7 @@ struct core_task {
     uint32_t between_count; /* of them: waiting for a further stage */
     /* when it is due */
     struct wall due;     /* the next due instant; meaningful while the task is in core.due */
-    int64_t interval_us; /* in force when it was last armed */
+    int64_t interval_us; /* in force when it was last armed; 0: a calendar */
     struct wall
         last_due; /* the last occurrence: the waiting run is joined by later ones if it answers that */
     /* All in between is accounted for by this daemon, and not answered again when the clock is set back;
@@ -328,6 +328,9 @@ struct core {
     struct mono drain_deadline;
 
     struct taskset *set; /* a reference: the file */
+    /* References of runs that ended in this step, under an earlier file: its actions borrow from there. */
+    struct taskset *lent[ACTIONS_MAX];
+    uint32_t lent_count;
     struct core_task *tasks;
     uint32_t task_count;
     struct quantile *late, *took; /* by task; apart, so that untouched ones cost no memory */

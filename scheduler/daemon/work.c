@@ -21,7 +21,7 @@ struct session_work work_on_session(const struct daemon *daemon, struct handle h
                     .due_first = run_key(task, run->due_first, run->occurrence_count),
                     .due_last = run_key(task, run->due_last, run->occurrence_count),
                     .started = daemon->core->wall,
-                    .every_us = task->schedule.every_us,
+                    .schedule = &task->schedule,
                     .occurrence_count = run->occurrence_count,
                     .lateness_us = run_lateness_us(run, daemon->core->now),
                     .attempt_count = run->attempts.failed_count + 1,

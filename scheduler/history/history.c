@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "scheduler/core/record.h"
 #include "scheduler/history/line.h"
 
 /*
@@ -103,6 +104,10 @@ static json_t *task_of(const struct core_task *task) {
     json_t *json = json_pack("{s:s,s:I,s:I,s:I}", "task", task->definition->name, "every_us",
                              (json_int_t)schedule->every_us, "phase_us", (json_int_t)schedule->phase_us,
                              "most_us", (json_int_t)schedule_gap_most_us(schedule));
+    if (schedule->kind == SCHEDULE_CALENDAR) {
+        json_object_set_new(json, "calendar", json_sprintf("%s %s", schedule->text, zone_name(schedule->zone)));
+        json_object_set_new(json, "gap_us", json_integer(schedule_gap_least_us(schedule)));
+    }
     if (task->definition->enabled && task->answered_from.us)
         json_object_set_new(json, "answers_us", json_integer(schedule_key(schedule, task->answered_from).us));
     return json;
@@ -213,6 +218,33 @@ static void take_failure(struct history *history, const struct failure *failure,
                     is_passing(failure) && failure->detail ? (int)strtol(failure->detail, NULL, 10) : -1);
 }
 
+/* What was due between two rows of a calendar task, and has none. */
+static void note_gap(struct history *history, uint32_t task, struct wall last, struct wall next) {
+    const struct core_task *own = &history->writer->core->tasks[task];
+    const struct schedule *schedule = &own->definition->schedule;
+    struct wall first = schedule_next_after(schedule, last);
+    struct occurrences missed = schedule_between(schedule, first, (struct wall){next.us - 1});
+    if (missed.count == 0)
+        return;
+    struct record record = record_of(own->definition, task, own->pool, &missed);
+    record.outcome = OUTCOME_SKIPPED;
+    record.skip = SKIP_UNRECORDED;
+    history_add(history, &record, NULL);
+}
+
+static void note_gaps(struct history *history, const struct reply *reply) {
+    const struct core *core = history->writer->core;
+    for (uint32_t i = 0; i < reply->count; i++) {
+        const struct reply_row *row = &reply->rows[i];
+        uint32_t task = row->event.task;
+        if (task == TASKSET_NONE || core->tasks[task].definition->schedule.kind != SCHEDULE_CALENDAR)
+            continue;
+        for (size_t gap = 0; gap + 1 < json_array_size(row->gaps); gap += 2)
+            note_gap(history, task, (struct wall){json_integer_value(json_array_get(row->gaps, gap))},
+                     (struct wall){json_integer_value(json_array_get(row->gaps, gap + 1))});
+    }
+}
+
 const struct failure *history_take(struct history *history, const char *answer, const struct failure *failure,
                                    struct event *event, struct reply *reply) {
     static const struct failure untrue = {.sqlstate = "HG000",
@@ -223,6 +255,7 @@ const struct failure *history_take(struct history *history, const char *answer, 
         failure = NULL;
         *history->error = '\0';
         history->written_count += backlog_written(history->backlog);
+        note_gaps(history, reply);
         event->history.restored = history->restoring;
         if (history->meeting)
             note_shared(history, reply->shared);

@@ -26,6 +26,15 @@ static void add_instant(struct text *line, const char *name, struct wall at) {
              (int)(at.us - seconds * US_PER_S));
 }
 
+/* Of a range of a calendar, its instants. */
+static void add_dues(struct text *line, const struct record *record) {
+    if (record->schedule->kind != SCHEDULE_CALENDAR || record->occurrence_count == 0)
+        return;
+    text_add(line, "\"dues\":\"");
+    schedule_add_dues(record->schedule, record->key_first, record->key_last, line);
+    text_add(line, "\",");
+}
+
 static const char *outcome_of(const struct record *record) {
     switch (record->outcome) {
     case OUTCOME_OK:
@@ -54,7 +63,8 @@ void line_compose(struct text *line, const struct record *record, const char *ta
     add_string(line, "task", task);
     add_instant(line, "due", record->key_first);
     add_instant(line, "due_until", record->key_last);
-    add_number(line, "every_us", record->every_us);
+    add_number(line, "every_us", schedule_pace_us(record->schedule));
+    add_dues(line, record);
     add_number(line, "occurrences", record->occurrence_count);
     add_string(line, "outcome", outcome_of(record));
     add_string(line, "reason", reason_of(record));

@@ -25,6 +25,20 @@ static bool read_number(const json_t *row, const char *key, int64_t most, int64_
     return (json_is_integer(value) || !value || json_is_null(value)) && *ret >= 0 && *ret <= most;
 }
 
+/* Pairs of instants that ascend. */
+static bool read_gaps(const json_t *row, const json_t **ret) {
+    size_t i;
+    const json_t *gaps = json_object_get(row, "gaps"), *at;
+    int64_t before_us = 0;
+    *ret = gaps;
+    json_array_foreach(gaps, i, at) {
+        if (!json_is_integer(at) || json_integer_value(at) < before_us || json_integer_value(at) > INSTANT_MOST_US)
+            return false;
+        before_us = json_integer_value(at);
+    }
+    return json_array_size(gaps) % 2 == 0;
+}
+
 static bool read_restored(const json_t *row, struct event *event) {
     *event = (struct event){.kind = EVENT_RESTORED};
     return string_of(row, "task") &&
@@ -65,7 +79,7 @@ static bool take_row(struct reply *reply, const json_t *row, const struct taskse
     if (string_of(row, "outcome")) {
         is_told = read_resolved(row, &told.event);
     } else {
-        if (!read_restored(row, &told.event))
+        if (!read_restored(row, &told.event) || !read_gaps(row, &told.gaps))
             return false;
         is_told = json_is_integer(json_object_get(row, "answered_us")); /* else nothing is on record of it */
     }

@@ -21,6 +21,7 @@ struct reply_row {
                          * TASKSET_NONE where the file has none of that name: then only the log is told */
     const char *task;
     const char *due; /* of RESOLVED, as the server writes it */
+    const json_t *gaps; /* of RESTORED: instants of rows that lie apart, in pairs; NULL: none */
 };
 
 struct reply {

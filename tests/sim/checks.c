@@ -310,7 +310,7 @@ void note_answered(struct story *story, const struct record *record) {
         .first = record->due_first.us, .last = record->due_last.us, .run = record->run_number};
     if (record->occurrence_count == 0)
         return;
-    if ((span.last - span.first) / definition->schedule.every_us + 1 != record->occurrence_count)
+    if (schedule_between(&definition->schedule, record->due_first, record->due_last).count != record->occurrence_count)
         fail(story, "a record of %s counts %" PRId64 ", which is not what its range holds", definition->name,
              record->occurrence_count);
     const struct span *other = spans_meeting(&task->answered, span.first, span.last);
@@ -327,12 +327,11 @@ void note_answered(struct story *story, const struct record *record) {
 void check_answered(struct story *story) {
     for (uint32_t number = 0; number < TASKS_MOST; number++) {
         struct sim_task *task = &story->tasks[number];
-        int64_t every_us = (int64_t)task->every_ms * US_PER_MS;
         for (uint32_t i = 1; i < task->answered.count && !task->was_absent; i++) {
-            int64_t first = task->answered.items[i - 1].last + every_us,
-                    last = task->answered.items[i].first - every_us;
-            if (first <= last && !spans_cover(&task->table.rows, first, last, every_us))
-                fail(story, "of t%u an occurrence is missing after %" PRId64, number, first - every_us);
+            int64_t after = task->answered.items[i - 1].last, first = key_after(&task->schedule, after),
+                    last = key_before(&task->schedule, task->answered.items[i].first);
+            if (first <= last && !spans_cover(&task->table.rows, first, last, &task->schedule))
+                fail(story, "of t%u an occurrence is missing after %" PRId64, number, after);
         }
     }
 }

@@ -274,7 +274,7 @@ static void write_line(struct story *story, const struct entry *line, bool tell)
     bool resolved = table_record(&task->table, &line->call, &ok);
     const struct span *span = &line->call.span;
     if (line->call.counts && !line->call.released &&
-        !spans_cover(&task->table.rows, span->first, span->last, task->table.every_us))
+        !spans_cover(&task->table.rows, span->first, span->last, task->table.schedule))
         excuse(task, span->first, span->last); /* its row grows no further than to another daemon's */
     if (!resolved || !tell)
         return;
@@ -346,7 +346,7 @@ bool recorded_asked(void *context, uint32_t pool, struct event *answer) {
 /* --- the ends of a life --- */
 
 static void take_with_it(struct story *story, struct sim_task *task, int64_t first) {
-    excuse(task, first, wall_us(story) + 2 * (int64_t)task->every_ms * US_PER_MS);
+    excuse(task, first, wall_us(story) + schedule_far_us(&task->schedule));
 }
 
 /* A daemon that could not read the history does not know what was missed before it: that is lost. */
@@ -417,11 +417,11 @@ void rival_look(struct story *story) {
         return;
     }
     struct span span = {
-        .first = last->last + table->every_us, .life = RIVAL, .guarded = true, .state = ROW_RUNNING};
+        .first = key_after(table->schedule, last->last), .life = RIVAL, .guarded = true, .state = ROW_RUNNING};
     int64_t ahead_us = wall_us(story) - span.first;
     if (ahead_us < 0)
         return;
-    span.last = span.first + ahead_us / table->every_us * table->every_us;
+    span.last = schedule_between(table->schedule, (struct wall){span.first}, (struct wall){wall_us(story)}).last.us;
     span.run = ++counts.rivals;
     spans_add(&table->rows, span);
     do_span(story, number, span);
@@ -439,7 +439,7 @@ static void check_rows(struct story *story, uint32_t number) {
             fail(story, "run %lu of t%u was claimed for %ld, and no record tells of its end",
                  (unsigned long)row->run, number, (long)row->first);
         if (row->state == ROW_HOLE && !task->left_out &&
-            !spans_cover(&task->excused, row->first, row->last, task->table.every_us))
+            !spans_cover(&task->excused, row->first, row->last, task->table.schedule))
             fail(story, "of t%u there is no record from %ld to %ld", number, (long)row->first,
                  (long)row->last);
         counts.holes += row->state == ROW_HOLE;

@@ -28,7 +28,10 @@ struct faults_mix {
 
 /* A task by its name, over all files and all lives of the daemon. */
 struct sim_task {
-    uint32_t every_ms;
+    uint32_t every_ms; /* or about that, of a calendar; 0: not chosen yet */
+    char cron[64];     /* of a calendar; "": an interval */
+    struct schedule schedule;
+    struct calendar calendar;
     struct spans answered; /* by records of this life */
     struct spans done;     /* by runs, in all lives and by the second daemon */
     struct table table;

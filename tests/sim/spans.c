@@ -50,12 +50,22 @@ void spans_finish(struct spans *spans) {
     *spans = (struct spans){0};
 }
 
-bool spans_cover(const struct spans *spans, int64_t first, int64_t last, int64_t every_us) {
+int64_t key_after(const struct schedule *schedule, int64_t key_us) {
+    return schedule_next_after(schedule, (struct wall){key_us}).us;
+}
+
+int64_t key_before(const struct schedule *schedule, int64_t key_us) {
+    if (schedule->kind == SCHEDULE_CALENDAR)
+        return calendar_last(schedule->calendar, schedule->zone, (struct wall){key_us - 1}).us;
+    return key_us - schedule->every_us;
+}
+
+bool spans_cover(const struct spans *spans, int64_t first, int64_t last, const struct schedule *schedule) {
     while (first <= last) {
         const struct span *span = spans_meeting(spans, first, first);
         if (!span)
             return false;
-        first += ((span->last - first) / every_us + 1) * every_us;
+        first = key_after(schedule, span->last);
     }
     return true;
 }

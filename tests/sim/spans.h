@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "tasks/schedule.h"
+
 enum row_state {
     ROW_PENDING, /* in a transaction that is not committed */
     ROW_RUNNING,
@@ -41,7 +43,11 @@ struct span *spans_add(struct spans *spans, struct span span);
 void spans_remove(struct spans *spans, struct span *span);
 void spans_finish(struct spans *spans);
 
-/* Whether every instant of the grid in first..last is in some span. */
-bool spans_cover(const struct spans *spans, int64_t first, int64_t last, int64_t every_us);
+/* The key that follows one, and the one before. */
+int64_t key_after(const struct schedule *schedule, int64_t key_us);
+int64_t key_before(const struct schedule *schedule, int64_t key_us);
+
+/* Whether every key of the schedule in first..last, where `first` is one, is in some span. */
+bool spans_cover(const struct spans *spans, int64_t first, int64_t last, const struct schedule *schedule);
 
 #endif

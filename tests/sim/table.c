@@ -21,7 +21,7 @@ static enum failure_kind claim_looking(struct table *table, struct span span, in
                                        int64_t *ret_answered_until) {
     struct span *answered = spans_until(&table->rows, span.last);
     if (answered && answered->last >= span.first) {
-        span.first += ((answered->last - span.first) / table->every_us + 1) * table->every_us;
+        span.first = key_after(table->schedule, answered->last);
         if (span.first > span.last) {
             bool own =
                 answered->life == span.life && answered->state == ROW_RUNNING && span.state == ROW_RUNNING;
@@ -69,26 +69,25 @@ bool table_finish(struct table *table, const struct span *span, bool counts) {
 /* Inserts the pieces of the range that no other row answers; rows that only say that there is no record make
  * room. */
 static void insert_free(struct table *table, struct span span) {
-    int64_t every_us = table->every_us;
     for (struct span *other;
          span.first <= span.last && (other = spans_meeting(&table->rows, span.first, span.last));) {
         struct span was = *other, piece = span;
         if (was.state == ROW_HOLE) {
             spans_remove(&table->rows, other);
             piece = was;
-            piece.last = span.first - every_us;
+            piece.last = key_before(table->schedule, span.first);
             if (piece.first <= piece.last)
                 spans_add(&table->rows, piece);
-            piece.first = span.last + every_us;
+            piece.first = key_after(table->schedule, span.last);
             piece.last = was.last;
             if (piece.first <= piece.last)
                 spans_add(&table->rows, piece);
             continue;
         }
-        piece.last = was.first - every_us;
+        piece.last = key_before(table->schedule, was.first);
         if (piece.first <= piece.last)
             spans_add(&table->rows, piece);
-        span.first = was.last + every_us;
+        span.first = key_after(table->schedule, was.last);
     }
     if (span.first <= span.last)
         spans_add(&table->rows, span);
@@ -99,7 +98,7 @@ static void insert_free(struct table *table, struct span span) {
 static void grow(struct table *table, struct span *row, int64_t until) {
     const struct span *next = row + 1;
     if (next < table->rows.items + table->rows.count && next->first <= until)
-        until = next->first - table->every_us;
+        until = key_before(table->schedule, next->first);
     row->last = until > row->last ? until : row->last;
 }
 
@@ -131,7 +130,7 @@ bool table_record(struct table *table, const struct record_call *call, bool *ret
 static void note_holes(struct table *table, uint32_t life, int64_t answers_us) {
     for (uint32_t i = 0; i + 1 < table->rows.count && table->rows.items[i + 1].first < answers_us; i++) {
         const struct span *row = &table->rows.items[i];
-        int64_t first = row->last + table->every_us, last = row[1].first - table->every_us;
+        int64_t first = key_after(table->schedule, row->last), last = key_before(table->schedule, row[1].first);
         if (row->state != ROW_RUNNING && first <= last)
             spans_add(&table->rows,
                       (struct span){.first = first, .last = last, .life = life, .state = ROW_HOLE});

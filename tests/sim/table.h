@@ -11,7 +11,7 @@
 #define NO_INSTANT INT64_MAX
 
 struct table {
-    int64_t every_us;
+    const struct schedule *schedule;
     int64_t known_us; /* from then on it is to be answered; NO_INSTANT: it was never asked for */
     struct spans rows;
     struct spans triggered; /* rows that answer no occurrence, by their instant */

@@ -30,6 +30,16 @@ static void *grown(void *old, size_t old_count, size_t count, size_t bytes) {
     return array;
 }
 
+/* It outlives the file. */
+static void follow_schedule(struct sim_task *task, const struct schedule *schedule) {
+    task->schedule = *schedule;
+    if (schedule->kind == SCHEDULE_CALENDAR) {
+        task->calendar = *schedule->calendar;
+        task->schedule.calendar = &task->calendar;
+    }
+    task->table.schedule = &task->schedule;
+}
+
 /* A task that a file does not have, or a pool that keeps no history, is known from the files. */
 static void follow_file(struct story *story) {
     const struct core *core = story->world.core;
@@ -44,7 +54,7 @@ static void follow_file(struct story *story) {
     for (uint32_t i = 0; i < core->set->task_count; i++) {
         struct sim_task *task = task_of(story, &core->set->tasks[i]);
         is_there[number_of(core->set->tasks[i].name)] = true;
-        task->table.every_us = core->set->tasks[i].schedule.every_us;
+        follow_schedule(task, &core->set->tasks[i].schedule);
         task->was_unkept |= !core->set->pools[core->set->tasks[i].pool].history;
     }
     for (uint32_t i = 0; i < TASKS_MOST; i++)

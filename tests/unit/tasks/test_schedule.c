@@ -1,7 +1,10 @@
 #include "tests/unit/helper.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
+#include "tasks/calendar_parse.h"
 #include "tasks/schedule.h"
 
 static void schedule_next_after_is_strictly_after(void **state) {
@@ -145,9 +148,70 @@ static void none_is_never_due(void **state) {
     assert_false(schedule_is_same(&schedule, &interval));
 }
 
+/* Half past six on working days, in UTC, put off by 5 s; the seconds of unix time of some days of 2026. */
+#define MON_7_S (INT64_C(1796625000) + 5)
+#define DAY_S   (INT64_C(24) * 3600)
+#define AT(s)   ((struct wall){(s) * US_PER_S})
+
+static struct schedule working_days(struct calendar *calendar) {
+    struct text wrong = {0};
+    assert_true(calendar_parse("30 6 * * mon-fri", calendar, &wrong));
+    return (struct schedule){
+        .kind = SCHEDULE_CALENDAR, .calendar = calendar, .zone = zone_utc(), .phase_us = 5 * US_PER_S};
+}
+
+static void calendar_is_due_by_its_instants_and_the_phase(void **state) {
+    (void)state;
+    struct calendar calendar;
+    struct schedule schedule = working_days(&calendar);
+    assert_true(schedule_next_after(&schedule, AT(MON_7_S - 1)).us == AT(MON_7_S).us);
+    assert_true(schedule_next_after(&schedule, AT(MON_7_S)).us == AT(MON_7_S + DAY_S).us);
+    assert_true(schedule_next_after(&schedule, AT(MON_7_S + 4 * DAY_S)).us == AT(MON_7_S + 7 * DAY_S).us);
+    assert_true(schedule_key(&schedule, AT(MON_7_S)).us == AT(MON_7_S).us);
+    struct occurrences week = schedule_between(&schedule, AT(MON_7_S), AT(MON_7_S + 8 * DAY_S - 1));
+    assert_int_equal(week.count, 6);
+    assert_true(week.last.us == AT(MON_7_S + 7 * DAY_S).us);
+    assert_int_equal(schedule_between(&schedule, AT(MON_7_S), AT(MON_7_S - 1)).count, 0);
+    assert_true(schedule_nth_after(&schedule, AT(MON_7_S), 6).us == AT(MON_7_S + 8 * DAY_S).us);
+    assert_int_equal(schedule_gap_least_us(&schedule), US_PER_DAY);
+    assert_int_equal(schedule_busy_permille(&schedule, 14 * US_PER_H), 416);
+}
+
+static void calendar_dues_are_the_last_of_a_range(void **state) {
+    (void)state;
+    struct calendar calendar;
+    struct schedule schedule = working_days(&calendar);
+    struct text dues = {0};
+    schedule_add_dues(&schedule, AT(MON_7_S + 3 * DAY_S), AT(MON_7_S + 7 * DAY_S), &dues);
+    helper_expect_text("dues", dues.bytes, "{1796884205000000,1796970605000000,1797229805000000}");
+    text_clear(&dues);
+    schedule_add_dues(&schedule, AT(MON_7_S), AT(MON_7_S + 70000 * DAY_S), &dues); /* of 50 001 */
+    uint32_t count = 1;
+    for (const char *at = dues.bytes; (at = strchr(at, ',')); at++)
+        count++;
+    assert_int_equal(count, SCHEDULE_DUES_MAX);
+    assert_true(strtoll(dues.bytes + 1, NULL, 10) == AT(MON_7_S + 56001 * DAY_S).us);
+    text_finish(&dues);
+}
+
+static void calendar_is_another_in_another_zone_or_phase(void **state) {
+    (void)state;
+    struct calendar calendar, same;
+    struct schedule a = working_days(&calendar), b = working_days(&same);
+    assert_true(schedule_is_same(&a, &b));
+    b.phase_us++;
+    assert_false(schedule_is_same(&a, &b));
+    b.phase_us--;
+    same.hours <<= 1;
+    assert_false(schedule_is_same(&a, &b));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(none_is_never_due),
+        cmocka_unit_test(calendar_is_due_by_its_instants_and_the_phase),
+        cmocka_unit_test(calendar_dues_are_the_last_of_a_range),
+        cmocka_unit_test(calendar_is_another_in_another_zone_or_phase),
         cmocka_unit_test(schedule_next_after_is_strictly_after),
         cmocka_unit_test(schedule_next_after_from_anywhere_meets_the_stage),
         cmocka_unit_test(schedule_of_any_instant_stays_within_numbers),

@@ -96,6 +96,18 @@ static void reload_lets_a_running_run_end_under_the_old_file(void **state) {
     fixture_destroy(f);
 }
 
+/* The old file is gone with its last run, whose record is still to be read by who performs the step. */
+static void reload_leaves_a_running_run_its_schedule(void **state) {
+    (void)state;
+    struct fixture *f = fixture_create(POOL(1) COMMAND("a"));
+    fixture_pass(f, 10 * S);
+    struct handle run = fixture_started(f, "a");
+    fixture_reload(f, POOL(1) "[task a]\nevery = 1min\ncommand = true\n");
+    fixture_end(f, run, OUTCOME_OK);
+    assert_true(fixture_need(f, ACTION_RECORD)->record.schedule->every_us == 10 * S);
+    fixture_destroy(f);
+}
+
 static void reload_that_brings_a_removed_task_back_finds_its_run(void **state) {
     struct fixture *f = fixture_create_unarmed(POOL(1) SQL("a") SQL("b"));
     (void)state;
@@ -329,6 +341,7 @@ int main(void) {
         cmocka_unit_test(reload_at_the_due_instant_loses_no_occurrence),
         cmocka_unit_test(reload_keeps_statistics_by_name),
         cmocka_unit_test(reload_skips_waiting_runs_of_removed_and_disabled_tasks),
+        cmocka_unit_test(reload_leaves_a_running_run_its_schedule),
         cmocka_unit_test(reload_lets_a_running_run_end_under_the_old_file),
         cmocka_unit_test(reload_that_brings_a_removed_task_back_finds_its_run),
         cmocka_unit_test(reload_with_another_conninfo_closes_warm_sessions),

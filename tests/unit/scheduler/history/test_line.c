@@ -5,13 +5,15 @@
 
 #include "scheduler/history/line.h"
 
+static const struct schedule schedule = {.every_us = 60 * US_PER_S};
+
 static struct record record(void) {
     return (struct record){
         .outcome = OUTCOME_OK,
         .service = "office",
         .key_first = {US_PER_S},
         .key_last = {US_PER_S + 500},
-        .every_us = 60 * US_PER_S,
+        .schedule = &schedule,
         .occurrence_count = 2,
         .tokens = 1,
         .has_rows = true,
