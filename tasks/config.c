@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "tasks/config_task.h"
+#include "tasks/config_zone.h"
 
 static const char *const log_levels[] = {"error", "warning", "info", "debug", NULL};
 
@@ -18,6 +19,7 @@ static const struct key daemon_keys[] = {
     {"drain_timeout", KEY_DURATION, DAEMON(drain_timeout_us), "30s", 0, US_PER_DAY},
     {"spool", KEY_TEXT, DAEMON(spool), ""},
     {"children", KEY_COUNT, DAEMON(children), "64", 1, 10000},
+    {"zone", KEY_TEXT, DAEMON(zone_name), "UTC"},
     {0},
 };
 
@@ -83,6 +85,7 @@ static void read_daemon(const struct config_reading *reading, const struct inifi
     keys_read(daemon_keys, section, daemon, reading->faults);
     if (*daemon->name)
         keys_check_name(daemon->name, keys_line(section, "name"), reading->faults);
+    daemon->zone = config_zone(reading, daemon->zone_name, keys_line(section, "zone"));
 }
 
 static void read_pool(const struct config_reading *reading, const struct inifile_section *section) {
@@ -119,15 +122,17 @@ static void read_sections(const struct config_reading *reading, const struct ini
             config_read_task(reading, &file->sections[i]);
 }
 
-struct taskset *config_read(const char *text, size_t text_bytes, config_file_reader *read_file, void *context,
+struct taskset *config_read(const char *text, size_t text_bytes, const struct config_files *files,
                             struct faults *faults) {
+    static const struct config_files no_files = {0};
     struct taskset *set = taskset_create();
     struct arena tables = {0};
     struct inifile file;
     inifile_read(text, text_bytes, &set->arena, &tables, faults, &file);
     set->pools = arena_alloc(&set->arena, (POOLS_MAX + 1) * sizeof *set->pools);
     set->tasks = arena_alloc(&set->arena, ((size_t)file.section_count + 1) * sizeof *set->tasks);
-    const struct config_reading reading = {set, faults, read_file, context};
+    const struct config_reading reading = {set, faults, files ? files : &no_files,
+                                           arena_alloc(&tables, sizeof(struct config_zones))};
     read_sections(&reading, &file);
     arena_finish(&tables);
     taskset_seal(set);

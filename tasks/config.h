@@ -10,9 +10,9 @@
 
 /*
  * Adds to faults all that is wrong. Returns a taskset with one reference in any case; it may be used only
- * if there is no fault.
+ * if there is no fault. files: NULL where the text names none.
  */
-struct taskset *config_read(const char *text, size_t text_bytes, config_file_reader *read_file, void *context,
+struct taskset *config_read(const char *text, size_t text_bytes, const struct config_files *files,
                             struct faults *faults);
 
 /* The keys of a kind of section ("headgate", "pool", "task") by number, which etc/full.ini is held against.

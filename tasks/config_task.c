@@ -3,6 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tasks/calendar_parse.h"
+#include "tasks/config_zone.h"
+#include "tasks/duration.h"
 #include "tasks/words.h"
 
 static const char *const priorities[] = {"low", "normal", "high", NULL};
@@ -17,6 +20,8 @@ struct task_draft {
     struct task task;
     struct stages stages;
     int64_t phase_us, patience_us; /* -1: not given */
+    int64_t spread_us;
+    const char *cron, *zone;
     const char *sql, *sql_file, *command, *pool;
     const char *read, *read_file, *words, *write, *write_file;
 };
@@ -26,6 +31,9 @@ struct task_draft {
 const struct key config_task_keys[] = {
     {"every", KEY_RANGE, DRAFT(task.schedule), NULL, US_PER_MS, SCHEDULE_EVERY_MAX_US},
     {"phase", KEY_DURATION, DRAFT(phase_us), NULL, 0, SCHEDULE_EVERY_MAX_US},
+    {"cron", KEY_TEXT, DRAFT(cron)},
+    {"zone", KEY_TEXT, DRAFT(zone)},
+    {"spread", KEY_DURATION, DRAFT(spread_us), "0", 0, US_PER_DAY},
     {"sql", KEY_TEXT, DRAFT(sql)},
     {"sql_file", KEY_TEXT, DRAFT(sql_file)},
     {"command", KEY_TEXT, DRAFT(command)},
@@ -84,9 +92,10 @@ static const char *read_sql(const struct task_draft *draft, const char *key, con
     snprintf(file_key, sizeof file_key, "%s_file", key);
     if (text && file)
         REFUSE(draft, key, "[%s] has both %s and %s; keep one", draft->section->name, key, file_key);
-    return file ? reading->read_file(reading->context, file, keys_line(draft->section, file_key),
-                                     &reading->set->arena, reading->faults)
-                : text;
+    return file
+               ? reading->files->read_file(reading->files->context, file, keys_line(draft->section, file_key),
+                                           &reading->set->arena, reading->faults)
+               : text;
 }
 
 static void read_stages(struct task_draft *draft) {
@@ -184,37 +193,85 @@ static void refuse_idle_keys(const struct task_draft *draft) {
 #define PATIENCE_PART    10
 #define PATIENCE_MOST_US US_PER_S
 
-/* Of a task that is never due by time. */
+/* Keys of one kind of schedule in a task that has another. */
 static void refuse_idle_keys_of_time(const struct task_draft *draft) {
-    static const char *const keys[] = {"phase", "catch_up"};
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        if (keys_find(draft->section, keys[i]))
-            REFUSE(draft, keys[i],
-                   "'%s' says nothing here: [%s] has no interval, so it runs when it is triggered; write "
-                   "every = 15s, say",
-                   keys[i], draft->section->name);
+    static const char *const kinds[] = {"has an interval", "is due by calendar",
+                                        "has no interval, so it runs when it is triggered"};
+    static const struct {
+        const char *key;
+        bool fits[3]; /* by enum schedule_kind */
+        const char *why;
+    } timing[] = {
+        {"phase", {true, false, false}, "it says when within an interval, as in every = 15s"},
+        {"spread", {false, true, false}, "it puts off what is due by calendar, as in cron = @daily"},
+        {"zone", {false, true, false}, "it says whose clocks a calendar is about, as in cron = @daily"},
+        {"catch_up", {true, true, false}, "nothing is missed"},
+    };
+    enum schedule_kind kind = draft->task.schedule.kind;
+    for (size_t i = 0; i < sizeof timing / sizeof *timing; i++)
+        if (!timing[i].fits[kind] && keys_find(draft->section, timing[i].key))
+            REFUSE(draft, timing[i].key, "'%s' says nothing here: [%s] %s; %s", timing[i].key,
+                   draft->section->name, kinds[kind], timing[i].why);
+}
+
+static void read_interval(struct task_draft *draft) {
+    struct schedule *schedule = &draft->task.schedule;
+    if (draft->phase_us >= schedule->every_us)
+        REFUSE(draft, "phase", "phase is not below the interval; it says when within it");
+    schedule->phase_us =
+        draft->phase_us >= 0 ? draft->phase_us : schedule_default_phase(draft->task.name, schedule->every_us);
+}
+
+/* False after a fault. */
+static bool read_calendar(struct task_draft *draft) {
+    struct schedule *schedule = &draft->task.schedule;
+    struct calendar *calendar = arena_alloc(&draft->reading->set->arena, sizeof *calendar);
+    struct text wrong = {0};
+    bool is_right = calendar_parse(draft->cron, calendar, &wrong);
+    if (!is_right)
+        REFUSE(draft, "cron", "cron = '%s': %s", draft->cron, wrong.bytes);
+    text_finish(&wrong);
+    if (!is_right)
+        return false;
+    schedule->calendar = calendar;
+    schedule->zone = draft->task.zone;
+    schedule->text = draft->cron;
+    if (draft->spread_us > schedule_gap_least_us(schedule))
+        REFUSE(
+            draft, "spread",
+            "spread is above what two instants of cron = '%s' are apart (%s); they would only change places",
+            draft->cron, DURATION_FORMAT(schedule_gap_least_us(schedule)));
+    schedule->phase_us = draft->spread_us ? schedule_default_phase(draft->task.name, draft->spread_us) : 0;
+    return true;
+}
+
+static void read_patience(struct task_draft *draft) {
+    int64_t least_us = schedule_gap_least_us(&draft->task.schedule), part_us = least_us / PATIENCE_PART;
+    bool has_gap = draft->task.schedule.kind != SCHEDULE_NONE;
+    if (has_gap && draft->patience_us > least_us)
+        REFUSE(draft, "patience", "patience is above the interval (%s); it says how late a run may start",
+               DURATION_FORMAT(least_us));
+    draft->task.patience_us = draft->patience_us >= 0                 ? draft->patience_us
+                              : has_gap && part_us < PATIENCE_MOST_US ? part_us
+                                                                      : PATIENCE_MOST_US;
 }
 
 static void read_schedule(struct task_draft *draft) {
     struct schedule *schedule = &draft->task.schedule;
-    bool has_every = keys_find(draft->section, "every") != NULL;
-    int64_t patience_us = has_every ? schedule->every_us / PATIENCE_PART : PATIENCE_MOST_US;
-    schedule->kind = has_every ? SCHEDULE_EVERY : SCHEDULE_NONE;
-    if (!has_every)
-        refuse_idle_keys_of_time(draft);
-    else if (schedule->every_us == 0) /* a fault that was told */
+    const struct inifile_section *section = draft->section;
+    bool has_every = keys_find(section, "every") != NULL;
+    if (has_every && draft->cron)
+        REFUSE(draft, "cron", "[%s] has both every and cron; keep one", section->name);
+    schedule->kind = draft->cron ? SCHEDULE_CALENDAR : has_every ? SCHEDULE_EVERY : SCHEDULE_NONE;
+    draft->task.zone = draft->zone ? config_zone(draft->reading, draft->zone, keys_line(section, "zone"))
+                                   : draft->reading->set->daemon.zone;
+    refuse_idle_keys_of_time(draft);
+    if ((schedule->kind == SCHEDULE_CALENDAR && !read_calendar(draft)) ||
+        (schedule->kind == SCHEDULE_EVERY && schedule->every_us == 0)) /* a fault that was told */
         return;
-    else if (draft->phase_us >= schedule->every_us)
-        REFUSE(draft, "phase", "phase is not below the interval; it says when within it");
-    if (has_every)
-        schedule->phase_us = draft->phase_us >= 0
-                                 ? draft->phase_us
-                                 : schedule_default_phase(draft->task.name, schedule->every_us);
-    if (has_every && draft->patience_us > schedule->every_us)
-        REFUSE(draft, "patience", "patience is above the interval; it says how late a run may start");
-    draft->task.patience_us = draft->patience_us >= 0          ? draft->patience_us
-                              : patience_us > PATIENCE_MOST_US ? PATIENCE_MOST_US
-                                                               : patience_us;
+    if (schedule->kind == SCHEDULE_EVERY)
+        read_interval(draft);
+    read_patience(draft);
 }
 
 static void read_pool_of(struct task_draft *draft) {

@@ -56,6 +56,7 @@ struct task {
     char **argv;                 /* WORK_COMMAND, WORK_STAGES: ended with NULL */
     const struct stages *stages; /* WORK_STAGES; else NULL */
     struct schedule schedule;
+    const struct zone *zone;   /* whose clocks its calendar is about; never NULL */
     int64_t patience_us;       /* how late a run may start before a further session is opened for it */
     int64_t expect_us;         /* how long a run takes, until that was learned */
     int64_t timeout_us;        /* from token to end; 0: none */
@@ -122,6 +123,8 @@ struct daemon_settings {
     int64_t drain_timeout_us;
     const char *spool; /* directory of what does not fit in memory; "" means $TMPDIR, or /tmp */
     uint32_t children; /* that hold no token: how many may run at once */
+    const char *zone_name;
+    const struct zone *zone; /* of tasks that name none */
 };
 
 /* Of a task, a pool or the file: it fits into inih's 49 bytes of a section's name with its kind before it,

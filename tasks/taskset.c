@@ -95,6 +95,8 @@ static uint64_t task_work_hash(const struct task *task) {
     hash = hash_bytes(hash, &task->schedule.kind, sizeof task->schedule.kind);
     hash = hash_bytes(hash, &task->schedule.every_us, sizeof task->schedule.every_us);
     hash = hash_bytes(hash, &task->schedule.phase_us, sizeof task->schedule.phase_us);
+    if (task->schedule.kind == SCHEDULE_CALENDAR)
+        hash = hash_text(hash_text(hash, task->schedule.text), zone_name(task->schedule.zone));
     for (char **word = task->argv; word && *word; word++)
         hash = hash_text(hash, *word);
     if (task->stages)

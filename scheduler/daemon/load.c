@@ -80,6 +80,36 @@ static const char *read_sql_file(void *context, const char *path, uint32_t line,
     return kept;
 }
 
+/* The system's file of a time zone. Most names that do not exist are mistyped. */
+static const struct zone *read_zone_file(void *context, const char *name, uint32_t line, struct arena *arena,
+                                         struct faults *faults) {
+    const char *folder = getenv("TZDIR");
+    struct text path = {0}, wrong = {0};
+    struct stat stat;
+    size_t bytes = 0;
+    const struct zone *zone = NULL;
+    (void)context;
+    text_add(&path, "%s/%s", folder && *folder ? folder : "/usr/share/zoneinfo", name);
+    bool is_missing = access(path.bytes, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR);
+    if (is_missing)
+        fault_add(faults, line,
+                  "zone = '%s': there is no file %s; zones are named as in the system's package tzdata, such "
+                  "as Europe/Berlin",
+                  name, path.bytes);
+    int fd = is_missing ? -1 : open_trusted(path.bytes, line, &stat, faults);
+    char *content = fd >= 0 ? read_all(fd, ZONE_FILE_BYTES_MAX, &bytes, path.bytes, line, faults) : NULL;
+    if (content)
+        zone = zone_parse(name, content, bytes, arena, &wrong);
+    if (wrong.bytes)
+        fault_add(faults, line, "zone = '%s': %s %s", name, path.bytes, wrong.bytes);
+    if (fd >= 0)
+        close(fd);
+    free(content);
+    text_finish(&path);
+    text_finish(&wrong);
+    return zone;
+}
+
 /* What libpq asks of a private key's file, too: nobody else may read it, but the group may where root owns
  * it. */
 static bool others_can_read(const struct stat *stat) {
@@ -131,7 +161,8 @@ struct taskset *load_file(const char *path, struct faults *faults) {
     if (!text)
         return NULL;
     char *folder = path_folder(path);
-    struct taskset *set = config_read(text, bytes, read_sql_file, folder, faults);
+    const struct config_files files = {read_sql_file, read_zone_file, folder};
+    struct taskset *set = config_read(text, bytes, &files, faults);
     config_name_service(set, path);
     struct ini ini = {path, others_can_read(&stat), faults};
     for (uint32_t i = 0; i < set->pool_count; i++)

@@ -20,11 +20,6 @@ static int64_t now_ns(void) {
     return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
-static const char *no_file(void *context, const char *path, uint32_t line, struct arena *arena, struct faults *faults) {
-    (void)context, (void)path, (void)line, (void)arena, (void)faults;
-    return NULL;
-}
-
 static struct core *core_of(uint32_t task_count) {
     struct text ini = {0};
     struct faults faults = {0};
@@ -32,7 +27,7 @@ static struct core *core_of(uint32_t task_count) {
     int64_t every_ms = (int64_t)task_count * 1000 / RUNS_PER_S;
     for (uint32_t i = 0; i < task_count; i++)
         text_add(&ini, "[task t%u]\nevery = %" PRId64 "ms\nsql = x\n", i, every_ms);
-    struct taskset *set = config_read(ini.bytes, ini.bytes_count, no_file, NULL, &faults);
+    struct taskset *set = config_read(ini.bytes, ini.bytes_count, NULL, &faults);
     if (faults.count)
         abort();
     text_finish(&ini);

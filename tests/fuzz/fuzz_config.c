@@ -11,14 +11,18 @@ static const char *read_file(void *context, const char *path, uint32_t line, str
     return arena_text(arena, path, strlen(path));
 }
 
+static const struct config_files files = {read_file, NULL, NULL};
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     char *text = fuzz_text(data, size);
     struct faults faults = {0};
     struct text told = {0};
-    struct taskset *set = config_read(text, size, read_file, NULL, &faults);
+    struct taskset *set = config_read(text, size, &files, &faults);
     MUST(set);
     for (uint32_t i = 0; i < set->task_count && faults.count == 0; i++) {
         MUST((set->tasks[i].schedule.every_us > 0) == (set->tasks[i].schedule.kind == SCHEDULE_EVERY));
+        MUST((set->tasks[i].schedule.calendar != NULL) == (set->tasks[i].schedule.kind == SCHEDULE_CALENDAR));
+        MUST(set->tasks[i].zone);
         MUST(set->tasks[i].pool < set->pool_count);
     }
     faults_print(&faults, "fuzz.ini", &told);

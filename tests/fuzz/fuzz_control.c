@@ -17,7 +17,7 @@ static struct daemon *stopping_daemon(void) {
     static struct daemon daemon;
     struct faults faults = {0};
     daemon.path = "fuzz.ini";
-    daemon.set = config_read(ini, sizeof ini - 1, NULL, NULL, &faults);
+    daemon.set = config_read(ini, sizeof ini - 1, NULL, &faults);
     MUST(faults.count == 0);
     daemon.core = core_create(daemon.set, 1, true, (struct mono){0}, (struct wall){US_PER_DAY});
     daemon.core->draining = true;

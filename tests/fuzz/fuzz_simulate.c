@@ -40,7 +40,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     char *text = fuzz_text(data, size), *rest = text;
     struct faults faults = {0};
     struct text error = {0};
-    struct taskset *set = config_read(ini, sizeof ini - 1, NULL, NULL, &faults);
+    struct taskset *set = config_read(ini, sizeof ini - 1, NULL, &faults);
     MUST(faults.count == 0);
     int64_t took_us[8] = {US_PER_MS, US_PER_MS, US_PER_MS};
     struct simulate_foreground foreground = {0};

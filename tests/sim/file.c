@@ -74,17 +74,11 @@ static void random_file(struct story *story, struct text *ini) {
     }
 }
 
-static const char *no_files(void *context, const char *path, uint32_t line, struct arena *arena,
-                            struct faults *faults) {
-    (void)context, (void)path, (void)line, (void)arena, (void)faults;
-    return NULL;
-}
-
 struct taskset *random_set(struct story *story) {
     struct text ini = {0}, complaint = {0};
     struct faults faults = {0};
     random_file(story, &ini);
-    struct taskset *set = config_read(ini.bytes, ini.bytes_count, no_files, NULL, &faults);
+    struct taskset *set = config_read(ini.bytes, ini.bytes_count, NULL, &faults);
     faults_print(&faults, "random", &complaint);
     if (faults.count)
         fprintf(stderr, "%s%s", ini.bytes, complaint.bytes);

@@ -13,6 +13,27 @@ const char *helper_read_file(void *context, const char *path, uint32_t line, str
     return NULL;
 }
 
+/* A zone of each name but "No/Zone": an hour east of UTC. */
+static const struct zone *read_zone(void *context, const char *name, uint32_t line, struct arena *arena,
+                                    struct faults *faults) {
+    static const char header[44] = "TZif", counts[] = {0, 0, 0, 1, 0, 0, 0, 4},
+                      type[] = {0, 0, 14, 16, 0, 0, 'A', 'B', 'C', 0};
+    struct text bytes = {0}, wrong = {0};
+    (void)context;
+    text_add_bytes(&bytes, header, 36);
+    text_add_bytes(&bytes, counts, sizeof counts);
+    text_add_bytes(&bytes, type, sizeof type);
+    const struct zone *zone =
+        strcmp(name, "No/Zone") == 0 ? NULL : zone_parse(name, bytes.bytes, bytes.bytes_count, arena, &wrong);
+    if (!zone)
+        fault_add(faults, line, "zone = '%s' cannot be read", name);
+    text_finish(&bytes);
+    text_finish(&wrong);
+    return zone;
+}
+
+const struct config_files helper_files = {helper_read_file, read_zone, NULL};
+
 static void show(const char *name, const struct faults *faults) {
     struct text text = {0};
     faults_print(faults, "ini", &text);
@@ -22,7 +43,7 @@ static void show(const char *name, const struct faults *faults) {
 
 struct taskset *helper_taskset(const char *ini) {
     struct faults faults = {0};
-    struct taskset *set = config_read(ini, strlen(ini), helper_read_file, NULL, &faults);
+    struct taskset *set = config_read(ini, strlen(ini), &helper_files, &faults);
     helper_expect_no_fault("taskset", &faults);
     faults_finish(&faults);
     return set;

@@ -29,6 +29,9 @@
 /* A reader for sql_file that finds the same text in any file but "missing.sql", which is not there. */
 config_file_reader helper_read_file;
 
+/* With it, and zones of all names but "No/Zone", an hour east of UTC. */
+extern const struct config_files helper_files;
+
 /* One reference, to unref. A fault fails the test and is shown. */
 struct taskset *helper_taskset(const char *ini);
 

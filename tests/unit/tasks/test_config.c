@@ -40,7 +40,7 @@ static void read_any_wrong_file_names_line_and_reason(void **state) {
     (void)state;
     for (size_t i = 0; i < COUNT(wrongs); i++) {
         struct faults faults = {0};
-        struct taskset *set = config_read(wrongs[i].text, strlen(wrongs[i].text), helper_read_file, NULL, &faults);
+        struct taskset *set = config_read(wrongs[i].text, strlen(wrongs[i].text), &helper_files, &faults);
         helper_expect_fault(wrongs[i].name, &faults, wrongs[i].line, wrongs[i].piece);
         faults_finish(&faults);
         taskset_unref(set);
@@ -48,7 +48,7 @@ static void read_any_wrong_file_names_line_and_reason(void **state) {
 }
 
 static struct taskset *read_text(const char *text, struct faults *faults) {
-    return config_read(text, strlen(text), helper_read_file, NULL, faults);
+    return config_read(text, strlen(text), &helper_files, faults);
 }
 
 static bool has_fault(const struct faults *faults, uint32_t line, const char *piece) {

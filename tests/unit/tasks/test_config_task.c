@@ -7,6 +7,7 @@
 
 #define POOL   "[pool p]\nsize = 3\n"       /* lines 1 and 2 */
 #define TASK   "[task t]\nevery = 1min\n"   /* the next two */
+#define CALENDAR(cron) "[task t]\ncron = " cron "\n"
 #define RIGHT  POOL TASK "sql = SELECT 1\n" /* five lines; more keys of the task may follow */
 #define STAGED POOL TASK "read = r\nwork = ls\nwrite = w\n" /* seven lines */
 
@@ -25,7 +26,24 @@ static const struct {
     {"sql and command", RIGHT "command = ls\n", 3, "more than one of sql, sql_file, command, and read, work and write; keep one"},
     {"sql and sql_file", RIGHT "sql_file = there.sql\n", 3, "more than one of sql, sql_file, command, and read, work and write; keep one"},
     {"empty work", POOL TASK "sql =\ncommand = ls\n", 5, "'sql' is empty"},
-    {"phase without an interval", POOL "[task t]\nsql = x\nphase = 1s\n", 5, "it runs when it is triggered; write every"},
+    {"phase without an interval", POOL "[task t]\nsql = x\nphase = 1s\n", 5, "so it runs when it is triggered; it says when within an interval"},
+    {"every and cron", RIGHT "cron = @daily\n", 6, "[task t] has both every and cron; keep one"},
+    {"cron that is none", POOL CALENDAR("61 * * * *") "sql = x\n", 4,
+     "cron = '61 * * * *': the minute '61' is out of bounds; it goes from 0 to 59"},
+    {"cron that never comes true", POOL CALENDAR("30 2 30 2 *") "sql = x\n", 4, "cron = '30 2 30 2 *': it never comes true"},
+    {"phase beside cron", POOL CALENDAR("@daily") "sql = x\nphase = 1s\n", 6, "'phase' says nothing here: [task t] is due by calendar"},
+    {"spread without cron", RIGHT "spread = 1s\n", 6, "'spread' says nothing here: [task t] has an interval"},
+    {"zone without cron", RIGHT "zone = Europe/Berlin\n", 6, "'zone' says nothing here: [task t] has an interval"},
+    {"zone without anything", POOL "[task t]\nsql = x\nzone = UTC\n", 5, "'zone' says nothing here: [task t] has no interval"},
+    {"zone that is not there", POOL CALENDAR("@daily") "sql = x\nzone = No/Zone\n", 6, "zone = 'No/Zone' cannot be read"},
+    {"zone out of the folder", POOL CALENDAR("@daily") "sql = x\nzone = ../../etc/passwd\n", 6,
+     "zone = '../../etc/passwd' is no name of a time zone; write one of the system's, such as Europe/Berlin"},
+    {"zone by an absolute path", POOL CALENDAR("@daily") "sql = x\nzone = /etc/localtime\n", 6, "is no name of a time zone"},
+    {"spread above the interval", POOL CALENDAR("*/5 * * * *") "sql = x\nspread = 6min\n", 6,
+     "spread is above what two instants of cron = '*/5 * * * *' are apart (5min)"},
+    {"spread beyond a day", POOL CALENDAR("@monthly") "sql = x\nspread = 2d\n", 6, "from 0s to 1d"},
+    {"patience above the calendar's interval", POOL CALENDAR("* * * * *") "sql = x\npatience = 61s\n", 6,
+     "patience is above the interval (1min)"},
     {"catch_up without an interval", POOL "[task t]\nsql = x\ncatch_up = all\n", 5, "'catch_up' says nothing here"},
     {"interval of 0", POOL "[task t]\nevery = 0\nsql = x\n", 4, "every = '0' is out of bounds; it goes from 1ms to 3653d"},
     {"interval of 0s", POOL "[task t]\nevery = 0s\nsql = x\n", 4, "out of bounds"},
@@ -111,7 +129,7 @@ static void task_that_is_wrong_names_line_and_reason(void **state) {
     (void)state;
     for (size_t i = 0; i < COUNT(wrongs); i++) {
         struct faults faults = {0};
-        struct taskset *set = config_read(wrongs[i].text, strlen(wrongs[i].text), helper_read_file, NULL, &faults);
+        struct taskset *set = config_read(wrongs[i].text, strlen(wrongs[i].text), &helper_files, &faults);
         helper_expect_fault(wrongs[i].name, &faults, wrongs[i].line, wrongs[i].piece);
         faults_finish(&faults);
         taskset_unref(set);
@@ -207,6 +225,31 @@ static void tasks_are_what_their_keys_say(void **state) {
     taskset_unref(set);
 }
 
+static void task_of_a_calendar_is_what_its_keys_say(void **state) {
+    (void)state;
+    struct taskset *set = helper_taskset("[headgate]\nzone = Some/Zone\n" POOL
+                                         "[task a]\ncron = 30 6 * * mon-fri\nsql = x\n"
+                                         "[task b]\ncron = 0 0 9 * * fri#2\nzone = Other/Zone\nspread = 10min\nsql = x\n"
+                                         "[task c]\ncron = @hourly\nzone = Other/Zone\nspread = 1h\nsql = x\ncatch_up = all\n"
+                                         "[task d]\ncron = @daily\nzone = UTC\nsql = x\npatience = 1h\n"
+                                         "[task e]\nevery = 1s\nsql = x\n");
+    const struct task *a = &set->tasks[0], *b = &set->tasks[1], *c = &set->tasks[2], *d = &set->tasks[3], *e = &set->tasks[4];
+    assert_int_equal(a->schedule.kind, SCHEDULE_CALENDAR);
+    assert_string_equal(a->schedule.text, "30 6 * * mon-fri");
+    assert_string_equal(zone_name(a->zone), "Some/Zone");
+    assert_true(a->schedule.zone == a->zone && a->schedule.phase_us == 0 && a->patience_us == US_PER_S);
+    assert_string_equal(zone_name(b->zone), "Other/Zone");
+    assert_true(b->zone == c->zone); /* read once */
+    assert_true(b->schedule.phase_us == schedule_default_phase("b", 10 * US_PER_MIN));
+    assert_true(c->schedule.phase_us == schedule_default_phase("c", US_PER_H) && c->catch_up == CATCH_UP_ALL);
+    assert_true(d->zone == zone_utc() && d->patience_us == US_PER_H);
+    assert_true(e->schedule.kind == SCHEDULE_EVERY && e->schedule.calendar == NULL);
+    /* Friday, 2026-12-11 09:00 an hour east of UTC */
+    struct wall from = {INT64_C(1796000000) * US_PER_S};
+    assert_int_equal(schedule_next_after(&b->schedule, from).us, INT64_C(1796976000) * US_PER_S + b->schedule.phase_us);
+    taskset_unref(set);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(task_that_is_wrong_names_line_and_reason),
@@ -214,6 +257,7 @@ int main(void) {
         cmocka_unit_test(stages_have_defaults_of_their_own),
         cmocka_unit_test(stages_are_what_their_keys_say),
         cmocka_unit_test(tasks_are_what_their_keys_say),
+        cmocka_unit_test(task_of_a_calendar_is_what_its_keys_say),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
