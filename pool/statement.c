@@ -63,6 +63,15 @@ bool statement_tag_commits(const char *tag) {
     return is_one_of(tag, tags);
 }
 
+bool statement_tag_changes(const char *tag) {
+    static const char *const words[] = {"INSERT", "UPDATE", "DELETE", "MERGE", NULL};
+    size_t length = strcspn(tag, " ");
+    for (const char *const *word = words; *word; word++)
+        if (strlen(*word) == length && strncmp(tag, *word, length) == 0)
+            return true;
+    return false;
+}
+
 bool statement_tag_is_transaction(const char *tag) {
     static const char *const tags[] = {"BEGIN",    "START TRANSACTION",   "COMMIT",
                                        "ROLLBACK", "PREPARE TRANSACTION", NULL};

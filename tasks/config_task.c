@@ -10,6 +10,7 @@
 
 static const char *const priorities[] = {"low", "normal", "high", NULL};
 static const char *const overlaps[] = {"skip", "queue", "allow", NULL};
+static const char *const repeats[] = {"off", "rows", NULL};
 static const char *const catch_ups[] = {"skip", "once", "all", NULL};
 static const char *const session_cares[] = {"discard", "clean", NULL};
 
@@ -65,6 +66,8 @@ const struct key config_task_keys[] = {
     {"catch_up", KEY_CHOICE, DRAFT(task.catch_up), "once", 0, 0, catch_ups},
     {"catch_up_count", KEY_COUNT, DRAFT(task.catch_up_count), "100", 1, 1000000},
     {"catch_up_age", KEY_DURATION, DRAFT(task.catch_up_age_us), "1d", US_PER_MS, SCHEDULE_EVERY_MAX_US},
+    {"repeat", KEY_CHOICE, DRAFT(task.repeat), "off", 0, 0, repeats},
+    {"repeat_most", KEY_COUNT, DRAFT(task.repeat_most), "100000", 0, 1000000000},
     {"transaction", KEY_SWITCH, DRAFT(task.transaction), "on"},
     {"session", KEY_CHOICE, DRAFT(task.session), "discard", 0, 0, session_cares},
     {"enabled", KEY_SWITCH, DRAFT(task.enabled), "on"},
@@ -185,6 +188,27 @@ static void refuse_idle_keys(const struct task_draft *draft) {
             REFUSE(draft, bounds[i],
                    "'%s' says nothing here: it bounds catch_up = all, and [%s] has catch_up = %s", bounds[i],
                    name, catch_ups[task->catch_up]);
+}
+
+/* Each bite is a transaction, and ends the run when it has changed nothing: so its rows have to be counted. */
+static void read_repeat(const struct task_draft *draft) {
+    static const char *const why[] = {
+        [WORK_COMMAND] = "nobody counts the rows that a command changes; run it again from within itself",
+        [WORK_STAGES] = "a staged task gives its session back between its stages already; let its read have fewer "
+                        "rows, and be due more often",
+    };
+    const struct task *task = &draft->task;
+    const char *name = draft->section->name;
+    if (task->repeat == REPEAT_OFF && keys_find(draft->section, "repeat_most"))
+        REFUSE(draft, "repeat_most",
+               "'repeat_most' says nothing here: it bounds repeat = rows, which [%s] does not have", name);
+    else if (task->repeat == REPEAT_ROWS && task->work != WORK_SQL)
+        REFUSE(draft, "repeat", "repeat = rows is for sql: %s", why[task->work]);
+    else if (task->repeat == REPEAT_ROWS && !task->transaction)
+        REFUSE(draft, "transaction",
+               "repeat = rows makes each bite a transaction of its own; leave out transaction = off, and any COMMIT "
+               "in the text of [%s]",
+               name);
 }
 
 /* Unless the file says otherwise, a run waits for an open session for a tenth of its interval, and for a
@@ -308,6 +332,7 @@ void config_read_task(const struct config_reading *reading, const struct inifile
         stages->write_timeout_us = draft.task.timeout_us;
     read_work(&draft);
     refuse_idle_keys(&draft);
+    read_repeat(&draft);
     read_schedule(&draft);
     read_pool_of(&draft);
     if (set->task_count == TASKS_MAX)

@@ -15,6 +15,9 @@ enum priority { PRIORITY_LOW, PRIORITY_NORMAL, PRIORITY_HIGH };
 /* What happens when a task is due while its own run is under way. */
 enum overlap { OVERLAP_SKIP, OVERLAP_QUEUE, OVERLAP_ALLOW };
 
+/* Whether a run goes on in further bites: as long as one changes rows. */
+enum repeat { REPEAT_OFF, REPEAT_ROWS };
+
 /* What happens to occurrences that were missed while no daemon ran. */
 enum catch_up { CATCH_UP_SKIP, CATCH_UP_ONCE, CATCH_UP_ALL };
 
@@ -68,7 +71,9 @@ struct task {
     struct range retry_delay;
     uint32_t hold_after; /* failures in a row; 0: never */
     struct range hold;
-    uint32_t tokens; /* its weight; for SQL at least 1, which is its own session */
+    enum repeat repeat;
+    uint32_t repeat_most; /* bites of a run; 0: any number */
+    uint32_t tokens;      /* its weight; for SQL at least 1, which is its own session */
     enum priority priority;
     enum overlap overlap;
     enum catch_up catch_up;

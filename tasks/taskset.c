@@ -74,7 +74,7 @@ static bool same_text(const char *a, const char *b) {
 }
 
 bool task_same_work(const struct task *a, const struct task *b) {
-    if (a->work != b->work || a->transaction != b->transaction)
+    if (a->work != b->work || a->transaction != b->transaction || a->repeat != b->repeat)
         return false;
     switch (a->work) {
     case WORK_SQL: return strcmp(a->sql, b->sql) == 0;
@@ -99,6 +99,8 @@ static uint64_t task_work_hash(const struct task *task) {
         hash = hash_text(hash_text(hash, task->schedule.text), zone_name(task->schedule.zone));
     for (char **word = task->argv; word && *word; word++)
         hash = hash_text(hash, *word);
+    if (task->repeat)
+        hash = hash_text(hash, "repeat");
     if (task->stages)
         hash = hash_text(hash_text(hash, task->stages->read), task->stages->write);
     return hash_finish(hash);

@@ -12,6 +12,19 @@ ALTER TABLE headgate.task ADD COLUMN calendar text; -- NULL: an interval
 COMMENT ON TABLE headgate.task IS
     'the tasks whose runs are kept here, and since when they have this interval and phase, or calendar';
 
+ALTER TABLE headgate.run ADD COLUMN bites int;
+COMMENT ON COLUMN headgate.run.bites IS
+    'transactions that were committed one after another, of a run with repeat = rows; NULL: of any other, or none was';
+
+CREATE OR REPLACE VIEW headgate.history AS
+SELECT service, task, due, due_until, started, finished, outcome, reason,
+       lateness_us * interval '1 microsecond' AS lateness,
+       finished - started AS took,
+       outside_us * interval '1 microsecond' AS outside,
+       attempts, rows, occurrences, tokens, message, daemon, bites
+  FROM headgate.run
+ WHERE occurrences IS NOT NULL;
+
 CREATE FUNCTION headgate.unix_us(at timestamptz) RETURNS int8
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT (extract(epoch FROM at) * 1000000)::int8
@@ -227,6 +240,7 @@ BEGIN
         part.due_until := headgate.nth(piece.due, greatest(part.occurrences - 1, 0), every_us, dues);
         IF part.occurrences > 0 THEN
             part.rows := NULL;
+            part.bites := NULL;
             part.session_us := NULL;
             part.outside_us := NULL;
             PERFORM headgate.insert_row(part, every_us, dues);
@@ -306,7 +320,7 @@ BEGIN
         RETURN;
     END IF;
     UPDATE headgate.run o
-       SET finished = r.finished, rows = r.rows, session_us = r.session_us, outside_us = r.outside_us,
+       SET finished = r.finished, rows = r.rows, bites = r.bites, session_us = r.session_us, outside_us = r.outside_us,
            outcome = r.outcome, reason = r.reason, message = r.message
      WHERE o.service = r.service AND o.task = r.task AND o.due = key;
 EXCEPTION
@@ -356,6 +370,7 @@ BEGIN
                finished = f.finished,
                lateness_us = coalesce(f.lateness_us, r.lateness_us),
                rows = f.rows,
+               bites = f.bites,
                session_us = f.session_us,
                outside_us = f.outside_us,
                attempts = coalesce(f.attempts, r.attempts),

@@ -176,11 +176,17 @@ void flight_take_error(struct session *session, const PGresult *result, enum ste
 }
 
 /* The tag's number; more than all that a number holds is as good as that. */
-static void add_rows(struct flight *flight, const char *given) {
+static void add_rows(uint64_t *to, PGresult *result) {
     int64_t count = 0;
-    uint64_t left = INT64_MAX - flight->row_count;
-    if (answer_parse(given, 0, INT64_MAX, &count))
-        flight->row_count += (uint64_t)count < left ? (uint64_t)count : left;
+    uint64_t left = INT64_MAX - *to;
+    if (answer_parse(PQcmdTuples(result), 0, INT64_MAX, &count))
+        *to += (uint64_t)count < left ? (uint64_t)count : left;
+}
+
+void flight_take_changes(struct script *script, PGresult *result, enum step step) {
+    struct flight *flight = flight_first(script);
+    if (step == STEP_WORK && statement_tag_changes(PQcmdStatus(result)))
+        add_rows(&flight->changed_count, result);
 }
 
 /*
@@ -213,7 +219,8 @@ void flight_take_tag(struct script *script, PGresult *result, enum step step) {
         return;
     flight->partly |= script->protocol == PROTOCOL_SIMPLE && statement_tag_commits(tag);
     if (flight->work.stage == SESSION_WHOLE)
-        add_rows(flight, PQcmdTuples(result));
+        add_rows(&flight->row_count, result);
+    flight_take_changes(script, result, step);
     if (script->protocol == PROTOCOL_SIMPLE || !statement_tag_is_transaction(tag))
         return;
     flight_fail(flight, "", "the text is a transaction command, which would reach beyond its own run",
@@ -228,7 +235,7 @@ bool flight_was_not_parsed(const struct flight *flight) {
 
 void flight_retry(struct flight *flight) {
     flight_forget(flight);
-    flight->row_count = 0;
+    flight->row_count = flight->changed_count = 0;
     flight->partly = false;
     flight->simple = true;
 }
@@ -266,6 +273,7 @@ static void report_end(struct session *session, const struct flight *flight, enu
     struct report report = {.kind = REPORT_RUN_ENDED, .run = flight->work.run};
     report.ended.outcome = outcome;
     report.ended.row_count = flight->work.stage == SESSION_WRITE ? flight->line_count : flight->row_count;
+    report.ended.changed_count = flight->changed_count;
     report.ended.simple = flight->simple;
     report.ended.claimed = flight->claimed;
     report.ended.claimed_from = flight->claimed_from;

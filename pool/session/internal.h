@@ -75,7 +75,7 @@ struct flight {
     struct wall answered_until; /* its claim was refused, as all up to there is answered; 0: not told */
     char sqlstate[SQLSTATE_BYTES];
     int line;
-    uint64_t row_count;
+    uint64_t row_count, changed_count; /* that were given or changed; of them, changed */
     uint64_t line_count; /* of a write: lines that were answered */
     const char *advice;
     char *message, *detail, *hint, *context; /* owned */

@@ -204,7 +204,10 @@ static bool take_result(struct session *session, PGresult *result) {
             return refuse_answer(session);
         flight->row_count += flight->row_count < INT64_MAX;
         return flight->work.stage != SESSION_READ || transfer_take_row(session, result);
-    case PGRES_TUPLES_OK: take_rows(session, result, step); return true;
+    case PGRES_TUPLES_OK:
+        flight_take_changes(script, result, step);
+        take_rows(session, result, step);
+        return true;
     case PGRES_COMMAND_OK:
         if (step == STEP_CLEAN)
             script->clean_failed = false;

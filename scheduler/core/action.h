@@ -68,6 +68,7 @@ enum skip_cause {
     SKIP_MISSED,  /* due while no daemon ran, or while the clock stood elsewhere */
     SKIP_UNRECORDED, /* due while a daemon ran whose record of it was lost with it */
     SKIP_PAUSED,  /* due, or waiting, while a person has paused its task */
+    SKIP_BITES,   /* the rest of a run that had repeat_most bites */
 };
 
 /* One line of the account: every occurrence is in exactly one record. */
@@ -94,6 +95,8 @@ struct record {
     bool within;    /* it was one transaction with what the history says of it */
     bool claiming;  /* its claim was sent with it and not answered: without a row, it did not begin */
     uint64_t row_count;
+    uint32_t bite_count;  /* 0: its task does not work in bites, or none was done */
+    enum skip_cause rest; /* it left more to change to the next run, for this cause */
     bool triggered; /* by a person; it answers what became due while it waited, if anything */
 };
 

@@ -7,11 +7,11 @@ enum stage claim_first_stage(const struct core *core, const struct core_task *ta
     return kept && !stage_needs_session(task->definition, first) ? STAGE_CLAIM : first;
 }
 
-/* What is in one transaction with its claim needs none of its own. */
+/* What is in one transaction with its claim needs none of its own. A run in bites is several. */
 void claim_choose(const struct core *core, struct run *run) {
     bool within = run->definition->work == WORK_SQL && run->definition->transaction &&
-                  core->tasks[run->task].protocol != PROTOCOL_SIMPLE;
-    bool first = run->stage == STAGE_CLAIM || run->stage == stage_first(run->definition);
+                  !run->definition->repeat && core->tasks[run->task].protocol != PROTOCOL_SIMPLE;
+    bool first = (run->stage == STAGE_CLAIM || run->stage == stage_first(run->definition)) && run->bites.count == 0;
     run->claim = CLAIM_NONE;
     if (run->stage == STAGE_WRITE && run->claim_state == CLAIM_COMMITTED &&
         core->pools[run->pool].recording.state == RECORDING_ON)

@@ -7,6 +7,7 @@
 #include <assert.h>
 
 #include "scheduler/core/catchup.h"
+#include "scheduler/core/claim.h"
 #include "scheduler/core/clock.h"
 #include "scheduler/core/ending.h"
 #include "scheduler/core/gate.h"
@@ -185,6 +186,8 @@ static void on_run_ended(struct core *core, uint32_t index, const struct event *
     else
         note_primary(core, &core->runs[index]);
     release_session(core, session, index, actions);
+    if (again && event->ended.claimed)
+        claim_note(&core->runs[index], event->ended.claimed_from);
     if (again)
         run_wait_again(core, index, actions);
     else
@@ -240,7 +243,7 @@ static void on_restored(struct core *core, const struct event *event, struct act
     go_on_from(&task->stats.ok_count, event->restored.ok_count);
     go_on_from(&task->stats.failed_count, event->restored.failed_count);
     go_on_from(&task->stats.skipped_count, event->restored.skipped_count);
-    if (event->restored.took_us > 0 && task->definition->work != WORK_STAGES)
+    if (event->restored.took_us > 0 && task->definition->work != WORK_STAGES && !task->definition->repeat)
         task->expected_us[STAGE_WHOLE] = event->restored.took_us;
     catchup_restore(core, event->task, event->restored.answered_until, event->restored.ahead_until, actions);
 }

@@ -12,6 +12,7 @@
  *     admission.c crew.c retry.c claim.c    policies: they judge, and change nothing
  *     run.c session.c                       the states of a run and of a session: one function moves each
  *     start.c ending.c record.c             a run is handed over; its stage ends; its line of the account
+ *     bites.c                               a run that goes on as long as it changes rows
  *     idle.c                                what a session does next that has nothing to do
  *     gate.c recording.c                    a pool's view of its database, and of its history
  *     clock.c catchup.c hands.c             what is due now; what was missed; what a person asks for

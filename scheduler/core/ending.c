@@ -1,5 +1,6 @@
 #include "scheduler/core/ending.h"
 
+#include "scheduler/core/bites.h"
 #include "scheduler/core/catchup.h"
 #include "scheduler/core/claim.h"
 #include "scheduler/core/clock.h"
@@ -25,11 +26,16 @@ static struct record *record_end(struct core *core, uint32_t index, enum outcome
 
 enum skip_cause run_skip_cause(const struct core *core, const struct run *run) {
     const struct core_task *task = &core->tasks[run->task];
+    const struct core_pool *pool = &core->pools[run->pool];
+    if (run->bites.rest)
+        return run->bites.rest;
     if (core->draining)
         return SKIP_DRAIN;
     if (task->retired || !task->definition->enabled)
         return SKIP_REMOVED;
-    const struct core_pool *pool = &core->pools[run->pool];
+    if (run->bites.count && (pool->retired || run->pool != task->pool ||
+                             !task_same_work(run->definition, task->definition)))
+        return SKIP_REMOVED; /* the next run goes on as the file says now */
     if (run->claim_state == CLAIM_COMMITTED &&
         (pool->retired || run->definition->tokens > pool->settings->size))
         return SKIP_REMOVED; /* it stays where it was claimed, where no place for it will be any more */
@@ -42,17 +48,6 @@ static void let_go(struct core *core, uint32_t index, struct actions *actions) {
     run_move(core, index, RUN_FREE);
     release_next_of(core, task);
     catchup_go_on(core, task, actions);
-}
-
-void run_skip(struct core *core, uint32_t index, enum skip_cause cause, struct actions *actions) {
-    const struct run *run = &core->runs[index];
-    struct record *record = record_end(core, index, OUTCOME_SKIPPED, actions);
-    record->skip = cause;
-    /* who comes next answers it; its claim is given back, and one whose answer was lost, too */
-    if (cause != SKIP_DRAIN || run->claim_state == CLAIM_COMMITTED || run->claim == CLAIM_BEFORE)
-        record_keep(core, record);
-    core->tasks[run->task].stats.skipped_count += (uint32_t)run->occurrence_count;
-    let_go(core, index, actions);
 }
 
 /* --- what was cancelled for others --- */
@@ -119,7 +114,7 @@ static void learn(struct core_task *task, const struct run *run, enum outcome ou
     int64_t *expected_us = &task->expected_us[run->stage], most_us = 4 * *expected_us + US_PER_MS;
     if (outcome != OUTCOME_OK && outcome != OUTCOME_TIMEOUT && !partly)
         return;
-    if (task->stats.ok_count == 0)
+    if (task->stats.ok_count == 0 && run->bites.count == 0)
         *expected_us = took_us;
     else
         *expected_us += ((took_us < most_us ? took_us : most_us) - *expected_us) / 8;
@@ -186,16 +181,19 @@ static void count_in_row(struct core *core, const struct run *run, enum outcome 
 static void finish(struct core *core, uint32_t index, enum outcome outcome, const struct run_ending *ended,
                    struct actions *actions) {
     const struct run *run = &core->runs[index];
-    bool partly_done = run->stage == STAGE_WRITE ? outcome == OUTCOME_OK : ended->done_count > 0;
+    bool partly_done = run->stage == STAGE_WRITE ? outcome == OUTCOME_OK : ended->done_count > 0 || run->bites.count > 0;
     bool in_one = (run->claim == CLAIM_WITHIN && !ended->simple) || run->claim == CLAIM_DONE;
     outcome = outcome_of_all(run, outcome, ended->row_count);
     struct record *record = record_end(core, index, outcome, actions);
-    record->lateness_us = run_lateness_us(run, run->began); /* SENT: it never came first */
+    record->lateness_us =
+        run->bites.count ? run->bites.lateness_us : run_lateness_us(run, run->began); /* SENT: it never came first */
     record->took_us = mono_since(core->now, run->began);
     record->session_us = run->session_us;
     record->outside_us = run->outside_us;
-    record->attempt_count = run->attempts.failed_count + 1;
-    record->row_count = ended->row_count;
+    record->attempt_count = run->bites.failed_count + run->attempts.failed_count + 1;
+    record->row_count = run->bites.count ? run->bites.row_count : ended->row_count;
+    record->bite_count = run->bites.count;
+    record->rest = outcome == OUTCOME_OK ? run->bites.rest : SKIP_NONE;
     record->started = run->began_at;
     record->within = in_one && ended->failure != FAILURE_UNCONFIRMED; /* a standby may lack what it wrote */
     record->claiming = run->claim == CLAIM_BEFORE && run->claim_state != CLAIM_COMMITTED;
@@ -203,6 +201,27 @@ static void finish(struct core *core, uint32_t index, enum outcome outcome, cons
     record_keep(core, record);
     count_end(core, run, record);
     count_in_row(core, run, outcome, partly_done, actions);
+    let_go(core, index, actions);
+}
+
+/* Between two bites: what was done is done. */
+static void leave_rest(struct core *core, uint32_t index, enum skip_cause cause, struct actions *actions) {
+    core->runs[index].bites.rest = cause;
+    finish(core, index, OUTCOME_OK, &(struct run_ending){0}, actions);
+}
+
+void run_skip(struct core *core, uint32_t index, enum skip_cause cause, struct actions *actions) {
+    const struct run *run = &core->runs[index];
+    if (run->bites.count) {
+        leave_rest(core, index, cause, actions);
+        return;
+    }
+    struct record *record = record_end(core, index, OUTCOME_SKIPPED, actions);
+    record->skip = cause;
+    /* who comes next answers it; its claim is given back, and one whose answer was lost, too */
+    if (cause != SKIP_DRAIN || run->claim_state == CLAIM_COMMITTED || run->claim == CLAIM_BEFORE)
+        record_keep(core, record);
+    core->tasks[run->task].stats.skipped_count += (uint32_t)run->occurrence_count;
     let_go(core, index, actions);
 }
 
@@ -293,10 +312,14 @@ static bool claim_refused(struct core *core, uint32_t index, const struct run_en
 
 /* --- what follows a stage --- */
 
-/* The next one. What its work printed is written even when a part of the work failed or was stopped. */
-static bool goes_on(struct core *core, uint32_t index, enum outcome outcome, uint64_t row_count) {
+/* The next one, or a further bite. What its work printed is written even when a part of the work failed or was
+ * stopped. */
+static bool goes_on(struct core *core, uint32_t index, enum outcome outcome, const struct run_ending *ended) {
+    uint64_t row_count = ended->row_count;
     struct run *run = &core->runs[index];
     enum stage next = stage_after(run->definition, run->stage);
+    if (run->definition->repeat && outcome == OUTCOME_OK)
+        return bites_go_on(core, index, ended, run_skip_cause(core, run));
     bool read = run->stage == STAGE_READ && outcome == OUTCOME_OK, worked = run->stage == STAGE_WORK;
     if (next == STAGE_END || row_count == 0 || (!read && !worked) || core->drain_now)
         return false;
@@ -318,6 +341,8 @@ static bool tries_again(struct core *core, uint32_t index, enum outcome outcome,
     random = hash_bytes(random, &run->number, sizeof run->number);
     random = hash_finish(hash_bytes(random, &run->attempts.failed_count, sizeof run->attempts.failed_count));
     int64_t delay_us = retry_delay_us(run->definition, run->stage, outcome, failure, &run->attempts, random);
+    if (outcome == OUTCOME_UNKNOWN && (run->bites.count == 0 || run->stop != STOP_NONE))
+        return false; /* the first may not be on record, and what we stopped would last as long again */
     if (delay_us < 0 || core->drain_now || (!write && run_skip_cause(core, run)))
         return false;
     retry_count(run->definition, run->stage, outcome, failure, &run->attempts);
@@ -350,8 +375,7 @@ void run_end(struct core *core, uint32_t index, const struct run_ending *ended, 
     *(stage_tokens(run->definition, run->stage) ? &run->session_us : &run->outside_us) += took_us;
     if (task_same_work(run->definition, task->definition)) /* a reload may have changed the text since */
         learn(task, run, outcome, ended, took_us);
-    if (!goes_on(core, index, outcome, ended->row_count) &&
-        !tries_again(core, index, outcome, ended->failure, actions))
+    if (!goes_on(core, index, outcome, ended) && !tries_again(core, index, outcome, ended->failure, actions))
         finish(core, index, outcome, ended, actions);
 }
 

@@ -17,7 +17,7 @@ void run_wait_again(struct core *core, uint32_t run, struct actions *actions);
 /* Why a run may not begin; SKIP_NONE: it may. */
 enum skip_cause run_skip_cause(const struct core *core, const struct run *run);
 
-/* It never begins, for this cause. */
+/* It never begins, for this cause. Of a run in bites no further one does: it has ended well. */
 void run_skip(struct core *core, uint32_t run, enum skip_cause cause, struct actions *actions);
 
 /* Half done, at the end of a drain. */

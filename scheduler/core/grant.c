@@ -97,7 +97,7 @@ static struct supply supply_of(const struct core *core, const struct core_pool *
         .failing = pool->failing,
         .may_connect = !pool->failing || (!pauses(core, pool) && tokens->opening == 0),
         .warm_is_stale = warm_is_stale,
-        .draining = core->draining && !run->begun,
+        .draining = core->draining && !run_is_half_done(run),
     };
 }
 

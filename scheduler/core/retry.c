@@ -22,6 +22,11 @@ static bool is_one_transaction(const struct task *task, enum stage stage) {
     return stage_needs_session(task, stage) && (stage != STAGE_WHOLE || task->transaction);
 }
 
+/* A further bite is right whether the one before was done or not. */
+static bool is_lost_bite(const struct task *task, enum outcome outcome, enum failure_kind failure) {
+    return task->repeat == REPEAT_ROWS && outcome == OUTCOME_UNKNOWN && failure != FAILURE_UNCONFIRMED;
+}
+
 bool retry_is_conflict(const struct task *task, enum stage stage, enum failure_kind failure) {
     bool met = failure == FAILURE_CONFLICT || failure == FAILURE_LOST ||
                (failure == FAILURE_LOCK && task->retry_lock);
@@ -30,7 +35,8 @@ bool retry_is_conflict(const struct task *task, enum stage stage, enum failure_k
 
 static bool is_tried_at_once(const struct task *task, enum stage stage, enum outcome outcome,
                              enum failure_kind failure, const struct attempts *attempts) {
-    return outcome == OUTCOME_FAILED && retry_is_conflict(task, stage, failure) &&
+    return ((outcome == OUTCOME_FAILED && retry_is_conflict(task, stage, failure)) ||
+            is_lost_bite(task, outcome, failure)) &&
            attempts->conflict_count < task->conflict_retries;
 }
 
@@ -38,7 +44,7 @@ int64_t retry_delay_us(const struct task *task, enum stage stage, enum outcome o
                        enum failure_kind failure, const struct attempts *attempts, uint64_t random) {
     uint32_t other_count = attempts->failed_count - attempts->conflict_count;
     bool final = failure == FAILURE_GONE || failure == FAILURE_PARTLY;
-    if ((outcome != OUTCOME_FAILED && outcome != OUTCOME_TIMEOUT) || final)
+    if ((outcome != OUTCOME_FAILED && outcome != OUTCOME_TIMEOUT && !is_lost_bite(task, outcome, failure)) || final)
         return -1;
     if (is_tried_at_once(task, stage, outcome, failure, attempts))
         return drawn_us(grown_us(CONFLICT_DELAY, attempts->conflict_count), random);

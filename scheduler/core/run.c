@@ -186,7 +186,7 @@ static bool is_legal(enum run_state from, enum run_state to) {
     return false;
 }
 
-/* Among those of its task that wait: for their start, or between two stages. */
+/* Among those of its task that wait: for their start, or between two stages or bites. */
 static void count_waiting(struct core *core, uint32_t index, bool waits) {
     const struct run *run = &core->runs[index];
     struct core_task *task = &core->tasks[run->task];
@@ -206,7 +206,7 @@ static void move(struct core *core, uint32_t index, enum run_state to, enum stag
     struct run *run = &core->runs[index];
     struct core_pool *pool = &core->pools[run->pool];
     bool had_tokens = run_is_under_way(run->state), has_tokens = run_is_under_way(to);
-    bool stays_begun = run->begun && stage > stage_first(run->definition);
+    bool stays_begun = run->begun && (stage > stage_first(run->definition) || run->bites.count > 0);
     run->held = to == RUN_WAITING && !stays_begun ? held_by(core, run) : HELD_BY_NOTHING;
     if (run->held)
         to = RUN_HELD;
@@ -252,7 +252,7 @@ struct action *run_action(struct core *core, uint32_t index, enum action_kind ki
 /* `began` is of the first attempt; between the claim of outside work and its start lies a wait. */
 void run_note_start(const struct core *core, struct run *run) {
     run->started = core->now;
-    if (run->attempts.failed_count || run->stage > stage_first(run->definition))
+    if (run->attempts.failed_count || run->bites.count || run->stage > stage_first(run->definition))
         return;
     run->began = core->now;
     run->began_at = core->wall;

@@ -14,6 +14,7 @@ const char *skip_reason(enum skip_cause cause) {
     case SKIP_MISSED: return "no daemon ran";
     case SKIP_UNRECORDED: return "no record of it was kept";
     case SKIP_PAUSED: return "its task is paused";
+    case SKIP_BITES: return "it had repeat_most bites";
     }
     return NULL;
 }
@@ -23,5 +24,16 @@ const char *skip_outcome(enum skip_cause cause) {
     case SKIP_MISSED: return "missed";
     case SKIP_UNRECORDED: return "lost";
     default: return "skipped";
+    }
+}
+
+const char *skip_rest_reason(enum skip_cause cause) {
+    switch (cause) {
+    case SKIP_NONE: return NULL;
+    case SKIP_DRAIN: return "the rest is the next run's: the daemon was told to stop";
+    case SKIP_REMOVED: return "the rest is the next run's: a reload removed or changed its task";
+    case SKIP_PAUSED: return "the rest is the next run's: its task was paused";
+    case SKIP_BITES: return "the rest is the next run's: it had repeat_most bites";
+    default: return "the rest is the next run's";
     }
 }

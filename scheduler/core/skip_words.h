@@ -12,4 +12,7 @@ const char *skip_reason(enum skip_cause cause);
 /* "missed", "lost" or "skipped": nobody was there, nobody knows, or somebody chose to. */
 const char *skip_outcome(enum skip_cause cause);
 
+/* Why a run in bites left the rest to the next run of its task; NULL: it left none. */
+const char *skip_rest_reason(enum skip_cause cause);
+
 #endif

@@ -8,6 +8,8 @@ void run_start(struct core *core, uint32_t index, uint32_t session, struct actio
     struct run *run = &core->runs[index];
     bool first = session == INDEX_NONE || core->sessions[session].run_count == 0;
     run->commits = run->cut_short = false;
+    if (run->bites.count && run->attempts.failed_count == 0)
+        run->bites.gave_way_us += mono_since(core->now, run->since);
     run_note_start(core, run);
     claim_choose(core, run);
     run_move(core, index, first ? RUN_RUNNING : RUN_SENT);

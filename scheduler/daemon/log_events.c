@@ -41,12 +41,14 @@ static void log_skip(struct daemon *daemon, const char *task, const struct recor
 static void log_ok(struct daemon *daemon, const char *task, const struct record *record) {
     const struct trouble *trouble = trouble_find(&daemon->troubles, task);
     bool recovered = trouble && trouble->failure_count;
-    LOG(&daemon->log, recovered ? LOG_INFO : LOG_DEBUG,
+    LOG(&daemon->log, recovered || record->rest == SKIP_BITES ? LOG_INFO : LOG_DEBUG,
         recovered ? "recovered" : outcome_name(record->outcome), log_text("task", task),
         log_number("run", (int64_t)record->run_number), log_number("took_ms", record->took_us / 1000),
         log_number("late_ms", record->lateness_us / 1000),
         log_number_if(record->outside_us != 0, "session_ms", record->session_us / 1000),
         log_number("rows", (int64_t)record->row_count),
+        log_number_if(record->bite_count != 0, "bites", record->bite_count),
+        log_text("reason", skip_rest_reason(record->rest)),
         log_number_if(record->attempt_count > 1, "attempts", record->attempt_count),
         log_number_if(recovered, "after_failures", trouble ? (int64_t)trouble->failure_count : 0));
     trouble_clear(&daemon->troubles, task);
@@ -84,6 +86,7 @@ static void log_failure(struct daemon *daemon, const char *task, const struct re
     LOG(&daemon->log, record->outcome == OUTCOME_CANCELLED ? LOG_INFO : LOG_WARNING, outcome,
         log_text("task", task), log_number("run", (int64_t)record->run_number),
         log_text("due", instant_text(record->due_first, due)), log_number("took_ms", record->took_us / 1000),
+        log_number_if(record->bite_count != 0, "bites", record->bite_count),
         log_number("in_a_row", (int64_t)trouble->failure_count), log_text("sqlstate", failure->sqlstate),
         log_text("message", failure->message), log_text("detail", failure->detail),
         log_text("hint", failure->hint), log_number_if(failure->line != 0, "line", failure->line),
@@ -108,7 +111,11 @@ static void print_stages(const struct task *task, const struct record *record,
 static void print_counts(const struct task *task, const struct record *record,
                          const struct progress *progress) {
     switch (task->work) {
-    case WORK_SQL: print_count(", ", record->row_count, "row"); break;
+    case WORK_SQL:
+        print_count(", ", record->row_count, "row");
+        if (record->bite_count)
+            print_count(" in ", record->bite_count, "bite");
+        break;
     case WORK_COMMAND: printf(", %" PRIu64 " bytes of output", record->row_count); break;
     case WORK_STAGES: print_stages(task, record, progress); break;
     }

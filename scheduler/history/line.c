@@ -47,6 +47,7 @@ static const char *outcome_of(const struct record *record) {
 
 static const char *reason_of(const struct record *record) {
     switch (record->outcome) {
+    case OUTCOME_OK: return skip_rest_reason(record->rest);
     case OUTCOME_NOTHING: return "its read gave no row";
     case OUTCOME_TIMEOUT: return "timeout";
     case OUTCOME_CANCELLED: return "cancelled: the daemon was told to stop";
@@ -77,6 +78,8 @@ void line_compose(struct text *line, const struct record *record, const char *ta
         add_number(line, "attempts", record->attempt_count);
         if (record->has_rows)
             add_number(line, "rows", (int64_t)record->row_count);
+        if (record->bite_count)
+            add_number(line, "bites", record->bite_count);
         add_number(line, "tokens", record->tokens);
         add_number(line, "session_us", record->session_us);
         add_number(line, "outside_us", record->outside_us);

@@ -10,6 +10,9 @@
 
 #define SIMULATE_REASONS (REASON_DRAIN + 1)
 
+/* Bites of a run with repeat = rows. */
+#define SIMULATE_BITES_MOST 20
+
 /* A part of the application: what --foreground says. */
 struct simulate_foreground {
     uint32_t session_count; /* all the time */

@@ -25,6 +25,13 @@ static void print_foreground(const struct simulate_foreground *foreground, struc
     text_add(text, "\n");
 }
 
+static bool has_bites(const struct taskset *set) {
+    for (uint32_t i = 0; i < set->task_count; i++)
+        if (set->tasks[i].repeat)
+            return true;
+    return false;
+}
+
 static void print_head(const struct simulate_report *report, struct text *text) {
     const struct simulate_options *options = report->options;
     char length[DURATION_TEXT_BYTES];
@@ -34,6 +41,9 @@ static void print_head(const struct simulate_report *report, struct text *text) 
     text_add_line(text, "durations    %s", report->durations);
     text_add(text, "             a run takes that more or less, one in twenty three times as long; "
                    "the forecast is as good as they are\n");
+    if (has_bites(report->set))
+        text_add(text, "             a run with repeat = rows has up to %d bites, which take that each\n",
+                 SIMULATE_BITES_MOST);
     for (uint32_t i = 0; i < options->foreground_count; i++)
         print_foreground(&options->foregrounds[i], text);
     text_add(text, "\n");

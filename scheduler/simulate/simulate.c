@@ -19,7 +19,8 @@ static int64_t run_takes_us(void *context, const struct run *run) {
     static const uint16_t spread_permille[] = {620,  700,  750,  800,  840,  880,  920,  960,
                                                1000, 1045, 1090, 1140, 1200, 1280, 1390, 1610};
     const struct simulate_options *options = ((struct forecast *)context)->options;
-    const uint64_t facts[] = {options->seed, run->task, (uint64_t)run->due_first.us, run->stage};
+    const uint64_t facts[] = {options->seed, run->task, (uint64_t)run->due_first.us,
+                              run->stage + (uint64_t)STAGES * run->bites.count};
     uint64_t hash = hash_finish(hash_bytes(HASH_START, facts, sizeof facts));
     int64_t took_us = run->stage == STAGE_WORK ? options->work_us[run->task] : options->took_us[run->task];
     if (options->exact)
@@ -28,6 +29,16 @@ static int64_t run_takes_us(void *context, const struct run *run) {
     took_us =
         took_us / 1000 * spread_permille[hash % 16] + took_us % 1000 * spread_permille[hash % 16] / 1000;
     return slow ? 3 * took_us : took_us;
+}
+
+/* How much is left to change nobody knows: a run has some bites, by its task and occurrence. */
+static void run_ends(void *context, uint32_t index, bool lost, struct event *end) {
+    const struct forecast *forecast = context;
+    const struct run *run = &forecast->world.core->runs[index];
+    const uint64_t facts[] = {forecast->options->seed, run->task, (uint64_t)run->due_first.us};
+    uint64_t hash = hash_finish(hash_bytes(HASH_START, facts, sizeof facts));
+    (void)lost;
+    end->ended.changed_count = run->bites.count < hash_below(hash, SIMULATE_BITES_MOST);
 }
 
 static void note_action(void *context, const struct action *action) {
@@ -125,6 +136,7 @@ void simulate(struct taskset *set, const struct simulate_options *options, struc
     world->databases = databases;
     world->nature = (struct world_nature){.context = &forecast,
                                           .run_takes_us = run_takes_us,
+                                          .ends = run_ends,
                                           .sees = note_action,
                                           .passes = note_time,
                                           .counts = note_sessions};

@@ -132,6 +132,8 @@ enum task_metric {
     TASK_RUNS,
     TASK_MERGED,
     TASK_RETRIES,
+    TASK_BITES,
+    TASK_BITE_ROWS,
     TASK_SECONDS,
     TASK_STATE,
     TASK_IS_PAUSED,
@@ -145,6 +147,8 @@ static const struct family task_families[TASK_METRICS] = {
     [TASK_RUNS] = {"task_runs_total", "counter", "Runs and skipped occurrences."},
     [TASK_MERGED] = {"task_merged_total", "counter", "Occurrences that another one's run answered."},
     [TASK_RETRIES] = {"task_retries_total", "counter", "Attempts that failed and were followed by another."},
+    [TASK_BITES] = {"task_bites_total", "counter", "Bites that are done, where repeat = rows."},
+    [TASK_BITE_ROWS] = {"task_bite_rows_total", "counter", "Rows of those bites."},
     [TASK_SECONDS] = {"task_seconds_total", "counter", "Time of runs, with tokens and without."},
     [TASK_STATE] = {"task_state", "gauge", "1 for the state that the task is in."},
     [TASK_IS_PAUSED] = {"task_paused", "gauge", "1 while a person has paused it."},
@@ -170,6 +174,14 @@ static void put_task(const struct status_row *row, enum task_metric metric, cons
         break;
     case TASK_MERGED: put(series, (int64_t)stats->merged_count); break;
     case TASK_RETRIES: put(series, (int64_t)stats->retried_count); break;
+    case TASK_BITES:
+        if (row->task->definition->repeat)
+            put(series, (int64_t)stats->bite_count);
+        break;
+    case TASK_BITE_ROWS:
+        if (row->task->definition->repeat)
+            put(series, (int64_t)stats->bite_row_count);
+        break;
     case TASK_SECONDS:
         put_seconds(series, "where", "session", stats->session_us);
         put_seconds(series, "where", "outside", stats->outside_us);

@@ -110,7 +110,7 @@ void status_finish(struct status *status) {
 
 static struct decision why_waiting(const struct status *status, const struct run *run) {
     const struct core *core = status->core;
-    if (core->draining && !run->begun)
+    if (core->draining && !run_is_half_done(run))
         return admission_wait(REASON_DRAIN, 0, 0);
     if (run->state == RUN_DELAYED)
         return admission_wait(REASON_RETRY, run->attempts.failed_count, 0);
@@ -190,6 +190,17 @@ struct status_row status_row(const struct status *status, uint32_t index) {
         row.starts_in_us = guess_start(status, waiting, &row.why);
     }
     return row;
+}
+
+int64_t status_rows_a_second(const struct status *status, const struct run *run) {
+    int64_t rows = (int64_t)run->bites.row_count, us = mono_since(status->now, run->began);
+    us = us > 0 ? us : 1;
+    return rows < INT64_MAX / US_PER_S ? rows * US_PER_S / us : rows / (us / US_PER_S + 1);
+}
+
+int64_t status_gave_way_us(const struct status *status, const struct run *run) {
+    bool gives_way = run->state == RUN_WAITING && run->attempts.failed_count == 0;
+    return run->bites.gave_way_us + (gives_way ? mono_since(status->now, run->since) : 0);
 }
 
 const char *status_connect_error(const struct status *status, const struct core_pool *pool) {

@@ -82,7 +82,7 @@ struct status {
     uint32_t *place_of_run;    /* by run index */
     int64_t *ahead_of_run_us;  /* by run index: what those before it are expected to take */
     uint32_t *running_of_task; /* by task: run index or INDEX_NONE */
-    uint32_t *between_of_task; /* the same: a run that waits for its next stage */
+    uint32_t *between_of_task; /* the same: a run that waits for its next stage or bite */
     uint32_t *longest_of_pool; /* by pool: run index or INDEX_NONE */
     int name_width;            /* of the longest name, in columns */
 };
@@ -100,6 +100,10 @@ enum task_state status_task_state(const struct status *status, uint32_t task);
 /* The task's run that waits: for its start, or, when all of its runs have begun, for a further stage.
  * INDEX_NONE: none does. */
 uint32_t status_waiting_run(const struct status *status, uint32_t task);
+
+/* Of a run in bites: rows so far, by all the time since its start; and how long it has waited between bites. */
+int64_t status_rows_a_second(const struct status *status, const struct run *run);
+int64_t status_gave_way_us(const struct status *status, const struct run *run);
 
 /* Who has paused the row's task, and since when; NULL: nobody, or it is not known. Borrowed. */
 const struct pause *status_pause(const struct status *status, const struct status_row *row);

@@ -210,6 +210,15 @@ static struct progress progress_of(const struct status *status, const struct run
     return status->context->progress_of(status->context->context, (uint32_t)(run - status->core->runs));
 }
 
+/* "bite 312, 311000 rows, 8400 rows/s, gave way 41s: " */
+static void note_bites(const struct status *status, const struct run *run, struct text *text) {
+    if (run->bites.count == 0)
+        return;
+    text_add(text, "bite %u, %" PRIu64 " row%s, %" PRId64 " rows/s, gave way %s: ", run->bites.count + 1,
+             run->bites.row_count, text_plural((int64_t)run->bites.row_count), status_rows_a_second(status, run),
+             DURATION_GLANCE(status_gave_way_us(status, run)));
+}
+
 static const char *ordinal_suffix(uint32_t n) {
     if (n % 100 / 10 == 1)
         return "th";
@@ -218,7 +227,8 @@ static const char *ordinal_suffix(uint32_t n) {
 
 static void note_waiting(const struct status *status, const struct status_row *row, struct text *text) {
     const struct run *run = row->waiting;
-    if (run->begun) { /* between two stages */
+    note_bites(status, run, text);
+    if (run_is_half_done(run)) { /* between two stages */
         struct progress progress = progress_of(status, run);
         bool writes = run->stage == STAGE_WRITE;
         uint64_t count = writes ? progress.line_count : progress.row_count;
@@ -277,6 +287,7 @@ static void note_working(const struct status *status, const struct run *run, str
 static void note_running(const struct status *status, const struct status_row *row, struct text *text) {
     const struct run *run = row->running;
     const char *age = DURATION_GLANCE(age_us(status, run->started));
+    note_bites(status, run, text);
     if (run->state == RUN_SENT) {
         text_add(text, "on session %u, behind others for %s", run->session.index + 1, age);
     } else if (run->stage == STAGE_WORK) {

@@ -130,7 +130,7 @@ static void check_runs(const struct story *story) {
         bool started = run->state == RUN_SENT || run->state == RUN_RUNNING || run->state == RUN_STOPPING;
         if (started && !run->begun)
             fail(story, "a run is under way that has not begun");
-        if (run->begun && !started && run->stage == stage_first(run->definition))
+        if (run->begun && !started && run->stage == stage_first(run->definition) && run->bites.count == 0)
             fail(story, "a run has begun and waits for its first stage");
         begun += run->begun;
         running[run->task] += run->begun;
@@ -198,9 +198,29 @@ static void check_turn(const struct story *story, const struct run *run) {
     }
 }
 
+/* A further bite has waited for its turn as a newcomer: who had waited for max_wait before it is not passed. */
+static void check_bite(const struct story *story, uint32_t index, const struct run *run) {
+    const struct core *core = story->world.core;
+    const struct core_pool *pool = &core->pools[run->pool];
+    enum line line = queue_line(run->definition, run->stage, run->yielded);
+    if (run->bites.count != story->runs[index].bite_count)
+        fail(story, "%s had %u bites, and its run counts %u", run->definition->name, story->runs[index].bite_count,
+             run->bites.count);
+    for (uint32_t i = 0; i < core->run_used; i++) {
+        const struct run *other = &core->runs[i];
+        if (other->state == RUN_WAITING && other->pool == run->pool && line == LINE_LIGHT &&
+            queue_line(other->definition, other->stage, other->yielded) == line &&
+            mono_since(run->due, other->due) > pool->settings->max_wait_us)
+            fail(story, "a further bite of %s goes before %s, which had waited for max_wait", run->definition->name,
+                 other->definition->name);
+    }
+}
+
 static void check_start(struct story *story, const struct action *action) {
     const struct run *run = core_run(story->world.core, action->run);
     bool begins = run->stage <= stage_first(run->definition);
+    if (run->bites.count)
+        check_bite(story, action->run.index, run);
     if (action->session.generation && story->sessions[action->session.index].cancelled)
         fail(story, "a run is sent on a session that a cancel may hit");
     if (begins && !run->triggered && task_of(story, run->definition)->paused)
@@ -219,10 +239,17 @@ static void check_record(struct story *story, const struct action *action) {
     if (!run || run->number != record->run_number || record->outcome == OUTCOME_SKIPPED ||
         record->outcome == OUTCOME_ELSEWHERE)
         return;
-    if (record->attempt_count != run->retry_count + 1)
-        fail(story, "a run of %s had %u attempts, and its record says %u", task->name, run->retry_count + 1,
+    if (record->attempt_count != run->all_retry_count + 1)
+        fail(story, "a run of %s had %u attempts, and its record says %u", task->name, run->all_retry_count + 1,
              record->attempt_count);
+    if (record->bite_count != run->bite_count)
+        fail(story, "a run of %s had %u bites, and its record says %u", task->name, run->bite_count,
+             record->bite_count);
+    if (!story->reloaded && task->repeat_most && run->bite_count > task->repeat_most)
+        fail(story, "a run of %s had %u bites, which is more than its file says", task->name, run->bite_count);
     if (story->reloaded || task->work != WORK_SQL || !task->transaction || record->outcome == OUTCOME_UNKNOWN)
+        return;
+    if (task->repeat && run->bite_count) /* what was done is done, however the last one ended */
         return;
     if (run->counted != (record->outcome == OUTCOME_OK))
         fail(story, "a run of %s is %s, and its record says %s", task->name,
@@ -232,7 +259,10 @@ static void check_record(struct story *story, const struct action *action) {
 static void check_retry(struct story *story, const struct action *action) {
     const struct run *run = core_run(story->world.core, action->run);
     struct sim_run *model = &story->runs[action->run.index];
-    if (++model->retry_count > run->definition->retries + run->definition->conflict_retries)
+    model->all_retry_count++;
+    model->retry_count++;
+    if (!story->reloaded && /* it goes by the new file already, and failed under the old one */
+        model->retry_count > run->definition->retries + run->definition->conflict_retries)
         fail(story, "%s is tried again more often than its file says", run->definition->name);
 }
 
@@ -286,13 +316,22 @@ void check_waits(const struct story *story) {
     }
 }
 
+/* A run that was claimed stays what it was then, whatever its task became. */
+static bool waits_beyond_the_floor(const struct core *core, uint32_t task) {
+    for (uint32_t i = 0; i < core->run_used; i++)
+        if (core->runs[i].state != RUN_FREE && core->runs[i].task == task && is_beyond_the_floor(&core->runs[i]))
+            return true;
+    return false;
+}
+
 void check_quiet(const struct story *story, int64_t since_us) {
     const struct core *core = story->world.core;
     for (uint32_t i = 0; i < core->set->task_count; i++) {
         const struct task *task = core->tasks[i].definition;
         const struct sim_task *own = &story->tasks[number_of(task->name)];
         bool may_not_end_well = task->work == WORK_STAGES || task->start_deadline_us || own->paused ||
-                                (story->scarce && (task->tokens > 1 || task->work == WORK_COMMAND));
+                                (story->scarce && (task->tokens > 1 || task->work == WORK_COMMAND ||
+                                                   waits_beyond_the_floor(core, i)));
         if (task->enabled && !may_not_end_well && own->last_ok_us < since_us) {
             fprintf(stderr, "task %s\n", task->name);
             fail_dump(story, "nothing is wrong any more, and a task does not run");

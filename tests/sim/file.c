@@ -51,8 +51,11 @@ static void add_task(struct story *story, struct text *ini, uint32_t i, uint32_t
     text_add(ini, "timeout = %ums\n", 100 + draw(story, 5000));
     if (draw(story, 3) == 0)
         text_add(ini, "patience = %ums\n", draw(story, every_ms));
-    if (!command && !staged && draw(story, 4) == 0)
+    uint32_t kind = command || staged ? 0 : draw(story, 8);
+    if (kind == 1 || kind == 2)
         text_add(ini, "transaction = off\n");
+    else if (kind > 5)
+        text_add(ini, "repeat = rows\nrepeat_most = %u\n", kind == 6 ? 0 : 1 + draw(story, 5));
     if (!command && !staged && draw(story, 3) == 0)
         text_add(ini, "session = clean\n");
 }

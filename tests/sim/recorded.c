@@ -140,6 +140,7 @@ static void lose(struct story *story, uint32_t index, struct event *end) {
     if (run->claim == CLAIM_BEFORE && !end->ended.claimed) {
         bool follows = run->stage == STAGE_WHOLE && model->follows && run->occurrence_count == 1 &&
                        run->claim_state == CLAIM_OPEN;
+        commits &= follows; /* else its text was not sent */
         end->ended.outcome = follows ? OUTCOME_UNKNOWN : OUTCOME_FAILED;
         end->ended.failure = follows ? FAILURE_OTHER : FAILURE_LOST;
     } else if (run->stage != STAGE_WHOLE && !commits) { /* before its COMMIT was sent */
@@ -186,6 +187,12 @@ void recorded_end(void *context, uint32_t index, bool lost, struct event *end) {
                           commits);
     if (commits && is_one_transaction(run) && run->stage == STAGE_WHOLE)
         do_run(story, index);
+    if (!commits || !run->definition->repeat)
+        return;
+    end->ended.changed_count = draw(story, 4) ? 1 + draw(story, 20) : 0;
+    model->bite_count++;
+    model->retry_count = 0;
+    counts.bites++;
 }
 
 /* --- records --- */

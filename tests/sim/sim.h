@@ -45,7 +45,8 @@ struct sim_task {
 
 struct sim_run {
     uint64_t number;
-    uint32_t retry_count;
+    uint32_t retry_count; /* of the present bite */
+    uint32_t bite_count, all_retry_count;
     bool counted; /* it is in its task's `done` */
     bool follows; /* its text is sent behind its claim at once */
     bool claimed; /* its row is committed, whether that was answered or not */
@@ -95,7 +96,7 @@ struct story {
 
 /* That the mechanisms were exercised at all. */
 struct counts {
-    uint64_t steps, yields, breaches, retries, holds, claims, taken, restarts, holes, rivals;
+    uint64_t steps, yields, breaches, retries, holds, bites, claims, taken, restarts, holes, rivals;
     uint64_t outcomes[OUTCOME_ELSEWHERE + 1];
 };
 extern struct counts counts;

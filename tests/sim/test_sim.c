@@ -311,8 +311,8 @@ int main(int argc, char **argv) {
         }
     }
     printf("%" PRIu64 " worlds, %" PRIu64 " steps, %" PRIu64 " runs gave way, %" PRIu64 " breaches, %" PRIu64
-           " attempts were followed by another one, %" PRIu64 " holds\n",
-           count, counts.steps, counts.yields, counts.breaches, counts.retries, counts.holds);
+           " attempts were followed by another one, %" PRIu64 " holds, %" PRIu64 " bites\n",
+           count, counts.steps, counts.yields, counts.breaches, counts.retries, counts.holds, counts.bites);
     printf("%" PRIu64 " claims, %" PRIu64 " refused as taken, %" PRIu64 " runs of the second daemon, %" PRIu64
            " restarts, %" PRIu64 " holes;",
            counts.claims, counts.taken, counts.rivals, counts.restarts, counts.holes);

@@ -109,7 +109,7 @@ void fixture_end_with(struct fixture *fixture, struct handle run, enum outcome o
     struct event event = {.kind = EVENT_RUN_ENDED, .run = run};
     event.ended.outcome = outcome;
     event.ended.failure = failure;
-    event.ended.row_count = row_count;
+    event.ended.row_count = event.ended.changed_count = row_count;
     fixture_step(fixture, event);
 }
 
