@@ -25,10 +25,10 @@ enum report_kind {
 struct sample;
 
 struct run_ending {
-    uint64_t row_count;  /* rows the server returned or changed; bytes of output for a command; lines of
-                          * output of outside work */
+    uint64_t row_count;     /* rows the server returned or changed; bytes of output for a command; lines of
+                             * output of outside work */
     uint64_t changed_count; /* of them, SQL: what INSERT, UPDATE, DELETE and MERGE say that they changed */
-    uint64_t done_count; /* of outside work: pieces that ended well */
+    uint64_t done_count;    /* of outside work: pieces that ended well */
     enum outcome outcome;
     enum failure_kind failure; /* SQL */
     bool simple;               /* SQL: its text needed the simple protocol */

@@ -18,7 +18,8 @@ bool statement_may_commit(const char *sql);
  */
 bool statement_tag_commits(const char *tag);
 
-/* Whether its number is of rows that were changed in a table: INSERT, UPDATE, DELETE, MERGE. COPY has the same tag for both ways. */
+/* Whether its number is of rows that were changed in a table: INSERT, UPDATE, DELETE, MERGE. COPY has one tag
+ * for both ways. */
 bool statement_tag_changes(const char *tag);
 
 /* Whether a command tag, as the server sent it, begins or ends a transaction: BEGIN, COMMIT, ROLLBACK ... */

@@ -190,12 +190,14 @@ static void refuse_idle_keys(const struct task_draft *draft) {
                    name, catch_ups[task->catch_up]);
 }
 
-/* Each bite is a transaction, and ends the run when it has changed nothing: so its rows have to be counted. */
+/* Each bite is a transaction, and ends the run when it has changed nothing: so its rows have to be counted.
+ */
 static void read_repeat(const struct task_draft *draft) {
     static const char *const why[] = {
         [WORK_COMMAND] = "nobody counts the rows that a command changes; run it again from within itself",
-        [WORK_STAGES] = "a staged task gives its session back between its stages already; let its read have fewer "
-                        "rows, and be due more often",
+        [WORK_STAGES] =
+            "a staged task gives its session back between its stages already; let its read have fewer "
+            "rows, and be due more often",
     };
     const struct task *task = &draft->task;
     const char *name = draft->section->name;
@@ -206,7 +208,8 @@ static void read_repeat(const struct task_draft *draft) {
         REFUSE(draft, "repeat", "repeat = rows is for sql: %s", why[task->work]);
     else if (task->repeat == REPEAT_ROWS && !task->transaction)
         REFUSE(draft, "transaction",
-               "repeat = rows makes each bite a transaction of its own; leave out transaction = off, and any COMMIT "
+               "repeat = rows makes each bite a transaction of its own; leave out transaction = off, and any "
+               "COMMIT "
                "in the text of [%s]",
                name);
 }

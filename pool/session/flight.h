@@ -22,7 +22,8 @@ void flight_forget(struct flight *flight); /* that it failed */
 void flight_take_error(struct session *session, const PGresult *result, enum step step);
 void flight_take_notice(struct script *script, const PGresult *result);
 void flight_take_tag(struct script *script, PGresult *result, enum step step);
-void flight_take_changes(struct script *script, PGresult *result, enum step step); /* of rows that came back, too */
+void flight_take_changes(struct script *script, PGresult *result,
+                         enum step step);                /* of rows that came back, too */
 bool flight_was_not_parsed(const struct flight *flight); /* it failed of that, and did nothing */
 void flight_retry(struct flight *flight);                /* from the start, over the simple protocol */
 bool flight_is_uncommitted(const struct flight *flight); /* lost now, it leaves nothing done */

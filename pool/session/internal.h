@@ -76,7 +76,7 @@ struct flight {
     char sqlstate[SQLSTATE_BYTES];
     int line;
     uint64_t row_count, changed_count; /* that were given or changed; of them, changed */
-    uint64_t line_count; /* of a write: lines that were answered */
+    uint64_t line_count;               /* of a write: lines that were answered */
     const char *advice;
     char *message, *detail, *hint, *context; /* owned */
 };

@@ -97,7 +97,7 @@ struct record {
     uint64_t row_count;
     uint32_t bite_count;  /* 0: its task does not work in bites, or none was done */
     enum skip_cause rest; /* it left more to change to the next run, for this cause */
-    bool triggered; /* by a person; it answers what became due while it waited, if anything */
+    bool triggered;       /* by a person; it answers what became due while it waited, if anything */
 };
 
 struct action {

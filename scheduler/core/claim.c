@@ -11,7 +11,8 @@ enum stage claim_first_stage(const struct core *core, const struct core_task *ta
 void claim_choose(const struct core *core, struct run *run) {
     bool within = run->definition->work == WORK_SQL && run->definition->transaction &&
                   !run->definition->repeat && core->tasks[run->task].protocol != PROTOCOL_SIMPLE;
-    bool first = (run->stage == STAGE_CLAIM || run->stage == stage_first(run->definition)) && run->bites.count == 0;
+    bool first =
+        (run->stage == STAGE_CLAIM || run->stage == stage_first(run->definition)) && run->bites.count == 0;
     run->claim = CLAIM_NONE;
     if (run->stage == STAGE_WRITE && run->claim_state == CLAIM_COMMITTED &&
         core->pools[run->pool].recording.state == RECORDING_ON)

@@ -33,8 +33,8 @@ enum skip_cause run_skip_cause(const struct core *core, const struct run *run) {
         return SKIP_DRAIN;
     if (task->retired || !task->definition->enabled)
         return SKIP_REMOVED;
-    if (run->bites.count && (pool->retired || run->pool != task->pool ||
-                             !task_same_work(run->definition, task->definition)))
+    if (run->bites.count &&
+        (pool->retired || run->pool != task->pool || !task_same_work(run->definition, task->definition)))
         return SKIP_REMOVED; /* the next run goes on as the file says now */
     if (run->claim_state == CLAIM_COMMITTED &&
         (pool->retired || run->definition->tokens > pool->settings->size))
@@ -181,12 +181,13 @@ static void count_in_row(struct core *core, const struct run *run, enum outcome 
 static void finish(struct core *core, uint32_t index, enum outcome outcome, const struct run_ending *ended,
                    struct actions *actions) {
     const struct run *run = &core->runs[index];
-    bool partly_done = run->stage == STAGE_WRITE ? outcome == OUTCOME_OK : ended->done_count > 0 || run->bites.count > 0;
+    bool partly_done =
+        run->stage == STAGE_WRITE ? outcome == OUTCOME_OK : ended->done_count > 0 || run->bites.count > 0;
     bool in_one = (run->claim == CLAIM_WITHIN && !ended->simple) || run->claim == CLAIM_DONE;
     outcome = outcome_of_all(run, outcome, ended->row_count);
     struct record *record = record_end(core, index, outcome, actions);
-    record->lateness_us =
-        run->bites.count ? run->bites.lateness_us : run_lateness_us(run, run->began); /* SENT: it never came first */
+    record->lateness_us = run->bites.count ? run->bites.lateness_us
+                                           : run_lateness_us(run, run->began); /* SENT: it never came first */
     record->took_us = mono_since(core->now, run->began);
     record->session_us = run->session_us;
     record->outside_us = run->outside_us;
@@ -312,8 +313,8 @@ static bool claim_refused(struct core *core, uint32_t index, const struct run_en
 
 /* --- what follows a stage --- */
 
-/* The next one, or a further bite. What its work printed is written even when a part of the work failed or was
- * stopped. */
+/* The next one, or a further bite. What its work printed is written even when a part of the work failed or
+ * was stopped. */
 static bool goes_on(struct core *core, uint32_t index, enum outcome outcome, const struct run_ending *ended) {
     uint64_t row_count = ended->row_count;
     struct run *run = &core->runs[index];

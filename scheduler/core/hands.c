@@ -17,7 +17,7 @@ static void record_passed_over(struct core *core, uint32_t index, struct actions
 void hands_pause(struct core *core, uint32_t index, bool paused, struct actions *actions) {
     core->tasks[index].paused = paused;
     if (paused) {
-        core->sweep_run = 0;                           /* what waits is skipped */
+        core->sweep_run = 0;                       /* what waits is skipped */
         bites_leave_all(core, index, SKIP_PAUSED); /* one that was triggered, too: it may take for hours */
     } else {
         record_passed_over(core, index, actions);

@@ -44,7 +44,8 @@ int64_t retry_delay_us(const struct task *task, enum stage stage, enum outcome o
                        enum failure_kind failure, const struct attempts *attempts, uint64_t random) {
     uint32_t other_count = attempts->failed_count - attempts->conflict_count;
     bool final = failure == FAILURE_GONE || failure == FAILURE_PARTLY;
-    if ((outcome != OUTCOME_FAILED && outcome != OUTCOME_TIMEOUT && !is_lost_bite(task, outcome, failure)) || final)
+    if ((outcome != OUTCOME_FAILED && outcome != OUTCOME_TIMEOUT && !is_lost_bite(task, outcome, failure)) ||
+        final)
         return -1;
     if (is_tried_at_once(task, stage, outcome, failure, attempts))
         return drawn_us(grown_us(CONFLICT_DELAY, attempts->conflict_count), random);

@@ -10,6 +10,7 @@
 #include "pool/budget/limit.h"
 #include "pool/budget/tokens.h"
 #include "scheduler/core/action.h"
+#include "scheduler/core/bite.h"
 #include "scheduler/core/event.h"
 #include "scheduler/core/quantile.h"
 #include "scheduler/core/queue.h"
@@ -45,16 +46,6 @@ enum claim_state {
     CLAIM_COMMITTED /* it is committed, and never claimed again */
 };
 
-/* How far a run with repeat = rows is. */
-struct bites {
-    uint32_t count;        /* bites that are done. Between two the run waits, and is under way still */
-    uint32_t failed_count; /* attempts that failed, of those */
-    uint64_t row_count;
-    int64_t gave_way_us;  /* it waited between two */
-    int64_t lateness_us;  /* of the first */
-    enum skip_cause rest; /* no further one begins, for this cause: what is left is the next run's */
-};
-
 /*
  * One execution of a task, with all its stages and attempts. run.c writes the state and what follows from it;
  * clock.c, catchup.c and hands.c which occurrences it answers; start.c, claim.c and ending.c the rest; core.c
@@ -88,16 +79,16 @@ struct run {
     const struct task *definition; /* in that set */
     struct wall due_first, due_last;
     int64_t occurrence_count; /* that it answers; 0: triggered, and nothing became due since */
-    struct mono due;          /* of the first occurrence, or when it was found to have been missed; of a further
-                               * bite, the end of the one before */
-    int64_t overdue_us;       /* it was missed so long before `due` */
-    struct mono last;         /* as `due`, of the last occurrence */
-    struct mono since;        /* it waits: its due instant, or the end of the stage before */
-    struct wall began_at;     /* `began` for people */
-    struct mono began;        /* when its first stage started, at the first attempt */
-    struct mono started;      /* when its tokens were granted, or when it became the first on its session */
+    struct mono due;      /* of the first occurrence, or when it was found to have been missed; of a further
+                           * bite, the end of the one before */
+    int64_t overdue_us;   /* it was missed so long before `due` */
+    struct mono last;     /* as `due`, of the last occurrence */
+    struct mono since;    /* it waits: its due instant, or the end of the stage before */
+    struct wall began_at; /* `began` for people */
+    struct mono began;    /* when its first stage started, at the first attempt */
+    struct mono started;  /* when its tokens were granted, or when it became the first on its session */
     int64_t session_us, outside_us; /* of the stages that are over: with tokens, and without */
-    struct attempts attempts; /* of the present bite, if it has several */
+    struct attempts attempts;       /* of the present bite, if it has several */
     struct bites bites;
     enum outcome work_outcome; /* of its outside work, some of whose output is to be written all the same */
     uint32_t child_count;      /* children that it may have at once, without a token */

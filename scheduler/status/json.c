@@ -130,8 +130,8 @@ static json_t *task_json(const struct status *status, uint32_t index) {
         (json_int_t)task_session_us(row.task), "expected_outside",
         (json_int_t)row.task->expected_us[STAGE_WORK], "interval", (json_int_t)row.task->interval_us,
         "retried", (json_int_t)stats->retried_count, "session", (json_int_t)stats->session_us, "outside",
-        (json_int_t)stats->outside_us, "paused", pause_json(status, &row), "lock_of",
-        lock_json(status, &row), "bites", bites_json(status, &row));
+        (json_int_t)stats->outside_us, "paused", pause_json(status, &row), "lock_of", lock_json(status, &row),
+        "bites", bites_json(status, &row));
     text_finish(&note);
     return json;
 }

@@ -101,7 +101,8 @@ enum task_state status_task_state(const struct status *status, uint32_t task);
  * INDEX_NONE: none does. */
 uint32_t status_waiting_run(const struct status *status, uint32_t task);
 
-/* Of a run in bites: rows so far, by all the time since its start; and how long it has waited between bites. */
+/* Of a run in bites: rows so far, by all the time since its start; and how long it has waited between bites.
+ */
 int64_t status_rows_a_second(const struct status *status, const struct run *run);
 int64_t status_gave_way_us(const struct status *status, const struct run *run);
 

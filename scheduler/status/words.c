@@ -215,8 +215,8 @@ static void note_bites(const struct status *status, const struct run *run, struc
     if (run->bites.count == 0)
         return;
     text_add(text, "bite %u, %" PRIu64 " row%s, %" PRId64 " rows/s, gave way %s: ", run->bites.count + 1,
-             run->bites.row_count, text_plural((int64_t)run->bites.row_count), status_rows_a_second(status, run),
-             DURATION_GLANCE(status_gave_way_us(status, run)));
+             run->bites.row_count, text_plural((int64_t)run->bites.row_count),
+             status_rows_a_second(status, run), DURATION_GLANCE(status_gave_way_us(status, run)));
 }
 
 static const char *ordinal_suffix(uint32_t n) {

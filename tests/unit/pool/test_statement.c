@@ -74,12 +74,23 @@ static void tag_of_transaction_commands_is_known(void **state) {
         assert_false(statement_tag_is_transaction(no[i]));
 }
 
+static void tag_of_what_changes_rows_is_known(void **state) {
+    (void)state;
+    static const char *const yes[] = {"INSERT 0 1", "UPDATE 0", "DELETE 12", "MERGE 3"};
+    static const char *const no[] = {"", "SELECT 1", "COPY 5", "INSERTED 1", "FETCH 1", "CALL", "delete 1"};
+    for (size_t i = 0; i < COUNT(yes); i++)
+        assert_true(statement_tag_changes(yes[i]));
+    for (size_t i = 0; i < COUNT(no); i++)
+        assert_false(statement_tag_changes(no[i]));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_transaction_is_told_by_the_first_word),
         cmocka_unit_test(only_call_and_do_may_commit_on_their_own),
         cmocka_unit_test(tag_of_what_stays_done_is_known),
         cmocka_unit_test(tag_of_transaction_commands_is_known),
+        cmocka_unit_test(tag_of_what_changes_rows_is_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

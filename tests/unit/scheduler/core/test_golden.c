@@ -25,7 +25,7 @@ struct trace {
 static const char *const close_causes[] = {"idle",    "recycle",   "room",     "gate", "limit",
                                            "timeout", "cancelled", "standby",  "conninfo", "drain"};
 static const char *const skip_causes[] = {"none", "overlap", "drain",  "removed", "full",
-                                         "hold", "late",    "missed", "paused"};
+                                         "hold", "late",    "missed", "paused", "bites"};
 static const char *const stages[] = {" claim", "", " read", " work", " write"};
 
 static uint32_t session_number(const struct trace *trace, struct handle session) {
