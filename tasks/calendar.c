@@ -341,34 +341,43 @@ static int64_t gap_s(const struct calendar *calendar, int64_t days, bool most) {
     return apart(calendar->seconds, minutes * 60, most);
 }
 
-/* An era has all that there is. The lengths of months alone repeat themselves earlier, and around 1900 is the
- * longest time without a leap day. */
-#define SCAN_ERA_FROM   2000
-#define SCAN_SHORT_FROM 1888
-#define SCAN_SHORT      24
+/* What a while of whole years has. */
+struct scan {
+    int64_t count; /* of days that fit */
+    int64_t apart; /* between two, or to an end of the while */
+};
 
-/* False: no day fits. */
-static bool scan_days(struct calendar *calendar) {
-    bool by_month = calendar->both_days && calendar->weekdays == ALL_WEEK && !calendar->nearest;
-    int years = by_month ? SCAN_SHORT : CIVIL_ERA_YEARS;
-    int64_t begin = civil_day(by_month ? SCAN_SHORT_FROM : SCAN_ERA_FROM, 1, 1);
-    int64_t count = 0, most = 0, first = begin, last = begin - 1;
+static struct scan scan_years(const struct calendar *calendar, int64_t first_year, int years) {
+    struct scan scan = {0, 0};
     int day;
-    struct month month = month_of(begin, &day);
-    for (int i = 0; i < 12 * years; i++, month_next(&month)) {
+    int64_t last = civil_day(first_year, 1, 1), end = civil_day(first_year + years, 1, 1);
+    for (struct month month = month_of(last, &day); month.first_day < end; month_next(&month)) {
         for (uint32_t fitting = month_fitting(calendar, &month); fitting; fitting &= fitting - 1) {
             int64_t next = month.first_day + __builtin_ctz(fitting) - 1;
-            if (count++ == 0)
-                first = last = next;
-            most = next - last > most ? next - last : most;
+            scan.apart = next - last > scan.apart ? next - last : scan.apart;
             last = next;
+            scan.count++;
         }
     }
-    if (!by_month && first + CIVIL_ERA_DAYS - last > most)
-        most = first + CIVIL_ERA_DAYS - last;
-    calendar->days_an_era = (int32_t)(count * CIVIL_ERA_YEARS / years);
-    calendar->days_apart_most = (int32_t)most;
-    return count > 0;
+    scan.apart = end - last > scan.apart ? end - last : scan.apart;
+    return scan;
+}
+
+/*
+ * How many days fit, and how far they are apart. Where only the lengths of months count, the years around
+ * 1900 have it all: the longest time without a leap day. Where the weekdays count, too, 30 years have all
+ * that can follow each other in two years, and what is further apart needs an era and what comes after it.
+ * False: no day fits.
+ */
+static bool scan_days(struct calendar *calendar) {
+    bool by_month = calendar->both_days && calendar->weekdays == ALL_WEEK && !calendar->nearest;
+    int years = by_month ? 24 : 30;
+    struct scan scan = scan_years(calendar, by_month ? 1888 : 2000, years);
+    if (scan.count == 0 || (!by_month && scan.apart > 2 * 365))
+        scan = scan_years(calendar, 2000, years = CIVIL_ERA_YEARS + 40);
+    calendar->days_an_era = (int32_t)(scan.count * CIVIL_ERA_YEARS / years);
+    calendar->days_apart_most = (int32_t)scan.apart;
+    return scan.count > 0;
 }
 
 bool calendar_seal(struct calendar *calendar) {

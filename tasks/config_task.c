@@ -268,7 +268,8 @@ static bool read_calendar(struct task_draft *draft) {
             draft, "spread",
             "spread is above what two instants of cron = '%s' are apart (%s); they would only change places",
             draft->cron, DURATION_FORMAT(schedule_gap_least_us(schedule)));
-    schedule->phase_us = draft->spread_us ? schedule_default_phase(draft->task.name, draft->spread_us) : 0;
+    int64_t put_off_us = draft->spread_us ? schedule_default_phase(draft->task.name, draft->spread_us) : 0;
+    schedule->phase_us = draft->spread_us < US_PER_MIN ? put_off_us : put_off_us / US_PER_S * US_PER_S;
     return true;
 }
 

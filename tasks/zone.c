@@ -1,6 +1,7 @@
 #include "tasks/zone.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -99,6 +100,19 @@ const char *zone_offset_text(int32_t offset_s, char buffer[static ZONE_OFFSET_TE
                           seconds / S_PER_H, seconds / S_PER_MIN % 60);
     if (seconds % 60)
         snprintf(buffer + length, ZONE_OFFSET_TEXT_BYTES - (size_t)length, "%02d", seconds % 60);
+    return buffer;
+}
+
+const char *zone_instant_text(const struct zone *zone, int64_t unix_s,
+                              char buffer[static ZONE_INSTANT_TEXT_BYTES]) {
+    static const char names[] = "SunMonTueWedThuFriSat";
+    char offset[ZONE_OFFSET_TEXT_BYTES], seconds[8] = "";
+    struct civil at = zone_civil(zone, unix_s);
+    if (at.second)
+        snprintf(seconds, sizeof seconds, ":%02d", at.second);
+    snprintf(buffer, ZONE_INSTANT_TEXT_BYTES, "%.3s %04" PRId64 "-%02d-%02d %02d:%02d%s %s",
+             names + 3 * at.weekday, at.year, at.month, at.day, at.hour, at.minute, seconds,
+             zone_offset_text(zone_offset_s(zone, unix_s), offset));
     return buffer;
 }
 

@@ -64,4 +64,10 @@ struct civil zone_civil(const struct zone *zone, int64_t unix_s);
 /* "+0100"; "+005328" where there are seconds. Writes into the caller's buffer and returns it. */
 const char *zone_offset_text(int32_t offset_s, char buffer[static ZONE_OFFSET_TEXT_BYTES]);
 
+#define ZONE_INSTANT_TEXT_BYTES 64
+
+/* "Mon 2026-12-07 06:30 +0100"; with its seconds where there are any. */
+const char *zone_instant_text(const struct zone *zone, int64_t unix_s,
+                              char buffer[static ZONE_INSTANT_TEXT_BYTES]);
+
 #endif

@@ -8,7 +8,11 @@
 #include "pool/conninfo.h"
 #include "scheduler/commands/arguments.h"
 #include "scheduler/daemon/identity.h"
+#include "scheduler/now.h"
 #include "scheduler/terminal.h"
+#include "tasks/schedule_words.h"
+
+#define NEXTS 3 /* instants of a calendar that are told */
 
 struct request {
     struct arguments arguments;
@@ -44,8 +48,17 @@ static void add_summary(struct text *text, const struct taskset *set, uint32_t p
     if (off)
         text_add(text, ", %u of them disabled", off);
     if (by_hand)
-        text_add(text, ", %u without an interval: run when triggered", by_hand);
+        text_add(text, ", %u without an interval or cron: run when triggered", by_hand);
     text_add(text, "; %.1f runs a minute\n", per_minute);
+}
+
+/* What a calendar means, and when that is next. */
+static void add_calendar(struct text *text, const struct task *task, struct wall now) {
+    text_add(text, "task %s: ", task->name);
+    schedule_words(&task->schedule, text);
+    text_add(text, ": next ");
+    schedule_add_nexts(&task->schedule, task->zone, now, NEXTS, text);
+    text_add(text, task->enabled ? "\n" : ", but it is disabled\n");
 }
 
 static void add_warning(struct text *text, const char *pool, const char *key, const char *conninfo) {
@@ -88,6 +101,10 @@ static int check(int argc, char **argv) {
         if (*set->pools[i].pooler_conninfo)
             add_warning(&text, set->pools[i].name, "pooler_conninfo", set->pools[i].pooler_conninfo);
     }
+    struct wall now = now_wall();
+    for (uint32_t i = 0; i < set->task_count; i++)
+        if (set->tasks[i].schedule.kind == SCHEDULE_CALENDAR)
+            add_calendar(&text, &set->tasks[i], now);
     terminal_say(stdout, "%s", text.bytes);
     text_finish(&text);
     code = !request.connect || check_pools(set, file) ? COMMAND_FINE : COMMAND_FAILS;
