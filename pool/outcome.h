@@ -15,7 +15,7 @@ enum outcome {
     OUTCOME_OK,
     OUTCOME_FAILED,    /* the server or the command said no */
     OUTCOME_TIMEOUT,   /* our deadline; the work was cancelled */
-    OUTCOME_CANCELLED, /* the daemon was told to stop */
+    OUTCOME_CANCELLED, /* the daemon was told to stop, or its window has closed */
     OUTCOME_UNKNOWN,   /* sent, and the answer was lost: it may have been done */
     OUTCOME_SKIPPED,   /* never started; the reason says why */
     OUTCOME_NOTHING,   /* its `read` gave no row, so there was nothing to do */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "tasks/calendar_parse.h"
+#include "tasks/config_window.h"
 #include "tasks/config_zone.h"
 #include "tasks/duration.h"
 #include "tasks/words.h"
@@ -12,6 +13,8 @@ static const char *const priorities[] = {"low", "normal", "high", NULL};
 static const char *const overlaps[] = {"skip", "queue", "allow", NULL};
 static const char *const repeats[] = {"off", "rows", NULL};
 static const char *const catch_ups[] = {"skip", "once", "all", NULL};
+static const char *const outsides[] = {"wait", "skip", NULL};
+static const char *const window_ends[] = {"finish", "cancel", NULL};
 static const char *const session_cares[] = {"discard", "clean", NULL};
 
 /* What a task's section says, until it is put together. */
@@ -24,6 +27,7 @@ struct task_draft {
     int64_t spread_us;
     const char *cron, *zone;
     const char *sql, *sql_file, *command, *pool;
+    const char *window, *except;
     const char *read, *read_file, *words, *write, *write_file;
 };
 
@@ -35,6 +39,10 @@ const struct key config_task_keys[] = {
     {"cron", KEY_TEXT, DRAFT(cron)},
     {"zone", KEY_TEXT, DRAFT(zone)},
     {"spread", KEY_DURATION, DRAFT(spread_us), "0", 0, US_PER_DAY},
+    {"window", KEY_TEXT, DRAFT(window)},
+    {"except", KEY_TEXT, DRAFT(except)},
+    {"outside", KEY_CHOICE, DRAFT(task.outside), "wait", 0, 0, outsides},
+    {"window_end", KEY_CHOICE, DRAFT(task.window_end), "finish", 0, 0, window_ends},
     {"sql", KEY_TEXT, DRAFT(sql)},
     {"sql_file", KEY_TEXT, DRAFT(sql_file)},
     {"command", KEY_TEXT, DRAFT(command)},
@@ -231,12 +239,16 @@ static void refuse_idle_keys_of_time(const struct task_draft *draft) {
     } timing[] = {
         {"phase", {true, false, false}, "it says when within an interval, as in every = 15s"},
         {"spread", {false, true, false}, "it puts off what is due by calendar, as in cron = @daily"},
-        {"zone", {false, true, false}, "it says whose clocks a calendar is about, as in cron = @daily"},
+        {"zone",
+         {false, true, false},
+         "it says whose clocks a calendar or a window is about, as in cron = @daily"},
         {"catch_up", {true, true, false}, "nothing is missed"},
     };
     enum schedule_kind kind = draft->task.schedule.kind;
+    bool has_window = draft->window || draft->except;
     for (size_t i = 0; i < sizeof timing / sizeof *timing; i++)
-        if (!timing[i].fits[kind] && keys_find(draft->section, timing[i].key))
+        if (!timing[i].fits[kind] && keys_find(draft->section, timing[i].key) &&
+            !(has_window && strcmp(timing[i].key, "zone") == 0))
             REFUSE(draft, timing[i].key, "'%s' says nothing here: [%s] %s; %s", timing[i].key,
                    draft->section->name, kinds[kind], timing[i].why);
 }
@@ -338,6 +350,7 @@ void config_read_task(const struct config_reading *reading, const struct inifile
     refuse_idle_keys(&draft);
     read_repeat(&draft);
     read_schedule(&draft);
+    config_window(reading, section, draft.window, draft.except, &draft.task);
     read_pool_of(&draft);
     if (set->task_count == TASKS_MAX)
         REFUSE(&draft, "", "this is task %d; the limit is %d", TASKS_MAX + 1, TASKS_MAX);

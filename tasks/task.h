@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "tasks/schedule.h"
+#include "tasks/window.h"
 
 enum priority { PRIORITY_LOW, PRIORITY_NORMAL, PRIORITY_HIGH };
 
@@ -20,6 +21,12 @@ enum repeat { REPEAT_OFF, REPEAT_ROWS };
 
 /* What happens to occurrences that were missed while no daemon ran. */
 enum catch_up { CATCH_UP_SKIP, CATCH_UP_ONCE, CATCH_UP_ALL };
+
+/* What happens to what falls due while the task's window is closed. */
+enum outside_window { OUTSIDE_WAIT, OUTSIDE_SKIP };
+
+/* What happens to a run that is under way when the window closes. */
+enum window_end { WINDOW_END_FINISH, WINDOW_END_CANCEL };
 
 enum work {
     WORK_SQL,
@@ -59,7 +66,10 @@ struct task {
     char **argv;                 /* WORK_COMMAND, WORK_STAGES: ended with NULL */
     const struct stages *stages; /* WORK_STAGES; else NULL */
     struct schedule schedule;
-    const struct zone *zone;   /* whose clocks its calendar is about; never NULL */
+    const struct zone *zone;     /* whose clocks its calendar and its window are about; never NULL */
+    const struct window *window; /* its runs begin only while that is open; NULL: at any time */
+    enum outside_window outside;
+    enum window_end window_end;
     int64_t patience_us;       /* how late a run may start before a further session is opened for it */
     int64_t expect_us;         /* how long a run takes, until that was learned */
     int64_t timeout_us;        /* from token to end; 0: none */

@@ -284,3 +284,21 @@ void window_add_words(const struct window *window, struct text *text) {
             add_date(except->yearly, except->last, text);
     }
 }
+
+#define WEEKDAY_SAYS_IT_US (6 * US_PER_DAY)
+
+void window_add_opening(const struct zone *zone, struct wall opens, struct wall now, struct text *text) {
+    static const char *const names[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+    int64_t unix_s = us_seconds(opens.us);
+    struct civil at = zone_civil(zone, unix_s);
+    char offset[ZONE_OFFSET_TEXT_BYTES];
+    if (opens.us == INSTANT_MAX) {
+        text_add(text, "ever");
+        return;
+    }
+    text_add(text, "%s ", names[at.weekday]);
+    if (opens.us - now.us > WEEKDAY_SAYS_IT_US)
+        text_add(text, "%04d-%02d-%02d ", (int)at.year, at.month, at.day);
+    text_add(text, "%02d:%02d %s (%s)", at.hour, at.minute,
+             zone_offset_text(zone_offset_s(zone, unix_s), offset), zone_name(zone));
+}

@@ -32,4 +32,8 @@ void window_read_every_day(struct arena *arena, struct window *window);
 /* "mon-fri 22:00-06:00, sat-sun all day, not on 12-24..12-26, 2027-04-05" */
 void window_add_words(const struct window *window, struct text *text);
 
+/* When it opens, as seen from `now`: "Mon 22:00 +0100 (Europe/Berlin)", with the date where it is not within
+ * six days. */
+void window_add_opening(const struct zone *zone, struct wall opens, struct wall now, struct text *text);
+
 #endif

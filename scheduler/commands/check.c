@@ -11,6 +11,7 @@
 #include "scheduler/now.h"
 #include "scheduler/terminal.h"
 #include "tasks/schedule_words.h"
+#include "tasks/window_text.h"
 
 #define NEXTS 3 /* instants of a calendar that are told */
 
@@ -61,6 +62,23 @@ static void add_calendar(struct text *text, const struct task *task, struct wall
     text_add(text, task->enabled ? "\n" : ", but it is disabled\n");
 }
 
+/* What a window means, and when it opens; or, while it is open, until when, and when again. */
+static void add_window(struct text *text, const struct task *task, struct wall now) {
+    bool is_open = window_is_open(task->window, task->zone, now);
+    struct wall opens = window_next_open(task->window, task->zone, now);
+    text_add(text, "task %s: begins only ", task->name);
+    window_add_words(task->window, text);
+    if (is_open) {
+        struct wall closes = window_next_close(task->window, task->zone, now);
+        text_add(text, ": open until ");
+        window_add_opening(task->zone, closes, now, text);
+        opens = window_next_open(task->window, task->zone, closes);
+    }
+    text_add(text, "%s opens ", is_open ? "," : ":");
+    window_add_opening(task->zone, opens, now, text);
+    text_add(text, "\n");
+}
+
 static void add_warning(struct text *text, const char *pool, const char *key, const char *conninfo) {
     struct text warning = {0};
     conninfo_warn(conninfo, &warning);
@@ -102,9 +120,12 @@ static int check(int argc, char **argv) {
             add_warning(&text, set->pools[i].name, "pooler_conninfo", set->pools[i].pooler_conninfo);
     }
     struct wall now = now_wall();
-    for (uint32_t i = 0; i < set->task_count; i++)
+    for (uint32_t i = 0; i < set->task_count; i++) {
         if (set->tasks[i].schedule.kind == SCHEDULE_CALENDAR)
             add_calendar(&text, &set->tasks[i], now);
+        if (set->tasks[i].window)
+            add_window(&text, &set->tasks[i], now);
+    }
     terminal_say(stdout, "%s", text.bytes);
     text_finish(&text);
     code = !request.connect || check_pools(set, file) ? COMMAND_FINE : COMMAND_FAILS;

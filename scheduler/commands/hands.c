@@ -123,8 +123,8 @@ const struct command trigger_command = {
     .name = "trigger",
     .usage = "trigger FILE TASK",
     .about = "Asks the daemon that runs FILE for one run of TASK now, under the same admission as any\n"
-             "other. Also while it is paused or on hold. Refused while a run of it waits, or one is under\n"
-             "way and overlap = skip; else it waits for that.\n",
+             "other. Also while it is paused, on hold, or its window is closed. Refused while a run of it\n"
+             "waits, unless for its window, or one is under way and overlap = skip; else it waits for that.\n",
     .tasks_least = 1,
     .tasks_most = 1,
     .run = trigger,

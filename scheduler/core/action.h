@@ -69,6 +69,7 @@ enum skip_cause {
     SKIP_UNRECORDED, /* due while a daemon ran whose record of it was lost with it */
     SKIP_PAUSED,  /* due, or waiting, while a person has paused its task */
     SKIP_BITES,   /* the rest of a run that had repeat_most bites */
+    SKIP_WINDOW,  /* due while its window is closed, and outside = skip */
 };
 
 /* One line of the account: every occurrence is in exactly one record. */
@@ -91,6 +92,7 @@ struct record {
     uint32_t attempt_count; /* 1: no retry */
     struct wall started;    /* its first stage */
     bool kept;              /* it belongs into the history */
+    bool shut_out;          /* CANCELLED as its window closed */
     bool abandoned; /* half done, in a database that a reload left and that was out of reach for long */
     bool within;    /* it was one transaction with what the history says of it */
     bool claiming;  /* its claim was sent with it and not answered: without a row, it did not begin */

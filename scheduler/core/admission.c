@@ -9,7 +9,7 @@ const char *admission_reason_name(enum reason_code reason) {
         [REASON_HISTORY] = "history", [REASON_STALE] = "stale",       [REASON_LEFTOVER] = "leftover",
         [REASON_ENDED] = "ended",     [REASON_HEAVY] = "heavy",       [REASON_RETURNED] = "returned",
         [REASON_RETRY] = "retry",     [REASON_OWN_RUN] = "own_run",   [REASON_CHILDREN] = "children",
-        [REASON_DRAIN] = "drain",
+        [REASON_DRAIN] = "drain",     [REASON_WINDOW] = "window",
     };
     return names[reason];
 }

@@ -1,6 +1,7 @@
 #include "scheduler/core/catchup.h"
 
 #include "scheduler/core/clock.h"
+#include "scheduler/core/opening.h"
 #include "scheduler/core/record.h"
 
 /* Instants of the schedule from `first` up to `before`, that one not included, for a run to answer now. */
@@ -165,6 +166,22 @@ static void wait_for_record(struct core *core, uint32_t index, struct wall answe
     action->ahead_us = answered_until.us - core->wall.us;
 }
 
+/* What was missed outside the window is skipped, as it would have been, up to the first that was not outside.
+ */
+static struct fallen_due leave_out_outside(struct core *core, uint32_t index, const struct fallen_due *missed,
+                                           struct actions *actions) {
+    struct core_task *task = &core->tasks[index];
+    const struct schedule *schedule = &task->definition->schedule;
+    struct wall inside = opening_first_inside(core, index, &missed->these);
+    struct occurrences outside =
+        schedule_between(schedule, missed->these.first, (struct wall){inside.us - 1});
+    if (outside.count > 0)
+        record_skip(core, index, &outside, SKIP_WINDOW, actions);
+    if (outside.count == missed->these.count)
+        return (struct fallen_due){0};
+    return between(core, schedule, inside, task->answered_from);
+}
+
 void catchup_restore(struct core *core, uint32_t index, struct wall answered_until, struct wall ahead_until,
                      struct actions *actions) {
     struct core_task *task = &core->tasks[index];
@@ -179,6 +196,14 @@ void catchup_restore(struct core *core, uint32_t index, struct wall answered_unt
         wait_for_record(core, index, ahead_until, actions);
     if (missed.these.count < 1)
         return;
+    if (!task->paused && task->definition->outside == OUTSIDE_SKIP &&
+        task->definition->catch_up == CATCH_UP_ONCE) {
+        missed = leave_out_outside(core, index, &missed, actions);
+        if (missed.these.count < 1) {
+            task->answered_from = first;
+            return;
+        }
+    }
     /* later ones were started or given up already: nothing may come behind them */
     bool is_overtaken =
         task->answered_until.us >= task->answered_from.us && run_to_extend(core, task) == INDEX_NONE;

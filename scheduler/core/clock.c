@@ -2,7 +2,9 @@
 
 #include "scheduler/core/gate.h"
 #include "scheduler/core/hands.h"
+#include "scheduler/core/opening.h"
 #include "scheduler/core/record.h"
+#include "scheduler/core/release.h"
 #include "scheduler/core/run.h"
 
 /* Reading two clocks takes a while, and they are slewed alike: only a real step is larger. */
@@ -146,6 +148,8 @@ void clock_follow(struct core *core, struct actions *actions) {
     for (uint32_t task = 0; task < core->task_count; task++)
         if (due_has(&core->due, task))
             rearm(core, task);
+    for (uint32_t run = 0; run < core->run_used; run++)
+        release_look_again(core, run);
 }
 
 uint32_t clock_run_for(struct core *core, uint32_t task, const struct fallen_due *due, enum beside beside,
@@ -195,6 +199,9 @@ static void join(struct core *core, struct core_task *task, const struct fallen_
     run->due_last = due->these.last;
     run->last = due->last;
     run->occurrence_count += due->these.count;
+    if (run->held == HELD_BY_WINDOW && opening_is_open(core, run->task, due->these.last))
+        run_move(core, task->waiting_run,
+                 RUN_WAITING); /* what falls due inside begins, and answers for all */
 }
 
 static void answer(struct core *core, uint32_t index, const struct fallen_due *due, struct actions *actions) {
@@ -205,12 +212,18 @@ static void answer(struct core *core, uint32_t index, const struct fallen_due *d
                            task->waiting_run != INDEX_NONE &&
                            (core->runs[task->waiting_run].claim_state == CLAIM_COMMITTED ||
                             core->runs[task->waiting_run].lost_claim_count > 0);
+    bool is_open = opening_is_open(core, index, due->these.last), passes = task->paused;
+    passes |= !is_open && definition->outside == OUTSIDE_SKIP;
+    if (task->passed_over.due.count && !passes)
+        hands_end_passing(core, index, actions);
     if (catchup_is_on(
             task)) { /* what becomes due meanwhile has one run, or none if it is paused: catchup_go_on() */
         if (due->these.first.us < task->answered_from.us) /* but the clock was set far back */
             record_skip(core, index, &due->these, SKIP_MISSED, actions);
     } else if (task->paused) {
-        hands_pass_over(core, index, &due->these, actions);
+        hands_pass_over(core, index, &due->these, SKIP_PAUSED, actions);
+    } else if (passes) {
+        hands_pass_over(core, index, &due->these, SKIP_WINDOW, actions);
     } else if (core->now.us < task->held_until.us) {
         record_skip(core, index, &due->these, SKIP_HOLD, actions);
     } else if (may_join(core, task)) {
@@ -218,7 +231,8 @@ static void answer(struct core *core, uint32_t index, const struct fallen_due *d
     } else if (task->running_count + task->waiting_count == 0 ||
                (definition->overlap == OVERLAP_ALLOW && task->waiting_count + task->between_count < 2)) {
         clock_run_for(core, index, due, BESIDE_OTHERS, actions);
-    } else if ((definition->overlap == OVERLAP_QUEUE && task->waiting_count < 2) || is_only_claimed) {
+    } else if (((definition->overlap == OVERLAP_QUEUE || !is_open) && task->waiting_count < 2) ||
+               is_only_claimed) {
         clock_run_for(core, index, due, BEHIND_OTHERS, actions);
     } else {
         record_skip(core, index, &due->these, SKIP_OVERLAP, actions);

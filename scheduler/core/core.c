@@ -147,7 +147,7 @@ static void on_run_unsent(struct core *core, uint32_t index, struct actions *act
     struct run *run = &core->runs[index];
     release_session(core, run->session, index, actions);
     run->session = HANDLE_NONE;
-    if (run->state == RUN_STOPPING && run->stop != STOP_YIELD &&
+    if (run->state == RUN_STOPPING && run->stop != STOP_YIELD && run->stop != STOP_WINDOW &&
         !core->draining) { /* its timeout passed first */
         run_end(core, index, &(struct run_ending){.outcome = OUTCOME_FAILED}, actions);
         return;
@@ -372,10 +372,10 @@ bool core_step(struct core *core, const struct event *event, struct actions *act
     more |= sweep_runs(core, actions);
     more |= idle_sweep(core, actions);
     more |= hands_sweep(core, actions);
-    more |= run_expire(core, actions);
+    bool late = run_expire(core, actions);
     more |= idle_expire(core, actions);
     more |= clock_collect_due(core, actions);
-    more |= grant_all(core, actions);
+    more |= late || grant_all(core, actions); /* what may not begin any more has left the queues first */
     more |= core_session_clean_all(core, actions);
     if (core->draining)
         more |= drain(core, actions);

@@ -15,6 +15,7 @@
  *     bites.c                               a run that goes on as long as it changes rows
  *     idle.c                                what a session does next that has nothing to do
  *     gate.c recording.c                    a pool's view of its database, and of its history
+ *     held.c opening.c release.c            what keeps a run from its queue, and when that is over
  *     clock.c catchup.c hands.c             what is due now; what was missed; what a person asks for
  *     grant.c                               asks the policies and acts on them
  *     core.c reload.c                       one step; a new ini file under running tasks

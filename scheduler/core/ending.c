@@ -4,6 +4,7 @@
 #include "scheduler/core/catchup.h"
 #include "scheduler/core/claim.h"
 #include "scheduler/core/clock.h"
+#include "scheduler/core/opening.h"
 #include "scheduler/core/record.h"
 #include "scheduler/core/recording.h"
 #include "scheduler/core/release.h"
@@ -36,6 +37,8 @@ enum skip_cause run_skip_cause(const struct core *core, const struct run *run) {
     if (run->bites.count &&
         (pool->retired || run->pool != task->pool || !task_same_work(run->definition, task->definition)))
         return SKIP_REMOVED; /* the next run goes on as the file says now */
+    if (run->bites.count && opening_keeps_out(core, run))
+        return SKIP_WINDOW;
     if (run->claim_state == CLAIM_COMMITTED &&
         (pool->retired || run->definition->tokens > pool->settings->size))
         return SKIP_REMOVED; /* it stays where it was claimed, where no place for it will be any more */
@@ -91,7 +94,8 @@ static enum outcome final_outcome(const struct core *core, const struct run *run
         return ended->outcome;
     if (run->stop == STOP_TIMEOUT)
         return OUTCOME_TIMEOUT;
-    return run->stop == STOP_DRAIN || (core->draining && hit) ? OUTCOME_CANCELLED : OUTCOME_FAILED;
+    bool ours = run->stop == STOP_DRAIN || run->stop == STOP_WINDOW || (core->draining && hit);
+    return ours ? OUTCOME_CANCELLED : OUTCOME_FAILED;
 }
 
 /* Of a run that goes no further, by the stage that has ended. */
@@ -198,6 +202,7 @@ static void finish(struct core *core, uint32_t index, enum outcome outcome, cons
     record->started = run->began_at;
     record->within = in_one && ended->failure != FAILURE_UNCONFIRMED; /* a standby may lack what it wrote */
     record->claiming = run->claim == CLAIM_BEFORE && run->claim_state != CLAIM_COMMITTED;
+    record->shut_out = run->shut_out && outcome == OUTCOME_CANCELLED;
     record->abandoned = ended->failure == FAILURE_ABANDONED;
     record_keep(core, record);
     count_end(core, run, record);
@@ -313,6 +318,12 @@ static bool claim_refused(struct core *core, uint32_t index, const struct run_en
 
 /* --- what follows a stage --- */
 
+/* Why no further bite may begin. */
+static enum skip_cause rest_cause(const struct core *core, const struct run *run) {
+    enum skip_cause cause = run_skip_cause(core, run);
+    return cause == SKIP_NONE && opening_keeps_out(core, run) ? SKIP_WINDOW : cause;
+}
+
 /* The next one, or a further bite. What its work printed is written even when a part of the work failed or
  * was stopped. */
 static bool goes_on(struct core *core, uint32_t index, enum outcome outcome, const struct run_ending *ended) {
@@ -320,7 +331,7 @@ static bool goes_on(struct core *core, uint32_t index, enum outcome outcome, con
     struct run *run = &core->runs[index];
     enum stage next = stage_after(run->definition, run->stage);
     if (run->definition->repeat && outcome == OUTCOME_OK)
-        return bites_go_on(core, index, ended, run_skip_cause(core, run));
+        return bites_go_on(core, index, ended, rest_cause(core, run));
     bool read = run->stage == STAGE_READ && outcome == OUTCOME_OK, worked = run->stage == STAGE_WORK;
     if (next == STAGE_END || row_count == 0 || (!read && !worked) || core->drain_now)
         return false;
@@ -382,11 +393,43 @@ void run_end(struct core *core, uint32_t index, const struct run_ending *ended, 
 
 /* --- its deadlines --- */
 
+/* What has begun and is stopped when its window closes; between two stages there is nothing to stop. */
+static void shut_out(struct core *core, uint32_t index, struct actions *actions) {
+    struct run *run = &core->runs[index];
+    if (!opening_has_closed(core, run)) {
+        release_look_again(core, index);
+        return;
+    }
+    if (run->bites.count && run->state == RUN_WAITING) {
+        run_skip(core, index, SKIP_WINDOW, actions);
+        return;
+    }
+    run->shut_out = true;
+    if (run->state == RUN_RUNNING)
+        run_stop(core, index, STOP_WINDOW, actions);
+    else
+        run_give_up(core, index, actions);
+}
+
+/* False: it is not its window that opens or closes. */
+static bool meet_window(struct core *core, uint32_t index, struct actions *actions) {
+    const struct run *run = &core->runs[index];
+    if (core->now.us < run_window_deadline(core, run))
+        return false;
+    if (run->begun)
+        shut_out(core, index, actions);
+    else
+        release_follow_window(core, index);
+    return true;
+}
+
 static void meet_deadline(struct core *core, uint32_t index, struct actions *actions) {
     struct run *run = &core->runs[index];
     int64_t held_us = mono_since(core->now, run->started);
     int64_t timeout_us = stage_timeout_us(run->definition, run->stage);
     due_remove(&core->run_deadlines, index);
+    if (meet_window(core, index, actions))
+        return;
     switch (run->state) {
     case RUN_DELAYED: run_move(core, index, RUN_WAITING); break;
     case RUN_STOPPING: run_action(core, index, ACTION_ABORT, actions); break;

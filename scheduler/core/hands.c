@@ -4,13 +4,14 @@
 #include "scheduler/core/record.h"
 #include "scheduler/core/run.h"
 
-/* A pause of any length leaves a record of each hour, so that no more is lost with a killed daemon. */
+/* A pause and a closed window of any length leave a record of each hour, so that no more is lost with a
+ * killed daemon. */
 #define PASSED_OVER_FOR_US US_PER_H
 
-static void record_passed_over(struct core *core, uint32_t index, struct actions *actions) {
+void hands_end_passing(struct core *core, uint32_t index, struct actions *actions) {
     struct passed_over *passed = &core->tasks[index].passed_over;
     if (passed->due.count)
-        record_counted_skip(core, index, &passed->due, SKIP_PAUSED, actions);
+        record_counted_skip(core, index, &passed->due, passed->cause, actions);
     *passed = (struct passed_over){0};
 }
 
@@ -20,19 +21,20 @@ void hands_pause(struct core *core, uint32_t index, bool paused, struct actions 
         core->sweep_run = 0;                       /* what waits is skipped */
         bites_leave_all(core, index, SKIP_PAUSED); /* one that was triggered, too: it may take for hours */
     } else {
-        record_passed_over(core, index, actions);
+        hands_end_passing(core, index, actions);
     }
 }
 
-void hands_pass_over(struct core *core, uint32_t index, const struct occurrences *due,
+void hands_pass_over(struct core *core, uint32_t index, const struct occurrences *due, enum skip_cause cause,
                      struct actions *actions) {
     struct core_task *task = &core->tasks[index];
     struct passed_over *passed = &task->passed_over;
     bool back = due->first.us <= passed->due.last.us; /* the clock was set: its instants come round again */
-    if (passed->due.count && (back || mono_since(core->now, passed->since) >= PASSED_OVER_FOR_US))
-        record_passed_over(core, index, actions);
+    if (passed->due.count &&
+        (back || passed->cause != cause || mono_since(core->now, passed->since) >= PASSED_OVER_FOR_US))
+        hands_end_passing(core, index, actions);
     if (passed->due.count == 0)
-        *passed = (struct passed_over){{.first = due->first}, core->now};
+        *passed = (struct passed_over){cause, {.first = due->first}, core->now};
     passed->due.last = due->last;
     passed->due.count += due->count;
     task->stats.skipped_count += (uint32_t)due->count;
@@ -42,18 +44,25 @@ bool hands_sweep(struct core *core, struct actions *actions) {
     for (; core->sweep_task < core->task_count; core->sweep_task++) {
         if (!actions_have_room(actions))
             return true;
-        record_passed_over(core, core->sweep_task, actions);
+        hands_end_passing(core, core->sweep_task, actions);
     }
     return false;
+}
+
+/* The run that its window holds, and nothing else: a person lets it go. */
+static bool waits_for_window(const struct core *core, const struct core_task *task) {
+    return task->waiting_count == 1 && task->waiting_run != INDEX_NONE &&
+           core->runs[task->waiting_run].held == HELD_BY_WINDOW;
 }
 
 enum trigger_verdict hands_may_trigger(const struct core *core, uint32_t index) {
     const struct core_task *task = &core->tasks[index];
     if (core->draining)
         return TRIGGER_STOPPING;
-    if (task->waiting_run != INDEX_NONE)
+    if (task->waiting_run != INDEX_NONE && !waits_for_window(core, task))
         return TRIGGER_WAITS;
-    if (core->run_free == INDEX_NONE && core->run_used == core->run_capacity)
+    if (task->waiting_run == INDEX_NONE && core->run_free == INDEX_NONE &&
+        core->run_used == core->run_capacity)
         return TRIGGER_FULL;
     if (!task->definition->enabled || task->retired)
         return TRIGGER_DISABLED;
@@ -65,6 +74,11 @@ void hands_trigger(struct core *core, uint32_t index) {
     enum trigger_verdict verdict = hands_may_trigger(core, index);
     if (verdict == TRIGGER_STOPPING || verdict == TRIGGER_WAITS || verdict == TRIGGER_FULL)
         return;
+    if (waits_for_window(core, &core->tasks[index])) {
+        core->runs[core->tasks[index].waiting_run].triggered = true;
+        run_move(core, core->tasks[index].waiting_run, RUN_WAITING);
+        return;
+    }
     uint32_t created = run_create(core, index);
     struct run *run = &core->runs[created];
     run->triggered = true;

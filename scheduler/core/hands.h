@@ -20,9 +20,13 @@ enum trigger_verdict {
 /* What becomes due is skipped from now on, or no longer. */
 void hands_pause(struct core *core, uint32_t task, bool paused, struct actions *actions);
 
-/* These are due while the task is paused: on record at the end of the pause, and every hour. */
-void hands_pass_over(struct core *core, uint32_t task, const struct occurrences *due,
+/* These are due while the task is paused, or its window is closed and they are to be skipped: on record at
+ * the end of that, and every hour. */
+void hands_pass_over(struct core *core, uint32_t task, const struct occurrences *due, enum skip_cause cause,
                      struct actions *actions);
+
+/* What is due is passed over no more: what was is put on record. */
+void hands_end_passing(struct core *core, uint32_t task, struct actions *actions);
 
 /* After a reload and at the start of a drain: what was passed over is recorded. True: more to do. */
 bool hands_sweep(struct core *core, struct actions *actions);

@@ -1,5 +1,7 @@
 #include "scheduler/core/release.h"
 
+#include "scheduler/core/held.h"
+#include "scheduler/core/opening.h"
 #include "scheduler/core/run.h"
 
 /* Of several that come behind their task's other runs, the first; none while one that has its turn waits. */
@@ -27,4 +29,38 @@ void release_next_of(struct core *core, uint32_t task) {
         return;
     core->runs[next].comes_behind = false;
     run_move(core, next, RUN_WAITING);
+}
+
+/* Also where the window was only looked at so far ahead, or the clocks differ a little. */
+static void rearm(struct core *core, uint32_t index) {
+    if (opening_is_of(core, &core->runs[index]))
+        core->runs[index].window_at = opening_changes_at(core, &core->runs[index]);
+    run_arm(core, index);
+}
+
+void release_follow_window(struct core *core, uint32_t index) {
+    const struct run *run = &core->runs[index];
+    if (run->state == RUN_HELD || held_by(core, run) != HELD_BY_NOTHING)
+        run_move(core, index, RUN_WAITING);
+    else
+        rearm(core, index);
+}
+
+/* The window is open: as soon as after any opening, and no later than was said. */
+static void open_now(struct core *core, uint32_t index) {
+    struct run *run = &core->runs[index];
+    const struct task *task = core->tasks[run->task].definition;
+    int64_t at = us_add(core->now.us, window_spread_us(task->window, task->zone, core->wall, task->name));
+    run->window_at.us = at < run->window_at.us ? at : run->window_at.us;
+    run_arm(core, index);
+}
+
+void release_look_again(struct core *core, uint32_t index) {
+    const struct run *run = &core->runs[index];
+    if (run->held == HELD_BY_WINDOW && opening_is_of(core, run) && !opening_keeps_out(core, run))
+        open_now(core, index);
+    else if (run->state == RUN_HELD || (run->state == RUN_WAITING && !run->begun))
+        release_follow_window(core, index);
+    else if (run->state != RUN_FREE && run->begun && opening_stops(run))
+        rearm(core, index);
 }

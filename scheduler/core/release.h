@@ -9,4 +9,10 @@
 /* A run of the task is no more: the one that comes behind it has its turn. */
 void release_next_of(struct core *core, uint32_t task);
 
+/* Its window opens or closes, as run.window_at said. */
+void release_follow_window(struct core *core, uint32_t run);
+
+/* The clock was set, or a reload has changed what may hold the run: it is looked at anew. */
+void release_look_again(struct core *core, uint32_t run);
+
 #endif

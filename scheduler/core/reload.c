@@ -13,6 +13,7 @@
 #include "scheduler/core/core.h"
 #include "scheduler/core/ended.h"
 #include "scheduler/core/recording.h"
+#include "scheduler/core/release.h"
 #include "scheduler/core/run.h"
 #include "scheduler/core/session.h"
 
@@ -337,6 +338,8 @@ void core_reload(struct core *core, struct taskset *set, struct mono now, struct
     core->set = taskset_ref(set);
     taskset_unref(before);
     arm_new(core);
+    for (uint32_t i = 0; i < core->run_used; i++)
+        release_look_again(core, i);
     rest_left_behind(core);
     core->sweep_run = core->sweep_session = core->sweep_task = 0;
     free(moved.pools);

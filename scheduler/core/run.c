@@ -5,6 +5,7 @@
 #include "scheduler/core/claim.h"
 #include "scheduler/core/ended.h"
 #include "scheduler/core/held.h"
+#include "scheduler/core/opening.h"
 
 static uint32_t weight_of(const struct run *run) {
     return stage_tokens(run->definition, run->stage);
@@ -86,15 +87,25 @@ static int64_t running_deadline(const struct run *run, const struct pool_setting
     return at;
 }
 
+int64_t run_window_deadline(const struct core *core, const struct run *run) {
+    bool waits = run->held == HELD_BY_WINDOW || run->state == RUN_WAITING;
+    if (!run->begun || (waits && run->bites.count))
+        return waits && opening_is_of(core, run) ? run->window_at.us : INSTANT_MAX;
+    return (waits || run->state == RUN_RUNNING) && opening_stops(run) ? run->window_at.us : INSTANT_MAX;
+}
+
+/* What its window keeps from starting is not late for that. */
 int64_t run_deadline(const struct core *core, const struct run *run) {
+    int64_t window_at = run_window_deadline(core, run), at = INSTANT_MAX;
     switch (run->state) {
     case RUN_HELD:
-    case RUN_WAITING: return start_deadline(run);
+    case RUN_WAITING: at = run->held == HELD_BY_WINDOW ? INSTANT_MAX : start_deadline(run); break;
     case RUN_DELAYED: return run->retry_at.us;
-    case RUN_RUNNING: return running_deadline(run, core->pools[run->pool].settings);
+    case RUN_RUNNING: at = running_deadline(run, core->pools[run->pool].settings); break;
     case RUN_STOPPING: return us_add(core->now.us, STOP_GRACE_US);
     default: return INSTANT_MAX;
     }
+    return window_at < at ? window_at : at;
 }
 
 void run_arm(struct core *core, uint32_t index) {
@@ -201,15 +212,32 @@ static void count_waiting(struct core *core, uint32_t index, bool waits) {
         task->waiting_run = index;
 }
 
+/* Its window has opened: how late it is counts from now on, and for how long it waits in line as well. Of
+ * another attempt the lateness is that of the first. */
+static void count_from_now(const struct core *core, struct run *run) {
+    run->overdue_us = run->attempts.failed_count ? run->overdue_us + mono_since(core->now, run->due) : 0;
+    run->due = run->last = core->now;
+}
+
+/* Where it waits that has not begun: in its pool's queue, or held. */
+static enum run_state find_place(const struct core *core, struct run *run) {
+    bool by_window = run->held == HELD_BY_WINDOW;
+    run->held = held_by(core, run);
+    if (by_window && run->held != HELD_BY_WINDOW)
+        count_from_now(core, run);
+    return run->held ? RUN_HELD : RUN_WAITING;
+}
+
 /* To a state of the same stage or of another one. */
 static void move(struct core *core, uint32_t index, enum run_state to, enum stage stage) {
     struct run *run = &core->runs[index];
     struct core_pool *pool = &core->pools[run->pool];
     bool had_tokens = run_is_under_way(run->state), has_tokens = run_is_under_way(to);
     bool stays_begun = run->begun && (stage > stage_first(run->definition) || run->bites.count > 0);
-    run->held = to == RUN_WAITING && !stays_begun ? held_by(core, run) : HELD_BY_NOTHING;
-    if (run->held)
-        to = RUN_HELD;
+    if (to == RUN_WAITING && !stays_begun)
+        to = find_place(core, run);
+    else
+        run->held = HELD_BY_NOTHING;
     assert(is_legal(run->state, to));
     if (run->state == RUN_WAITING)
         queue_leave(core, pool, index);
@@ -229,6 +257,8 @@ static void move(struct core *core, uint32_t index, enum run_state to, enum stag
         count_waiting(core, index, true);
     if (to == RUN_WAITING)
         queue_enter(core, pool, index);
+    if (run_is_waiting(to) && !run->begun && opening_is_of(core, run))
+        run->window_at = opening_changes_at(core, run);
     run_arm(core, index);
     if (to != RUN_FREE)
         return;
@@ -310,6 +340,8 @@ void run_wait_in(struct core *core, uint32_t index, enum run_state state, enum s
     run->session = HANDLE_NONE;
     run->since = core->now;
     move(core, index, state, stage);
-    if (!run->begun)
-        run_redefine(core, index); /* a reload may have come since it began */
+    if (run->begun)
+        return;
+    run->shut_out = false;
+    run_redefine(core, index); /* a reload may have come since it began */
 }

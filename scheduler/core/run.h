@@ -34,7 +34,11 @@ void run_note_start(const struct core *core, struct run *run);
 /* When the run's present state wants to be looked at again; INSTANT_MAX: never. */
 int64_t run_deadline(const struct core *core, const struct run *run);
 
-/* Puts that into core->run_deadlines. */
+/* The same for its window alone: it opens for the run, or closes before it, or under it if it is stopped
+ * then. */
+int64_t run_window_deadline(const struct core *core, const struct run *run);
+
+/* Puts the first of all into core->run_deadlines. */
 void run_arm(struct core *core, uint32_t run);
 
 /* An action that names the run, its task and its session. */

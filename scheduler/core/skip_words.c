@@ -15,6 +15,7 @@ const char *skip_reason(enum skip_cause cause) {
     case SKIP_UNRECORDED: return "no record of it was kept";
     case SKIP_PAUSED: return "its task is paused";
     case SKIP_BITES: return "it had repeat_most bites";
+    case SKIP_WINDOW: return "its window is closed (outside = skip)";
     }
     return NULL;
 }
@@ -34,6 +35,7 @@ const char *skip_rest_reason(enum skip_cause cause) {
     case SKIP_REMOVED: return "the rest is the next run's: a reload removed or changed its task";
     case SKIP_PAUSED: return "the rest is the next run's: its task was paused";
     case SKIP_BITES: return "the rest is the next run's: it had repeat_most bites";
+    case SKIP_WINDOW: return "the rest is the next run's: its window has closed";
     default: return "the rest is the next run's";
     }
 }

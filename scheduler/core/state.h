@@ -32,11 +32,12 @@ enum run_state {
 /* What keeps a run in RUN_HELD. held.c decides, release.c lets go. */
 enum held_by {
     HELD_BY_NOTHING,
+    HELD_BY_WINDOW,  /* its task's window is closed, or was just opened: run.window_at */
     HELD_BY_OWN_RUN, /* it comes behind the other runs of its task */
 };
 
 /* Why a run was asked to stop. */
-enum stop_cause { STOP_NONE, STOP_TIMEOUT, STOP_DRAIN, STOP_YIELD };
+enum stop_cause { STOP_NONE, STOP_TIMEOUT, STOP_DRAIN, STOP_YIELD, STOP_WINDOW };
 
 /* What is known of a run's claim in the history. */
 enum claim_state {
@@ -67,6 +68,7 @@ struct run {
     bool commits;       /* all but its COMMIT is done: others do not make it give way */
     bool yielded;       /* it was in others' way: it shares no session, and leaves a token to others */
     bool needs_primary; /* a standby has refused it */
+    bool shut_out;      /* its window closed, and it was stopped for that */
     bool cut_short;     /* a command that ended in a way that may have left its sessions on the server */
     enum claim claim;   /* sent with the stage under way */
     enum claim_state claim_state;
@@ -93,7 +95,9 @@ struct run {
     enum outcome work_outcome; /* of its outside work, some of whose output is to be written all the same */
     uint32_t child_count;      /* children that it may have at once, without a token */
     struct mono retry_at;      /* while DELAYED */
-    uint32_t next_free;        /* while FREE: the next unused record */
+    struct mono window_at; /* of a task with a window: when it is let go while it holds the run, and else when
+                            * it closes; opening.h */
+    uint32_t next_free;    /* while FREE: the next unused record */
 };
 
 /* --- a session, as the core sees it --- */
@@ -157,8 +161,9 @@ enum protocol {
     PROTOCOL_SIMPLE,   /* it has several statements, which only the simple protocol takes */
 };
 
-/* Occurrences that a pause skipped and that no record tells of yet. Written by hands.c. */
+/* Occurrences that a pause or a closed window skipped and that no record tells of yet. Written by hands.c. */
 struct passed_over {
+    enum skip_cause cause;
     struct occurrences due;
     struct mono since;
 };

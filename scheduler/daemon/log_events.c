@@ -30,7 +30,8 @@ static const char *instant_text(struct wall at, char buffer[static 40]) {
 static void log_skip(struct daemon *daemon, const char *task, const struct record *record) {
     char due[40];
     struct trouble *trouble = trouble_get(&daemon->troubles, task);
-    bool repeats = record->skip == SKIP_OVERLAP || record->skip == SKIP_HOLD || record->skip == SKIP_LATE;
+    bool repeats = record->skip == SKIP_OVERLAP || record->skip == SKIP_HOLD || record->skip == SKIP_LATE ||
+                   record->skip == SKIP_WINDOW;
     enum log_level level = trouble->skip_told && repeats ? LOG_DEBUG : LOG_INFO;
     trouble->skip_told |= repeats;
     LOG(&daemon->log, level, record->skip == SKIP_MISSED ? "missed" : "skipped", log_text("task", task),
@@ -203,9 +204,10 @@ void log_retry(struct daemon *daemon, const struct action *action, const struct 
 void log_stopping(struct daemon *daemon, const struct run *run, bool abort_it) {
     LOG(&daemon->log, LOG_INFO, abort_it ? "aborting" : "cancelling", log_text("task", run->definition->name),
         log_number("run", (int64_t)run->number),
-        log_text("reason", run->stop == STOP_TIMEOUT ? "its timeout has passed"
-                           : run->stop == STOP_YIELD ? "others wait, and it takes far longer than usual"
-                                                     : "the daemon is stopping"));
+        log_text("reason", run->stop == STOP_TIMEOUT  ? "its timeout has passed"
+                           : run->stop == STOP_YIELD  ? "others wait, and it takes far longer than usual"
+                           : run->stop == STOP_WINDOW ? "its window has closed"
+                                                      : "the daemon is stopping"));
 }
 
 void log_held(struct daemon *daemon, const struct run *run, int64_t held_us) {

@@ -6,11 +6,13 @@
 #include <time.h>
 
 #include "scheduler/core/hands.h"
+#include "scheduler/core/opening.h"
 #include "scheduler/daemon/control_path.h"
 #include "scheduler/daemon/dump.h"
 #include "scheduler/daemon/feed.h"
 #include "scheduler/replace.h"
 #include "scheduler/status/words.h"
+#include "tasks/window_text.h"
 
 /* --- words --- */
 
@@ -182,6 +184,17 @@ static bool refuse(const struct daemon *daemon, uint32_t task, enum trigger_verd
     return true;
 }
 
+/* What a person asks for runs at any time. */
+static void tell_window(const struct core *core, uint32_t index, struct text *answer) {
+    const struct task *task = core->tasks[index].definition;
+    if (opening_is_open(core, index, core->wall))
+        return;
+    text_add(answer, "its window is closed until ");
+    window_add_opening(task->zone, window_next_open(task->window, task->zone, core->wall), core->wall,
+                       answer);
+    text_add(answer, ", which does not keep what is triggered\n");
+}
+
 static bool trigger(struct daemon *daemon, const struct asked *asked, const char *name, struct text *answer) {
     const struct core *core = daemon->core;
     struct event event = {.kind = EVENT_TRIGGER, .task = taskset_find_task(daemon->set, name)};
@@ -203,6 +216,7 @@ static bool trigger(struct daemon *daemon, const struct asked *asked, const char
         text_add(answer, "run %" PRIu64 " of %s has started\n", run->number, name);
     if (core->tasks[event.task].paused)
         text_add(answer, "the task stays paused\n");
+    tell_window(core, event.task, answer);
     return true;
 }
 

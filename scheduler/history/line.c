@@ -50,7 +50,9 @@ static const char *reason_of(const struct record *record) {
     case OUTCOME_OK: return skip_rest_reason(record->rest);
     case OUTCOME_NOTHING: return "its read gave no row";
     case OUTCOME_TIMEOUT: return "timeout";
-    case OUTCOME_CANCELLED: return "cancelled: the daemon was told to stop";
+    case OUTCOME_CANCELLED:
+        return record->shut_out ? "cancelled: its window has closed"
+                                : "cancelled: the daemon was told to stop";
     case OUTCOME_SKIPPED: return skip_reason(record->skip);
     default: return NULL;
     }

@@ -62,7 +62,7 @@ void tally_init(struct tally *tally, const struct core *core, struct simulate_fa
     if (!tally->lateness || !tally->queueing)
         abort();
     for (uint32_t i = 0; i < core->task_count; i++)
-        if (core->tasks[i].definition->overlap == OVERLAP_QUEUE)
+        if (core->tasks[i].definition->overlap == OVERLAP_QUEUE || core->tasks[i].definition->window)
             tally->queueing[tally->queueing_count++] = i;
 }
 
@@ -128,8 +128,9 @@ void tally_pass(struct tally *tally, int64_t us) {
         wait_for(tally, core->unweighted.entries[i].id, REASON_CHILDREN, us);
     for (uint32_t i = 0; i < tally->queueing_count; i++) {
         uint32_t run = core->tasks[tally->queueing[i]].waiting_run;
-        if (run != INDEX_NONE && core->runs[run].held == HELD_BY_OWN_RUN)
-            wait_for(tally, run, REASON_OWN_RUN, us);
+        enum held_by held = run == INDEX_NONE ? HELD_BY_NOTHING : core->runs[run].held;
+        if (held)
+            wait_for(tally, run, held == HELD_BY_WINDOW ? REASON_WINDOW : REASON_OWN_RUN, us);
     }
 }
 

@@ -14,7 +14,7 @@ struct tally {
     const struct core *core;            /* borrowed */
     struct simulate_facts *facts;       /* borrowed */
     struct simulate_lateness *lateness; /* by task */
-    uint32_t *queueing;                 /* tasks with overlap = queue: their runs wait outside of the lines */
+    uint32_t *queueing; /* tasks with overlap = queue or a window: their runs wait outside of the lines */
     uint32_t queueing_count;
 };
 

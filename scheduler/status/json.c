@@ -111,13 +111,21 @@ static json_t *bites_json(const struct status *status, const struct status_row *
                      (json_int_t)status_gave_way_us(status, run));
 }
 
+/* null without one */
+static json_t *window_json(const struct status_row *row) {
+    if (!row->task->definition->window)
+        return json_null();
+    return json_pack("{sb so}", "open", !row->window_closed, "opens",
+                     row->window_closed ? json_integer(row->window_opens.us) : json_null());
+}
+
 static json_t *task_json(const struct status *status, uint32_t index) {
     struct status_row row = status_row(status, index);
     const struct task_stats *stats = &row.task->stats;
     struct text note = {0};
     status_note(status, &row, &note);
     json_t *json = json_pack(
-        "{ss ss ss so so so sI sI sI sI so so so so si so so sI sI sI sI sI sI so so so}", "name",
+        "{ss ss ss so so so sI sI sI sI so so so so si so so sI sI sI sI sI sI so so so so}", "name",
         row.task->definition->name, "pool", status->core->pools[row.task->pool].settings->name, "state",
         task_state_name(row.state), "due", row.due.us ? json_integer(row.due.us) : json_null(), "last",
         stats->has_ended_run ? json_string(outcome_name(stats->last_outcome)) : json_null(), "last_took",
@@ -131,7 +139,7 @@ static json_t *task_json(const struct status *status, uint32_t index) {
         (json_int_t)row.task->expected_us[STAGE_WORK], "interval", (json_int_t)row.task->interval_us,
         "retried", (json_int_t)stats->retried_count, "session", (json_int_t)stats->session_us, "outside",
         (json_int_t)stats->outside_us, "paused", pause_json(status, &row), "lock_of", lock_json(status, &row),
-        "bites", bites_json(status, &row));
+        "bites", bites_json(status, &row), "window", window_json(&row));
     text_finish(&note);
     return json;
 }

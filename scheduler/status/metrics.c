@@ -138,6 +138,7 @@ enum task_metric {
     TASK_STATE,
     TASK_IS_PAUSED,
     TASK_INTERVAL,
+    TASK_WINDOW,
     TASK_LATENESS,
     TASK_DURATION,
     TASK_METRICS
@@ -153,6 +154,7 @@ static const struct family task_families[TASK_METRICS] = {
     [TASK_STATE] = {"task_state", "gauge", "1 for the state that the task is in."},
     [TASK_IS_PAUSED] = {"task_paused", "gauge", "1 while a person has paused it."},
     [TASK_INTERVAL] = {"task_interval_seconds", "gauge", "The interval in force."},
+    [TASK_WINDOW] = {"task_window_open", "gauge", "1 while the window is open in which its runs may begin."},
     [TASK_LATENESS] = {"task_lateness_seconds", "gauge", "Start minus due, recent quantiles."},
     [TASK_DURATION] = {"task_duration_seconds", "gauge", "What runs took, recent quantiles."},
 };
@@ -189,6 +191,10 @@ static void put_task(const struct status_row *row, enum task_metric metric, cons
     case TASK_STATE: put_with(series, "state", task_state_name(row->state), 0, 1); break;
     case TASK_IS_PAUSED: put(series, row->task->paused); break;
     case TASK_INTERVAL: put_seconds(series, NULL, NULL, row->task->interval_us); break;
+    case TASK_WINDOW:
+        if (row->task->definition->window)
+            put(series, !row->window_closed);
+        break;
     case TASK_LATENESS: put_quantiles(series, row->late_p50_us, row->late_p99_us); break;
     case TASK_DURATION: put_quantiles(series, row->took_p50_us, row->took_p99_us); break;
     case TASK_METRICS: break;

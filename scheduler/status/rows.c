@@ -108,12 +108,21 @@ void status_finish(struct status *status) {
     *status = (struct status){0};
 }
 
+static struct wall opens_at(const struct core *core, const struct core_task *task) {
+    const struct task *definition = task->definition;
+    return definition->window ? window_next_open(definition->window, definition->zone, core->wall)
+                              : core->wall;
+}
+
 static struct decision why_waiting(const struct status *status, const struct run *run) {
     const struct core *core = status->core;
     if (core->draining && !run_is_half_done(run))
         return admission_wait(REASON_DRAIN, 0, 0);
     if (run->state == RUN_DELAYED)
         return admission_wait(REASON_RETRY, run->attempts.failed_count, 0);
+    if (run->held == HELD_BY_WINDOW)
+        return admission_wait(REASON_WINDOW, opens_at(core, &core->tasks[run->task]).us,
+                              us_add(core->wall.us, mono_since(run->window_at, core->now)));
     if (run->held == HELD_BY_OWN_RUN)
         return admission_wait(REASON_OWN_RUN, 0, 0);
     if (stage_tokens(run->definition, run->stage) == 0)
@@ -172,11 +181,13 @@ struct status_row status_row(const struct status *status, uint32_t index) {
         .task = task,
         .state = status_task_state(status, index),
         .due = due_has(&core->due, index) ? task->due : (struct wall){0},
+        .window_opens = opens_at(core, task),
         .late_p50_us = quantile_get(&core->late[index], 500),
         .late_p99_us = quantile_get(&core->late[index], 990),
         .took_p50_us = quantile_get(&core->took[index], 500),
         .took_p99_us = quantile_get(&core->took[index], 990),
     };
+    row.window_closed = row.window_opens.us > core->wall.us;
     if (status->running_of_task[index] != INDEX_NONE) {
         row.running = &core->runs[status->running_of_task[index]];
         row.due = row.running->due_first;

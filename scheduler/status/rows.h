@@ -69,6 +69,8 @@ struct status_row {
     const struct run *waiting; /* for its start, or between stages; NULL: none */
     const struct run *running; /* the one that runs longest; NULL: none */
     struct wall due;           /* of the run shown, or the next; us = 0: never */
+    bool window_closed;        /* false as well without one */
+    struct wall window_opens;  /* while it is closed */
     int64_t late_p50_us, late_p99_us, took_p50_us, took_p99_us; /* -1: not known */
     struct decision why;  /* of the first in line; reason NONE when nothing waits */
     uint32_t place;       /* in line, 1 is the first; 0 when nothing waits */

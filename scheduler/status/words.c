@@ -6,6 +6,7 @@
 #include "scheduler/core/gate.h"
 #include "scheduler/core/pause.h"
 #include "tasks/duration.h"
+#include "tasks/window_text.h"
 
 void status_clock(const struct status *status, struct wall at, struct text *text) {
     static const int64_t day_s = 86400;
@@ -144,6 +145,19 @@ static void note_closing(const struct decision *why, struct text *text) {
         text_add(text, "closing idle sessions for their tokens");
 }
 
+/* Closed, or open and the run is one of those that do not begin in its first second. */
+static void note_window(const struct status *status, const struct core_task *task, const struct decision *why,
+                        struct text *text) {
+    struct wall opens = {why->number}, starts = {why->threshold}, now = status->core->wall;
+    if (opens.us <= now.us) {
+        text_add(text, "window is open, what waited is spread: starts in %s",
+                 DURATION_GLANCE(starts.us > now.us ? starts.us - now.us : 0));
+        return;
+    }
+    text_add(text, "window closed until ");
+    window_add_opening(task->definition->zone, opens, now, text);
+}
+
 static void note_reason(const struct status *status, const struct run *run, const struct decision *why,
                         struct text *text) {
     const struct core_pool *pool = &status->core->pools[run->pool];
@@ -195,6 +209,7 @@ static void note_reason(const struct status *status, const struct run *run, cons
                  DURATION_GLANCE(mono_since(run->retry_at, status->now)));
         break;
     case REASON_OWN_RUN: text_add(text, "its own run comes first (overlap = queue)"); break;
+    case REASON_WINDOW: note_window(status, &status->core->tasks[run->task], why, text); break;
     case REASON_CHILDREN:
         if (run->child_count > 1)
             text_add(text, "needs %u children: ", run->child_count);
@@ -302,9 +317,10 @@ static void note_running(const struct status *status, const struct status_row *r
     if (row->task->running_count > 1)
         text_add(text, ", the longest of %u runs", row->task->running_count);
     if (run->state == RUN_STOPPING)
-        text_add(text, run->stop == STOP_TIMEOUT ? ", timed out"
-                       : run->stop == STOP_YIELD ? ", gives way to others"
-                                                 : ", told to stop");
+        text_add(text, run->stop == STOP_TIMEOUT  ? ", timed out"
+                       : run->stop == STOP_YIELD  ? ", gives way to others"
+                       : run->stop == STOP_WINDOW ? ", its window has closed"
+                                                  : ", told to stop");
 }
 
 /* --- a task's note --- */
@@ -373,6 +389,10 @@ void status_note(const struct status *status, const struct status_row *row, stru
     if (row->state == TASK_IDLE && task->definition->schedule.kind == SCHEDULE_NONE) {
         next_part(text, start);
         text_add(text, "runs when it is triggered");
+    }
+    if (row->state == TASK_IDLE && row->window_closed) {
+        next_part(text, start);
+        note_window(status, task, &(struct decision){.number = row->window_opens.us}, text);
     }
     if (row->state == TASK_IDLE && task->elsewhere_count > 1) {
         next_part(text, start);

@@ -216,6 +216,16 @@ static void check_bite(const struct story *story, uint32_t index, const struct r
     }
 }
 
+/* Where the clock is set by less than what is noticed, what was begun may be a little outside. */
+static bool is_outside(const struct story *story, const struct run *run) {
+    const struct task *task = story->world.core->tasks[run->task].definition;
+    const int64_t around_us[] = {-500 * US_PER_MS, 0, 500 * US_PER_MS};
+    for (size_t i = 0; task->window && i < sizeof around_us / sizeof *around_us; i++)
+        if (window_is_open(task->window, task->zone, (struct wall){wall_us(story) + around_us[i]}))
+            return false;
+    return task->window != NULL;
+}
+
 static void check_start(struct story *story, const struct action *action) {
     const struct run *run = core_run(story->world.core, action->run);
     bool begins = run->stage <= stage_first(run->definition);
@@ -225,6 +235,8 @@ static void check_start(struct story *story, const struct action *action) {
         fail(story, "a run is sent on a session that a cancel may hit");
     if (begins && !run->triggered && task_of(story, run->definition)->paused)
         fail(story, "%s is paused, and runs", run->definition->name);
+    if (begins && !run->triggered && is_outside(story, run))
+        fail(story, "the window of %s is closed, and it begins", run->definition->name);
     check_turn(story, run);
     if (action->session.generation)
         story->sessions[action->session.index].used =

@@ -16,8 +16,8 @@ static void add_stages(struct story *story, struct text *ini) {
                  50 + draw(story, 1000));
 }
 
-/* What follows a failure, a start that comes late, and a time without a daemon. */
-static void add_attempts(struct story *story, struct text *ini, bool command, uint32_t every_ms) {
+/* What follows a failure, a start that comes late, and a time without a daemon: whether all of it is made up for. */
+static bool add_attempts(struct story *story, struct text *ini, bool command, uint32_t every_ms) {
     if (!command && draw(story, 3) == 0)
         text_add(ini, "conflict_retries = %u\nretry_lock = on\n", draw(story, 8));
     if (draw(story, 3) == 0)
@@ -31,6 +31,20 @@ static void add_attempts(struct story *story, struct text *ini, bool command, ui
         text_add(ini, "catch_up = skip\n");
     else if (catch_up == 2)
         text_add(ini, "catch_up = all\ncatch_up_count = %u\n", 1 + draw(story, 20));
+    return catch_up == 2;
+}
+
+/* Open for a minute in each two or three, so that a story, which begins at 14:13, sees it open and close. */
+static void add_window(struct story *story, struct text *ini, bool may_skip) {
+    uint32_t every_min = 2 + draw(story, 2), first_min = draw(story, every_min);
+    text_add(ini, "window =\n");
+    for (uint32_t min = first_min; min < 90; min += every_min)
+        text_add(ini, " %02u:%02u-%02u:%02u%s\n", 14 + min / 60, min % 60, 14 + (min + 1) / 60, (min + 1) % 60,
+                 min + every_min < 90 ? "," : "");
+    if (draw(story, 3) == 0)
+        text_add(ini, "window_end = cancel\n");
+    if (may_skip && draw(story, 3) == 0)
+        text_add(ini, "outside = skip\n");
 }
 
 static void add_task(struct story *story, struct text *ini, uint32_t i, uint32_t pools, uint32_t size) {
@@ -47,8 +61,10 @@ static void add_task(struct story *story, struct text *ini, uint32_t i, uint32_t
                  tokens > size ? size : tokens);
     text_add(ini, "pool = p%u\npriority = %s\noverlap = %s\n", draw(story, pools), priorities[draw(story, 3)],
              overlaps[draw(story, 3)]);
-    add_attempts(story, ini, command, every_ms);
+    bool makes_up = add_attempts(story, ini, command, every_ms);
     text_add(ini, "timeout = %ums\n", 100 + draw(story, 5000));
+    if (story->seed % 2 && draw(story, 3) == 0)
+        add_window(story, ini, !makes_up);
     if (draw(story, 3) == 0)
         text_add(ini, "patience = %ums\n", draw(story, every_ms));
     uint32_t kind = command || staged ? 0 : draw(story, 8);

@@ -122,6 +122,20 @@ static const struct {
     {"bad switch", RIGHT "enabled = yes\n", 6, "enabled = 'yes' is neither on nor off"},
     {"bad timeout", RIGHT "timeout = 30m1h\n", 6, "out of order"},
     {"empty value", RIGHT "timeout =\n", 6, "'timeout' is empty"},
+    {"window of no day", RIGHT "window = mon-fry 22:00-06:00\n", 6, "window = 'mon-fry 22:00-06:00' names no days of the week; write mon"},
+    {"window of no time", RIGHT "window = mon, tue 22-06\n", 6, "window = 'tue 22-06' has no range of times; write times as"},
+    {"except of no date", RIGHT "except = 24.12.\n", 6, "except = '24.12.' is no date; write 12-24 for each year"},
+    {"window always open", RIGHT "window = mon-sun\n", 6, "window = mon-sun is always open; leave it out"},
+    {"window never open", RIGHT "window = sat\nexcept = 01-01..12-31\n", 7, "never open: each day on which it begins is excepted; write enabled = off"},
+    {"except of all days", RIGHT "except = 02-29..02-28\n", 6, "a window that is never open"},
+    {"window with two faults", RIGHT "window = mon-sun\nexcept = 13-01\n", 7, "a date that does not exist"},
+    {"outside without a window", RIGHT "outside = skip\n", 6, "'outside' says nothing here: [task t] has neither window nor except"},
+    {"window_end without a window", RIGHT "window_end = cancel\n", 6, "'window_end' says nothing here"},
+    {"outside of no kind", RIGHT "window = mon\noutside = drop\n", 7, "none of wait | skip"},
+    {"window_end of no kind", RIGHT "window = mon\nwindow_end = kill\n", 7, "none of finish | cancel"},
+    {"outside = skip and catch_up = all", RIGHT "window = mon\noutside = skip\ncatch_up = all\n", 7, "write outside = wait or catch_up = once"},
+    {"window of a task that is triggered", POOL "[task t]\nsql = x\nwindow = mon\n", 5, "runs when it is triggered, and then at any time"},
+    {"zone without calendar or window", RIGHT "zone = UTC\n", 6, "whose clocks a calendar or a window is about"},
     {"missing file", POOL TASK "sql_file = missing.sql\n", 5, "missing.sql cannot be read"},
     {"name with a slash", POOL "[task a/b]\nevery = 1s\nsql = x\n", 3, "the name 'a/b' may hold letters"},
     {"name with a blank", POOL "[task a b]\nevery = 1s\nsql = x\n", 3, "may hold letters"},
@@ -256,6 +270,26 @@ static void task_of_a_calendar_is_what_its_keys_say(void **state) {
     taskset_unref(set);
 }
 
+static void window_is_of_the_tasks_zone(void **state) {
+    (void)state;
+    struct taskset *set = helper_taskset("[headgate]\nzone = Some/Zone\n" POOL
+                                         "[task a]\nevery = 1h\nsql = x\n"
+                                         "[task b]\nevery = 1h\nsql = x\nwindow = mon 22:00-06:00\nzone = Other/Zone\n"
+                                         "[task c]\ncron = @hourly\nsql = x\nexcept = 12-24\noutside = skip\nwindow_end = cancel\n");
+    const struct task *tasks = set->tasks;
+    assert_null(tasks[0].window);
+    assert_int_equal(tasks[1].window->stretch_count, 1);
+    assert_int_equal(tasks[1].window->stretches[0].end_min, 30 * 60);
+    assert_string_equal(zone_name(tasks[1].zone), "Other/Zone");
+    assert_int_equal(tasks[1].outside, OUTSIDE_WAIT);
+    assert_int_equal(tasks[2].window->stretches[0].days, WINDOW_EVERY_DAY);
+    assert_int_equal(tasks[2].window->except_count, 1);
+    assert_string_equal(zone_name(tasks[2].zone), "Some/Zone");
+    assert_int_equal(tasks[2].outside, OUTSIDE_SKIP);
+    assert_int_equal(tasks[2].window_end, WINDOW_END_CANCEL);
+    taskset_unref(set);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(task_that_is_wrong_names_line_and_reason),
@@ -263,6 +297,7 @@ int main(void) {
         cmocka_unit_test(stages_have_defaults_of_their_own),
         cmocka_unit_test(stages_are_what_their_keys_say),
         cmocka_unit_test(tasks_are_what_their_keys_say),
+        cmocka_unit_test(window_is_of_the_tasks_zone),
         cmocka_unit_test(task_of_a_calendar_is_what_its_keys_say),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -130,6 +130,22 @@ static void status_clock_counts_days_from_now(void **state) {
     fixture_destroy(f);
 }
 
+/* The wall clock begins on a Sunday at 01:46:40 UTC. */
+static void status_window_says_until_when_it_is_closed(void **state) {
+    struct fixture *f = fixture_create(POOL(1) SQL("late") "window = mon 22:00-06:00\n" SQL("rests")
+                                       "window = 01:00-02:00\nexcept = 09-09..10-31\noutside = skip\n" "[task stays]\nevery = 1d\nphase = 1h46min50s\n"
+                                       "sql = SELECT 1\n" "window = 02:00-04:00\n");
+    (void)state;
+    fixture_pass(f, 10 * S);
+    assert_dump(f, (const char *const[]){"\nlate   waiting", "window closed until Mon 22:00 +0000 (UTC)", "\nstays  waiting",
+                                         "window closed until Sun 02:00 +0000 (UTC)", "\nrests  idle",
+                                         "window closed until Thu 2001-11-01 01:00 +0000 (UTC)\n", NULL});
+    f->wall.us += 3600 * S; /* what waited goes on within its share of the first minutes */
+    fixture_tick(f);
+    assert_dump(f, (const char *const[]){"\nstays  waiting", "window is open, what waited is spread: starts in", NULL});
+    fixture_destroy(f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(status_kept_says_until_when_and_why),
@@ -139,6 +155,7 @@ int main(void) {
         cmocka_unit_test(status_before_the_first_sample_says_so),
         cmocka_unit_test(status_tokens_name_every_part),
         cmocka_unit_test(status_pressure_says_who_is_busy),
+        cmocka_unit_test(status_window_says_until_when_it_is_closed),
         cmocka_unit_test(status_clock_counts_days_from_now),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
