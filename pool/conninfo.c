@@ -220,6 +220,15 @@ bool conninfo_gives(const char *text, const char *keyword) {
     return given;
 }
 
+void conninfo_given(const char *text, void (*add)(void *context, const char *keyword, const char *value),
+                    void *context) {
+    PQconninfoOption *parsed = PQconninfoParse(text, NULL);
+    for (const PQconninfoOption *option = parsed; option && option->keyword; option++)
+        if (option->val && *option->val && !is_secret(option->keyword))
+            add(context, option->keyword, option->val);
+    PQconninfoFree(parsed);
+}
+
 bool conninfo_holds_secret(const char *text) {
     return conninfo_gives(text, "password") || conninfo_gives(text, "sslpassword");
 }

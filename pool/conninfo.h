@@ -44,6 +44,10 @@ bool conninfo_host_is_socket(const struct conninfo_host *host);
 /* Whether the text itself gives the keyword a value. */
 bool conninfo_gives(const char *text, const char *keyword);
 
+/* Hands each keyword that the text itself gives to `add`, but no secret; both are borrowed for the call. */
+void conninfo_given(const char *text, void (*add)(void *context, const char *keyword, const char *value),
+                    void *context);
+
 /* Whether the text itself holds a password (not a password file, not the environment). */
 bool conninfo_holds_secret(const char *text);
 

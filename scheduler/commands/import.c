@@ -14,7 +14,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "pool/ask/inventory.h"
+#include "pool/conninfo.h"
+#include "scheduler/daemon/load.h"
 #include "scheduler/import/crontab.h"
+#include "scheduler/import/pg_cron.h"
 #include "scheduler/terminal.h"
 
 #define CRONTAB_BYTES_MOST ((size_t)16 * 1024 * 1024) /* of 256 KiB cron itself takes no more */
@@ -141,13 +145,16 @@ static int import_crontab(int argc, char **argv) {
         return code;
     if (request.system && request.user)
         return arguments_refuse(&crontab_command, "--system or --user: keep one");
+    if (request.zone && *request.zone && !load_knows_zone(request.zone))
+        return arguments_refuse(&crontab_command, "this machine has no time zone '%.60s'", request.zone);
     code = COMMAND_FAILS;
     if (read_crontab(request.arguments.file, &text)) {
         if (request.zone)
             text_add(&zone, "%s", request.zone);
         else
             find_zone(&zone);
-        crontab_print(text.bytes, find_kind(&request, text.bytes), zone.bytes, &page, &count);
+        crontab_print(text.bytes, find_kind(&request, text.bytes), zone.bytes, load_knows_zone, &page,
+                      &count);
         code = conclude(&page, request.arguments.file, &count);
     }
     text_finish(&text);
@@ -156,9 +163,83 @@ static int import_crontab(int argc, char **argv) {
     return code;
 }
 
+/* --- pg_cron --- */
+
+#define PAIRS_MOST 64 /* libpq 17 has 50 keywords */
+
+/* What a conninfo gives, and what is printed for it. */
+struct given {
+    struct arena arena;
+    struct place_pair pairs[PAIRS_MOST];
+    size_t count;
+};
+
+/* Whose database and which user it is, the jobs say. */
+static void take_pair(void *context, const char *keyword, const char *value) {
+    struct given *given = context;
+    if (strcmp(keyword, "dbname") == 0 || strcmp(keyword, "user") == 0 || given->count == PAIRS_MOST)
+        return;
+    given->pairs[given->count++] = (struct place_pair){arena_text(&given->arena, keyword, strlen(keyword)),
+                                                       arena_text(&given->arena, value, strlen(value))};
+}
+
+/* False after saying what is wrong. The cells are borrowed from the inventory, and owned by the arena. */
+static bool ask(const char *conninfo, const struct question *question, struct inventory *inventory,
+                struct arena *arena, struct table *ret) {
+    struct text error = {0};
+    bool came =
+        inventory_read(conninfo, question->sql, question->column_count, question->missing, inventory, &error);
+    if (!came)
+        terminal_complain("%s", error.bytes);
+    size_t columns = (size_t)question->column_count, count = inventory->count * columns;
+    const char **cells = came ? arena_alloc(arena, (count + 1) * sizeof *cells) : NULL;
+    for (size_t i = 0; came && i < count; i++)
+        cells[i] = inventory_get(inventory, (uint32_t)(i / columns), (int)(i % columns));
+    *ret = (struct table){cells, inventory->count, question->column_count};
+    text_finish(&error);
+    return came;
+}
+
+static int import_pg_cron(int argc, char **argv);
+
+static const struct command pg_cron_command = {
+    .name = "import pg_cron",
+    .usage = "import pg_cron CONNINFO",
+    .about = "Prints an ini file for the jobs of pg_cron. CONNINFO is libpq's, of the database that has the\n"
+             "extension: 'host=/run/postgresql dbname=postgres'. What cannot be carried over is a comment\n"
+             "that says so.\n",
+    .subject = "CONNINFO",
+    .run = import_pg_cron,
+};
+
+static int import_pg_cron(int argc, char **argv) {
+    struct arguments arguments;
+    struct inventory jobs = {0};
+    struct given given = {0};
+    struct table table;
+    struct text page = {0};
+    struct import_count count;
+    int code = arguments_read(&pg_cron_command, argc, argv, &arguments);
+    if (code >= 0)
+        return code;
+    code = COMMAND_FAILS;
+    if (ask(arguments.file, &pg_cron_question, &jobs, &given.arena, &table)) {
+        const char *zone = pg_cron_zone(&table);
+        conninfo_given(arguments.file, take_pair, &given);
+        pg_cron_print(&table, given.pairs, given.count, &page, &count);
+        code = when_zone_is_utc(zone) || load_knows_zone(zone)
+                   ? conclude(&page, "cron.job", &count)
+                   : terminal_complain("cron.timezone is '%s', and this machine has no such time zone", zone);
+    }
+    inventory_finish(&jobs);
+    arena_finish(&given.arena);
+    text_finish(&page);
+    return code;
+}
+
 /* --- which --- */
 
-static const struct command *const kinds[] = {&crontab_command};
+static const struct command *const kinds[] = {&crontab_command, &pg_cron_command};
 
 static int import(int argc, char **argv) {
     struct arguments arguments;
@@ -173,10 +254,10 @@ static int import(int argc, char **argv) {
 
 const struct command import_command = {
     .name = "import",
-    .usage = "import crontab FILE",
+    .usage = "import crontab FILE | pg_cron CONNINFO",
     .about = "Prints an ini file for what another scheduler knows. `headgate check` takes it as it is; what\n"
              "could not be carried over is a comment that says what and why.\n",
-    .notes = "headgate import crontab --help says more\n",
+    .notes = "headgate import crontab --help says more, and so do the others\n",
     .subject = "KIND",
     .run = import,
 };

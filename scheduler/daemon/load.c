@@ -110,6 +110,15 @@ static const struct zone *read_zone_file(void *context, const char *name, uint32
     return zone;
 }
 
+bool load_knows_zone(const char *name) {
+    struct arena arena = {0};
+    struct faults faults = {0};
+    bool known = zone_is_name(name) && read_zone_file(NULL, name, 0, &arena, &faults);
+    arena_finish(&arena);
+    faults_finish(&faults);
+    return known;
+}
+
 /* What libpq asks of a private key's file, too: nobody else may read it, but the group may where root owns
  * it. */
 static bool others_can_read(const struct stat *stat) {

@@ -5,6 +5,8 @@
 #ifndef SCHEDULER_DAEMON_LOAD_H
 #define SCHEDULER_DAEMON_LOAD_H
 
+#include <stdbool.h>
+
 #include "tasks/fault.h"
 #include "tasks/taskset.h"
 
@@ -13,5 +15,8 @@
  * empty; with faults it still tells where the control socket is.
  */
 struct taskset *load_file(const char *path, struct faults *faults) __attribute__((warn_unused_result));
+
+/* Whether the system has a time zone of that name. */
+bool load_knows_zone(const char *name);
 
 #endif

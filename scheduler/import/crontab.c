@@ -1,12 +1,13 @@
 #include "scheduler/import/crontab.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "scheduler/import/crontab_line.h"
 #include "scheduler/import/names.h"
 #include "scheduler/import/page.h"
 #include "scheduler/import/shell.h"
+#include "scheduler/import/when.h"
 #include "tasks/arena.h"
 
 #define BLANKS           " \t"
@@ -21,6 +22,7 @@ struct reader {
     struct names names;
     struct import_count count;
     enum crontab_kind kind;
+    when_zone_check *knows_zone;
     enum above above;
     uint32_t line; /* the one that is read */
     /* in force for the jobs that follow */
@@ -29,101 +31,6 @@ struct reader {
     const char *environment[ENVIRONMENT_MOST];
     size_t environment_count;
 };
-
-/* A line that says when something runs. All are pieces of a copy of the line. */
-struct job {
-    const char *special; /* @daily; NULL: five fields */
-    const char *fields[5];
-    const char *user;    /* NULL: it has none */
-    const char *command; /* as it stands, % and all */
-};
-
-/* --- a line's parts --- */
-
-/* The next word, ended in place; NULL: there is none. */
-static char *take_word(char **at) {
-    char *word = *at + strspn(*at, BLANKS);
-    char *end = word + strcspn(word, BLANKS);
-    *at = end + (*end != '\0');
-    *end = '\0';
-    return end > word ? word : NULL;
-}
-
-/* `line` is cut into pieces. */
-static bool read_job(char *line, enum crontab_kind kind, struct job *ret) {
-    char *at = line + strspn(line, BLANKS);
-    bool complete = true;
-    *ret = (struct job){0};
-    if (*at == '@')
-        ret->special = take_word(&at);
-    else {
-        at += *at == '-'; /* SUSE's and cronie's: do not log it */
-        for (int i = 0; i < 5; i++)
-            complete &= (ret->fields[i] = take_word(&at)) != NULL;
-    }
-    if (kind == CRONTAB_SYSTEM)
-        complete &= (ret->user = take_word(&at)) != NULL;
-    ret->command = at + strspn(at, BLANKS);
-    return complete && *ret->command;
-}
-
-/* NAME = value, as cron reads it: quotes around either go, and so do blanks around the whole. False: it is no
- * such line. */
-static bool read_variable(char *line, const char **ret_name, const char **ret_value) {
-    char *at = line + strspn(line, BLANKS), *name = at, *end;
-    if (*at == '"' || *at == '\'') {
-        name = at + 1;
-        end = strchr(name, *at);
-        at = end ? end + 1 : at;
-    } else {
-        at += strcspn(at, BLANKS "=");
-        end = at;
-    }
-    at += strspn(at, BLANKS);
-    if (!end || end == name || *at != '=')
-        return false;
-    *end = '\0';
-    at += 1 + strspn(at + 1, BLANKS);
-    size_t length = strlen(at);
-    while (length > 0 && strchr(BLANKS, at[length - 1]))
-        length--;
-    if (length >= 2 && (*at == '"' || *at == '\'') && at[length - 1] == *at) {
-        at++;
-        length -= 2;
-    }
-    at[length] = '\0';
-    *ret_name = name;
-    *ret_value = at;
-    return true;
-}
-
-/*
- * What the shell gets: up to the first % that has no backslash before it. Lines of input follow, each up to
- * the next one. Such a backslash goes.
- */
-static const char *split_input(struct arena *arena, const char *command, const char ***ret_lines,
-                               size_t *ret_count) {
-    size_t length = strlen(command), count = 0, lines = 1;
-    char *copy = arena_alloc(arena, length + 1), *out = copy;
-    for (const char *at = command; *at; at++)
-        lines += *at == '%';
-    const char **starts = arena_alloc(arena, lines * sizeof *starts);
-    starts[count++] = copy;
-    for (const char *at = command; *at; at++) {
-        if (*at == '%') {
-            *out++ = '\0';
-            starts[count++] = out;
-        } else {
-            at += at[0] == '\\' && at[1] == '%';
-            *out++ = *at;
-        }
-    }
-    *ret_lines = starts + 1;
-    *ret_count = count - 1;
-    if (*ret_count && *starts[count - 1] == '\0') /* the newline at the end of the last line */
-        --*ret_count;
-    return copy;
-}
 
 /* --- comments --- */
 
@@ -196,45 +103,14 @@ static void take_variable(struct reader *r, const char *name, const char *value)
 
 /* --- jobs --- */
 
-static void add_when(struct reader *r, const struct job *job) {
-    struct text when = {0};
-    if (job->special)
-        text_add(&when, "%s",
-                 strcmp(job->special, "@midnight") == 0   ? "@daily"
-                 : strcmp(job->special, "@annually") == 0 ? "@yearly"
-                                                          : job->special);
-    else
-        text_add(&when, "%s %s %s %s %s", job->fields[0], job->fields[1], job->fields[2], job->fields[3],
-                 job->fields[4]);
-    bool held = page_value(r->page, "cron", when.bytes);
-    assert(held); /* refuse_when() was asked before */
-    text_finish(&when);
-    if (r->zone && !page_value(r->page, "zone", r->zone))
-        page_remark(r->page, "CRON_TZ=%s is no name of a zone.", r->zone);
-}
-
-/* NULL: it can be written. */
-static const char *refuse_when(const struct job *job) {
-    static const char *const known[] = {"@hourly",  "@daily",  "@midnight", "@weekly",
-                                        "@monthly", "@yearly", "@annually"};
-    size_t length = 0;
-    if (job->special && (strcmp(job->special, "@reboot") == 0 || strcmp(job->special, "@restart") == 0))
-        return "no clock says when the machine starts; a systemd unit with WantedBy=multi-user.target does "
-               "that.";
-    for (size_t i = 0; job->special && i < sizeof known / sizeof *known; i++)
-        if (strcmp(job->special, known[i]) == 0)
-            return NULL;
-    if (job->special)
-        return "Debian's cron does not know when that is.";
-    for (int i = 0; i < 5; i++) {
-        if (strchr(job->fields[i], '~'))
-            return "it lets cron draw a time; write one, and spread = 10min, say.";
-        if (job->fields[i][strspn(job->fields[i],
-                                  "0123456789*,-/abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")])
-            return "Debian's cron does not know when that is.";
-        length += strlen(job->fields[i]);
-    }
-    return length > 150 ? "its time is too long for a line of this file." : NULL;
+/* The keys of its time. */
+static bool print_when(const struct reader *r, const char *schedule, struct text *when, struct text *why) {
+    if (!when_print(when, schedule, why))
+        return false;
+    if (!r->zone || (r->knows_zone(r->zone) && page_value(when, "zone", r->zone)))
+        return true;
+    text_add(why, "CRON_TZ=%s is no time zone of this machine.", r->zone);
+    return false;
 }
 
 /* In its user's home, as cron does it. */
@@ -246,7 +122,7 @@ static const char *at_home(struct arena *arena, const char *command) {
     return whole;
 }
 
-static void add_remarks(struct reader *r, const struct job *job, const char *command) {
+static void add_remarks(struct reader *r, const struct crontab_job *job, const char *command) {
     const char *client = shell_find_client(command);
     if (job->user)
         page_remark(r->page, "cron ran it as %s; headgate runs it as the daemon's user.", job->user);
@@ -257,37 +133,37 @@ static void add_remarks(struct reader *r, const struct job *job, const char *com
                     client);
 }
 
-static void take_job(struct reader *r, const char *line, const struct job *job) {
+static void take_job(struct reader *r, const char *line, const struct crontab_job *job) {
     struct arena arena = {0};
     struct shell_job shell = {
         .shell = r->shell, .environment = r->environment, .environment_count = r->environment_count};
-    struct text name = {0}, command = {0};
+    struct text name = {0}, command = {0}, when = {0}, why = {0};
     const char **input;
-    const char *plain = split_input(&arena, job->command, &input, &shell.input_count);
-    const char *why = refuse_when(job);
+    const char *plain = crontab_split_input(&arena, job->command, &input, &shell.input_count);
     shell.command = at_home(&arena, plain);
     shell.input = input;
     text_add(&name, "%s", "");
     shell_name(&name, plain);
-    if (!why && *plain == '\0')
-        why = "there is no command.";
-    if (!why && !shell_print(&command, &shell))
-        why = "its command cannot be written in lines of this file.";
-    if (why) {
-        leave(r, line, why);
-    } else {
+    if (!print_when(r, job->schedule, &when, &why))
+        leave(r, line, why.bytes);
+    else if (*plain == '\0')
+        leave(r, line, "there is no command.");
+    else if (!shell_print(&command, &shell))
+        leave(r, line, "its command cannot be written in lines of this file.");
+    else {
         if (r->above != ABOVE_COMMENT)
             stand_apart(r);
         add_remarks(r, job, plain);
         page_section(r->page, "task", names_take(&r->names, name.bytes));
-        add_when(r, job);
-        text_add(r->page, "%stokens = 0\n", command.bytes);
+        text_add(r->page, "%s%stokens = 0\n", when.bytes, command.bytes);
         r->count.task_count++;
         r->above = ABOVE_TASK;
     }
     arena_finish(&arena);
     text_finish(&name);
     text_finish(&command);
+    text_finish(&when);
+    text_finish(&why);
 }
 
 /* --- the whole --- */
@@ -320,19 +196,19 @@ static void add_head(struct reader *r, const char *zone) {
 static void take_line(struct reader *r, const char *line) {
     const char *start = line + strspn(line, BLANKS), *name, *value;
     char *copy = text_copy(line);
-    struct job job;
+    struct crontab_job job;
     r->line++;
     if (*start == '\0') {
         if (r->above == ABOVE_COMMENT)
             r->above = ABOVE_TASK; /* what follows stands apart */
     } else if (*start == '#') {
         take_comment(r, start);
-    } else if (read_variable(copy, &name, &value)) {
+    } else if (crontab_read_variable(copy, &name, &value)) {
         take_variable(r, name, value);
     } else {
         free(copy);
         copy = text_copy(line);
-        if (read_job(copy, r->kind, &job))
+        if (crontab_read_job(copy, r->kind == CRONTAB_SYSTEM, &job))
             take_job(r, start, &job);
         else
             leave(r, start, "this is no line of a crontab.");
@@ -359,9 +235,9 @@ static void take_line_of(void *context, const char *line) {
     take_line(context, line);
 }
 
-void crontab_print(const char *text, enum crontab_kind kind, const char *zone, struct text *page,
-                   struct import_count *ret_count) {
-    struct reader r = {.page = page, .kind = kind, .shell = SHELL_DEFAULT};
+void crontab_print(const char *text, enum crontab_kind kind, const char *zone, when_zone_check *knows_zone,
+                   struct text *page, struct import_count *ret_count) {
+    struct reader r = {.page = page, .kind = kind, .knows_zone = knows_zone, .shell = SHELL_DEFAULT};
     r.names.arena = &r.arena;
     add_head(&r, zone);
     each_line(text, take_line_of, &r);
@@ -386,15 +262,15 @@ static void guess_line(void *context, const char *line) {
     struct guess *guess = context;
     const char *start = line + strspn(line, BLANKS), *name, *value;
     char *copy = text_copy(line);
-    struct job job;
-    if (*start == '\0' || *start == '#' || read_variable(copy, &name, &value)) {
+    struct crontab_job job;
+    if (*start == '\0' || *start == '#' || crontab_read_variable(copy, &name, &value)) {
         free(copy);
         return;
     }
     free(copy);
     copy = text_copy(line);
     guess->jobs++;
-    if (read_job(copy, CRONTAB_SYSTEM, &job) && looks_like_user(job.user)) {
+    if (crontab_read_job(copy, true, &job) && looks_like_user(job.user)) {
         guess->like_users++;
         guess->known += guess->is_user(job.user);
         guess->has_root |= strcmp(job.user, "root") == 0;

@@ -5,19 +5,14 @@
 #define SCHEDULER_IMPORT_CRONTAB_H
 
 #include <stdbool.h>
-#include <stdint.h>
 
+#include "scheduler/import/count.h"
+#include "scheduler/import/when.h"
 #include "tasks/text.h"
 
 enum crontab_kind {
     CRONTAB_USER,   /* five fields and the command: crontab -e */
     CRONTAB_SYSTEM, /* five fields, the user and the command: /etc/crontab, /etc/cron.d */
-};
-
-/* How much of it is in the page. */
-struct import_count {
-    uint32_t task_count;
-    uint32_t left_count; /* jobs that stand there as comments */
 };
 
 /*
@@ -28,7 +23,7 @@ struct import_count {
 enum crontab_kind crontab_kind_of(const char *text, bool (*is_user)(const char *name));
 
 /* zone: of the machine that the crontab is from; "": not known. Adds all of the ini file to the page. */
-void crontab_print(const char *text, enum crontab_kind kind, const char *zone, struct text *page,
-                   struct import_count *ret_count);
+void crontab_print(const char *text, enum crontab_kind kind, const char *zone, when_zone_check *knows_zone,
+                   struct text *page, struct import_count *ret_count);
 
 #endif

@@ -9,6 +9,11 @@ static void add(void *context, const char *name, const char *value) {
     text_add(text, "%s=%s\n", name, value);
 }
 
+static void look(void *context, const char *keyword, const char *value) {
+    (void)context;
+    MUST(strcmp(keyword, "password") != 0 && strcmp(keyword, "sslpassword") != 0 && *value);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     char *text = fuzz_text(data, size), *why = NULL;
     struct conninfo conninfo = {0};
@@ -21,6 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         MUST(why && *why);
     }
     (void)conninfo_holds_secret(text);
+    conninfo_given(text, look, NULL);
     conninfo_finish(&conninfo);
     text_finish(&told);
     free(why);

@@ -20,6 +20,10 @@ static bool knows_user(const char *name) {
     return *name == 'r';
 }
 
+static bool knows_zone(const char *name) {
+    return *name == 'E';
+}
+
 static void try_kind(const char *text, enum crontab_kind kind) {
     struct arena arena = {0};
     struct faults faults = {0};
@@ -27,7 +31,7 @@ static void try_kind(const char *text, enum crontab_kind kind) {
     struct import_count count;
     struct inifile file;
     uint32_t tasks = 0;
-    crontab_print(text, kind, "Europe/Berlin", &page, &count);
+    crontab_print(text, kind, "Europe/Berlin", knows_zone, &page, &count);
     inifile_read(page.bytes, page.bytes_count, &arena, &arena, &faults, &file);
     for (uint32_t i = 0; i < file.section_count; i++) {
         if (!keys_is_kind(&file.sections[i], "task"))

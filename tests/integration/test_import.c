@@ -62,9 +62,174 @@ static void import_crontab_is_seen_for_what_it_is(void **state) {
     tells(0, "import crontab --help", "--zone NAME");
 }
 
+/* The reader of its own ini files finds nothing wrong with what is printed for sixty lines. */
+static void import_crontab_of_an_office_passes_its_check(void **state) {
+    (void)state;
+    const char *output;
+    ini_write(&file, "x");
+    if (shell(&output, "headgate import crontab %s/tests/integration/office.crontab --zone Europe/Berlin >%s", getenv("HEADGATE_SOURCE_ROOT"), file.ini))
+        fail_msg("%s", output);
+    assert_non_null(strstr(output, "51 tasks; not carried over: 2,"));
+    tells(0, "check t.ini", "t.ini: 51 tasks in 1 pool, nothing wrong\n");
+    tells(0, "check t.ini", "task digest: 18:00 on weekdays, America/New_York: next ");
+    tells(0, "check t.ini", "task sa-learn: every 20 minutes, America/New_York: next ");
+}
+
+/* None of these tasks takes a token, so that no server needs to be there. */
+static void import_crontab_tasks_do_what_cron_did(void **state) {
+    (void)state;
+    const char *output;
+    char folder[160], crontab[1000], said[400];
+    ini_write(&file, "x");
+    snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(file.ini, '/') - file.ini), file.ini);
+    snprintf(crontab, sizeof crontab,
+             "HOME=%s\nX=\"a  b\"\n"
+             "@daily pwd >said; printf '[\\%%s]' \"$X\" a\\;b 'c ;d' \"it's\" $(echo \\%%\\%%) >>said ; echo >>said # done\n"
+             "@weekly cat >>said%%one%%it's ;two%%\n",
+             folder);
+    write_beside("crontab", crontab);
+    if (shell(&output, "cd %s && headgate import crontab crontab | sed 's|^size|conninfo = host=/nowhere\\nsize|' >t.ini && headgate run t.ini --once pwd && headgate run t.ini --once said",
+              folder))
+        fail_msg("%s", output);
+    snprintf(said, sizeof said, "%s\n[a  b][a;b][c ;d][it's][%%%%]\none\nit's ;two\n", folder);
+    shell(&output, "cat %s/said", folder);
+    assert_string_equal(output, said);
+}
+
+/* --- pg_cron --- */
+
+/* The table as the documentation of pg_cron 1.6 has it: no extension is needed to read it. */
+#define CRON_JOB                                                                                                       \
+    "CREATE SCHEMA IF NOT EXISTS cron; CREATE TABLE cron.job (jobid bigint PRIMARY KEY, schedule text NOT NULL,"        \
+    " command text NOT NULL, nodename text NOT NULL DEFAULT 'localhost', nodeport int NOT NULL DEFAULT 5432,"          \
+    " database text NOT NULL DEFAULT 'postgres', username text NOT NULL DEFAULT current_user,"                         \
+    " active bool NOT NULL DEFAULT true, jobname text)"
+
+static void make_jobs(const char *rows) {
+    query(conninfo, "SET client_min_messages = error; DROP SCHEMA IF EXISTS cron CASCADE");
+    query(conninfo, CRON_JOB);
+    query(conninfo, rows);
+}
+
+static int drop_jobs(void **state) {
+    query(conninfo, "SET client_min_messages = error; DROP SCHEMA IF EXISTS cron CASCADE; DROP TABLE IF EXISTS got, want");
+    return tidy(state);
+}
+
+static void import_pg_cron_is_a_task_each(void **state) {
+    (void)state;
+    make_jobs("INSERT INTO cron.job VALUES"
+              " (1, '30 3 * * 6', 'DELETE FROM event WHERE at < now()', 'localhost', 5432, 'app', 'alice', true, NULL),"
+              " (2, '0 10 * * *', 'VACUUM', '', 5432, 'app', 'alice', false, 'nightly vacuum'),"
+              " (3, '10 seconds', 'SELECT 1;', '/tmp', 5432, 'app', 'bob', true, 'beat'),"
+              " (4, '0 0 $ * *', 'CALL close_month()', 'far.example.com', 5433, 'my db', 'alice', true, 'month'),"
+              " (5, '@reboot', 'SELECT warm()', 'localhost', 5432, 'app', 'alice', true, 'warm'),"
+              " (6, '@hourly', 'SELECT \"a ;b\"', 'localhost', 5432, 'app', 'alice', true, 'odd')");
+    ini_write(&file, "x");
+    char arguments[700];
+    snprintf(arguments, sizeof arguments, "import pg_cron '%s application_name=x' 2>&1", conninfo);
+    static const char *const pieces[] = {
+        "cron.job: 4 tasks; not carried over: 2",
+        "[pool app]\nconninfo = host=", " application_name=x dbname=app user=alice\nsize = 4\n\n[pool app-bob]\nconninfo = host=",
+        "[pool my-db]\nconninfo = host=far.example.com port=5433 application_name=x dbname='my db' user=alice\n",
+        "# Job 1, which pg_cron ran as alice.\n[task job-1]\ncron = 30 3 * * 6\nsql = DELETE FROM event WHERE at < now()\noverlap = queue\npool = app\n\n",
+        "[task nightly-vacuum]\ncron = 0 10 * * *\nsql = VACUUM\noverlap = queue\npool = app\ntransaction = off\nenabled = off\n",
+        "[task beat]\nevery = 10s\nsql = SELECT 1;\noverlap = queue\npool = app-bob\n",
+        "[task month]\ncron = 0 0 L * *\nsql = CALL close_month()\noverlap = queue\npool = my-db\ntransaction = off\n",
+        "# NOT CARRIED OVER, job 5 of alice in app: no clock says when the machine starts",
+        "#     @reboot\n#     SELECT warm()\n",
+        "# NOT CARRIED OVER, job 6 of alice in app: its command cannot be written in lines of this file",
+    };
+    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++)
+        tells(0, arguments, pieces[i]);
+}
+
+/* What stands in a literal is what the server gets, however the lines of the file lie. */
+static void import_pg_cron_jobs_say_what_they_said(void **state) {
+    (void)state;
+    static const char *const literals[] = {
+        "'it''s ; so'",
+        "E'a\\'b ;\\\\ c\\n;\\x41\\u00e4 ;'",
+        "$$x ;\n  y\t; 'z' \\ \n$$",
+        "$q$[task evil]\nsql = $$DROP$$\n# x\n;\n$q$",
+        "'a\r\n\t \n\f\v\\'",
+        "U&'\\0041 \\+000042'",
+        "repeat('ab ', 3) || '\xc3\xa4\xe2\x82\xac'",
+        "'0123456789012345678901234567890123456789 012345678901234567890123456789012345678901234567890123456789''01234567890123456789012345678901234567890123456789 "
+        "0123456789012345678901234567890123456789012345678901234567890123456789;\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac'",
+        "'{\"a\": [1, 2]}'::jsonb #>> '{a,1}' -- a ;comment\n || 'x' /* and\n ; one */ || 'y'\n;",
+    };
+    const char *output;
+    const int count = sizeof literals / sizeof *literals;
+    make_jobs("CREATE TABLE want (id int, v text); CREATE TABLE got (id int, v text)");
+    for (int i = 0; i < count; i++) {
+        char job[3000];
+        snprintf(job, sizeof job,
+                 "INSERT INTO want SELECT %d, %s", i, literals[i]);
+        query(conninfo, job);
+        snprintf(job, sizeof job,
+                 "INSERT INTO cron.job (jobid, schedule, command) VALUES (%d, '@daily', $outer$INSERT INTO got SELECT %d, %s$outer$)", i, i, literals[i]);
+        query(conninfo, job);
+    }
+    ini_write(&file, "x");
+    if (shell(&output, "headgate import pg_cron '%s' >%s && headgate check %s", conninfo, file.ini, file.ini))
+        fail_msg("%s", output);
+    for (int i = 0; i < count; i++)
+        if (shell(&output, "headgate run %s --once job-%d", file.ini, i))
+            fail_msg("%s: %s", literals[i], output);
+    assert_int_equal(query_number(conninfo, "SELECT count(*) FROM got JOIN want USING (id, v)"), count);
+}
+
+static void import_pg_cron_goes_by_its_time_zone(void **state) {
+    (void)state;
+    const char *output;
+    make_jobs("INSERT INTO cron.job VALUES (1, '30 6 * * mon-fri', 'SELECT 1')");
+    ini_write(&file, "x");
+    query(conninfo, "ALTER DATABASE postgres SET cron.timezone = 'Europe/Berlin'");
+    if (shell(&output, "headgate import pg_cron '%s' >%s && headgate check %s", conninfo, file.ini, file.ini))
+        fail_msg("%s", output);
+    assert_non_null(strstr(output, "task job-1: 06:30 on weekdays, Europe/Berlin: next "));
+    query(conninfo, "ALTER DATABASE postgres SET cron.timezone = 'Europe/Nowhere'");
+    assert_int_equal(shell(&output, "headgate import pg_cron '%s'", conninfo), 1);
+    assert_non_null(strstr(output, "cron.timezone is 'Europe/Nowhere', and this machine has no such time zone"));
+    query(conninfo, "ALTER DATABASE postgres RESET cron.timezone");
+}
+
+static void import_pg_cron_never_prints_a_password(void **state) {
+    (void)state;
+    const char *output;
+    make_jobs("INSERT INTO cron.job VALUES (1, '@daily', 'SELECT 1')");
+    ini_write(&file, "x");
+    assert_int_equal(shell(&output, "headgate import pg_cron '%s password=secret'", conninfo), 0);
+    assert_null(strstr(output, "secret"));
+    assert_non_null(strstr(output, "passfile"));
+}
+
+static void import_pg_cron_says_what_is_missing(void **state) {
+    (void)state;
+    char arguments[700];
+    ini_write(&file, "x");
+    query(conninfo, "SET client_min_messages = error; DROP SCHEMA IF EXISTS cron CASCADE");
+    snprintf(arguments, sizeof arguments, "import pg_cron '%s' 2>&1", conninfo);
+    tells(1, arguments, "there is no pg_cron in this database; its table is in the one that cron.database_name names");
+    make_jobs("SELECT 1");
+    tells(1, arguments, "cron.job has no job");
+    tells(1, "import pg_cron 'host=/nowhere dbname=x' 2>&1", "/nowhere");
+    tells(1, "import pg_cron nonsense 2>&1", "is not key=value pairs or a postgresql:// URI");
+    tells(2, "import pg_cron", "which CONNINFO?");
+    tells(2, "import pg_cron a b", "one CONNINFO is enough");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(import_crontab_is_seen_for_what_it_is, tidy),
+        cmocka_unit_test_teardown(import_crontab_of_an_office_passes_its_check, tidy),
+        cmocka_unit_test_teardown(import_crontab_tasks_do_what_cron_did, tidy),
+        cmocka_unit_test_teardown(import_pg_cron_is_a_task_each, drop_jobs),
+        cmocka_unit_test_teardown(import_pg_cron_jobs_say_what_they_said, drop_jobs),
+        cmocka_unit_test_teardown(import_pg_cron_goes_by_its_time_zone, drop_jobs),
+        cmocka_unit_test_teardown(import_pg_cron_never_prints_a_password, drop_jobs),
+        cmocka_unit_test_teardown(import_pg_cron_says_what_is_missing, drop_jobs),
     };
     return run_all(tests, start, stop);
 }

@@ -13,10 +13,14 @@ static const char *jobs_of(const char *page) {
     return size + strlen("size = 4\n");
 }
 
+static bool knows_zone(const char *name) {
+    return strcmp(name, "Europe/Berlin") == 0;
+}
+
 static void expect(const char *crontab, enum crontab_kind kind, const char *jobs, uint32_t tasks, uint32_t left) {
     struct text page = {0};
     struct import_count count;
-    crontab_print(crontab, kind, "", &page, &count);
+    crontab_print(crontab, kind, "", knows_zone, &page, &count);
     helper_expect_text(crontab, jobs_of(page.bytes), jobs);
     assert_int_equal(count.task_count, tasks);
     assert_int_equal(count.left_count, left);
@@ -31,8 +35,8 @@ static void crontab_lines_of_a_user_are_tasks(void **state) {
         {"*/5 * * * * true", "*/5 * * * *", "job", "/bin/sh -c 'cd; true'"},
         {"  0\t6  * *   mon-fri\t/usr/bin/a  b\n", "0 6 * * mon-fri", "a", "/bin/sh -c 'cd; /usr/bin/a  b'"},
         {"@daily /usr/bin/a", "@daily", "a", "/bin/sh -c 'cd; /usr/bin/a'"},
-        {"@midnight /usr/bin/a", "@daily", "a", "/bin/sh -c 'cd; /usr/bin/a'"},
-        {"@annually /usr/bin/a", "@yearly", "a", "/bin/sh -c 'cd; /usr/bin/a'"},
+        {"@midnight /usr/bin/a", "@midnight", "a", "/bin/sh -c 'cd; /usr/bin/a'"},
+        {"@annually   /usr/bin/a", "@annually", "a", "/bin/sh -c 'cd; /usr/bin/a'"},
         {"-*/5 * * * * /usr/bin/a", "*/5 * * * *", "a", "/bin/sh -c 'cd; /usr/bin/a'"},
         {"0 0 * * 7 /usr/bin/a\r\n", "0 0 * * 7", "a", "/bin/sh -c 'cd; /usr/bin/a'"},
         {"0 0 * * * cd /srv && ./a", "0 0 * * *", "a", "/bin/sh -c 'cd /srv && ./a'"},
@@ -77,16 +81,23 @@ static void crontab_variables_hold_for_what_follows(void **state) {
 
 static void crontab_what_cannot_be_carried_over_is_kept(void **state) {
     (void)state;
-    expect("@reboot /usr/bin/a\n0~59 0 * * * b\n@fortnightly c\n0 0 * * *\nnonsense\n0 0 * * * %x\n? * * * * a", CRONTAB_USER,
+    expect("@reboot /usr/bin/a\n0~59 0 * * * b\n@fortnightly c\n0 0 * * *\nnonsense\n0 0 * * * %x\n0 0 31 4 * a", CRONTAB_USER,
            "\n# NOT CARRIED OVER, line 1: no clock says when the machine starts; a systemd unit with\n"
            "# WantedBy=multi-user.target does that.\n#     @reboot /usr/bin/a\n"
            "\n# NOT CARRIED OVER, line 2: it lets cron draw a time; write one, and spread = 10min, say.\n#     0~59 0 * * * b\n"
-           "\n# NOT CARRIED OVER, line 3: Debian's cron does not know when that is.\n#     @fortnightly c\n"
+           "\n# NOT CARRIED OVER, line 3: it is none of @hourly, @daily (or @midnight), @weekly, @monthly and @yearly (or\n# @annually).\n#     @fortnightly c\n"
            "\n# NOT CARRIED OVER, line 4: this is no line of a crontab.\n#     0 0 * * *\n"
            "\n# NOT CARRIED OVER, line 5: this is no line of a crontab.\n#     nonsense\n"
            "\n# NOT CARRIED OVER, line 6: there is no command.\n#     0 0 * * * %x\n"
-           "\n# NOT CARRIED OVER, line 7: Debian's cron does not know when that is.\n#     ? * * * * a\n",
+           "\n# NOT CARRIED OVER, line 7: it never comes true: no month that it names has such a day.\n#     0 0 31 4 * a\n",
            0, 7);
+}
+
+static void crontab_zone_that_is_not_known_leaves_its_jobs(void **state) {
+    (void)state;
+    expect("CRON_TZ=Europe/Nowhere\n@daily a\nCRON_TZ=Europe/Berlin\n@daily a", CRONTAB_USER,
+           "\n# NOT CARRIED OVER, line 2: CRON_TZ=Europe/Nowhere is no time zone of this machine.\n#     @daily a\n"
+           TASK("a", "@daily\nzone = Europe/Berlin", "/bin/sh -c 'cd; a'"), 1, 1);
 }
 
 static void crontab_comments_stay_where_they_are(void **state) {
@@ -99,10 +110,10 @@ static void crontab_zone_is_the_machines(void **state) {
     (void)state;
     struct text page = {0};
     struct import_count count;
-    crontab_print("@daily a", CRONTAB_USER, "Europe/Berlin", &page, &count);
+    crontab_print("@daily a", CRONTAB_USER, "Europe/Berlin", knows_zone, &page, &count);
     assert_non_null(strstr(page.bytes, "\n[headgate]\nzone = Europe/Berlin\n\n"));
     text_clear(&page);
-    crontab_print("@daily a", CRONTAB_USER, "", &page, &count);
+    crontab_print("@daily a", CRONTAB_USER, "", knows_zone, &page, &count);
     assert_null(strstr(page.bytes, "[headgate]"));
     assert_non_null(strstr(page.bytes, "this file goes by UTC"));
     text_finish(&page);
@@ -140,6 +151,7 @@ int main(void) {
         cmocka_unit_test(crontab_user_and_client_are_remarked),
         cmocka_unit_test(crontab_variables_hold_for_what_follows),
         cmocka_unit_test(crontab_what_cannot_be_carried_over_is_kept),
+        cmocka_unit_test(crontab_zone_that_is_not_known_leaves_its_jobs),
         cmocka_unit_test(crontab_comments_stay_where_they_are),
         cmocka_unit_test(crontab_zone_is_the_machines),
         cmocka_unit_test(crontab_kind_is_seen_by_its_sixth_column),
