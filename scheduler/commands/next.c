@@ -211,6 +211,7 @@ static int list(const struct request *request, const struct taskset *set) {
     due_init(&listing.due, set->task_count);
     arm_all(&listing);
     print_all(&listing);
+    fflush(stdout); /* before what is said of the rest */
     say_others(&listing);
     due_finish(&listing.due);
     return COMMAND_FINE;
