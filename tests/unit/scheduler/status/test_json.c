@@ -54,6 +54,26 @@ static void json_tells_what_runs_and_why_the_rest_waits(void **state) {
     fixture_destroy(f);
 }
 
+static void json_of_a_run_in_bites_has_its_numbers(void **state) {
+    struct fixture *f = fixture_create_unarmed(POOL(1) SQL("a") "repeat = rows\n");
+    (void)state;
+    struct handle run = fixture_first_run(f, "a");
+    json_t *json = json_of_status(f, &context);
+    assert_true(json_is_null(json_object_get(named(json, "tasks", "a"), "bites")));
+    json_decref(json);
+    fixture_pass(f, 500 * US_PER_MS);
+    fixture_end_with(f, run, OUTCOME_OK, FAILURE_OTHER, 1000);
+    json = json_of_status(f, &context);
+    const json_t *bites = json_object_get(named(json, "tasks", "a"), "bites");
+    assert_int_equal(json_integer_value(json_object_get(bites, "bite")), 2);
+    assert_int_equal(json_integer_value(json_object_get(bites, "rows")), 1000);
+    assert_int_equal(json_integer_value(json_object_get(bites, "rows_per_second")), 2000);
+    assert_int_equal(json_integer_value(json_object_get(bites, "gave_way")), 500 * US_PER_MS);
+    assert_string_equal(text_of(json_object_get(named(json, "tasks", "a"), "waiting"), "reason"), "break");
+    json_decref(json);
+    fixture_destroy(f);
+}
+
 static void json_has_the_failures_that_the_dump_has(void **state) {
     struct fixture *f = fixture_create_unarmed(POOL(1) SQL("broken"));
     (void)state;
@@ -93,6 +113,7 @@ int main(void) {
         cmocka_unit_test(json_tells_what_runs_and_why_the_rest_waits),
         cmocka_unit_test(json_has_the_failures_that_the_dump_has),
         cmocka_unit_test(json_has_how_the_history_is_kept),
+        cmocka_unit_test(json_of_a_run_in_bites_has_its_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
