@@ -199,6 +199,26 @@ static void simulate_bites_end_and_are_one_run(void **state) {
     finish(&forecast);
 }
 
+/* Of 24 instants a day eight fall inside; sixteen wait for the opening as one run, or are skipped. */
+static void simulate_window_is_opened_and_closed(void **state) {
+    (void)state;
+    struct forecast forecast = prepare("[pool p]\nsize = 4\n"
+                                       "[task waits]\nevery = 1h\nphase = 30min\nsql = x\nwindow = 22:00-06:00\n"
+                                       "[task skips]\nevery = 1h\nphase = 30min\nsql = x\nwindow = 22:00-06:00\noutside = skip\n",
+                                       US_PER_S, 2 * US_PER_DAY - 3 * US_PER_H);
+    run(&forecast);
+    const struct simulate_task *waits = &forecast.facts.tasks[0], *skips = &forecast.facts.tasks[1];
+    assert_int_equal(waits->due_count, 45);
+    assert_int_equal(waits->run_count, 15); /* on the second day until 21:00 */
+    assert_int_equal(waits->merged_count, 15);
+    assert_int_equal(waits->unfinished_count, 15);
+    assert_true(waits->late_worst_us < US_PER_MIN); /* the wait for the window is not late */
+    assert_true(waits->waited_us[REASON_WINDOW] > 29 * US_PER_H);
+    assert_int_equal(skips->run_count, 14);
+    assert_int_equal(skips->skipped_count, 31);
+    finish(&forecast);
+}
+
 static void simulate_command_takes_its_weight_in_slots(void **state) {
     (void)state;
     struct forecast forecast = prepare("[pool p]\nsize = 4\n"
@@ -458,6 +478,7 @@ int main(void) {
         cmocka_unit_test(simulate_application_above_the_server_is_refused_anyway),
         cmocka_unit_test(simulate_overlap_is_skipped_or_waits_for_its_own_run),
         cmocka_unit_test(simulate_bites_end_and_are_one_run),
+        cmocka_unit_test(simulate_window_is_opened_and_closed),
         cmocka_unit_test(simulate_command_takes_its_weight_in_slots),
         cmocka_unit_test(simulate_outside_work_holds_no_session),
         cmocka_unit_test(simulate_timeout_ends_a_run),
