@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-/* Borrowed. Each of the last three parts may be NULL: then it is not asked for. */
+/* Borrowed. Each of the last four parts may be NULL: then it is not asked for. */
 struct history_question {
     const char *records; /* to take: an array, as JSON. It answers what became of unknown runs */
     const char *service; /* the ini file's name in the history */
@@ -16,6 +16,8 @@ struct history_question {
     const char *life;    /* the same, and which of its lives this is */
     bool makes_schema;   /* first, where it is missing or old */
     const char *tasks; /* an array, as JSON: what is on record of these is answered. With makes_schema only */
+    const char
+        *chains; /* an array of names, as JSON: what of these tasks has ended, and what they have answered */
     const char *meets; /* what tells our tasks from others': who else has our name is answered */
     const char *keep;  /* an interval: rows that are older, or beyond the newest `rows`, are deleted, at most
                         * `count` of them */

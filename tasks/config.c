@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tasks/config_after.h"
 #include "tasks/config_task.h"
 #include "tasks/config_zone.h"
 
@@ -136,6 +137,7 @@ struct taskset *config_read(const char *text, size_t text_bytes, const struct co
     read_sections(&reading, &file);
     arena_finish(&tables);
     taskset_seal(set);
+    config_after_link(set, faults);
     if (faults->count == 0 && set->pool_count == 0)
         fault_add(faults, 0,
                   "there is no [pool NAME]; it says which database, and how many sessions at most");

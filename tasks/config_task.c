@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "tasks/calendar_parse.h"
+#include "tasks/config_after.h"
 #include "tasks/config_window.h"
 #include "tasks/config_zone.h"
 #include "tasks/duration.h"
@@ -15,6 +16,7 @@ static const char *const repeats[] = {"off", "rows", NULL};
 static const char *const catch_ups[] = {"skip", "once", "all", NULL};
 static const char *const outsides[] = {"wait", "skip", NULL};
 static const char *const window_ends[] = {"finish", "cancel", NULL};
+static const char *const after_outcomes[] = {"ok", "failed", "any", NULL};
 static const char *const session_cares[] = {"discard", "clean", NULL};
 
 /* What a task's section says, until it is put together. */
@@ -23,12 +25,14 @@ struct task_draft {
     const struct inifile_section *section;
     struct task task;
     struct stages stages;
+    struct after after;
     int64_t phase_us, patience_us; /* -1: not given */
     int64_t spread_us;
     const char *cron, *zone;
     const char *sql, *sql_file, *command, *pool;
     const char *window, *except;
     const char *read, *read_file, *words, *write, *write_file;
+    const char *predecessors;
 };
 
 #define DRAFT(field) offsetof(struct task_draft, field)
@@ -43,6 +47,9 @@ const struct key config_task_keys[] = {
     {"except", KEY_TEXT, DRAFT(except)},
     {"outside", KEY_CHOICE, DRAFT(task.outside), "wait", 0, 0, outsides},
     {"window_end", KEY_CHOICE, DRAFT(task.window_end), "finish", 0, 0, window_ends},
+    {"after", KEY_TEXT, DRAFT(predecessors)},
+    {"after_any", KEY_SWITCH, DRAFT(after.any), "off"},
+    {"after_outcome", KEY_CHOICE, DRAFT(after.outcome), "ok", 0, 0, after_outcomes},
     {"sql", KEY_TEXT, DRAFT(sql)},
     {"sql_file", KEY_TEXT, DRAFT(sql_file)},
     {"command", KEY_TEXT, DRAFT(command)},
@@ -246,11 +253,12 @@ static void refuse_idle_keys_of_time(const struct task_draft *draft) {
     };
     enum schedule_kind kind = draft->task.schedule.kind;
     bool has_window = draft->window || draft->except;
+    const char *is = draft->predecessors ? "is due when the tasks of its after have ended" : kinds[kind];
     for (size_t i = 0; i < sizeof timing / sizeof *timing; i++)
         if (!timing[i].fits[kind] && keys_find(draft->section, timing[i].key) &&
             !(has_window && strcmp(timing[i].key, "zone") == 0))
             REFUSE(draft, timing[i].key, "'%s' says nothing here: [%s] %s; %s", timing[i].key,
-                   draft->section->name, kinds[kind], timing[i].why);
+                   draft->section->name, is, timing[i].why);
 }
 
 static void read_interval(struct task_draft *draft) {
@@ -296,12 +304,35 @@ static void read_patience(struct task_draft *draft) {
                                                                       : PATIENCE_MOST_US;
 }
 
+/* The tasks themselves are looked for when all are read: config_after_link(). */
+static void read_after(struct task_draft *draft) {
+    static const char *const keys[] = {"after_any", "after_outcome"};
+    const char *name = draft->section->name;
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (!draft->predecessors && keys_find(draft->section, keys[i]))
+            REFUSE(draft, keys[i], "'%s' says nothing here: [%s] has no after", keys[i], name);
+    if (!draft->predecessors)
+        return;
+    if (draft->task.overlap == OVERLAP_ALLOW)
+        REFUSE(
+            draft, "overlap",
+            "overlap = allow: the runs of [%s] come one after another, as it has after; what ends while it "
+            "runs makes it due again then",
+            name);
+    draft->after.line = keys_line(draft->section, "after");
+    draft->task.after = config_after_read(draft->reading->set, draft->reading->faults, &draft->after,
+                                          draft->predecessors, draft->task.name);
+}
+
 static void read_schedule(struct task_draft *draft) {
     struct schedule *schedule = &draft->task.schedule;
     const struct inifile_section *section = draft->section;
     bool has_every = keys_find(section, "every") != NULL;
     if (has_every && draft->cron)
         REFUSE(draft, "cron", "[%s] has both every and cron; keep one", section->name);
+    if (draft->predecessors && (has_every || draft->cron))
+        REFUSE(draft, "after", "[%s] has both %s and after; keep one", section->name,
+               has_every ? "every" : "cron");
     schedule->kind = draft->cron ? SCHEDULE_CALENDAR : has_every ? SCHEDULE_EVERY : SCHEDULE_NONE;
     draft->task.zone = draft->zone ? config_zone(draft->reading, draft->zone, keys_line(section, "zone"))
                                    : draft->reading->set->daemon.zone;
@@ -351,6 +382,7 @@ void config_read_task(const struct config_reading *reading, const struct inifile
     read_repeat(&draft);
     read_schedule(&draft);
     config_window(reading, section, draft.window, draft.except, &draft.task);
+    read_after(&draft);
     read_pool_of(&draft);
     if (set->task_count == TASKS_MAX)
         REFUSE(&draft, "", "this is task %d; the limit is %d", TASKS_MAX + 1, TASKS_MAX);

@@ -55,6 +55,19 @@ struct stages {
     int64_t read_timeout_us, work_timeout_us, write_timeout_us; /* from the stage's start; 0: none */
 };
 
+/* Which ends of another task count. */
+enum after_outcome { AFTER_OK, AFTER_FAILED, AFTER_ANY };
+
+/* The tasks that a task comes after. */
+struct after {
+    uint32_t count;           /* at least 1 */
+    const char *const *names; /* each once */
+    const uint32_t *tasks;    /* their indexes, of the taskset */
+    uint32_t line;            /* of the key */
+    bool any;                 /* one of them is enough */
+    enum after_outcome outcome;
+};
+
 struct task {
     const char *name;
     const char *service; /* whose its occurrences are: [headgate] name */
@@ -70,6 +83,7 @@ struct task {
     const struct window *window; /* its runs begin only while that is open; NULL: at any time */
     enum outside_window outside;
     enum window_end window_end;
+    const struct after *after; /* NULL: it does not wait for others; else its schedule has no instants */
     int64_t patience_us;       /* how late a run may start before a further session is opened for it */
     int64_t expect_us;         /* how long a run takes, until that was learned */
     int64_t timeout_us;        /* from token to end; 0: none */
@@ -145,6 +159,7 @@ struct daemon_settings {
 /* Of a task, a pool or the file: it fits into inih's 49 bytes of a section's name with its kind before it,
  * and into the 63 bytes of PostgreSQL's application_name with what stands around it. */
 #define NAME_BYTES_MAX 40
+#define AFTER_MOST     100     /* tasks that one comes after, each of which its row in the history names */
 #define TASKS_MAX      1000000 /* measured up to there: tests/bench/README.md, "core" */
 #define POOLS_MAX      64   /* one file's databases; a server with more of them wants more than one daemon */
 #define POOL_SIZE_MAX  1000 /* sessions of one pool, beyond what a server does well with */

@@ -63,6 +63,11 @@ uint32_t taskset_find_pool(const struct taskset *set, const char *name) {
     return TASKSET_NONE;
 }
 
+void after_names(const struct after *after, struct text *text) {
+    for (uint32_t i = 0; i < after->count; i++)
+        text_add(text, "%s%s", i ? ", " : "", after->names[i]);
+}
+
 static bool same_words(char *const *a, char *const *b) {
     while (*a && *b && strcmp(*a, *b) == 0)
         a++, b++;
@@ -90,23 +95,6 @@ static uint64_t hash_text(uint64_t hash, const char *text) {
     return hash_bytes(hash, text ? text : "", text ? strlen(text) + 1 : 1);
 }
 
-/* What falls due outside one daemon's window would be begun by another that has none. */
-static uint64_t hash_window(uint64_t hash, const struct task *task) {
-    const struct window *window = task->window;
-    hash = hash_text(hash_bytes(hash, &task->outside, sizeof task->outside), zone_name(task->zone));
-    for (uint32_t i = 0; i < window->stretch_count; i++) {
-        const struct window_stretch *stretch = &window->stretches[i];
-        int32_t numbers[] = {stretch->days, stretch->begin_min, stretch->end_min};
-        hash = hash_bytes(hash, numbers, sizeof numbers);
-    }
-    for (uint32_t i = 0; i < window->except_count; i++) {
-        const struct window_except *except = &window->excepts[i];
-        int32_t numbers[] = {except->yearly, except->first, except->last};
-        hash = hash_bytes(hash, numbers, sizeof numbers);
-    }
-    return hash;
-}
-
 static uint64_t task_work_hash(const struct task *task) {
     uint64_t hash = hash_text(hash_text(HASH_START, task->name), task->sql);
     hash = hash_bytes(hash, &task->schedule.kind, sizeof task->schedule.kind);
@@ -114,12 +102,14 @@ static uint64_t task_work_hash(const struct task *task) {
     hash = hash_bytes(hash, &task->schedule.phase_us, sizeof task->schedule.phase_us);
     if (task->schedule.kind == SCHEDULE_CALENDAR)
         hash = hash_text(hash_text(hash, task->schedule.text), zone_name(task->schedule.zone));
+    for (uint32_t i = 0; task->after && i < task->after->count; i++)
+        hash = hash_text(hash, task->after->names[i]);
+    if (task->after)
+        hash = hash_bytes(hash, &task->after->outcome, sizeof task->after->outcome) + task->after->any;
     for (char **word = task->argv; word && *word; word++)
         hash = hash_text(hash, *word);
     if (task->repeat)
         hash = hash_text(hash, "repeat");
-    if (task->window)
-        hash = hash_window(hash, task);
     if (task->stages)
         hash = hash_text(hash_text(hash, task->stages->read), task->stages->write);
     return hash_finish(hash);

@@ -9,6 +9,7 @@
 
 #include "tasks/arena.h"
 #include "tasks/task.h"
+#include "tasks/text.h"
 
 struct named {
     const char *name;
@@ -43,6 +44,9 @@ uint32_t taskset_find_pool(const struct taskset *set, const char *name);
 /* The name of the task that was probably meant by one that is not there; NULL: none is near. Borrowed from
  * the set. */
 const char *taskset_nearest_task(const struct taskset *set, const char *name);
+
+/* Adds the names, with ", " between them. */
+void after_names(const struct after *after, struct text *text);
 
 /* Whether two definitions of a task do the same: what was learned of one is true of the other. */
 bool task_same_work(const struct task *a, const struct task *b);

@@ -15,13 +15,26 @@ COMMENT ON TABLE headgate.task IS
 ALTER TABLE headgate.run ADD COLUMN bites int;
 COMMENT ON COLUMN headgate.run.bites IS
     'transactions that were committed one after another, of a run with repeat = rows; NULL: of any other, or none was';
+-- What releases a task that comes after others is named by the last runs of those that it answers.
+ALTER TABLE headgate.run ADD COLUMN released jsonb;
+COMMENT ON COLUMN headgate.run.released IS
+    'of a task with `after`: what it has answered of each task that it comes after, up to this row: the due_until of that one''s last run, in microseconds of unix time';
+
+CREATE TABLE headgate.chain (
+    service text NOT NULL,
+    task text NOT NULL,
+    due timestamptz NOT NULL,
+    PRIMARY KEY (service, task)
+);
+COMMENT ON TABLE headgate.chain IS 'tasks that come after others: a run''s start updates its row, so that two starts wait for each other';
 
 CREATE OR REPLACE VIEW headgate.history AS
 SELECT service, task, due, due_until, started, finished, outcome, reason,
        lateness_us * interval '1 microsecond' AS lateness,
        finished - started AS took,
        outside_us * interval '1 microsecond' AS outside,
-       attempts, rows, occurrences, tokens, message, daemon, bites
+       attempts, rows, occurrences, tokens, message, daemon, bites,
+       (SELECT jsonb_object_agg(name, headgate.instant(us::int8)) FROM jsonb_each_text(released) AS r (name, us)) AS released
   FROM headgate.run
  WHERE occurrences IS NOT NULL;
 
@@ -334,8 +347,74 @@ EXCEPTION
 END
 $$;
 
+-- What a task has answered of those that it comes after. A run that was triggered answers nothing, and may not say so yet.
+CREATE FUNCTION headgate.released(service text, task text) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT r.released
+      FROM (SELECT n.due, n.released FROM headgate.run n
+             WHERE n.service = released.service AND n.task = released.task AND n.occurrences IS NOT NULL
+             ORDER BY n.due DESC LIMIT 1000) r
+     WHERE r.released IS NOT NULL ORDER BY r.due DESC LIMIT 1
+$$;
+
+-- Where a task that comes after others starts. Whatever released it names what it answers of each of them: it is a new occurrence
+-- only if that is later, of each (any_one: of one), than what the task's last row has answered. Who comes second waits here, and then
+-- sees the row of the first. HG001: it is answered, or its key lies before that of another row; then it is to be asked what is there.
+CREATE FUNCTION headgate.start_after(service text, task text, due timestamptz, started timestamptz, lateness_us int8, attempts int,
+                                     tokens int, outcome text, daemon text, released jsonb, any_one bool) RETURNS timestamptz
+LANGUAGE plpgsql SET lock_timeout = '1s' SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    last headgate.run;
+    answered jsonb;
+    fresh int;
+    count int;
+BEGIN
+    INSERT INTO headgate.chain AS c (service, task, due) VALUES (service, task, due)
+        ON CONFLICT ON CONSTRAINT chain_pkey DO UPDATE SET due = excluded.due;
+    SELECT * INTO last FROM headgate.run r
+     WHERE r.service = start_after.service AND r.task = start_after.task AND r.occurrences IS NOT NULL ORDER BY r.due DESC LIMIT 1;
+    -- claimed before by the same daemon, which then lost its connection
+    IF last.due = start_after.due AND last.daemon = start_after.daemon AND last.outcome = 'running'
+       AND start_after.outcome = 'running' THEN
+        RETURN last.due;
+    END IF;
+    answered := headgate.released(service, task);
+    SELECT count(*), count(*) FILTER (WHERE us::int8 > coalesce((answered ->> name)::int8, 0)) INTO count, fresh
+      FROM jsonb_each_text(start_after.released) AS r (name, us);
+    IF last.due >= start_after.due OR fresh = 0 OR (fresh < count AND NOT any_one) THEN
+        RAISE EXCEPTION USING ERRCODE = 'HG001', MESSAGE = format('%s is answered up to %s', task, last.due);
+    END IF;
+    INSERT INTO headgate.run (service, task, due, due_until, occurrences, started, lateness_us, attempts, tokens, outcome, daemon, released)
+    VALUES (service, task, due, due, 1, started, lateness_us, attempts, tokens, outcome, daemon, released);
+    RETURN due;
+END
+$$;
+
+-- What tasks have answered of those that they come after, and which of their runs have ended, for those that come after them. Of the
+-- last 1000 runs: a chain that did not go on since then is not gone on with. Instants are microseconds of unix time, or NULL.
+CREATE FUNCTION headgate.chains(service text, life text, tasks jsonb)
+RETURNS TABLE (task text, last_us int8, since_us int8, released jsonb, ok_us int8, failed_us int8, runs_elsewhere bool)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT t.name, headgate.unix_us(l.due), headgate.unix_us(t.since), headgate.released(t.service, t.name), e.ok_us, e.failed_us, e.runs_elsewhere
+      FROM jsonb_array_elements_text(chains.tasks) AS g (name)
+      JOIN headgate.task t ON t.service = chains.service AND t.name = g.name
+      LEFT JOIN LATERAL (
+           SELECT r.due FROM headgate.run r
+            WHERE r.service = chains.service AND r.task = g.name AND r.occurrences IS NOT NULL
+            ORDER BY r.due DESC LIMIT 1) l ON true
+     CROSS JOIN LATERAL (
+           SELECT max(headgate.unix_us(r.due_until)) FILTER (WHERE r.outcome = 'ok') AS ok_us,
+                  max(headgate.unix_us(r.due_until)) FILTER (WHERE r.outcome IN ('failed', 'lost', 'unknown') AND r.started IS NOT NULL)
+                      AS failed_us,
+                  coalesce(bool_or(r.outcome = 'running' AND r.daemon <> chains.life), false) AS runs_elsewhere
+             FROM (SELECT * FROM headgate.run n
+                    WHERE n.service = chains.service AND n.task = g.name AND n.occurrences IS NOT NULL
+                    ORDER BY n.due DESC LIMIT 1000) r) e
+$$;
+
+DROP FUNCTION headgate.record(jsonb);
 -- As in step 1, and an object may have `dues`: an array in a text, '{1,2}'.
-CREATE OR REPLACE FUNCTION headgate.record(records jsonb) RETURNS TABLE (task text, due timestamptz, outcome text)
+CREATE FUNCTION headgate.record(records jsonb) RETURNS TABLE (task text, due timestamptz, due_until timestamptz, outcome text)
 LANGUAGE plpgsql SET lock_timeout = '1s' SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -373,6 +452,7 @@ BEGIN
                bites = f.bites,
                session_us = f.session_us,
                outside_us = f.outside_us,
+               released = coalesce(r.released, f.released),
                attempts = coalesce(f.attempts, r.attempts),
                tokens = coalesce(f.tokens, r.tokens),
                outcome = CASE WHEN NOT f.unresolved THEN f.outcome WHEN r.outcome = 'ok' THEN 'ok' ELSE 'failed' END,
@@ -399,7 +479,7 @@ BEGIN
         RETURN;
     END IF;
     RETURN QUERY
-    SELECT e.task, e.due, CASE WHEN r.outcome = 'ok' THEN 'ok' ELSE 'failed' END
+    SELECT e.task, e.due, e.due_until, CASE WHEN r.outcome = 'ok' THEN 'ok' ELSE 'failed' END
       FROM jsonb_array_elements(records) value, jsonb_populate_record(NULL::headgate.run, value) e
       LEFT JOIN LATERAL (SELECT r.outcome FROM headgate.run r
                           WHERE r.service = e.service AND r.task = e.task AND r.due BETWEEN e.due AND e.due_until

@@ -9,7 +9,15 @@
 #include "pool/session/session_pool.h"
 
 /* The server's catalog pg_type, whose numbers do not change. */
-enum { TYPE_INT8 = 20, TYPE_INT4 = 23, TYPE_TEXT = 25, TYPE_INT8_ARRAY = 1016, TYPE_TIMESTAMPTZ = 1184 };
+enum {
+    TYPE_BOOL = 16,
+    TYPE_INT8 = 20,
+    TYPE_INT4 = 23,
+    TYPE_TEXT = 25,
+    TYPE_JSONB = 3802,
+    TYPE_INT8_ARRAY = 1016,
+    TYPE_TIMESTAMPTZ = 1184
+};
 
 /* Its timestamps count from 2000-01-01. */
 #define EPOCH_US (INT64_C(946684800) * US_PER_S)
@@ -104,6 +112,28 @@ static bool send_start(struct session *session, const struct session_work *work,
     return sent;
 }
 
+static bool send_start_after(struct session *session, const struct session_work *work, enum claim claim) {
+    const struct claim_values *values = &work->claimed;
+    struct parameters to = {0};
+    add_text(&to, work->claimed.service);
+    add_text(&to, work->label);
+    add_instant(&to, values->due_first);
+    add_instant(&to, values->started);
+    add_int8(&to, TYPE_INT8, values->lateness_us);
+    add_int4(&to, values->attempt_count);
+    add_int4(&to, values->tokens);
+    add_text(&to, claim == CLAIM_WITHIN ? "ok" : "running");
+    add_text(&to, session->pool->daemon_name);
+    add(&to, TYPE_JSONB, values->released, (int)strlen(values->released), 0);
+    add(&to, TYPE_BOOL, values->any_one ? "t" : "f", 1, 0);
+    return send_call(
+        session,
+        claim == CLAIM_WITHIN
+            ? "SELECT headgate.start_after($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11)"
+            : "SELECT headgate.unix_us(headgate.start_after($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11))",
+        &to);
+}
+
 /* What another run has answered since is cut off its front. */
 void claim_take(struct script *script, const PGresult *result) {
     struct flight *flight = flight_first(script);
@@ -134,6 +164,8 @@ static bool send_finish(struct session *session, const struct session_work *work
 bool claim_send(struct session *session, const struct session_work *work, enum claim claim) {
     if (claim == CLAIM_DONE)
         return send_finish(session, work);
+    if (work->claimed.released)
+        return send_start_after(session, work, claim);
     return flight_claims_a_key(&work->claimed) ? send_key(session, work, claim)
                                                : send_start(session, work, claim);
 }

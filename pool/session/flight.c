@@ -19,12 +19,14 @@ struct flight *flight_add(struct script *script, const struct session_work *work
     assert(script->flight_end - script->flight_at < SESSION_RUNS_MAX);
     struct flight *flight = &script->flights[script->flight_end++ % SESSION_RUNS_MAX];
     *flight = (struct flight){.work = *work, .simple = work->simple};
+    if (work->claimed.released)
+        flight->work.claimed.released = text_copy(work->claimed.released);
     return flight;
 }
 
 bool flight_claims_a_key(const struct claim_values *values) {
-    return values->occurrence_count == 1 && !values->looks && values->attempt_count == 1 &&
-           values->tokens == 1;
+    return values->occurrence_count == 1 && !values->looks && !values->released &&
+           values->attempt_count == 1 && values->tokens == 1;
 }
 
 static void add(struct text *text, const char *bytes) {
@@ -242,6 +244,12 @@ void flight_retry(struct flight *flight) {
 
 /* --- its end --- */
 
+static void leave(struct session *session, struct flight *flight) {
+    flight_forget(flight);
+    free((char *)flight->work.claimed.released);
+    session->script.flight_at++;
+}
+
 bool flight_has_not_begun(struct script *script, const PGresult *last_word) {
     const struct flight *flight = flight_first(script);
     return flight->work.stage == SESSION_WHOLE && !flight->claimed && !flight->fault &&
@@ -307,15 +315,13 @@ void flight_end(struct session *session, enum outcome outcome, const char *why) 
                     outcome == OUTCOME_UNKNOWN ? "it was sent and its answer was lost; it may have been done"
                                                : NULL);
     report_end(session, flight, outcome);
-    flight_forget(flight);
-    session->script.flight_at++;
+    leave(session, flight);
 }
 
 void flight_unsent(struct session *session) {
     struct flight *flight = flight_first(&session->script);
     tell_report(session, (struct report){.kind = REPORT_RUN_UNSENT, .run = flight->work.run}, NULL);
-    flight_forget(flight);
-    session->script.flight_at++;
+    leave(session, flight);
 }
 
 void flight_decide(struct session *session) {

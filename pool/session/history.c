@@ -23,8 +23,11 @@ static const char restore_sql[] =
 static const char record_sql[] =
     "SELECT coalesce(json_agg(r), '[]') FROM"
     " (SELECT task, to_char(due AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') AS due,"
-    " (extract(epoch FROM due) * 1000000)::bigint AS due_us, outcome"
+    " (extract(epoch FROM due) * 1000000)::bigint AS due_us,"
+    " (extract(epoch FROM due_until) * 1000000)::bigint AS until_us, outcome"
     " FROM headgate.record($1::jsonb)) r";
+static const char chains_sql[] =
+    "SELECT coalesce(json_agg(r), '[]') FROM (SELECT * FROM headgate.chains($1, $2, $3::jsonb)) r";
 static const char meet_sql[] = "SELECT coalesce(json_agg(r), '[]') FROM"
                                " (SELECT other, extract(epoch FROM now() - seen)::bigint AS seen_s"
                                " FROM headgate.meet($1, $2, $3, $4::bool)) r";
@@ -45,16 +48,19 @@ void session_history_forget(struct script *script) {
 bool session_history_send(struct session *session, const struct history_question *question) {
     const char *restore[] = {question->service, question->daemon, question->tasks, question->life},
                *meet[] = {question->service, question->daemon, question->meets, question->tasks ? "t" : "f"},
+               *chains[] = {question->service, question->life, question->chains},
                *prune[] = {question->keep, question->rows, question->count};
     session_history_forget(&session->script);
     struct recalled *recalled = &session->script.recalled;
     recalled->lock_at =
         question->makes_schema ? 3 : 2; /* behind BEGIN, the path, and what makes the schema */
-    recalled->answer_at = recalled->lock_at + 1 + (question->tasks != NULL) + (question->meets != NULL);
+    recalled->answer_at = recalled->lock_at + 1 + (question->tasks != NULL) + (question->chains != NULL) +
+                          (question->meets != NULL);
     return ask(session, "BEGIN", NULL, 0) && ask(session, path_sql, NULL, 0) &&
            (!question->makes_schema || ask(session, history_migration(), NULL, 0)) &&
            ask(session, lock_sql, NULL, 0) && ask(session, record_sql, &question->records, 1) &&
            (!question->tasks || ask(session, restore_sql, restore, 4)) &&
+           (!question->chains || ask(session, chains_sql, chains, 3)) &&
            (!question->meets || ask(session, meet_sql, meet, 4)) &&
            (!question->keep || ask(session, prune_sql, prune, 3)) && ring_send_sync(session, STEP_SYNC) &&
            ask(session, "COMMIT", NULL, 0);

@@ -24,7 +24,10 @@ struct claim_values {
     const struct schedule *schedule; /* borrowed, as the text is */
     int64_t occurrence_count, lateness_us;
     uint32_t attempt_count, tokens;
-    bool looks; /* its key alone does not tell, because an earlier claim of it may be committed */
+    const char *released; /* of a task that comes after others: what of them it answers, an object as JSON;
+                           * copied. NULL: of any other, or one that was triggered */
+    bool any_one;         /* of this: one that is new is enough */
+    bool looks;           /* its key alone does not tell, because an earlier claim of it may be committed */
 };
 
 /* What a text is to its run: all of it, or the stage that gives rows, or that takes lines. */

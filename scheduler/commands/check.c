@@ -38,7 +38,7 @@ static void add_summary(struct text *text, const struct taskset *set, uint32_t p
         staged += task->work == WORK_STAGES;
         commands += task->work == WORK_COMMAND;
         off += !task->enabled;
-        by_hand += task->schedule.kind == SCHEDULE_NONE;
+        by_hand += task->schedule.kind == SCHEDULE_NONE && !task->after;
         per_minute += task->enabled ? schedule_per_minute(&task->schedule) : 0;
     }
     text_add(text, "pool %s: never more than %u sessions; %u SQL task%s, ", set->pools[pool].name,
@@ -87,6 +87,28 @@ static void add_warning(struct text *text, const char *pool, const char *key, co
     text_finish(&warning);
 }
 
+/* What a task comes after, and what keeps that from being so. */
+static void add_after(struct text *text, const struct taskset *set, const struct task *task) {
+    static const char *const ends[] = {"ended ok", "failed", "ended"};
+    const struct after *after = task->after;
+    uint32_t unkept = set->pools[task->pool].history ? TASKSET_NONE : task->pool;
+    text_add(text, "task %s: due when %s", task->name, after->any && after->count > 1 ? "one of " : "");
+    after_names(after, text);
+    text_add(text, " %s %s%s\n", after->any || after->count == 1 ? "has" : "have", ends[after->outcome],
+             task->enabled ? "" : ", but it is disabled");
+    for (uint32_t i = 0; i < after->count; i++) {
+        const struct task *before = &set->tasks[after->tasks[i]];
+        if (!before->enabled)
+            text_add(text, "task %s: WARNING, %s is disabled%s\n", task->name, before->name,
+                     after->any && after->count > 1 ? "" : ", so it will never be due");
+        if (!set->pools[before->pool].history)
+            unkept = before->pool;
+    }
+    if (unkept != TASKSET_NONE)
+        text_add(text, "task %s: a restart forgets what has ended, as [pool %s] has history = off\n",
+                 task->name, set->pools[unkept].name);
+}
+
 static bool check_pools(const struct taskset *set, const char *file) {
     char *name = identity_name(file);
     bool fits = true;
@@ -125,6 +147,8 @@ static int check(int argc, char **argv) {
             add_calendar(&text, &set->tasks[i], now);
         if (set->tasks[i].window)
             add_window(&text, &set->tasks[i], now);
+        if (set->tasks[i].after)
+            add_after(&text, set, &set->tasks[i]);
     }
     terminal_say(stdout, "%s", text.bytes);
     text_finish(&text);

@@ -7,6 +7,7 @@
 #include <assert.h>
 
 #include "scheduler/core/catchup.h"
+#include "scheduler/core/chain.h"
 #include "scheduler/core/claim.h"
 #include "scheduler/core/clock.h"
 #include "scheduler/core/ending.h"
@@ -273,7 +274,11 @@ static void take_event(struct core *core, const struct event *event, struct acti
         core->pools[event->pool].gate.pooler_waiting_count = event->pooler.waiting_count;
         break;
     case EVENT_RESTORED: on_restored(core, event, actions); break;
-    case EVENT_RESOLVED: run_resolve(core, event->task, event->resolved.due, event->resolved.ok); break;
+    case EVENT_CHAIN:
+        if (core->link_count)
+            chain_take(core, event->task, &event->chain);
+        break;
+    case EVENT_RESOLVED: run_resolve(core, event->task, event); break;
     case EVENT_TRIGGER: hands_trigger(core, event->task); break;
     case EVENT_PAUSE: hands_pause(core, event->task, event->pause.paused, actions); break;
     case EVENT_DRAIN: on_drain(core); break;
@@ -375,6 +380,7 @@ bool core_step(struct core *core, const struct event *event, struct actions *act
     bool late = run_expire(core, actions);
     more |= idle_expire(core, actions);
     more |= clock_collect_due(core, actions);
+    more |= chain_go_on(core, actions);
     more |= late || grant_all(core, actions); /* what may not begin any more has left the queues first */
     more |= core_session_clean_all(core, actions);
     if (core->draining)

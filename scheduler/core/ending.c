@@ -2,6 +2,7 @@
 
 #include "scheduler/core/bites.h"
 #include "scheduler/core/catchup.h"
+#include "scheduler/core/chain.h"
 #include "scheduler/core/claim.h"
 #include "scheduler/core/clock.h"
 #include "scheduler/core/opening.h"
@@ -51,6 +52,7 @@ static void let_go(struct core *core, uint32_t index, struct actions *actions) {
     run_move(core, index, RUN_FREE);
     release_next_of(core, task);
     catchup_go_on(core, task, actions);
+    chain_note_gone(core, task);
 }
 
 /* --- what was cancelled for others --- */
@@ -181,6 +183,12 @@ static void count_in_row(struct core *core, const struct run *run, enum outcome 
         hold(core, run->task, actions);
 }
 
+/* The history will say whether it was done. */
+static bool is_resolved_later(const struct core *core, const struct record *record) {
+    return record->outcome == OUTCOME_UNKNOWN && record->within &&
+           core->pools[record->pool].recording.state != RECORDING_OFF;
+}
+
 /* `outcome`: of the stage, which was its last. */
 static void finish(struct core *core, uint32_t index, enum outcome outcome, const struct run_ending *ended,
                    struct actions *actions) {
@@ -206,6 +214,8 @@ static void finish(struct core *core, uint32_t index, enum outcome outcome, cons
     record->abandoned = ended->failure == FAILURE_ABANDONED;
     record_keep(core, record);
     count_end(core, run, record);
+    if (!is_resolved_later(core, record))
+        chain_note_end(core, run->task, record->key_last, outcome);
     count_in_row(core, run, outcome, partly_done, actions);
     let_go(core, index, actions);
 }
@@ -239,13 +249,16 @@ void run_abandon(struct core *core, uint32_t index, struct actions *actions) {
     finish(core, index, OUTCOME_FAILED, &(struct run_ending){.failure = FAILURE_ABANDONED}, actions);
 }
 
-void run_resolve(struct core *core, uint32_t index, struct wall key, bool ok) {
+void run_resolve(struct core *core, uint32_t index, const struct event *event) {
     struct core_task *task = &core->tasks[index];
+    struct wall key = event->resolved.due;
+    bool ok = event->resolved.ok;
     struct task_stats *stats = &task->stats;
     bool is_last =
         stats->has_ended_run && stats->last_outcome == OUTCOME_UNKNOWN && stats->last_key.us == key.us;
     if (is_last)
         stats->last_outcome = ok ? OUTCOME_OK : OUTCOME_FAILED;
+    chain_note_end(core, index, event->resolved.due_until, ok ? OUTCOME_OK : OUTCOME_FAILED);
     if (!ok)
         return;
     stats->ok_count++;
@@ -288,6 +301,8 @@ static bool claim_refused(struct core *core, uint32_t index, const struct run_en
     bool fails = false;
     switch (ended->failure) {
     case FAILURE_TAKEN: /* another daemon has it */
+        if (core->link_count)
+            chain_note_elsewhere(core, run->task);
         record_end(core, index, OUTCOME_ELSEWHERE, actions);
         clock_note_elsewhere(core, run->task, ended->answered_until, actions);
         let_go(core, index, actions);
@@ -423,16 +438,6 @@ static bool meet_window(struct core *core, uint32_t index, struct actions *actio
     return true;
 }
 
-/* During a break between two bites its window may have closed. */
-static void end_delay(struct core *core, uint32_t index, struct actions *actions) {
-    enum skip_cause cause =
-        core->runs[index].bites.count ? run_skip_cause(core, &core->runs[index]) : SKIP_NONE;
-    if (cause)
-        run_skip(core, index, cause, actions);
-    else
-        run_move(core, index, RUN_WAITING);
-}
-
 static void meet_deadline(struct core *core, uint32_t index, struct actions *actions) {
     struct run *run = &core->runs[index];
     int64_t held_us = mono_since(core->now, run->started);
@@ -441,7 +446,7 @@ static void meet_deadline(struct core *core, uint32_t index, struct actions *act
     if (meet_window(core, index, actions))
         return;
     switch (run->state) {
-    case RUN_DELAYED: end_delay(core, index, actions); break;
+    case RUN_DELAYED: run_move(core, index, RUN_WAITING); break;
     case RUN_STOPPING: run_action(core, index, ACTION_ABORT, actions); break;
     case RUN_HELD:
     case RUN_WAITING:

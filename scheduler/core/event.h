@@ -27,8 +27,19 @@ enum event_kind {
     EVENT_TRIGGER,  /* one run of a task now */
     EVENT_PAUSE,    /* what becomes due of a task is skipped from now on, or no longer */
     EVENT_RESTORED, /* what is on record of a task, once after the start, before its pool grants anything */
+    EVENT_CHAIN,    /* what is on record of a task that comes after others, or that others come after */
     EVENT_RESOLVED, /* what became of a run that was unknown */
     EVENT_DRAIN,    /* stop: no new runs; a second one cancels at once */
+};
+
+/* Instants are keys in the history; 0: there is none. */
+struct chain_told {
+    struct wall ok, failed;     /* of the task's last runs that ended so, on whatever daemon */
+    bool runs_elsewhere;        /* another daemon has a run of it under way */
+    struct wall last;           /* of its last row */
+    const int64_t *answered_us; /* of each task that it comes after: the last run that it has answered.
+                                 * Borrowed during the step */
+    uint32_t answered_count;
 };
 
 struct event {
@@ -37,7 +48,7 @@ struct event {
     struct wall wall;
     struct handle session; /* SESSION_*, SAMPLED */
     struct handle run;     /* RUN_*, COMMAND_SEEN */
-    uint32_t task;         /* TRIGGER, PAUSE, RESTORED, RESOLVED */
+    uint32_t task;         /* TRIGGER, PAUSE, RESTORED, CHAIN, RESOLVED */
     uint32_t pool;         /* POOLER */
     union {
         struct {
@@ -60,9 +71,10 @@ struct event {
             int64_t ok_count, failed_count, skipped_count; /* of the last day */
             int64_t took_us;                               /* at the median; 0: not known */
         } restored;
+        struct chain_told chain;
         struct {
-            struct wall due; /* the key of a run that was unknown */
-            bool ok;         /* else nothing of it is done */
+            struct wall due, due_until; /* the keys of a run that was unknown */
+            bool ok;                    /* else nothing of it is done */
         } resolved;
         struct {
             uint32_t waiting_count; /* clients */

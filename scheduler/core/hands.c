@@ -84,6 +84,9 @@ void hands_trigger(struct core *core, uint32_t index) {
     run->triggered = true;
     run->due = core->now;
     run->due_first = run->due_last = core->wall;
+    if (core->tasks[index].definition->after) /* the keys of what its chain brings come behind this one */
+        core->tasks[index].last_due.us =
+            core->wall.us > core->tasks[index].last_due.us ? core->wall.us : core->tasks[index].last_due.us;
     run->comes_behind = core->tasks[index].running_count > 0;
     run_move(core, created, RUN_WAITING);
 }

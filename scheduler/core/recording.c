@@ -37,6 +37,8 @@ int64_t recording_ask_at(const struct core *core, const struct core_pool *pool) 
         at = core->now.us;
     else if (recording->pending_count)
         at = us_add(recording->pending_since.us, gather_us);
+    if (recording->learn_at.us && recording->learn_at.us < at && !core->draining)
+        at = recording->learn_at.us;
     return at > recording->next_try.us ? at : recording->next_try.us;
 }
 
@@ -44,7 +46,28 @@ bool recording_wants(const struct core *core, const struct core_pool *pool) {
     return recording_ask_at(core, pool) <= core->now.us;
 }
 
+void recording_learn(const struct core *core, struct core_pool *pool, int64_t in_us) {
+    struct recording *recording = &pool->recording;
+    struct mono at = mono_add(core->now, in_us);
+    bool sooner = recording->learn_at.us == 0 || at.us < recording->learn_at.us;
+    if (core->link_count && recording->state != RECORDING_OFF && sooner)
+        recording->learn_at = at;
+}
+
+/* What was to be learned is asked again, unless it was told; and what a killed daemon has left on the server
+ * may still commit what it was sent. */
+static void end_learning(const struct core *core, struct core_pool *pool, bool told) {
+    bool learns = pool->recording.learns;
+    pool->recording.learns = false;
+    if (learns && (!told || pool->tokens.leftover))
+        recording_learn(core, pool, RECORDING_LEARN_US);
+}
+
 void recording_ask(struct core *core, struct core_pool *pool, uint32_t session, struct actions *actions) {
+    struct recording *recording = &pool->recording;
+    recording->learns = recording->learn_at.us && recording->learn_at.us <= core->now.us;
+    if (recording->learns)
+        recording->learn_at.us = 0;
     core_session_move(core, session, CORE_SESSION_CHECKING);
     pool->recording.asked = core_session_handle(core, session);
     pool->recording.doubted = false;
@@ -79,10 +102,11 @@ void recording_serve(struct core *core, struct core_pool *pool, struct actions *
         core_wake_at(core, pool->next_attempt.us);
 }
 
-static void change(struct core_pool *pool, enum recording_state to, const struct core *core,
+static void change(struct core_pool *pool, enum recording_state to, struct core *core,
                    struct actions *actions) {
     enum recording_state from = pool->recording.state;
     pool->recording.state = to;
+    core->sweep_chain = 0; /* what chains have answered is known now, or never will be */
     if (from == to || (from == RECORDING_NEW && to == RECORDING_ON))
         return;
     struct action *action = actions_add(actions, ACTION_HISTORY_STATE);
@@ -93,6 +117,7 @@ static void change(struct core_pool *pool, enum recording_state to, const struct
 void recording_fail(struct core *core, struct core_pool *pool, struct actions *actions) {
     if (pool->recording.state == RECORDING_OFF) /* by a reload, since it was asked */
         return;
+    end_learning(core, pool, false);
     pool->recording.restored = false;
     pool->recording.next_try = mono_add(core->now, RETRY_US);
     if (pool->recording.state != RECORDING_BROKEN)
@@ -103,6 +128,7 @@ void recording_fail(struct core *core, struct core_pool *pool, struct actions *a
 /* For good, as it seems; or an old transaction still has what a record waits for. */
 static void refuse(struct core *core, struct core_pool *pool, bool for_long, struct actions *actions) {
     struct recording *recording = &pool->recording;
+    end_learning(core, pool, false);
     if (recording->refused_count++ == 0)
         recording->refused_since = core->now;
     bool waits_long = recording->state == RECORDING_NEW &&
@@ -129,6 +155,9 @@ void recording_answered(struct core *core, struct core_pool *pool, const struct 
         return;
     }
     recording->refused_count = 0;
+    end_learning(core, pool, true);
+    if (event->history.restored) /* maybe too early for what a killed daemon has left */
+        recording_learn(core, pool, RECORDING_AGAIN_US);
     recording->restored |= event->history.restored;
     if (recording->restored)
         change(pool, RECORDING_ON, core, actions);

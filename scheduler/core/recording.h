@@ -20,6 +20,9 @@ bool recording_is_worth_a_session(const struct core *core, const struct core_poo
 /* When it wants, asks a warm session or opens one; before that, has the core woken then. */
 void recording_serve(struct core *core, struct core_pool *pool, struct actions *actions);
 
+/* What other daemons did to the pool's chains is asked in so long, or sooner if that was wanted before. */
+void recording_learn(const struct core *core, struct core_pool *pool, int64_t in_us);
+
 /* --- what came of it --- */
 
 void recording_answered(struct core *core, struct core_pool *pool, const struct event *event,

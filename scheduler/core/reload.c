@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "scheduler/core/chain_build.h"
 #include "scheduler/core/clock.h"
 #include "scheduler/core/core.h"
 #include "scheduler/core/ended.h"
@@ -326,6 +327,7 @@ static void rest_left_behind(struct core *core) {
 void core_reload(struct core *core, struct taskset *set, struct mono now, struct wall wall) {
     struct moved moved = {zeroed(core->pool_count, sizeof(uint32_t)),
                           zeroed(core->task_count, sizeof(uint32_t))};
+    uint32_t old_count = core->task_count;
     core->now = core->wake = now;
     core->wall = wall;
     run_give_back_files(core);
@@ -337,6 +339,7 @@ void core_reload(struct core *core, struct taskset *set, struct mono now, struct
     struct taskset *before = core->set;
     core->set = taskset_ref(set);
     taskset_unref(before);
+    chain_build(core, moved.tasks, old_count);
     arm_new(core);
     for (uint32_t i = 0; i < core->run_used; i++)
         release_look_again(core, i);
@@ -372,6 +375,7 @@ void core_destroy(struct core *core) {
     due_finish(&core->session_deadlines);
     due_finish(&core->unweighted);
     run_give_back_files(core);
+    chain_finish(core);
     taskset_unref(core->set);
     free(core->pools);
     free(core->tasks);

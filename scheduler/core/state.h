@@ -12,6 +12,8 @@
 #include "scheduler/core/action.h"
 #include "scheduler/core/bite.h"
 #include "scheduler/core/event.h"
+#include "scheduler/core/keeping.h"
+#include "scheduler/core/link.h"
 #include "scheduler/core/quantile.h"
 #include "scheduler/core/queue.h"
 #include "scheduler/core/retry.h"
@@ -23,7 +25,7 @@ enum run_state {
     RUN_FREE,     /* this place of the array is unused */
     RUN_HELD,     /* something keeps it from its pool's queue: run.held. It takes no token and no turn */
     RUN_WAITING,  /* in its pool's queue, or in core.unweighted: waits for admission */
-    RUN_DELAYED,  /* an attempt failed, or a bite is done: waits again once its delay is over */
+    RUN_DELAYED,  /* an attempt failed: waits again once its delay is over */
     RUN_SENT,     /* handed to a session where others are before it */
     RUN_RUNNING,  /* started; holds its tokens, or is the first on its session */
     RUN_STOPPING, /* asked to stop, by its timeout, the drain or for others; still holds its tokens */
@@ -228,36 +230,6 @@ struct core_task {
 
 /* --- a pool --- */
 
-enum recording_state {
-    RECORDING_OFF,    /* history = off */
-    RECORDING_NEW,    /* nothing of the pool starts before it is known what is answered */
-    RECORDING_ON,     /* runs are put on record before they start */
-    RECORDING_BROKEN, /* it cannot be written: runs go on without, and their records wait */
-};
-
-/* The history of a pool. Written by recording.c; record.c counts what waits to be written. */
-struct recording {
-    enum recording_state state;
-    bool restored;          /* what it knows was told, since the last reload or failure */
-    bool doubted;           /* a claim waited for too long: is it the table? */
-    struct handle asked;    /* the session that is asked, or none */
-    uint32_t pending_count; /* records that wait to be written */
-    struct mono pending_since;
-    uint32_t refused_count;    /* in a row, each as if it would pass */
-    struct mono refused_since; /* the first of them */
-    uint32_t lost_count;       /* sessions in a row that were lost while they were asked */
-    struct mono broken_since;
-    struct mono next_try; /* not before: it failed, or a reload has nothing to say */
-};
-
-/* What a passing reason kept from being written, or claimed, is tried again so soon: an old transaction, or
- * another daemon's run, may be over by then, and a second is what a person hardly sees. */
-#define RECORDING_AGAIN_US US_PER_S
-
-/* So many sessions lost in a row while they were asked: once is a server that was restarted; so often, what
- * is asked is what ends the session. */
-#define RECORDING_LOST_MOST 3
-
 /* Looks at the database. Written by gate.c; but grant.c says what it let grow, lets rest and saw waiting, and
  * ended.c what ended commands may hold. */
 struct gate {
@@ -346,6 +318,12 @@ struct core {
     /* Tasks that are armed, by monotonic due instant: enabled ones of the file, until the drain begins. */
     struct due due;
 
+    struct link *links; /* of the file's tasks, in their order */
+    uint32_t link_count;
+    struct chain *chains; /* by task; NULL where no task has `after` */
+    uint32_t *followers;  /* tasks, by the one that they come after */
+    uint32_t chain_first; /* tasks whose followers, and which themselves, may be due now */
+
     struct core_pool *pools;
     uint32_t pool_count;
 
@@ -372,7 +350,7 @@ struct core {
 
     /* After a reload, a pause or the start of a drain all that waits and is open is looked at once, in
      * bounded turns: the next to look at. */
-    uint32_t sweep_run, sweep_session, sweep_task;
+    uint32_t sweep_run, sweep_session, sweep_task, sweep_chain;
 };
 
 /* How long a stopping run has before it is aborted: a server answers a cancel within milliseconds, and a

@@ -233,6 +233,7 @@ static int finish(struct daemon *daemon, int code) {
     taskset_unref(daemon->set);
     troubles_finish(&daemon->troubles);
     operate_close(daemon);
+    text_finish(&daemon->released);
     free(daemon->directory);
     free(daemon->name);
     free(daemon->life);

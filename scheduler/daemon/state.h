@@ -78,6 +78,7 @@ struct daemon {
     uint32_t pool_count;
     struct spool_place spools;  /* where stages put what does not fit into memory */
     struct histories histories; /* by pool, where runs are put on record */
+    struct text released;       /* what the run answers that is handed to its session: work.c */
 
     /* What a person asked for: operate.c. */
     struct pauses pauses;

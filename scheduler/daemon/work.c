@@ -1,5 +1,7 @@
 #include "scheduler/daemon/work.h"
 
+#include "scheduler/history/released.h"
+
 /* From here on the plans of what a run calls are worth more than the 25 us that it costs to keep them through
  * its session's cleaning (tests/bench/README.md). */
 #define PLANS_KEPT_FROM_US US_PER_MS
@@ -9,9 +11,16 @@ struct session *work_session(const struct daemon *daemon, struct handle handle) 
     return session && handle_is(session_handle(session), handle) ? session : NULL;
 }
 
-struct session_work work_on_session(const struct daemon *daemon, struct handle handle,
-                                    const struct run *run) {
+/* NULL of a run that answers nothing of a chain. In the daemon's memory, until the next. */
+static const char *released_of(struct daemon *daemon, const struct run *run) {
+    text_clear(&daemon->released);
+    released_compose(&daemon->released, daemon->core, run->task);
+    return run->occurrence_count && daemon->released.bytes_count ? daemon->released.bytes : NULL;
+}
+
+struct session_work work_on_session(struct daemon *daemon, struct handle handle, const struct run *run) {
     const struct task *task = run->definition;
+    const char *released = released_of(daemon, run);
     return (struct session_work){
         .run = handle,
         .label = task->name,
@@ -26,6 +35,8 @@ struct session_work work_on_session(const struct daemon *daemon, struct handle h
                     .lateness_us = run_lateness_us(run, daemon->core->now),
                     .attempt_count = run->attempts.failed_count + 1,
                     .tokens = task->tokens,
+                    .released = released,
+                    .any_one = released && daemon->core->tasks[run->task].definition->after->any,
                     .looks = run->claim_state == CLAIM_DOUBTED},
     };
 }

@@ -7,6 +7,7 @@
 
 #include "scheduler/core/record.h"
 #include "scheduler/history/line.h"
+#include "scheduler/history/released.h"
 
 /*
  * Old rows are looked for once a minute and after so many records. A look deletes a thousand, and twice what
@@ -86,8 +87,11 @@ void history_take_in(struct history *history, const char *path) {
 void history_add(struct history *history, const struct record *record, const char *message) {
     struct history_writer *writer = history->writer;
     struct text error = {0};
+    struct text released = {0};
+    released_compose(&released, writer->core, record->task);
     line_compose(&writer->line, record, writer->core->tasks[record->task].definition->name, message,
-                 writer->life);
+                 released.bytes, writer->life);
+    text_finish(&released);
     backlog_add(history->backlog, writer->line.bytes, &error);
     if (error.bytes_count)
         LOG(writer->log, LOG_ERROR, "history_lost", log_text("pool", history->pool),
@@ -105,8 +109,16 @@ static json_t *task_of(const struct core_task *task) {
                              (json_int_t)schedule->every_us, "phase_us", (json_int_t)schedule->phase_us,
                              "most_us", (json_int_t)schedule_gap_most_us(schedule));
     if (schedule->kind == SCHEDULE_CALENDAR) {
-        json_object_set_new(json, "calendar", json_sprintf("%s %s", schedule->text, zone_name(schedule->zone)));
+        json_object_set_new(json, "calendar",
+                            json_sprintf("%s %s", schedule->text, zone_name(schedule->zone)));
         json_object_set_new(json, "gap_us", json_integer(schedule_gap_least_us(schedule)));
+    }
+    if (task->definition->after) {
+        struct text names = {0};
+        after_names(task->definition->after, &names);
+        json_object_set_new(json, "calendar", json_sprintf("after %s", names.bytes));
+        json_object_set_new(json, "sparse", json_true());
+        text_finish(&names);
     }
     if (task->definition->enabled && task->answered_from.us)
         json_object_set_new(json, "answers_us", json_integer(schedule_key(schedule, task->answered_from).us));
@@ -120,6 +132,18 @@ static char *tasks_of(const struct core *core, uint32_t pool) {
             json_array_append_new(tasks, task_of(&core->tasks[i]));
     char *text = json_dumps(tasks, JSON_COMPACT);
     json_decref(tasks);
+    return text;
+}
+
+/* NULL: none of the pool's tasks is in a chain. */
+static char *chains_of(const struct core *core, uint32_t pool) {
+    json_t *names = json_array();
+    for (uint32_t i = 0; core->link_count && i < core->task_count; i++)
+        if (core->tasks[i].pool == pool && !core->tasks[i].retired &&
+            (core->chains[i].link_count || core->chains[i].follower_count))
+            json_array_append_new(names, json_string(core->tasks[i].definition->name));
+    char *text = json_array_size(names) ? json_dumps(names, JSON_COMPACT) : NULL;
+    json_decref(names);
     return text;
 }
 
@@ -152,6 +176,8 @@ void history_ask(struct history *history, struct history_asking *ret) {
         ret->question.tasks = ret->tasks = tasks_of(core, history->index);
     else if (!ret->question.makes_schema)
         ask_to_prune(history, ret);
+    if (history->restoring || (!ret->question.makes_schema && core->pools[history->index].recording.learns))
+        ret->question.chains = ret->chains = chains_of(core, history->index);
     history->meeting = history->restoring || core->now.us >= history->meet_at.us;
     if (!history->meeting)
         return;
@@ -163,6 +189,7 @@ void history_ask(struct history *history, struct history_asking *ret) {
 void history_asking_finish(struct history_asking *asking) {
     text_finish(&asking->records);
     free(asking->tasks);
+    free(asking->chains);
 }
 
 /* --- what is answered --- */

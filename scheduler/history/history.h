@@ -57,7 +57,7 @@ void history_add(struct history *history, const struct record *record, const cha
 struct history_asking {
     struct history_question question;
     struct text records;
-    char *tasks;
+    char *tasks, *chains;
     char meets[17];                     /* 64 bits in hexadecimal */
     char keep[32], rows[12], count[12]; /* an interval; 32 bits each */
 };

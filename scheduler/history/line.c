@@ -59,7 +59,7 @@ static const char *reason_of(const struct record *record) {
 }
 
 void line_compose(struct text *line, const struct record *record, const char *task, const char *message,
-                  const char *life) {
+                  const char *released, const char *life) {
     text_clear(line);
     text_add(line, "{");
     add_string(line, "service", record->service);
@@ -73,6 +73,8 @@ void line_compose(struct text *line, const struct record *record, const char *ta
     add_string(line, "reason", reason_of(record));
     add_string(line, "message", message && *message ? message : NULL);
     add_string(line, "daemon", life);
+    if (released)
+        text_add(line, "\"released\":%s,", released);
     if (record->outcome != OUTCOME_SKIPPED) {
         add_instant(line, "started", record->started);
         add_instant(line, "finished", (struct wall){record->started.us + record->took_us});

@@ -32,7 +32,8 @@ static bool read_gaps(const json_t *row, const json_t **ret) {
     int64_t before_us = 0;
     *ret = gaps;
     json_array_foreach(gaps, i, at) {
-        if (!json_is_integer(at) || json_integer_value(at) < before_us || json_integer_value(at) > INSTANT_MOST_US)
+        if (!json_is_integer(at) || json_integer_value(at) < before_us ||
+            json_integer_value(at) > INSTANT_MOST_US)
             return false;
         before_us = json_integer_value(at);
     }
@@ -52,11 +53,13 @@ static bool read_restored(const json_t *row, struct event *event) {
 
 /* False: there is nothing to be done about it. */
 static bool read_resolved(const json_t *row, struct event *event) {
-    const json_t *due_us = json_object_get(row, "due_us");
+    const json_t *due_us = json_object_get(row, "due_us"), *until_us = json_object_get(row, "until_us");
     *event = (struct event){.kind = EVENT_RESOLVED};
     event->resolved.due.us = json_integer_value(due_us);
+    event->resolved.due_until.us = json_integer_value(until_us);
     event->resolved.ok = strcmp(string_of(row, "outcome"), "ok") == 0;
-    return string_of(row, "task") && string_of(row, "due") && json_is_integer(due_us);
+    return string_of(row, "task") && string_of(row, "due") && json_is_integer(due_us) &&
+           json_is_integer(until_us);
 }
 
 static void read_shared(const json_t *row, char shared[static REPLY_SHARED_BYTES]) {
@@ -67,8 +70,47 @@ static void read_shared(const json_t *row, char shared[static REPLY_SHARED_BYTES
              duration_glance(seen_us, ago));
 }
 
-/* What a row is about, its fields say: `other` another daemon, `outcome` a run that was unknown, else it is
- * what is on record of a task. False: it is none of these. */
+/* What a task has answered of those that it comes after; of one that it did not come after then, what ended
+ * since its row, or since it says that it comes after that one. */
+static bool read_answered(const json_t *row, const struct after *after, struct event *event,
+                          int64_t *answered_us) {
+    const json_t *released = json_object_get(row, "released");
+    int64_t last_us, since_us;
+    if (!read_number(row, "last_us", INSTANT_MOST_US, &last_us) ||
+        !read_number(row, "since_us", INSTANT_MOST_US, &since_us) ||
+        (released && !json_is_null(released) && !json_is_object(released)))
+        return false;
+    event->chain.last.us = last_us;
+    for (uint32_t i = 0; after && i < after->count; i++) {
+        answered_us[i] = last_us > since_us ? last_us : since_us;
+        if (json_object_get(released, after->names[i]) &&
+            !read_number(released, after->names[i], INSTANT_MOST_US, &answered_us[i]))
+            return false;
+    }
+    event->chain.answered_us = answered_us;
+    event->chain.answered_count = after ? after->count : 0;
+    return true;
+}
+
+static bool take_chain(struct reply *reply, const json_t *row, const struct taskset *set) {
+    struct reply_row told = {.task = string_of(row, "task"), .event.kind = EVENT_CHAIN};
+    struct chain_told *chain = &told.event.chain;
+    if (!told.task || !read_number(row, "ok_us", INSTANT_MOST_US, &chain->ok.us) ||
+        !read_number(row, "failed_us", INSTANT_MOST_US, &chain->failed.us))
+        return false;
+    told.event.task = taskset_find_task(set, told.task);
+    if (told.event.task == TASKSET_NONE)
+        return true;
+    chain->runs_elsewhere = json_is_true(json_object_get(row, "runs_elsewhere"));
+    const struct after *after = set->tasks[told.event.task].after;
+    int64_t *answered_us = arena_alloc(&reply->arena, (after ? after->count : 1) * sizeof *answered_us);
+    bool right = read_answered(row, after, &told.event, answered_us);
+    reply->rows[reply->count++] = told;
+    return right;
+}
+
+/* What a row is about, its fields say: `other` another daemon, `outcome` a run that was unknown,
+ * `runs_elsewhere` a task in a chain, else it is what is on record of a task. False: it is none of these. */
 static bool take_row(struct reply *reply, const json_t *row, const struct taskset *set) {
     struct reply_row told = {.task = string_of(row, "task"), .due = string_of(row, "due")};
     bool is_told;
@@ -76,6 +118,8 @@ static bool take_row(struct reply *reply, const json_t *row, const struct taskse
         read_shared(row, reply->shared);
         return true;
     }
+    if (json_object_get(row, "runs_elsewhere"))
+        return take_chain(reply, row, set);
     if (string_of(row, "outcome")) {
         is_told = read_resolved(row, &told.event);
     } else {
@@ -111,5 +155,6 @@ bool reply_read(struct reply *reply, const char *answer, const struct taskset *s
 void reply_finish(struct reply *reply) {
     json_decref(reply->json);
     free(reply->rows);
+    arena_finish(&reply->arena);
     *reply = (struct reply){0};
 }

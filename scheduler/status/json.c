@@ -1,5 +1,6 @@
 #include "scheduler/status/json.h"
 
+#include "scheduler/core/chain.h"
 #include "scheduler/core/gate.h"
 #include "scheduler/core/pause.h"
 #include "scheduler/core/reload.h"
@@ -119,13 +120,31 @@ static json_t *window_json(const struct status_row *row) {
                      row->window_closed ? json_integer(row->window_opens.us) : json_null());
 }
 
+/* null of a task that comes after no other. */
+static json_t *after_json(const struct status *status, uint32_t task) {
+    const struct core *core = status->core;
+    const struct chain *chain = core->link_count ? &core->chains[task] : NULL;
+    if (!chain || chain->link_count == 0)
+        return json_null();
+    json_t *all = json_array();
+    for (uint32_t i = 0; i < chain->link_count; i++) {
+        const struct link *link = &core->links[chain->link_first + i];
+        struct wall ended = link_ended(core, link);
+        json_array_append_new(all,
+                              json_pack("{ss so sb}", "task", core->tasks[link->predecessor].definition->name,
+                                        "ended", ended.us ? json_integer(ended.us) : json_null(), "missing",
+                                        !link_is_fresh(core, link)));
+    }
+    return all;
+}
+
 static json_t *task_json(const struct status *status, uint32_t index) {
     struct status_row row = status_row(status, index);
     const struct task_stats *stats = &row.task->stats;
     struct text note = {0};
     status_note(status, &row, &note);
     json_t *json = json_pack(
-        "{ss ss ss so so so sI sI sI sI so so so so si so so sI sI so sI sI sI so so so so}", "name",
+        "{ss ss ss so so so sI sI sI sI so so so so si so so sI sI sI sI sI sI so so so so so}", "name",
         row.task->definition->name, "pool", status->core->pools[row.task->pool].settings->name, "state",
         task_state_name(row.state), "due", row.due.us ? json_integer(row.due.us) : json_null(), "last",
         stats->has_ended_run ? json_string(outcome_name(stats->last_outcome)) : json_null(), "last_took",
@@ -136,11 +155,10 @@ static json_t *task_json(const struct status *status, uint32_t index) {
         known_json(row.took_p50_us), "took_p99", known_json(row.took_p99_us), "running",
         row.task->running_count, "waiting", why_json(&row), "note", json_of(note.bytes), "expected",
         (json_int_t)task_session_us(row.task), "expected_outside",
-        (json_int_t)row.task->expected_us[STAGE_WORK], "interval",
-        row.task->definition->schedule.kind == SCHEDULE_EVERY ? json_integer(row.task->interval_us) : json_null(),
+        (json_int_t)row.task->expected_us[STAGE_WORK], "interval", (json_int_t)row.task->interval_us,
         "retried", (json_int_t)stats->retried_count, "session", (json_int_t)stats->session_us, "outside",
         (json_int_t)stats->outside_us, "paused", pause_json(status, &row), "lock_of", lock_json(status, &row),
-        "bites", bites_json(status, &row), "window", window_json(&row));
+        "bites", bites_json(status, &row), "window", window_json(&row), "after", after_json(status, index));
     text_finish(&note);
     return json;
 }

@@ -3,6 +3,7 @@
 #include "scheduler/core/gate.h"
 #include "scheduler/core/reload.h"
 #include "scheduler/core/state.h"
+#include "scheduler/status/after.h"
 
 struct family {
     const char *name, *type, *help;
@@ -138,6 +139,7 @@ enum task_metric {
     TASK_STATE,
     TASK_IS_PAUSED,
     TASK_INTERVAL,
+    TASK_AFTER_MISSING,
     TASK_WINDOW,
     TASK_LATENESS,
     TASK_DURATION,
@@ -155,6 +157,8 @@ static const struct family task_families[TASK_METRICS] = {
     [TASK_IS_PAUSED] = {"task_paused", "gauge", "1 while a person has paused it."},
     [TASK_INTERVAL] = {"task_interval_seconds", "gauge", "The interval in force."},
     [TASK_WINDOW] = {"task_window_open", "gauge", "1 while the window is open in which its runs may begin."},
+    [TASK_AFTER_MISSING] = {"task_after_missing", "gauge",
+                            "Tasks that it comes after and that have not ended since its last start."},
     [TASK_LATENESS] = {"task_lateness_seconds", "gauge", "Start minus due, recent quantiles."},
     [TASK_DURATION] = {"task_duration_seconds", "gauge", "What runs took, recent quantiles."},
 };
@@ -166,7 +170,8 @@ static void put_quantiles(const struct series *series, int64_t p50_us, int64_t p
     put_seconds(series, "quantile", "0.99", p99_us);
 }
 
-static void put_task(const struct status_row *row, enum task_metric metric, const struct series *series) {
+static void put_task(const struct status *status, const struct status_row *row, enum task_metric metric,
+                     const struct series *series) {
     const struct task_stats *stats = &row->task->stats;
     switch (metric) {
     case TASK_RUNS:
@@ -190,13 +195,14 @@ static void put_task(const struct status_row *row, enum task_metric metric, cons
         break;
     case TASK_STATE: put_with(series, "state", task_state_name(row->state), 0, 1); break;
     case TASK_IS_PAUSED: put(series, row->task->paused); break;
-    case TASK_INTERVAL:
-        if (row->task->definition->schedule.kind == SCHEDULE_EVERY)
-            put_seconds(series, NULL, NULL, row->task->interval_us);
-        break;
+    case TASK_INTERVAL: put_seconds(series, NULL, NULL, row->task->interval_us); break;
     case TASK_WINDOW:
         if (row->task->definition->window)
             put(series, !row->window_closed);
+        break;
+    case TASK_AFTER_MISSING:
+        if (row->task->definition->after)
+            put(series, status_after_missing(status, (uint32_t)(row->task - status->core->tasks)));
         break;
     case TASK_LATENESS: put_quantiles(series, row->late_p50_us, row->late_p99_us); break;
     case TASK_DURATION: put_quantiles(series, row->took_p50_us, row->took_p99_us); break;
@@ -225,7 +231,7 @@ void status_metrics(const struct status *status, struct text *text) {
             if (task_is_gone(&core->tasks[i]))
                 continue;
             row = status_row(status, i);
-            put_task(&row, metric,
+            put_task(status, &row, metric,
                      &(struct series){text, task_families[metric].name, "task", row.task->definition->name});
         }
     }

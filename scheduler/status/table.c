@@ -6,6 +6,7 @@
 
 #include "scheduler/core/reload.h"
 #include "scheduler/core/state.h"
+#include "scheduler/status/clock.h"
 #include "scheduler/status/pool.h"
 #include "scheduler/status/words.h"
 #include "tasks/duration.h"

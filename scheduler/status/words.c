@@ -3,22 +3,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "scheduler/core/bites.h"
 #include "scheduler/core/gate.h"
 #include "scheduler/core/pause.h"
+#include "scheduler/status/after.h"
+#include "scheduler/status/clock.h"
 #include "tasks/duration.h"
 #include "tasks/window_text.h"
-
-void status_clock(const struct status *status, struct wall at, struct text *text) {
-    static const int64_t day_s = 86400;
-    int64_t s = (at.us + status->context->utc_offset_us) / US_PER_S;
-    int64_t now_s = (status->core->wall.us + status->context->utc_offset_us) / US_PER_S;
-    int64_t days = s / day_s - now_s / day_s;
-    char ahead[24] = "";
-    if (days)
-        snprintf(ahead, sizeof ahead, "%+" PRId64 "d", days);
-    text_add(text, "%02d:%02d:%02d%s", (int)(s % day_s / 3600), (int)(s % 3600 / 60), (int)(s % 60), ahead);
-}
 
 void status_tokens(const struct tokens *tokens, struct text *text) {
     const struct {
@@ -159,16 +149,6 @@ static void note_window(const struct status *status, const struct core_task *tas
     window_add_opening(task->definition->zone, opens, now, text);
 }
 
-/* Between two bites. */
-static void note_break(const struct status *status, const struct run *run, struct text *text) {
-    const struct core_pool *pool = &status->core->pools[run->pool];
-    text_add(text, "a break, the next in %s", DURATION_GLANCE(mono_since(run->retry_at, status->now)));
-    if (!bites_feel_pressure(pool))
-        return;
-    text_add(text, ": ");
-    status_pressure(&pool->gate.limit, text);
-}
-
 static void note_reason(const struct status *status, const struct run *run, const struct decision *why,
                         struct text *text) {
     const struct core_pool *pool = &status->core->pools[run->pool];
@@ -215,7 +195,6 @@ static void note_reason(const struct status *status, const struct run *run, cons
         text_add(text, "sessions of commands that ended still hold %" PRId64 " of %" PRId64 " tokens",
                  why->number, why->threshold);
         break;
-    case REASON_BREAK: note_break(status, run, text); break;
     case REASON_RETRY:
         text_add(text, "attempt %" PRId64 " in %s", number + 1,
                  DURATION_GLANCE(mono_since(run->retry_at, status->now)));
@@ -400,7 +379,10 @@ void status_note(const struct status *status, const struct status_row *row, stru
         return;
     if (row->state == TASK_IDLE && task->definition->schedule.kind == SCHEDULE_NONE) {
         next_part(text, start);
-        text_add(text, "runs when it is triggered");
+        if (task->definition->after)
+            status_after(status, (uint32_t)(task - status->core->tasks), text);
+        else
+            text_add(text, "runs when it is triggered");
     }
     if (row->state == TASK_IDLE && row->window_closed) {
         next_part(text, start);

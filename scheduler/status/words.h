@@ -10,9 +10,6 @@
 /* Why the row's run waits or what it does. Nothing for a task at rest. */
 void status_note(const struct status *status, const struct status_row *row, struct text *text);
 
-/* An instant as the time of day, and days from now. */
-void status_clock(const struct status *status, struct wall at, struct text *text);
-
 /* What a pool's sum is made of: "8 = 3 taken + 2 warm + 3 free". */
 void status_tokens(const struct tokens *tokens, struct text *text);
 

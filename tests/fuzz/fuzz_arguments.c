@@ -10,8 +10,7 @@
 
 static const struct command *const commands[] = {&run_command,     &check_command,  &status_command,
                                                  &pause_command,   &resume_command, &trigger_command,
-                                                 &history_command, &simulate_command, &import_command,
-                                                 &next_command};
+                                                 &history_command, &simulate_command, &import_command};
 
 /* A file of this name would be read. */
 static bool names_a_file(const char *word) {

@@ -285,7 +285,7 @@ static void write_line(struct story *story, const struct entry *line, bool tell)
         excuse(task, span->first, span->last); /* its row grows no further than to another daemon's */
     if (!resolved || !tell)
         return;
-    struct event event = {.kind = EVENT_RESOLVED, .resolved = {{line->call.span.first}, ok}};
+    struct event event = {.kind = EVENT_RESOLVED, .resolved = {{line->call.span.first}, {line->call.span.last}, ok}};
     for (event.task = 0; event.task < story->world.core->task_count; event.task++)
         if (number_of(story->world.core->tasks[event.task].definition->name) == line->task) {
             world_feed(&story->world, event);

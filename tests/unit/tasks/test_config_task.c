@@ -1,7 +1,6 @@
 /* A [task NAME] section: every fault that it can have, and what its keys become. */
 #include "tests/unit/helper.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "tasks/config.h"
@@ -46,6 +45,23 @@ static const struct {
     {"patience above the calendar's interval", POOL CALENDAR("* * * * *") "sql = x\npatience = 61s\n", 6,
      "patience is above the interval (1min)"},
     {"catch_up without an interval", POOL "[task t]\nsql = x\ncatch_up = all\n", 5, "'catch_up' says nothing here"},
+    {"after beside every", RIGHT "after = t2\n[task t2]\nsql = x\n", 6, "[task t] has both every and after; keep one"},
+    {"after beside cron", POOL "[task t]\ncron = @daily\nafter = t2\nsql = x\n[task t2]\nsql = x\n", 5, "[task t] has both cron and after; keep one"},
+    {"after an unknown task", POOL "[task t]\nafter = tea2\nsql = x\n[task tea]\nsql = x\n", 4,
+     "[task t] is after 'tea2', and there is no such task; did you mean 'tea'?"},
+    {"after itself", POOL "[task t]\nafter = t\nsql = x\n", 4, "[task t]: after has the task's own name; leave it out"},
+    {"after one twice", POOL "[task t]\nafter = u, u\nsql = x\n[task u]\nsql = x\n", 4, "after has a name twice; once is enough"},
+    {"after with an empty name", POOL "[task t]\nafter = u,\nsql = x\n[task u]\nsql = x\n", 4, "after has an empty name"},
+    {"after in a circle", POOL "[task t]\nafter = u\nsql = x\n[task u]\nsql = x\nafter = v\n[task v]\nafter = t\nsql = x\n", 4,
+     "after goes in a circle: v (line 10), which comes before u (line 8), which comes before t (line 4), which comes before v; take one of them out"},
+    {"after with overlap = allow", POOL "[task t]\nafter = u\noverlap = allow\nsql = x\n[task u]\nsql = x\n", 5, "the runs of [task t] come one after another"},
+    {"after with a phase", POOL "[task t]\nafter = u\nphase = 1s\nsql = x\n[task u]\nsql = x\n", 5,
+     "'phase' says nothing here: [task t] is due when the tasks of its after have ended"},
+    {"after with catch_up", POOL "[task t]\nafter = u\ncatch_up = all\nsql = x\n[task u]\nsql = x\n", 5, "'catch_up' says nothing here"},
+    {"after_any without after", RIGHT "after_any = on\n", 6, "'after_any' says nothing here: [task t] has no after"},
+    {"after_outcome without after", RIGHT "after_outcome = any\n", 6, "'after_outcome' says nothing here"},
+    {"after_outcome of another kind", POOL "[task t]\nafter = u\nafter_outcome = good\nsql = x\n[task u]\nsql = x\n", 5,
+     "after_outcome = 'good' is none of ok | failed | any"},
     {"interval of 0", POOL "[task t]\nevery = 0\nsql = x\n", 4, "every = '0' is out of bounds; it goes from 1ms to 3653d"},
     {"interval of 0s", POOL "[task t]\nevery = 0s\nsql = x\n", 4, "out of bounds"},
     {"interval below 1ms", POOL "[task t]\nevery = 999us\nsql = x\n", 4, "out of bounds"},
@@ -291,24 +307,6 @@ static void window_is_of_the_tasks_zone(void **state) {
     taskset_unref(set);
 }
 
-/* Two daemons of one name that go by different windows would answer for each other: they are two files. */
-static void window_is_of_the_work_hash(void **state) {
-    (void)state;
-    static const char *const windows[] = {"", "window = mon\n", "window = tue\n", "window = mon 01:00-02:00\n",
-                                          "window = mon\nexcept = 12-24\n", "window = mon\nexcept = 12-25\n",
-                                          "window = mon\noutside = skip\n", "window = mon\nzone = Some/Zone\n"};
-    uint64_t hashes[COUNT(windows)];
-    for (size_t i = 0; i < COUNT(windows); i++) {
-        char ini[200];
-        snprintf(ini, sizeof ini, RIGHT "%s", windows[i]);
-        struct taskset *set = helper_taskset(ini);
-        hashes[i] = taskset_work_hash(set);
-        taskset_unref(set);
-        for (size_t j = 0; j < i; j++)
-            assert_true(hashes[j] != hashes[i]);
-    }
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(task_that_is_wrong_names_line_and_reason),
@@ -317,7 +315,6 @@ int main(void) {
         cmocka_unit_test(stages_are_what_their_keys_say),
         cmocka_unit_test(tasks_are_what_their_keys_say),
         cmocka_unit_test(window_is_of_the_tasks_zone),
-        cmocka_unit_test(window_is_of_the_work_hash),
         cmocka_unit_test(task_of_a_calendar_is_what_its_keys_say),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

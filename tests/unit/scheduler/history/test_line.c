@@ -31,7 +31,7 @@ static struct record record(void) {
 static void expect(const struct record *of, const char *message, const char *expected) {
     struct text line = {0};
     text_add(&line, "what stood there before");
-    line_compose(&line, of, "tick", message, "host:/x.ini (1-2)");
+    line_compose(&line, of, "tick", message, NULL, "host:/x.ini (1-2)");
     helper_expect_text("line", line.bytes, expected);
     text_finish(&line);
 }
@@ -49,20 +49,6 @@ static void line_compose_run_has_all_that_was_measured(void **state) {
                      "\"finished\":\"1970-01-01T00:00:02.000005Z\",\"lateness_us\":4,\"attempts\":8,"
                      "\"rows\":3,\"tokens\":1,\"session_us\":6,\"outside_us\":7,"
                      "\"transactional\":true,\"claiming\":false}");
-}
-
-static void line_compose_run_in_bites_has_their_number_and_why_it_left_some(void **state) {
-    struct text line = {0};
-    struct record of = record();
-    (void)state;
-    of.bite_count = 312;
-    line_compose(&line, &of, "purge", NULL, "d");
-    assert_non_null(strstr(line.bytes, "\"reason\":null"));
-    assert_non_null(strstr(line.bytes, "\"rows\":3,\"bites\":312,"));
-    of.rest = SKIP_DRAIN;
-    line_compose(&line, &of, "purge", NULL, "d");
-    assert_non_null(strstr(line.bytes, "\"outcome\":\"ok\",\"reason\":\"the rest is the next run's: the daemon was told to stop\""));
-    text_finish(&line);
 }
 
 static void line_compose_skip_says_why_and_no_more(void **state) {
@@ -96,7 +82,7 @@ static void line_compose_outcome_is_one_of_the_table(void **state) {
         struct record of = record();
         of.outcome = rows[i].outcome;
         of.skip = rows[i].skip;
-        line_compose(&line, &of, "tick", "no \"x\"", "d");
+        line_compose(&line, &of, "tick", "no \"x\"", NULL, "d");
         if (!strstr(line.bytes, rows[i].expected))
             fail_msg("%s is not in %s", rows[i].expected, line.bytes);
         text_finish(&line);
@@ -108,7 +94,7 @@ static void line_compose_instant_before_1970_has_no_negative_part(void **state) 
     struct record of = record();
     (void)state;
     of.key_first.us = -1;
-    line_compose(&line, &of, "tick", NULL, "d");
+    line_compose(&line, &of, "tick", NULL, NULL, "d");
     assert_non_null(strstr(line.bytes, "\"due\":\"1969-12-31T23:59:59.999999Z\""));
     text_finish(&line);
 }
@@ -116,7 +102,6 @@ static void line_compose_instant_before_1970_has_no_negative_part(void **state) 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(line_compose_run_has_all_that_was_measured),
-        cmocka_unit_test(line_compose_run_in_bites_has_their_number_and_why_it_left_some),
         cmocka_unit_test(line_compose_skip_says_why_and_no_more),
         cmocka_unit_test(line_compose_outcome_is_one_of_the_table),
         cmocka_unit_test(line_compose_instant_before_1970_has_no_negative_part),

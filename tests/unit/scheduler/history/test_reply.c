@@ -6,7 +6,8 @@
 #include "scheduler/history/reply.h"
 
 static const char ini[] = "[pool p]\nsize = 1\n[task a]\nevery = 1h\nsql = SELECT 1\n"
-                          "[task b]\nevery = 1h\nsql = SELECT 1\n";
+                          "[task b]\nevery = 1h\nsql = SELECT 1\n"
+                          "[task c]\nafter = a, b\nsql = SELECT 1\n";
 
 static struct taskset *set;
 
@@ -48,8 +49,8 @@ static void reply_read_restored_is_an_event_of_its_task(void **state) {
 
 static void reply_read_resolved_is_told_also_of_a_task_that_is_gone(void **state) {
     struct reply reply =
-        read_right("[[{\"task\":\"a\",\"due\":\"D\",\"due_us\":9,\"outcome\":\"ok\"},"
-                   "{\"task\":\"gone\",\"due\":\"E\",\"due_us\":10,\"outcome\":\"failed\"}]]");
+        read_right("[[{\"task\":\"a\",\"due\":\"D\",\"due_us\":9,\"until_us\":9,\"outcome\":\"ok\"},"
+                   "{\"task\":\"gone\",\"due\":\"E\",\"due_us\":10,\"until_us\":12,\"outcome\":\"failed\"}]]");
     (void)state;
     assert_int_equal(reply.count, 2);
     assert_int_equal(reply.rows[0].event.kind, EVENT_RESOLVED);
@@ -59,6 +60,7 @@ static void reply_read_resolved_is_told_also_of_a_task_that_is_gone(void **state
     assert_string_equal(reply.rows[0].due, "D");
     assert_int_equal(reply.rows[1].event.task, TASKSET_NONE);
     assert_false(reply.rows[1].event.resolved.ok);
+    assert_int_equal(reply.rows[1].event.resolved.due_until.us, 12);
     assert_string_equal(reply.rows[1].task, "gone");
     reply_finish(&reply);
 }
@@ -79,6 +81,29 @@ static void reply_read_other_is_who_shares_the_name(void **state) {
         assert_string_equal(reply.shared, rows[i].shared);
         reply_finish(&reply);
     }
+}
+
+static void reply_read_chain_has_the_last_that_was_answered_of_each(void **state) {
+    struct reply reply = read_right("[[{\"task\":\"c\",\"last_us\":90,\"since_us\":50,\"released\":{\"a\":70,\"x\":1},"
+                                    "\"ok_us\":80,\"failed_us\":null,\"runs_elsewhere\":true},"
+                                    "{\"task\":\"b\",\"last_us\":null,\"since_us\":50,\"released\":null,"
+                                    "\"ok_us\":null,\"failed_us\":9,\"runs_elsewhere\":false},"
+                                    "{\"task\":\"gone\",\"runs_elsewhere\":false}]]");
+    (void)state;
+    assert_int_equal(reply.count, 2);
+    const struct event *event = &reply.rows[0].event;
+    assert_int_equal(event->kind, EVENT_CHAIN);
+    assert_int_equal(event->task, taskset_find_task(set, "c"));
+    assert_int_equal(event->chain.ok.us, 80);
+    assert_int_equal(event->chain.failed.us, 0);
+    assert_true(event->chain.runs_elsewhere);
+    assert_int_equal(event->chain.last.us, 90);
+    assert_int_equal(event->chain.answered_count, 2);
+    assert_int_equal(event->chain.answered_us[0], 70);
+    assert_int_equal(event->chain.answered_us[1], 90); /* it was not named then */
+    assert_int_equal(reply.rows[1].event.chain.failed.us, 9);
+    assert_int_equal(reply.rows[1].event.chain.answered_count, 0);
+    reply_finish(&reply);
 }
 
 static void reply_read_of_nothing_to_do_is_no_row(void **state) {
@@ -109,6 +134,11 @@ static void reply_read_what_no_history_says_is_refused(void **state) {
         "[[{\"task\":\"a\",\"answered_us\":1.5}]]",
         "[[{\"task\":\"a\",\"answered_us\":253402300799000001}]]",           /* after the year 9999 */
         "[[{\"task\":\"a\",\"answered_us\":7,\"took_us\":31622400000001}]]", /* more than a year */
+        "[[{\"runs_elsewhere\":true}]]",
+        "[[{\"task\":\"c\",\"runs_elsewhere\":true,\"ok_us\":-1}]]",
+        "[[{\"task\":\"c\",\"runs_elsewhere\":true,\"last_us\":\"1\"}]]",
+        "[[{\"task\":\"c\",\"runs_elsewhere\":true,\"released\":[]}]]",
+        "[[{\"task\":\"c\",\"runs_elsewhere\":true,\"released\":{\"b\":\"1\"}}]]",
         "[[{\"task\":\"a\",\"answered_us\":7}],[{\"task\":\"b\",\"ok_count\":-1}]]",
         "[[{\"task\":\"a\",\"answered_us\":7}]",
     };
@@ -126,6 +156,7 @@ int main(void) {
         cmocka_unit_test(reply_read_restored_is_an_event_of_its_task),
         cmocka_unit_test(reply_read_resolved_is_told_also_of_a_task_that_is_gone),
         cmocka_unit_test(reply_read_other_is_who_shares_the_name),
+        cmocka_unit_test(reply_read_chain_has_the_last_that_was_answered_of_each),
         cmocka_unit_test(reply_read_of_nothing_to_do_is_no_row),
         cmocka_unit_test(reply_read_what_no_history_says_is_refused),
     };
