@@ -61,7 +61,7 @@ void check_dump(const struct story *story) {
 /* What the last step opened was within the gate, but for the floor and what trickles. */
 static void check_growth(const struct story *story, uint32_t index) {
     const struct core_pool *pool = &story->world.core->pools[index];
-    bool trickled = pool->gate.trickled.us == story->world.core->now.us;
+    bool trickled = pool->gate.trickled.us >= story->checked.us;
     bool heavy =
         pool->tokens.command || pool->queue.lines[LINE_HEAVY].count; /* which may run alone, beyond it */
     if (story->opened[index] && tokens_sessions(&pool->tokens) > 1 && !trickled && !heavy && !story->shrunk &&
@@ -176,6 +176,7 @@ void check_step(struct story *story) {
     check_runs(story);
     check_sessions(story);
     memset(story->opened, 0, sizeof story->opened);
+    story->checked = story->world.core->now;
 }
 
 /* --- of each action --- */

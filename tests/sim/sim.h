@@ -86,6 +86,7 @@ struct story {
     struct sim_session *sessions;
     uint32_t run_capacity, session_capacity;
     bool opened[POOLS_MAX]; /* since the last check, by core's index */
+    struct mono checked;    /* the last check */
     bool quiet;             /* no fault for so long that none has an effect any more */
     bool stopped;
     bool reloaded;
