@@ -95,6 +95,23 @@ static uint64_t hash_text(uint64_t hash, const char *text) {
     return hash_bytes(hash, text ? text : "", text ? strlen(text) + 1 : 1);
 }
 
+/* What falls due outside one daemon's window would be begun by another that has none. */
+static uint64_t hash_window(uint64_t hash, const struct task *task) {
+    const struct window *window = task->window;
+    hash = hash_text(hash_bytes(hash, &task->outside, sizeof task->outside), zone_name(task->zone));
+    for (uint32_t i = 0; i < window->stretch_count; i++) {
+        const struct window_stretch *stretch = &window->stretches[i];
+        int32_t numbers[] = {stretch->days, stretch->begin_min, stretch->end_min};
+        hash = hash_bytes(hash, numbers, sizeof numbers);
+    }
+    for (uint32_t i = 0; i < window->except_count; i++) {
+        const struct window_except *except = &window->excepts[i];
+        int32_t numbers[] = {except->yearly, except->first, except->last};
+        hash = hash_bytes(hash, numbers, sizeof numbers);
+    }
+    return hash;
+}
+
 static uint64_t task_work_hash(const struct task *task) {
     uint64_t hash = hash_text(hash_text(HASH_START, task->name), task->sql);
     hash = hash_bytes(hash, &task->schedule.kind, sizeof task->schedule.kind);
@@ -110,6 +127,8 @@ static uint64_t task_work_hash(const struct task *task) {
         hash = hash_text(hash, *word);
     if (task->repeat)
         hash = hash_text(hash, "repeat");
+    if (task->window)
+        hash = hash_window(hash, task);
     if (task->stages)
         hash = hash_text(hash_text(hash, task->stages->read), task->stages->write);
     return hash_finish(hash);

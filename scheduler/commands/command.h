@@ -36,6 +36,6 @@ struct command {
 #define COMMAND_USAGE 2 /* the command line is */
 
 extern const struct command run_command, check_command, status_command, pause_command, resume_command,
-    trigger_command, history_command, simulate_command, import_command;
+    trigger_command, history_command, simulate_command, import_command, next_command;
 
 #endif

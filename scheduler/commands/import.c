@@ -39,6 +39,7 @@ static int conclude(const struct text *page, const char *from, const struct impo
     if (count->task_count == 0 && count->left_count == 0)
         return terminal_complain("%s has no job", from);
     print_page(page);
+    fflush(stdout); /* before what is said of it */
     if (count->left_count)
         text_add(&left, "; not carried over: %" PRIu32 ", see the comments NOT CARRIED OVER",
                  count->left_count);

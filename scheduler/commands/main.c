@@ -16,7 +16,7 @@
 static const struct command *const commands[] = {
     &run_command,    &check_command,   &status_command,  &pause_command,
     &resume_command, &trigger_command, &history_command, &simulate_command,
-    &import_command,
+    &import_command, &next_command,
 };
 
 #define COMMANDS_COUNT (sizeof commands / sizeof *commands)

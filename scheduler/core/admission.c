@@ -2,14 +2,14 @@
 
 const char *admission_reason_name(enum reason_code reason) {
     static const char *const names[] = {
-        [REASON_NONE] = "none",       [REASON_TOKENS] = "tokens",     [REASON_LIMIT] = "limit",
-        [REASON_WEIGHT] = "weight",   [REASON_HEADROOM] = "headroom", [REASON_FULL] = "full",
-        [REASON_SHARING] = "sharing", [REASON_OPENING] = "opening",   [REASON_CHECKING] = "checking",
-        [REASON_CLOSING] = "closing", [REASON_CONNECT] = "connect",   [REASON_SAMPLE] = "sample",
-        [REASON_HISTORY] = "history", [REASON_STALE] = "stale",       [REASON_LEFTOVER] = "leftover",
-        [REASON_ENDED] = "ended",     [REASON_HEAVY] = "heavy",       [REASON_RETURNED] = "returned",
-        [REASON_RETRY] = "retry",     [REASON_OWN_RUN] = "own_run",   [REASON_CHILDREN] = "children",
-        [REASON_DRAIN] = "drain",     [REASON_WINDOW] = "window",
+        [REASON_NONE] = "none",         [REASON_TOKENS] = "tokens",     [REASON_LIMIT] = "limit",
+        [REASON_WEIGHT] = "weight",     [REASON_HEADROOM] = "headroom", [REASON_FULL] = "full",
+        [REASON_SHARING] = "sharing",   [REASON_OPENING] = "opening",   [REASON_CHECKING] = "checking",
+        [REASON_CLOSING] = "closing",   [REASON_CONNECT] = "connect",   [REASON_SAMPLE] = "sample",
+        [REASON_HISTORY] = "history",   [REASON_STALE] = "stale",       [REASON_LEFTOVER] = "leftover",
+        [REASON_ENDED] = "ended",       [REASON_HEAVY] = "heavy",       [REASON_RETURNED] = "returned",
+        [REASON_BREAK] = "break",       [REASON_RETRY] = "retry",       [REASON_OWN_RUN] = "own_run",
+        [REASON_CHILDREN] = "children", [REASON_DRAIN] = "drain",       [REASON_WINDOW] = "window",
     };
     return names[reason];
 }

@@ -35,6 +35,7 @@ enum reason_code {
     REASON_HEAVY,    /* the pool drains for a heavier run before it: number = its tokens */
     REASON_RETURNED, /* it was in others' way before: starts when it leaves them a token */
     REASON_RETRY,    /* an attempt failed, and the next one is not yet due: number = failed so far */
+    REASON_BREAK,    /* between two bites of it is a break */
     REASON_OWN_RUN,  /* overlap = queue: its task's run is under way */
     REASON_WINDOW, /* its window is closed: number = when it opens, threshold = when the run is let go, in us
                       of UTC */

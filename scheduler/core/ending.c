@@ -438,6 +438,16 @@ static bool meet_window(struct core *core, uint32_t index, struct actions *actio
     return true;
 }
 
+/* During a break between two bites its window may have closed. */
+static void end_delay(struct core *core, uint32_t index, struct actions *actions) {
+    enum skip_cause cause =
+        core->runs[index].bites.count ? run_skip_cause(core, &core->runs[index]) : SKIP_NONE;
+    if (cause)
+        run_skip(core, index, cause, actions);
+    else
+        run_move(core, index, RUN_WAITING);
+}
+
 static void meet_deadline(struct core *core, uint32_t index, struct actions *actions) {
     struct run *run = &core->runs[index];
     int64_t held_us = mono_since(core->now, run->started);
@@ -446,7 +456,7 @@ static void meet_deadline(struct core *core, uint32_t index, struct actions *act
     if (meet_window(core, index, actions))
         return;
     switch (run->state) {
-    case RUN_DELAYED: run_move(core, index, RUN_WAITING); break;
+    case RUN_DELAYED: end_delay(core, index, actions); break;
     case RUN_STOPPING: run_action(core, index, ACTION_ABORT, actions); break;
     case RUN_HELD:
     case RUN_WAITING:

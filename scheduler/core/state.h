@@ -25,7 +25,7 @@ enum run_state {
     RUN_FREE,     /* this place of the array is unused */
     RUN_HELD,     /* something keeps it from its pool's queue: run.held. It takes no token and no turn */
     RUN_WAITING,  /* in its pool's queue, or in core.unweighted: waits for admission */
-    RUN_DELAYED,  /* an attempt failed: waits again once its delay is over */
+    RUN_DELAYED,  /* an attempt failed, or a bite is done: waits again once its delay is over */
     RUN_SENT,     /* handed to a session where others are before it */
     RUN_RUNNING,  /* started; holds its tokens, or is the first on its session */
     RUN_STOPPING, /* asked to stop, by its timeout, the drain or for others; still holds its tokens */

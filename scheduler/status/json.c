@@ -144,7 +144,7 @@ static json_t *task_json(const struct status *status, uint32_t index) {
     struct text note = {0};
     status_note(status, &row, &note);
     json_t *json = json_pack(
-        "{ss ss ss so so so sI sI sI sI so so so so si so so sI sI sI sI sI sI so so so so so}", "name",
+        "{ss ss ss so so so sI sI sI sI so so so so si so so sI sI so sI sI sI so so so so so}", "name",
         row.task->definition->name, "pool", status->core->pools[row.task->pool].settings->name, "state",
         task_state_name(row.state), "due", row.due.us ? json_integer(row.due.us) : json_null(), "last",
         stats->has_ended_run ? json_string(outcome_name(stats->last_outcome)) : json_null(), "last_took",
@@ -155,7 +155,8 @@ static json_t *task_json(const struct status *status, uint32_t index) {
         known_json(row.took_p50_us), "took_p99", known_json(row.took_p99_us), "running",
         row.task->running_count, "waiting", why_json(&row), "note", json_of(note.bytes), "expected",
         (json_int_t)task_session_us(row.task), "expected_outside",
-        (json_int_t)row.task->expected_us[STAGE_WORK], "interval", (json_int_t)row.task->interval_us,
+        (json_int_t)row.task->expected_us[STAGE_WORK], "interval",
+        row.task->definition->schedule.kind == SCHEDULE_EVERY ? json_integer(row.task->interval_us) : json_null(),
         "retried", (json_int_t)stats->retried_count, "session", (json_int_t)stats->session_us, "outside",
         (json_int_t)stats->outside_us, "paused", pause_json(status, &row), "lock_of", lock_json(status, &row),
         "bites", bites_json(status, &row), "window", window_json(&row), "after", after_json(status, index));

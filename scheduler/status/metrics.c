@@ -195,7 +195,10 @@ static void put_task(const struct status *status, const struct status_row *row, 
         break;
     case TASK_STATE: put_with(series, "state", task_state_name(row->state), 0, 1); break;
     case TASK_IS_PAUSED: put(series, row->task->paused); break;
-    case TASK_INTERVAL: put_seconds(series, NULL, NULL, row->task->interval_us); break;
+    case TASK_INTERVAL:
+        if (row->task->definition->schedule.kind == SCHEDULE_EVERY)
+            put_seconds(series, NULL, NULL, row->task->interval_us);
+        break;
     case TASK_WINDOW:
         if (row->task->definition->window)
             put(series, !row->window_closed);

@@ -118,6 +118,8 @@ static struct decision why_waiting(const struct status *status, const struct run
     const struct core *core = status->core;
     if (core->draining && !run_is_half_done(run))
         return admission_wait(REASON_DRAIN, 0, 0);
+    if (run->state == RUN_DELAYED && run->bites.count && run->attempts.failed_count == 0)
+        return admission_wait(REASON_BREAK, 0, 0);
     if (run->state == RUN_DELAYED)
         return admission_wait(REASON_RETRY, run->attempts.failed_count, 0);
     if (run->held == HELD_BY_WINDOW)

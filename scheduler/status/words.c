@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "scheduler/core/bites.h"
 #include "scheduler/core/gate.h"
 #include "scheduler/core/pause.h"
 #include "scheduler/status/after.h"
@@ -149,6 +150,16 @@ static void note_window(const struct status *status, const struct core_task *tas
     window_add_opening(task->definition->zone, opens, now, text);
 }
 
+/* Between two bites. */
+static void note_break(const struct status *status, const struct run *run, struct text *text) {
+    const struct core_pool *pool = &status->core->pools[run->pool];
+    text_add(text, "a break, the next in %s", DURATION_GLANCE(mono_since(run->retry_at, status->now)));
+    if (!bites_feel_pressure(pool))
+        return;
+    text_add(text, ": ");
+    status_pressure(&pool->gate.limit, text);
+}
+
 static void note_reason(const struct status *status, const struct run *run, const struct decision *why,
                         struct text *text) {
     const struct core_pool *pool = &status->core->pools[run->pool];
@@ -195,6 +206,7 @@ static void note_reason(const struct status *status, const struct run *run, cons
         text_add(text, "sessions of commands that ended still hold %" PRId64 " of %" PRId64 " tokens",
                  why->number, why->threshold);
         break;
+    case REASON_BREAK: note_break(status, run, text); break;
     case REASON_RETRY:
         text_add(text, "attempt %" PRId64 " in %s", number + 1,
                  DURATION_GLANCE(mono_since(run->retry_at, status->now)));

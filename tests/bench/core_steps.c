@@ -20,13 +20,30 @@ static int64_t now_ns(void) {
     return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
-static struct core *core_of(uint32_t task_count) {
+/* About as often as the tasks of an interval: every task_count / RUNS_PER_S seconds. */
+static void add_calendar(struct text *ini, uint32_t task_count, uint32_t i) {
+    if (task_count <= 1000)
+        text_add(ini, "cron = * * * * * *\n");
+    else if (task_count <= 10000)
+        text_add(ini, "cron = %u-59/10 * * * * *\n", i % 10);
+    else if (task_count <= 100000)
+        text_add(ini, "cron = %u %u-59/2 * * * *\n", i % 60, i / 60 % 2);
+    else
+        text_add(ini, "cron = %u %u-59/15 * * * *\n", i % 60, i / 60 % 15);
+}
+
+static struct core *core_of(uint32_t task_count, bool calendars) {
     struct text ini = {0};
     struct faults faults = {0};
     text_add(&ini, "[pool p]\nsize = 8\n");
     int64_t every_ms = (int64_t)task_count * 1000 / RUNS_PER_S;
-    for (uint32_t i = 0; i < task_count; i++)
-        text_add(&ini, "[task t%u]\nevery = %" PRId64 "ms\nsql = x\n", i, every_ms);
+    for (uint32_t i = 0; i < task_count; i++) {
+        text_add(&ini, "[task t%u]\nsql = x\n", i);
+        if (calendars && i % 2)
+            add_calendar(&ini, task_count, i / 2);
+        else
+            text_add(&ini, "every = %" PRId64 "ms\n", every_ms);
+    }
     struct taskset *set = config_read(ini.bytes, ini.bytes_count, NULL, &faults);
     if (faults.count)
         abort();
@@ -80,9 +97,9 @@ static struct event next_event(struct pending *pending) {
 }
 
 /* Steps without anything else: what the loop around them costs is measured apart and taken off. */
-static void measure(uint32_t task_count) {
+static void measure(uint32_t task_count, bool calendars) {
     static struct pending pending;
-    struct core *core = core_of(task_count);
+    struct core *core = core_of(task_count, calendars);
     struct actions actions;
     int64_t now_us = 0, wall_us = INT64_C(1800000000) * US_PER_S, began_ns = 0, in_core_ns = 0;
     uint64_t decided = 0;
@@ -105,7 +122,8 @@ static void measure(uint32_t task_count) {
             carry_out(&pending, &actions.items[i]);
     }
     in_core_ns = now_ns() - began_ns;
-    printf("| core, %u tasks | %.0f ns a decision | %.0f ns a run, from due to clean |\n", task_count,
+    printf("| core, %u tasks%s | %.0f ns a decision | %.0f ns a run, from due to clean |\n", task_count,
+           calendars ? ", half of them by calendar" : "",
            (double)in_core_ns / STEPS, (double)in_core_ns / (double)(core->run_number - decided));
     core_destroy(core);
 }
@@ -113,7 +131,8 @@ static void measure(uint32_t task_count) {
 int main(void) {
     static const uint32_t counts[] = {1000, 10000, 100000, 1000000};
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
-        measure(counts[i]);
+        measure(counts[i], false);
+        measure(counts[i], true);
         fflush(stdout);
     }
     return 0;

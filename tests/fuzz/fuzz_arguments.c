@@ -10,7 +10,8 @@
 
 static const struct command *const commands[] = {&run_command,     &check_command,  &status_command,
                                                  &pause_command,   &resume_command, &trigger_command,
-                                                 &history_command, &simulate_command, &import_command};
+                                                 &history_command, &simulate_command, &import_command,
+                                                 &next_command};
 
 /* A file of this name would be read. */
 static bool names_a_file(const char *word) {

@@ -3,6 +3,7 @@
 #include "tests/fuzz/fuzz.h"
 
 #include "tasks/duration.h"
+#include "tasks/rfc3339.h"
 #include "tasks/schedule.h"
 #include "tasks/size.h"
 #include "tasks/suggest.h"
@@ -41,6 +42,19 @@ static void try_words(const char *text) {
     arena_finish(&arena);
 }
 
+static void try_instant(const char *text) {
+    struct text wrong = {0}, told = {0};
+    struct wall at, again;
+    if (rfc3339_read(text, zone_utc(), &at, &wrong)) {
+        rfc3339_add(&told, at, zone_utc());
+        MUST(rfc3339_read(told.bytes, zone_utc(), &again, &wrong) && again.us == at.us);
+    } else {
+        MUST(wrong.bytes_count);
+    }
+    text_finish(&wrong);
+    text_finish(&told);
+}
+
 /* The first bytes are an interval within its bounds and any instant, of a database say. */
 static void try_schedule(const uint8_t *data, size_t size) {
     int64_t numbers[4] = {0};
@@ -69,6 +83,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     try_duration(text);
     try_size(text);
     try_words(text);
+    try_instant(text);
     try_schedule(data, size);
     (void)suggest_better(text, NULL, "conninfo");
     free(text);

@@ -4,14 +4,12 @@
  */
 #include "one_server.h"
 #include "certainty.h"
+#include "host.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,58 +17,23 @@
 #define H (3600 * S)
 #define Y (365 * 24 * H)
 
-/* How far the wall clock of one host's programs is set apart: see wallclock.c. */
-struct host {
-    char path[160];
-    int64_t *offset_us;
-};
-
 static struct host daemon_host, database_host;
-static char directory[128];
-
-static void host_open(struct host *host, const char *name) {
-    snprintf(host->path, sizeof host->path, "%s/%s", directory, name);
-    int fd = open(host->path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    assert_int_equal(fchmod(fd, 0644), 0);
-    assert_int_equal(ftruncate(fd, sizeof *host->offset_us), 0);
-    host->offset_us = mmap(NULL, sizeof *host->offset_us, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    assert_ptr_not_equal(host->offset_us, MAP_FAILED);
-    close(fd);
-}
-
-/* What is started between these two has the host's clock. */
-static void enter(const struct host *host) {
-    setenv("WALLCLOCK_FILE", host->path, 1);
-    char library[160];
-    snprintf(library, sizeof library, "%s/wallclock.so", directory);
-    setenv("LD_PRELOAD", library, 1);
-}
-
-static void leave(void) {
-    unsetenv("LD_PRELOAD");
-}
 
 static int start(void **state) {
     (void)state;
-    const char *flags = getenv("ASAN_OPTIONS");
-    char lenient[512];
-    snprintf(lenient, sizeof lenient, "%s:verify_asan_link_order=0", flags ? flags : "");
-    setenv("ASAN_OPTIONS", lenient, 1); /* the clock comes first */
-    make_directory(directory, sizeof directory);
-    assert_int_equal(chmod(directory, 0755), 0); /* the server is another user's, who may not get at where it was built */
-    assert_int_equal(shell(NULL, "install -m 755 \"$WALLCLOCK\" %s/wallclock.so", directory), 0);
+    hosts_open();
     host_open(&daemon_host, "daemon");
     host_open(&database_host, "database");
-    enter(&database_host);
+    host_enter(&database_host);
     server_start(&server, "max_connections=40");
-    leave();
+    host_leave();
     return 0;
 }
 
 static int stop_all(void **state) {
     (void)state;
     server_destroy(&server);
-    shell(NULL, "rm -r %s", directory);
+    hosts_close();
     return 0;
 }
 
@@ -85,9 +48,9 @@ static void begin_trial(struct certainty *trial, struct process *process) {
     *trial = (struct certainty){.conninfo = server.conninfo, .first = process};
     certainty_reset(trial);
     certainty_ini(trial, process, server.conninfo, HANGS);
-    enter(&daemon_host);
+    host_enter(&daemon_host);
     certainty_start(trial, process);
-    leave();
+    host_leave();
 }
 
 static void wait_until_it_goes_on(const struct process *process) {
@@ -113,9 +76,9 @@ static long hanging(void) {
 static void kill_and_start(struct process *process) {
     WAIT_UNTIL(process, hanging() == 0);
     daemon_kill(process);
-    enter(&daemon_host);
+    host_enter(&daemon_host);
     daemon_start(process);
-    leave();
+    host_leave();
     wait_until_it_goes_on(process);
 }
 
@@ -213,9 +176,9 @@ static void clocks_an_hour_ahead_for_one_life_stop_nothing(void **state) {
     ini_write(&process, "[pool p]\nconninfo = %s\nhistory = on\n[task tick]\nevery = 2s\nsql = SELECT 1\n"
                         "[task hourly]\nevery = 1h\nphase = %lds\nsql = SELECT 1\n",
               server.conninfo, (long)(time(NULL) + 1800) % 3600); /* in half an hour, whenever this runs */
-    enter(&daemon_host);
+    host_enter(&daemon_host);
     daemon_start(&process);
-    leave();
+    host_leave();
     WAIT_UNTIL(&process, history_is_on(&process) && runs("task = 'tick' AND outcome = 'ok'") >= 2);
     query(server.conninfo, "INSERT INTO headgate.run (service, task, due, due_until, started, finished, occurrences, outcome, daemon)"
                            " SELECT service, name, d, d, d, d, 1, 'ok', 'of an hour ahead' FROM headgate.task,"
@@ -223,9 +186,9 @@ static void clocks_an_hour_ahead_for_one_life_stop_nothing(void **state) {
                            " WHERE name = 'hourly'");
     daemon_kill(&process);
     *daemon_host.offset_us = 0;
-    enter(&daemon_host);
+    host_enter(&daemon_host);
     daemon_start(&process);
-    leave();
+    host_leave();
     WAIT_UNTIL(&process, runs("task = 'tick' AND outcome = 'ok' AND due < now() + interval '10 min'") >= 3);
     assert_int_equal(runs("reason = 'no record of it was kept'"), 0);
     assert_true(daemon_log_count(&process, "event=record_ahead task=tick") >= 1);
@@ -247,9 +210,9 @@ static void clocks_of_two_daemons_ten_minutes_apart_are_told(void **state) {
 #define TICK "[pool p]\nconninfo = %s\nhistory = on\n[task tick]\nevery = 1s\nphase = 0\nsql = SELECT 1\n"
     ini_write(&ahead, TICK, server.conninfo);
     ini_write(&right, TICK, server.conninfo);
-    enter(&daemon_host);
+    host_enter(&daemon_host);
     daemon_start(&ahead);
-    leave();
+    host_leave();
     WAIT_UNTIL(&ahead, history_is_on(&ahead));
     /* as if it had been there for ten minutes */
     query(server.conninfo, "INSERT INTO headgate.run (service, task, due, due_until, started, occurrences, outcome, daemon)"

@@ -180,6 +180,33 @@ static void import_pg_cron_jobs_say_what_they_said(void **state) {
     assert_int_equal(query_number(conninfo, "SELECT count(*) FROM got JOIN want USING (id, v)"), count);
 }
 
+/* Each instant of two years, by a second implementation of cron; without that, by what check says of it. */
+static void import_pg_cron_is_due_when_it_was(void **state) {
+    (void)state;
+    static const char *const schedules[] = {"30 2 * * *", "*/5 1-3 * * *", "0 0 1 * 1", "0 3 */2 * sun", "15 10,22 1-7 * *", "0 6 * * mon-fri",
+                                            "5-59/20 * * * 0,6", "0 12 29 2 *", "@weekly", "0 0 L 2,6 *", "10 0 31 * 5", "0 */6 * * *"};
+    const char *output;
+    char jobs[1200] = "", row[300];
+    make_jobs("SELECT 1");
+    for (size_t i = 0; i < sizeof schedules / sizeof *schedules; i++) {
+        /* what cron calls L is $ to pg_cron */
+        snprintf(row, sizeof row, "INSERT INTO cron.job (jobid, schedule, command, jobname) VALUES (%zu, replace('%s', 'L', '$'), 'SELECT 1', 'j%zu')", i,
+                 schedules[i], i);
+        query(conninfo, row);
+        snprintf(jobs + strlen(jobs), sizeof jobs - strlen(jobs), "j%zu\tEurope/Berlin\t%s\n", i, schedules[i]);
+    }
+    ini_write(&file, "x");
+    write_beside("jobs", jobs);
+    query(conninfo, "ALTER DATABASE postgres SET cron.timezone = 'Europe/Berlin'");
+    int code = shell(&output, "headgate import pg_cron '%s' >%s && cd $(dirname %s) && %s/tests/calendar/imported \"$HEADGATE\" jobs t.ini jobs",
+                     conninfo, file.ini, file.ini, getenv("HEADGATE_SOURCE_ROOT"));
+    query(conninfo, "ALTER DATABASE postgres RESET cron.timezone");
+    if (code != 0 && code != 77) /* croniter is not installed */
+        fail_msg("%s", output);
+    if (code == 0)
+        assert_non_null(strstr(output, "12 tasks, "));
+}
+
 static void import_pg_cron_goes_by_its_time_zone(void **state) {
     (void)state;
     const char *output;
@@ -227,6 +254,7 @@ int main(void) {
         cmocka_unit_test_teardown(import_crontab_tasks_do_what_cron_did, tidy),
         cmocka_unit_test_teardown(import_pg_cron_is_a_task_each, drop_jobs),
         cmocka_unit_test_teardown(import_pg_cron_jobs_say_what_they_said, drop_jobs),
+        cmocka_unit_test_teardown(import_pg_cron_is_due_when_it_was, drop_jobs),
         cmocka_unit_test_teardown(import_pg_cron_goes_by_its_time_zone, drop_jobs),
         cmocka_unit_test_teardown(import_pg_cron_never_prints_a_password, drop_jobs),
         cmocka_unit_test_teardown(import_pg_cron_says_what_is_missing, drop_jobs),

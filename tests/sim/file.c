@@ -47,13 +47,27 @@ static void add_window(struct story *story, struct text *ini, bool may_skip) {
         text_add(ini, "outside = skip\n");
 }
 
+/* The same in every file that has the task. A calendar is due at some seconds of every minute. */
+static void choose_schedule(struct story *story, struct sim_task *task) {
+    task->every_ms = 20 + draw(story, draw(story, 2) ? 500 : 20000);
+    if (draw(story, 4))
+        return;
+    uint32_t every_s = 1 + task->every_ms / 1000, from_s = draw(story, 20);
+    snprintf(task->cron, sizeof task->cron, "%u-%u/%u,%u * * * * *", from_s, from_s + draw(story, 40), every_s,
+             draw(story, 60));
+    task->every_ms = 1000 * every_s;
+}
+
 static void add_task(struct story *story, struct text *ini, uint32_t i, uint32_t pools, uint32_t size) {
     static const char *const overlaps[] = {"skip", "queue", "allow"};
     static const char *const priorities[] = {"low", "normal", "high"};
     bool command = draw(story, 4) == 0, staged = !command && draw(story, 3) == 0;
     uint32_t most = command ? size + 1 : 2;
     uint32_t tokens = draw(story, most) + !command, every_ms = story->tasks[i].every_ms;
-    text_add(ini, "[task t%u]\nevery = %ums\n", i, every_ms);
+    if (*story->tasks[i].cron)
+        text_add(ini, "[task t%u]\ncron = %s\n", i, story->tasks[i].cron);
+    else
+        text_add(ini, "[task t%u]\nevery = %ums\n", i, every_ms);
     if (staged)
         add_stages(story, ini);
     else
@@ -66,7 +80,7 @@ static void add_task(struct story *story, struct text *ini, uint32_t i, uint32_t
     if (story->seed % 2 && draw(story, 3) == 0)
         add_window(story, ini, !makes_up);
     if (draw(story, 3) == 0)
-        text_add(ini, "patience = %ums\n", draw(story, every_ms));
+        text_add(ini, "patience = %ums\n", draw(story, *story->tasks[i].cron ? 1000 : every_ms));
     uint32_t kind = command || staged ? 0 : draw(story, 8);
     if (kind == 1 || kind == 2)
         text_add(ini, "transaction = off\n");
@@ -88,7 +102,7 @@ static void random_file(struct story *story, struct text *ini) {
                  keeps ? "on" : "off");
     for (uint32_t i = 0; i < tasks; i++) {
         if (story->tasks[i].every_ms == 0)
-            story->tasks[i].every_ms = 20 + draw(story, draw(story, 2) ? 500 : 20000);
+            choose_schedule(story, &story->tasks[i]);
         add_task(story, ini, i, pools, size);
     }
 }

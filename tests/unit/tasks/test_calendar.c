@@ -214,12 +214,14 @@ static void calendar_next_where_clocks_are_set(void **state) {
         char text[64];
         const struct zone *zone = zone_of(rows[i].zone);
         struct calendar calendar = parsed(rows[i].text);
-        struct wall at = {seconds_of(rows[i].after) * US_PER_S};
-        for (int n = 0; n < 4 && rows[i].next[n]; n++) {
+        struct wall after = {seconds_of(rows[i].after) * US_PER_S}, at = after;
+        int n = 0;
+        for (; n < 4 && rows[i].next[n]; n++) {
             at = calendar_next(&calendar, zone, at);
             describe(zone, at, text);
             helper_expect_text(rows[i].text, text, rows[i].next[n]);
         }
+        assert_int_equal(calendar_count(&calendar, zone, (struct wall){after.us + 1}, at), n);
     }
 }
 

@@ -1,6 +1,7 @@
 /* A [task NAME] section: every fault that it can have, and what its keys become. */
 #include "tests/unit/helper.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "tasks/config.h"
@@ -307,6 +308,24 @@ static void window_is_of_the_tasks_zone(void **state) {
     taskset_unref(set);
 }
 
+/* Two daemons of one name that go by different windows would answer for each other: they are two files. */
+static void window_is_of_the_work_hash(void **state) {
+    (void)state;
+    static const char *const windows[] = {"", "window = mon\n", "window = tue\n", "window = mon 01:00-02:00\n",
+                                          "window = mon\nexcept = 12-24\n", "window = mon\nexcept = 12-25\n",
+                                          "window = mon\noutside = skip\n", "window = mon\nzone = Some/Zone\n"};
+    uint64_t hashes[COUNT(windows)];
+    for (size_t i = 0; i < COUNT(windows); i++) {
+        char ini[200];
+        snprintf(ini, sizeof ini, RIGHT "%s", windows[i]);
+        struct taskset *set = helper_taskset(ini);
+        hashes[i] = taskset_work_hash(set);
+        taskset_unref(set);
+        for (size_t j = 0; j < i; j++)
+            assert_true(hashes[j] != hashes[i]);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(task_that_is_wrong_names_line_and_reason),
@@ -315,6 +334,7 @@ int main(void) {
         cmocka_unit_test(stages_are_what_their_keys_say),
         cmocka_unit_test(tasks_are_what_their_keys_say),
         cmocka_unit_test(window_is_of_the_tasks_zone),
+        cmocka_unit_test(window_is_of_the_work_hash),
         cmocka_unit_test(task_of_a_calendar_is_what_its_keys_say),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

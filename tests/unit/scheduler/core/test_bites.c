@@ -52,8 +52,13 @@ static void bites_go_on_until_one_changes_nothing(void **state) {
     for (uint32_t i = 1; i <= 5; i++) {
         fixture_advance(f, 10 * MS);
         end(f, run, OUTCOME_OK, 1000);
+        assert_int_equal(run_of(f, run)->state, RUN_DELAYED);
+        fixture_pass(f, 9 * MS);
+        assert_false(runs(f, run));
+        fixture_pass(f, 1 * MS); /* a break as long as the bite */
         assert_true(runs(f, run)); /* again, on the session that is clean */
         assert_int_equal(run_of(f, run)->bites.count, i);
+        assert_int_equal(run_of(f, run)->bites.gave_way_us, 10 * MS * i);
         assert_int_equal(run_of(f, run)->number, number);
         assert_int_equal(fixture_core_task(f, "a")->running_count, 1);
     }
@@ -63,7 +68,7 @@ static void bites_go_on_until_one_changes_nothing(void **state) {
     assert_int_equal(record->outcome, OUTCOME_OK);
     assert_int_equal(record->bite_count, 6);
     assert_int_equal(record->row_count, 5000);
-    assert_int_equal(record->took_us, 60 * MS);
+    assert_int_equal(record->took_us, 110 * MS);
     assert_int_equal(record->session_us, 60 * MS);
     assert_int_equal(record->lateness_us, 0);
     assert_int_equal(record->rest, SKIP_NONE);
@@ -94,9 +99,10 @@ static void bites_give_their_token_to_who_waited_longer(void **state) {
     fixture_end_with(f, run, OUTCOME_OK, FAILURE_OTHER, 1000);
     fixture_session(f, EVENT_SESSION_READY, session);
     struct handle other = fixture_started(f, "b");
+    fixture_pass(f, 20 * MS);
     assert_int_equal(run_of(f, run)->state, RUN_WAITING);
     assert_int_equal(run_of(f, run)->session.generation, 0);
-    fixture_advance(f, 70 * MS);
+    fixture_advance(f, 50 * MS);
     end(f, other, OUTCOME_OK, 1);
     assert_true(runs(f, run));
     assert_int_equal(run_of(f, run)->bites.gave_way_us, 70 * MS);
@@ -157,10 +163,45 @@ static void bites_that_are_lost_are_followed_by_another(void **state) {
     fixture_destroy(f);
 }
 
+/* A bite of a millisecond ends, and the look that is due after it shows so many active sessions of the application. */
+static void end_before_a_look(struct fixture *f, struct handle run, int32_t active_count) {
+    struct handle session = run_of(f, run)->session;
+    struct sample sample = fixture_roomy();
+    sample.active_count = active_count;
+    fixture_advance(f, 1 * MS);
+    fixture_end_with(f, run, OUTCOME_OK, FAILURE_OTHER, 10);
+    fixture_session(f, EVENT_SESSION_READY, session);
+    fixture_need(f, ACTION_SAMPLE);
+    fixture_look(f, session, &sample);
+}
+
+static void bites_have_long_breaks_while_the_application_is_under_pressure(void **state) {
+    struct fixture *f = fixture_create_unarmed(POOL(1) BITES("a"));
+    (void)state;
+    struct handle run = fixture_first_run(f, "a");
+    fixture_pass(f, 2 * S);
+    end_before_a_look(f, run, 9); /* more than 4 for each of the 2 processors */
+    fixture_pass(f, 999 * MS);
+    assert_int_equal(run_of(f, run)->state, RUN_DELAYED); /* a bite of 2 s has a break of a second, too */
+    fixture_pass(f, 1 * MS);
+    for (int i = 3; i > 0; i--) {
+        assert_true(runs(f, run));
+        end_before_a_look(f, run, i > 1 ? 9 : 0);
+        fixture_pass(f, 999 * MS);
+        assert_int_equal(run_of(f, run)->state, RUN_DELAYED);
+        fixture_pass(f, 1 * MS);
+    }
+    fixture_advance(f, 1 * MS);
+    end(f, run, OUTCOME_OK, 10);
+    fixture_pass(f, 1 * MS);
+    assert_true(runs(f, run));
+    fixture_destroy(f);
+}
+
 /* A run that waits between two of its bites, as a run of b has the only token. */
 static struct handle between_two(struct fixture *f, struct handle *ret_other) {
     struct handle run = fixture_first_run(f, "a"), session = run_of(f, run)->session;
-    fixture_trigger(f, "b");
+    fixture_trigger(f, "b"); /* the bite took no time, so there is no break */
     fixture_end_with(f, run, OUTCOME_OK, FAILURE_OTHER, 10);
     fixture_session(f, EVENT_SESSION_READY, session);
     *ret_other = fixture_started(f, "b");
@@ -227,6 +268,24 @@ static void bites_stay_through_a_reload_that_changes_nothing_of_them(void **stat
     fixture_destroy(f);
 }
 
+/* The wall clock starts at 01:46:40. */
+static void bites_end_when_their_window_closes_in_a_break(void **state) {
+    struct fixture *f = fixture_create(POOL(1) "[task a]\nevery = 1d\nphase = 1h46m50s\nwindow = 01:00-01:47\n"
+                                               "sql = DELETE FROM x\nrepeat = rows\n");
+    (void)state;
+    fixture_pass(f, 10 * S);
+    struct handle session = fixture_need(f, ACTION_OPEN)->session;
+    fixture_session(f, EVENT_SESSION_OPENED, session);
+    fixture_sample(f, session, 0);
+    struct handle run = fixture_started(f, "a");
+    fixture_pass(f, 9500 * MS);
+    end(f, run, OUTCOME_OK, 10);
+    assert_int_equal(run_of(f, run)->state, RUN_DELAYED);
+    fixture_pass(f, 1 * S);
+    expect_left(f, run, SKIP_WINDOW);
+    fixture_destroy(f);
+}
+
 static void bites_of_a_run_are_one_for_what_falls_due_meanwhile(void **state) {
     struct fixture *f = fixture_create(POOL(1) BITES("a"));
     (void)state;
@@ -251,9 +310,11 @@ int main(void) {
         cmocka_unit_test(bites_end_after_the_most_of_them),
         cmocka_unit_test(bites_end_at_a_failure_with_what_was_done),
         cmocka_unit_test(bites_that_are_lost_are_followed_by_another),
+        cmocka_unit_test(bites_have_long_breaks_while_the_application_is_under_pressure),
         cmocka_unit_test(bites_end_between_two_at_a_pause_a_drain_and_a_reload),
         cmocka_unit_test(bites_under_way_are_the_last_after_a_pause),
         cmocka_unit_test(bites_stay_through_a_reload_that_changes_nothing_of_them),
+        cmocka_unit_test(bites_end_when_their_window_closes_in_a_break),
         cmocka_unit_test(bites_of_a_run_are_one_for_what_falls_due_meanwhile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

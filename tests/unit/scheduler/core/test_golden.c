@@ -24,8 +24,10 @@ struct trace {
 
 static const char *const close_causes[] = {"idle",    "recycle",   "room",     "gate", "limit",
                                            "timeout", "cancelled", "standby",  "conninfo", "drain"};
-static const char *const skip_causes[] = {"none", "overlap", "drain",  "removed", "full",
-                                         "hold", "late",    "missed", "paused", "bites"};
+static const char *const skip_causes[] = {
+    [SKIP_NONE] = "none",     [SKIP_OVERLAP] = "overlap", [SKIP_DRAIN] = "drain",   [SKIP_REMOVED] = "removed",
+    [SKIP_FULL] = "full",     [SKIP_HOLD] = "hold",       [SKIP_LATE] = "late",     [SKIP_MISSED] = "missed",
+    [SKIP_UNRECORDED] = "lost", [SKIP_PAUSED] = "paused", [SKIP_BITES] = "bites", [SKIP_WINDOW] = "window"};
 static const char *const stages[] = {" claim", "", " read", " work", " write"};
 
 static uint32_t session_number(const struct trace *trace, struct handle session) {
@@ -283,6 +285,11 @@ static void golden_heavy_command_gets_the_whole_pool(void **state) {
     play("heavy_command");
 }
 
+static void golden_window_opens_and_closes(void **state) {
+    (void)state;
+    play("window");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(golden_full_server_is_tried_once_a_second),
@@ -290,6 +297,7 @@ int main(void) {
         cmocka_unit_test(golden_overload_serves_by_priority_and_merges),
         cmocka_unit_test(golden_locked_table_is_in_nobody_elses_way),
         cmocka_unit_test(golden_heavy_command_gets_the_whole_pool),
+        cmocka_unit_test(golden_window_opens_and_closes),
         cmocka_unit_test(golden_stages_repeat_the_write_and_not_the_work),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -51,6 +51,20 @@ static void line_compose_run_has_all_that_was_measured(void **state) {
                      "\"transactional\":true,\"claiming\":false}");
 }
 
+static void line_compose_run_in_bites_has_their_number_and_why_it_left_some(void **state) {
+    struct text line = {0};
+    struct record of = record();
+    (void)state;
+    of.bite_count = 312;
+    line_compose(&line, &of, "purge", NULL, "d");
+    assert_non_null(strstr(line.bytes, "\"reason\":null"));
+    assert_non_null(strstr(line.bytes, "\"rows\":3,\"bites\":312,"));
+    of.rest = SKIP_DRAIN;
+    line_compose(&line, &of, "purge", NULL, "d");
+    assert_non_null(strstr(line.bytes, "\"outcome\":\"ok\",\"reason\":\"the rest is the next run's: the daemon was told to stop\""));
+    text_finish(&line);
+}
+
 static void line_compose_skip_says_why_and_no_more(void **state) {
     struct record skip = record();
     (void)state;
@@ -102,6 +116,7 @@ static void line_compose_instant_before_1970_has_no_negative_part(void **state) 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(line_compose_run_has_all_that_was_measured),
+        cmocka_unit_test(line_compose_run_in_bites_has_their_number_and_why_it_left_some),
         cmocka_unit_test(line_compose_skip_says_why_and_no_more),
         cmocka_unit_test(line_compose_outcome_is_one_of_the_table),
         cmocka_unit_test(line_compose_instant_before_1970_has_no_negative_part),

@@ -182,6 +182,43 @@ static void simulate_overlap_is_skipped_or_waits_for_its_own_run(void **state) {
     finish(&forecast);
 }
 
+/* Some bites a run, each as long as the break behind it. */
+static void simulate_bites_end_and_are_one_run(void **state) {
+    (void)state;
+    struct forecast forecast = prepare("[pool p]\nsize = 1\n"
+                                       "[task bites]\nevery = 1min\nphase = 0\nsql = x\nrepeat = rows\n"
+                                       "[task other]\nevery = 1s\nsql = x\n",
+                                       100 * US_PER_MS, 10 * US_PER_MIN);
+    run(&forecast);
+    const struct simulate_task *tasks = forecast.facts.tasks;
+    assert_int_equal(tasks[0].due_count, 10);
+    assert_int_equal(tasks[0].run_count, 10);
+    assert_in_range(tasks[0].session_us, 11 * 100 * US_PER_MS, 10 * SIMULATE_BITES_MOST * 100 * US_PER_MS);
+    assert_in_range(tasks[1].run_count, 599, 600); /* the last may be under way */
+    assert_true(tasks[1].late_worst_us < 250 * US_PER_MS); /* it waits for one bite, and not for all */
+    finish(&forecast);
+}
+
+/* Of 24 instants a day eight fall inside; sixteen wait for the opening as one run, or are skipped. */
+static void simulate_window_is_opened_and_closed(void **state) {
+    (void)state;
+    struct forecast forecast = prepare("[pool p]\nsize = 4\n"
+                                       "[task waits]\nevery = 1h\nphase = 30min\nsql = x\nwindow = 22:00-06:00\n"
+                                       "[task skips]\nevery = 1h\nphase = 30min\nsql = x\nwindow = 22:00-06:00\noutside = skip\n",
+                                       US_PER_S, 2 * US_PER_DAY - 3 * US_PER_H);
+    run(&forecast);
+    const struct simulate_task *waits = &forecast.facts.tasks[0], *skips = &forecast.facts.tasks[1];
+    assert_int_equal(waits->due_count, 45);
+    assert_int_equal(waits->run_count, 15); /* on the second day until 21:00 */
+    assert_int_equal(waits->merged_count, 15);
+    assert_int_equal(waits->unfinished_count, 15);
+    assert_true(waits->late_worst_us < US_PER_MIN); /* the wait for the window is not late */
+    assert_true(waits->waited_us[REASON_WINDOW] > 29 * US_PER_H);
+    assert_int_equal(skips->run_count, 14);
+    assert_int_equal(skips->skipped_count, 31);
+    finish(&forecast);
+}
+
 static void simulate_command_takes_its_weight_in_slots(void **state) {
     (void)state;
     struct forecast forecast = prepare("[pool p]\nsize = 4\n"
@@ -440,6 +477,8 @@ int main(void) {
         cmocka_unit_test(simulate_burst_takes_all_headroom_runs_wait_for_it),
         cmocka_unit_test(simulate_application_above_the_server_is_refused_anyway),
         cmocka_unit_test(simulate_overlap_is_skipped_or_waits_for_its_own_run),
+        cmocka_unit_test(simulate_bites_end_and_are_one_run),
+        cmocka_unit_test(simulate_window_is_opened_and_closed),
         cmocka_unit_test(simulate_command_takes_its_weight_in_slots),
         cmocka_unit_test(simulate_outside_work_holds_no_session),
         cmocka_unit_test(simulate_timeout_ends_a_run),

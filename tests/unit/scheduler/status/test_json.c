@@ -54,6 +54,26 @@ static void json_tells_what_runs_and_why_the_rest_waits(void **state) {
     fixture_destroy(f);
 }
 
+static void json_of_a_run_in_bites_has_its_numbers(void **state) {
+    struct fixture *f = fixture_create_unarmed(POOL(1) SQL("a") "repeat = rows\n");
+    (void)state;
+    struct handle run = fixture_first_run(f, "a");
+    json_t *json = json_of_status(f, &context);
+    assert_true(json_is_null(json_object_get(named(json, "tasks", "a"), "bites")));
+    json_decref(json);
+    fixture_pass(f, 500 * US_PER_MS);
+    fixture_end_with(f, run, OUTCOME_OK, FAILURE_OTHER, 1000);
+    json = json_of_status(f, &context);
+    const json_t *bites = json_object_get(named(json, "tasks", "a"), "bites");
+    assert_int_equal(json_integer_value(json_object_get(bites, "bite")), 2);
+    assert_int_equal(json_integer_value(json_object_get(bites, "rows")), 1000);
+    assert_int_equal(json_integer_value(json_object_get(bites, "rows_per_second")), 2000);
+    assert_int_equal(json_integer_value(json_object_get(bites, "gave_way")), 500 * US_PER_MS);
+    assert_string_equal(text_of(json_object_get(named(json, "tasks", "a"), "waiting"), "reason"), "break");
+    json_decref(json);
+    fixture_destroy(f);
+}
+
 static void json_has_the_failures_that_the_dump_has(void **state) {
     struct fixture *f = fixture_create_unarmed(POOL(1) SQL("broken"));
     (void)state;
@@ -88,11 +108,29 @@ static void json_has_how_the_history_is_kept(void **state) {
     fixture_destroy(f);
 }
 
+static void json_tells_whether_a_window_is_open_and_when_it_opens(void **state) {
+    struct fixture *f = fixture_create_unarmed(POOL(1) SQL("open") "window = 01:00-02:00\n" SQL("closed")
+                                               "window = 02:00-04:00\n" SQL("none"));
+    (void)state;
+    json_t *json = json_of_status(f, &context);
+    const json_t *open = json_object_get(named(json, "tasks", "open"), "window");
+    const json_t *closed = json_object_get(named(json, "tasks", "closed"), "window");
+    assert_true(json_is_true(json_object_get(open, "open")));
+    assert_true(json_is_null(json_object_get(open, "opens")));
+    assert_true(json_is_false(json_object_get(closed, "open")));
+    assert_true(json_integer_value(json_object_get(closed, "opens")) == WALL_START_US + 800 * S);
+    assert_true(json_is_null(json_object_get(named(json, "tasks", "none"), "window")));
+    json_decref(json);
+    fixture_destroy(f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(json_tells_what_runs_and_why_the_rest_waits),
         cmocka_unit_test(json_has_the_failures_that_the_dump_has),
+        cmocka_unit_test(json_tells_whether_a_window_is_open_and_when_it_opens),
         cmocka_unit_test(json_has_how_the_history_is_kept),
+        cmocka_unit_test(json_of_a_run_in_bites_has_its_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

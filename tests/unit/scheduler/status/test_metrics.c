@@ -63,10 +63,42 @@ static void metrics_are_families_of_samples(void **state) {
     fixture_destroy(f);
 }
 
+static void metrics_count_bites_where_there_are_any(void **state) {
+    struct fixture *f = fixture_create_unarmed(POOL(1) SQL("a") "repeat = rows\n" SQL("b"));
+    struct status status;
+    struct text metrics = {0};
+    (void)state;
+    fixture_end_with(f, fixture_first_run(f, "a"), OUTCOME_OK, FAILURE_OTHER, 1000);
+    status_init(&status, f->core, f->now, &context);
+    status_metrics(&status, &metrics);
+    assert_non_null(strstr(metrics.bytes, "headgate_task_bites_total{task=\"a\"} 1\n"));
+    assert_non_null(strstr(metrics.bytes, "headgate_task_bite_rows_total{task=\"a\"} 1000\n"));
+    assert_null(strstr(metrics.bytes, "headgate_task_bites_total{task=\"b\"}"));
+    status_finish(&status);
+    text_finish(&metrics);
+    fixture_destroy(f);
+}
+
+/* Of tasks that have one. */
+static void metrics_tell_whether_a_window_is_open(void **state) {
+    struct fixture *f = fixture_create_unarmed(POOL(1) SQL("a") "window = 01:00-02:00\n" SQL("b") "window = 02:00-04:00\n" SQL("c"));
+    struct status status;
+    struct text metrics = {0};
+    (void)state;
+    status_init(&status, f->core, f->now, &context);
+    status_metrics(&status, &metrics);
+    assert_non_null(strstr(metrics.bytes, "headgate_task_window_open{task=\"a\"} 1\nheadgate_task_window_open{task=\"b\"} 0\n#"));
+    status_finish(&status);
+    text_finish(&metrics);
+    fixture_destroy(f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(status_removed_task_and_pool_are_told_of_while_a_run_is_left),
+        cmocka_unit_test(metrics_tell_whether_a_window_is_open),
         cmocka_unit_test(metrics_are_families_of_samples),
+        cmocka_unit_test(metrics_count_bites_where_there_are_any),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -58,6 +58,27 @@ static void status_held_and_stopping_runs_are_told(void **state) {
     fixture_destroy(f);
 }
 
+/* A run whose first bite took 4 s, in its second one; and b behind it. */
+static struct handle in_the_second_bite(struct fixture *f) {
+    struct handle run = fixture_first_run(f, "a"), session = core_run(f->core, run)->session;
+    fixture_pass(f, 4 * S);
+    fixture_end_with(f, run, OUTCOME_OK, FAILURE_OTHER, 1000);
+    fixture_session(f, EVENT_SESSION_READY, session);
+    fixture_sample(f, session, 0);
+    assert_dump(f, (const char *const[]){"\na     waiting", "bite 2, 1000 rows, 250 rows/s, gave way 1.0s: a break, the next in 1.0s\n", NULL});
+    fixture_pass(f, 1 * S);
+    return run;
+}
+
+static void status_bites_say_how_far_they_are(void **state) {
+    struct fixture *f = fixture_create_unarmed(POOL(1) SQL("a") "repeat = rows\n" SQL("b"));
+    (void)state;
+    in_the_second_bite(f);
+    fixture_pass(f, 5 * S);
+    assert_dump(f, (const char *const[]){"\na     running", "bite 2, 1000 rows, 100 rows/s, gave way 1.0s: on session 1 for 5.0s", NULL});
+    fixture_destroy(f);
+}
+
 static void status_before_the_first_sample_says_so(void **state) {
     struct fixture *f = fixture_create_unarmed(POOL(1) SQL("a"));
     (void)state;
@@ -153,6 +174,7 @@ int main(void) {
         cmocka_unit_test(status_waiting_says_why_and_place_in_line),
         cmocka_unit_test(status_heavy_command_says_what_it_needs),
         cmocka_unit_test(status_held_and_stopping_runs_are_told),
+        cmocka_unit_test(status_bites_say_how_far_they_are),
         cmocka_unit_test(status_before_the_first_sample_says_so),
         cmocka_unit_test(status_tokens_name_every_part),
         cmocka_unit_test(status_pressure_says_who_is_busy),
