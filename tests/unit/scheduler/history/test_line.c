@@ -56,11 +56,11 @@ static void line_compose_run_in_bites_has_their_number_and_why_it_left_some(void
     struct record of = record();
     (void)state;
     of.bite_count = 312;
-    line_compose(&line, &of, "purge", NULL, "d");
+    line_compose(&line, &of, "purge", NULL, NULL, "d");
     assert_non_null(strstr(line.bytes, "\"reason\":null"));
     assert_non_null(strstr(line.bytes, "\"rows\":3,\"bites\":312,"));
     of.rest = SKIP_DRAIN;
-    line_compose(&line, &of, "purge", NULL, "d");
+    line_compose(&line, &of, "purge", NULL, NULL, "d");
     assert_non_null(strstr(line.bytes, "\"outcome\":\"ok\",\"reason\":\"the rest is the next run's: the daemon was told to stop\""));
     text_finish(&line);
 }
