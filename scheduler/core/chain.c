@@ -57,14 +57,21 @@ void chain_note_end(struct core *core, uint32_t index, struct wall key, enum out
     put(core, index);
 }
 
+void chain_note_record(struct core *core, const struct record *record) {
+    bool told_later = record->outcome == OUTCOME_UNKNOWN && record->within &&
+                      core->pools[record->pool].recording.state != RECORDING_OFF;
+    if (!told_later)
+        chain_note_end(core, record->task, record->key_last, record->outcome);
+}
+
 void chain_note_gone(struct core *core, uint32_t index) {
     if (core->link_count && core->chains[index].link_count)
         put(core, index);
 }
 
 void chain_note_elsewhere(struct core *core, uint32_t index) {
-    struct chain *chain = &core->chains[index];
-    if (chain->link_count == 0 && chain->follower_count == 0)
+    struct chain *chain = core->link_count ? &core->chains[index] : NULL;
+    if (!chain || (chain->link_count == 0 && chain->follower_count == 0))
         return;
     chain->doubted = chain->link_count > 0;
     recording_learn(core, &core->pools[core->tasks[index].pool], 0);

@@ -12,6 +12,9 @@
 /* A run of the task is over with this outcome; `key` is of its last occurrence. */
 void chain_note_end(struct core *core, uint32_t task, struct wall key, enum outcome outcome);
 
+/* The same, by its record. Of an unknown run the history may say later what it was: run_resolve(). */
+void chain_note_record(struct core *core, const struct record *record);
+
 /* A run of the task is no more: what ended while it was there may make it due again. */
 void chain_note_gone(struct core *core, uint32_t task);
 

@@ -183,12 +183,6 @@ static void count_in_row(struct core *core, const struct run *run, enum outcome 
         hold(core, run->task, actions);
 }
 
-/* The history will say whether it was done. */
-static bool is_resolved_later(const struct core *core, const struct record *record) {
-    return record->outcome == OUTCOME_UNKNOWN && record->within &&
-           core->pools[record->pool].recording.state != RECORDING_OFF;
-}
-
 /* `outcome`: of the stage, which was its last. */
 static void finish(struct core *core, uint32_t index, enum outcome outcome, const struct run_ending *ended,
                    struct actions *actions) {
@@ -214,8 +208,7 @@ static void finish(struct core *core, uint32_t index, enum outcome outcome, cons
     record->abandoned = ended->failure == FAILURE_ABANDONED;
     record_keep(core, record);
     count_end(core, run, record);
-    if (!is_resolved_later(core, record))
-        chain_note_end(core, run->task, record->key_last, outcome);
+    chain_note_record(core, record);
     count_in_row(core, run, outcome, partly_done, actions);
     let_go(core, index, actions);
 }
@@ -251,11 +244,10 @@ void run_abandon(struct core *core, uint32_t index, struct actions *actions) {
 
 void run_resolve(struct core *core, uint32_t index, const struct event *event) {
     struct core_task *task = &core->tasks[index];
-    struct wall key = event->resolved.due;
     bool ok = event->resolved.ok;
     struct task_stats *stats = &task->stats;
-    bool is_last =
-        stats->has_ended_run && stats->last_outcome == OUTCOME_UNKNOWN && stats->last_key.us == key.us;
+    bool is_last = stats->has_ended_run && stats->last_outcome == OUTCOME_UNKNOWN &&
+                   stats->last_key.us == event->resolved.due.us;
     if (is_last)
         stats->last_outcome = ok ? OUTCOME_OK : OUTCOME_FAILED;
     chain_note_end(core, index, event->resolved.due_until, ok ? OUTCOME_OK : OUTCOME_FAILED);
@@ -301,8 +293,7 @@ static bool claim_refused(struct core *core, uint32_t index, const struct run_en
     bool fails = false;
     switch (ended->failure) {
     case FAILURE_TAKEN: /* another daemon has it */
-        if (core->link_count)
-            chain_note_elsewhere(core, run->task);
+        chain_note_elsewhere(core, run->task);
         record_end(core, index, OUTCOME_ELSEWHERE, actions);
         clock_note_elsewhere(core, run->task, ended->answered_until, actions);
         let_go(core, index, actions);
