@@ -7,6 +7,7 @@
 #include "scheduler/core/state.h"
 #include "scheduler/json.h"
 #include "scheduler/status/words.h"
+#include "tasks/schedule_words.h"
 
 static json_t *known_json(int64_t us) {
     return us < 0 ? json_null() : json_integer(us);
@@ -138,17 +139,42 @@ static json_t *after_json(const struct status *status, uint32_t task) {
     return all;
 }
 
+static json_t *when_json(const struct schedule *schedule) {
+    struct text words = {0};
+    schedule_words(schedule, &words);
+    json_t *json = json_of(words.bytes);
+    text_finish(&words);
+    return json;
+}
+
+#define NEXTS 3 /* instants that are told */
+
+/* When it is due by time from now on, at the pace that is in force; what waits already is not among them. */
+static json_t *next_json(const struct status *status, uint32_t index) {
+    const struct core *core = status->core;
+    const struct core_task *task = &core->tasks[index];
+    const struct schedule *schedule = &task->definition->schedule;
+    json_t *list = json_array();
+    struct wall at = task->due;
+    for (int i = 0; due_has(&core->due, index) && i < NEXTS && at.us != SCHEDULE_NEVER; i++) {
+        json_array_append_new(list, json_integer(at.us));
+        at = schedule_is_elastic(schedule) ? schedule_paced_next(task->interval_us, at)
+                                           : schedule_next_after(schedule, at);
+    }
+    return list;
+}
+
 static json_t *task_json(const struct status *status, uint32_t index) {
     struct status_row row = status_row(status, index);
     const struct task_stats *stats = &row.task->stats;
     struct text note = {0};
     status_note(status, &row, &note);
     json_t *json = json_pack(
-        "{ss ss ss so so so sI sI sI sI so so so so si so so sI sI so sI sI sI so so so so so}", "name",
-        row.task->definition->name, "pool", status->core->pools[row.task->pool].settings->name, "state",
-        task_state_name(row.state), "due", row.due.us ? json_integer(row.due.us) : json_null(), "last",
-        stats->has_ended_run ? json_string(outcome_name(stats->last_outcome)) : json_null(), "last_took",
-        stats->has_ended_run ? json_integer(stats->last_took_us) : json_null(), "ok",
+        "{ss ss ss so so so sI sI sI sI so so so so si so so sI sI so sI sI sI so so so so so so ss so}",
+        "name", row.task->definition->name, "pool", status->core->pools[row.task->pool].settings->name,
+        "state", task_state_name(row.state), "due", row.due.us ? json_integer(row.due.us) : json_null(),
+        "last", stats->has_ended_run ? json_string(outcome_name(stats->last_outcome)) : json_null(),
+        "last_took", stats->has_ended_run ? json_integer(stats->last_took_us) : json_null(), "ok",
         (json_int_t)stats->ok_count, "failed", (json_int_t)stats->failed_count, "skipped",
         (json_int_t)stats->skipped_count, "merged", (json_int_t)stats->merged_count, "late_p50",
         known_json(row.late_p50_us), "late_p99", known_json(row.late_p99_us), "took_p50",
@@ -156,10 +182,13 @@ static json_t *task_json(const struct status *status, uint32_t index) {
         row.task->running_count, "waiting", why_json(&row), "note", json_of(note.bytes), "expected",
         (json_int_t)task_session_us(row.task), "expected_outside",
         (json_int_t)row.task->expected_us[STAGE_WORK], "interval",
-        row.task->definition->schedule.kind == SCHEDULE_EVERY ? json_integer(row.task->interval_us) : json_null(),
+        row.task->definition->schedule.kind == SCHEDULE_EVERY ? json_integer(row.task->interval_us)
+                                                              : json_null(),
         "retried", (json_int_t)stats->retried_count, "session", (json_int_t)stats->session_us, "outside",
         (json_int_t)stats->outside_us, "paused", pause_json(status, &row), "lock_of", lock_json(status, &row),
-        "bites", bites_json(status, &row), "window", window_json(&row), "after", after_json(status, index));
+        "bites", bites_json(status, &row), "window", window_json(&row), "after", after_json(status, index),
+        "when", when_json(&row.task->definition->schedule), "zone", zone_name(row.task->definition->zone),
+        "next", next_json(status, index));
     text_finish(&note);
     return json;
 }

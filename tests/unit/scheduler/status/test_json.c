@@ -124,9 +124,29 @@ static void json_tells_whether_a_window_is_open_and_when_it_opens(void **state) 
     fixture_destroy(f);
 }
 
+static void json_has_when_a_task_is_due_next(void **state) {
+    struct fixture *f = fixture_create(POOL(1) "[task daily]\ncron = 30 6 * * *\nzone = Some/Zone\nsql = x\n"
+                                               "[task elastic]\nevery = 10s..20s\nphase = 0s\nsql = x\n[task never]\nsql = x\n");
+    (void)state;
+    json_t *json = json_of_status(f, &context);
+    const json_t *daily = named(json, "tasks", "daily"), *next = json_object_get(daily, "next");
+    assert_string_equal(text_of(daily, "when"), "06:30 every day, Some/Zone");
+    assert_string_equal(text_of(daily, "zone"), "Some/Zone");
+    assert_int_equal(json_array_size(next), 3);
+    for (size_t i = 0; i < 3; i++) /* at 05:30 in UTC; it is 01:46:40 */
+        assert_int_equal(json_integer_value(json_array_get(next, i)), WALL_START_US + (13400 + 86400 * (int64_t)i) * S);
+    next = json_object_get(named(json, "tasks", "elastic"), "next");
+    assert_int_equal(json_integer_value(json_array_get(next, 2)) - json_integer_value(json_array_get(next, 0)), 20 * S);
+    assert_string_equal(text_of(named(json, "tasks", "never"), "when"), "when it is triggered");
+    assert_int_equal(json_array_size(json_object_get(named(json, "tasks", "never"), "next")), 0);
+    json_decref(json);
+    fixture_destroy(f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(json_tells_what_runs_and_why_the_rest_waits),
+        cmocka_unit_test(json_has_when_a_task_is_due_next),
         cmocka_unit_test(json_has_the_failures_that_the_dump_has),
         cmocka_unit_test(json_tells_whether_a_window_is_open_and_when_it_opens),
         cmocka_unit_test(json_has_how_the_history_is_kept),
