@@ -146,6 +146,13 @@ static void log_elsewhere(struct daemon *daemon, const char *task, const struct 
         log_text("effect", "another daemon answers it"));
 }
 
+/* As its file wants it: no trouble of the task's. */
+static void log_shut_out(struct daemon *daemon, const char *task, const struct record *record) {
+    LOG(&daemon->log, LOG_INFO, outcome_name(record->outcome), log_text("task", task),
+        log_number("run", (int64_t)record->run_number), log_number("took_ms", record->took_us / 1000),
+        log_text("reason", "its window has closed"));
+}
+
 void log_record(struct daemon *daemon, const struct action *action, const struct failure *failure) {
     const struct record *record = &action->record;
     const char *task = daemon->core->tasks[record->task].definition->name;
@@ -155,6 +162,8 @@ void log_record(struct daemon *daemon, const struct action *action, const struct
         log_elsewhere(daemon, task, record);
     else if (record->outcome == OUTCOME_SKIPPED)
         log_skip(daemon, task, record);
+    else if (record->shut_out)
+        log_shut_out(daemon, task, record);
     else
         log_failure(daemon, task, record, said(failure));
     if (daemon->once_task)

@@ -293,7 +293,8 @@ static void window_is_of_the_tasks_zone(void **state) {
     struct taskset *set = helper_taskset("[headgate]\nzone = Some/Zone\n" POOL
                                          "[task a]\nevery = 1h\nsql = x\n"
                                          "[task b]\nevery = 1h\nsql = x\nwindow = mon 22:00-06:00\nzone = Other/Zone\n"
-                                         "[task c]\ncron = @hourly\nsql = x\nexcept = 12-24\noutside = skip\nwindow_end = cancel\n");
+                                         "[task c]\ncron = @hourly\nsql = x\nexcept = 12-24\noutside = skip\nwindow_end = cancel\n"
+                                         "[task d]\nafter = a\nsql = x\nwindow = mon\noutside = skip\n");
     const struct task *tasks = set->tasks;
     assert_null(tasks[0].window);
     assert_int_equal(tasks[1].window->stretch_count, 1);
@@ -305,6 +306,7 @@ static void window_is_of_the_tasks_zone(void **state) {
     assert_string_equal(zone_name(tasks[2].zone), "Some/Zone");
     assert_int_equal(tasks[2].outside, OUTSIDE_SKIP);
     assert_int_equal(tasks[2].window_end, WINDOW_END_CANCEL);
+    assert_non_null(tasks[3].window);
     taskset_unref(set);
 }
 

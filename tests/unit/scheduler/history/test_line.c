@@ -65,6 +65,21 @@ static void line_compose_run_in_bites_has_their_number_and_why_it_left_some(void
     text_finish(&line);
 }
 
+static void line_compose_cancelled_says_by_what(void **state) {
+    static const char *const reasons[] = {"\"reason\":\"cancelled: the daemon was told to stop\"",
+                                          "\"reason\":\"cancelled: its window has closed\""};
+    (void)state;
+    for (int shut_out = 0; shut_out < 2; shut_out++) {
+        struct text line = {0};
+        struct record of = record();
+        of.outcome = OUTCOME_CANCELLED;
+        of.shut_out = shut_out;
+        line_compose(&line, &of, "tick", NULL, NULL, "d");
+        assert_non_null(strstr(line.bytes, reasons[shut_out]));
+        text_finish(&line);
+    }
+}
+
 static void line_compose_skip_says_why_and_no_more(void **state) {
     struct record skip = record();
     (void)state;
@@ -119,6 +134,7 @@ int main(void) {
         cmocka_unit_test(line_compose_run_in_bites_has_their_number_and_why_it_left_some),
         cmocka_unit_test(line_compose_skip_says_why_and_no_more),
         cmocka_unit_test(line_compose_outcome_is_one_of_the_table),
+        cmocka_unit_test(line_compose_cancelled_says_by_what),
         cmocka_unit_test(line_compose_instant_before_1970_has_no_negative_part),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
