@@ -17,6 +17,9 @@ enum report_kind {
     REPORT_SESSION_GONE,   /* the server's backend is gone: the token is free */
     REPORT_SAMPLED,        /* what a look at the database told; or that it could not be had */
     REPORT_HISTORY,        /* what the history answered */
+    REPORT_LISTENS,        /* the session listens to its pool's channels; or it was refused */
+    REPORT_CHANNELS,       /* it listens to others, by what its runs have done */
+    REPORT_HEARD,          /* something was heard on channels of its pool: channels_take() */
     REPORT_RUN_COMMITS,    /* all of the run is answered but its COMMIT, which may wait for a standby */
     REPORT_RUN_UNSENT,     /* nothing of the run reached the server: it is not spent */
     REPORT_RUN_ENDED,
@@ -54,6 +57,13 @@ struct report {
             const char *answer; /* arrays of rows as JSON; borrowed likewise; NULL: it failed */
             bool locked;        /* of this: somebody keeps the table locked */
         } history;              /* HISTORY */
+        struct {
+            bool failed;
+            bool anew; /* there are channels that it did not listen to before */
+        } listens;     /* LISTENS */
+        struct {
+            bool missing; /* to some of them it listens no more */
+        } channels;       /* CHANNELS */
     };
 };
 

@@ -5,6 +5,7 @@
 
 #include "tasks/config_after.h"
 #include "tasks/config_task.h"
+#include "tasks/config_wake.h"
 #include "tasks/config_zone.h"
 
 static const char *const log_levels[] = {"error", "warning", "info", "debug", NULL};
@@ -138,6 +139,7 @@ struct taskset *config_read(const char *text, size_t text_bytes, const struct co
     arena_finish(&tables);
     taskset_seal(set);
     config_after_link(set, faults);
+    config_wake_check(set, faults);
     if (faults->count == 0 && set->pool_count == 0)
         fault_add(faults, 0,
                   "there is no [pool NAME]; it says which database, and how many sessions at most");

@@ -5,6 +5,7 @@
 
 #include "tasks/calendar_parse.h"
 #include "tasks/config_after.h"
+#include "tasks/config_wake.h"
 #include "tasks/config_window.h"
 #include "tasks/config_zone.h"
 #include "tasks/duration.h"
@@ -28,8 +29,9 @@ struct task_draft {
     struct after after;
     int64_t phase_us, patience_us; /* -1: not given */
     int64_t spread_us;
+    int64_t most_every_us; /* of its wake */
     const char *cron, *zone;
-    const char *sql, *sql_file, *command, *pool;
+    const char *sql, *sql_file, *command, *pool, *channels;
     const char *window, *except;
     const char *read, *read_file, *words, *write, *write_file;
     const char *predecessors;
@@ -50,6 +52,8 @@ const struct key config_task_keys[] = {
     {"after", KEY_TEXT, DRAFT(predecessors)},
     {"after_any", KEY_SWITCH, DRAFT(after.any), "off"},
     {"after_outcome", KEY_CHOICE, DRAFT(after.outcome), "ok", 0, 0, after_outcomes},
+    {"wake", KEY_TEXT, DRAFT(channels)},
+    {"wake_most_every", KEY_DURATION, DRAFT(most_every_us), "100ms", 0, SCHEDULE_EVERY_MAX_US},
     {"sql", KEY_TEXT, DRAFT(sql)},
     {"sql_file", KEY_TEXT, DRAFT(sql_file)},
     {"command", KEY_TEXT, DRAFT(command)},
@@ -237,8 +241,7 @@ static void read_repeat(const struct task_draft *draft) {
 
 /* Keys of one kind of schedule in a task that has another. */
 static void refuse_idle_keys_of_time(const struct task_draft *draft) {
-    static const char *const kinds[] = {"has an interval", "is due by calendar",
-                                        "has no interval, so it runs when it is triggered"};
+    static const char *const kinds[] = {"has an interval", "is due by calendar", "is not due by time"};
     static const struct {
         const char *key;
         bool fits[3]; /* by enum schedule_kind */
@@ -313,6 +316,8 @@ static void read_after(struct task_draft *draft) {
             REFUSE(draft, keys[i], "'%s' says nothing here: [%s] has no after", keys[i], name);
     if (!draft->predecessors)
         return;
+    if (draft->channels)
+        REFUSE(draft, "wake", "[%s] has both after and wake; keep one, or make two tasks of it", name);
     if (draft->task.overlap == OVERLAP_ALLOW)
         REFUSE(
             draft, "overlap",
@@ -381,6 +386,7 @@ void config_read_task(const struct config_reading *reading, const struct inifile
     refuse_idle_keys(&draft);
     read_repeat(&draft);
     read_schedule(&draft);
+    config_wake(reading, section, draft.channels, draft.most_every_us, &draft.task);
     config_window(reading, section, draft.window, draft.except, &draft.task);
     read_after(&draft);
     read_pool_of(&draft);

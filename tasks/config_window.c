@@ -18,7 +18,7 @@ static void refuse_idle_keys(const struct window_draft *draft, const struct task
     static const char *const of_window[] = {"outside", "window_end"};
     const char *name = draft->section->name, *key = draft->window ? "window" : "except";
     bool has_window = draft->window || draft->except;
-    bool by_hand = task->schedule.kind == SCHEDULE_NONE && !keys_find(draft->section, "after");
+    bool by_hand = task->schedule.kind == SCHEDULE_NONE && !keys_find(draft->section, "after") && !task->wake;
     for (size_t i = 0; i < sizeof of_window / sizeof *of_window; i++)
         if (!has_window && keys_find(draft->section, of_window[i]))
             REFUSE(draft, of_window[i], "'%s' says nothing here: [%s] has neither window nor except",

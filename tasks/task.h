@@ -84,6 +84,7 @@ struct task {
     enum outside_window outside;
     enum window_end window_end;
     const struct after *after; /* NULL: it does not wait for others; else its schedule has no instants */
+    const struct wake *wake;   /* the channels that make it due, beside its schedule; NULL: none */
     int64_t patience_us;       /* how late a run may start before a further session is opened for it */
     int64_t expect_us;         /* how long a run takes, until that was learned */
     int64_t timeout_us;        /* from token to end; 0: none */

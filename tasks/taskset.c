@@ -39,6 +39,7 @@ void taskset_seal(struct taskset *set) {
     for (uint32_t i = 0; i < set->task_count; i++)
         set->by_name[i] = (struct named){set->tasks[i].name, i};
     qsort(set->by_name, set->task_count, sizeof *set->by_name, named_compare);
+    set->wakes = wakes_collect(set->tasks, set->task_count, &set->arena);
 }
 
 uint32_t taskset_find_task(const struct taskset *set, const char *name) {
@@ -129,6 +130,8 @@ static uint64_t task_work_hash(const struct task *task) {
         hash = hash_text(hash, "repeat");
     if (task->window)
         hash = hash_window(hash, task);
+    for (uint32_t i = 0; task->wake && i < task->wake->channel_count; i++)
+        hash = hash_text(hash, task->wake->channels[i]);
     if (task->stages)
         hash = hash_text(hash_text(hash, task->stages->read), task->stages->write);
     return hash_finish(hash);

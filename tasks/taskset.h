@@ -10,6 +10,7 @@
 #include "tasks/arena.h"
 #include "tasks/task.h"
 #include "tasks/text.h"
+#include "tasks/wake.h"
 
 struct named {
     const char *name;
@@ -24,6 +25,7 @@ struct taskset {
     struct task *tasks;
     uint32_t task_count;
     struct named *by_name; /* the tasks, sorted; NULL before it is sealed */
+    struct wakes wakes;    /* which of them a channel wakes */
     uint32_t references;
 };
 

@@ -116,6 +116,22 @@ static void say_notes(const struct finding *finding, struct text *text) {
             "of sessions holds for its clients\n");
 }
 
+/* Whoever relies on being woken is not to find out later. */
+static bool say_wake(const struct taskset *set, uint32_t index, const struct finding *finding,
+                     struct text *text) {
+    struct wakes wakes = wakes_of_pool(set->wakes, index);
+    if (wakes.count && finding->pooled)
+        text_add(text,
+                 "  DOES NOT WORK: tasks of [pool %s] have wake, and a connection pooler is in between: in "
+                 "transaction mode a LISTEN stays with a session that is given to others; give these tasks a "
+                 "pool whose conninfo goes straight to the database\n",
+                 set->pools[index].name);
+    else if (wakes.count && finding->sample.standby)
+        text_add(text,
+                 "  wake         a standby lets nobody LISTEN: tasks are woken once it is the primary\n");
+    return !wakes.count || !finding->pooled;
+}
+
 /* As in the dump; here the tasks that are without it are known. */
 static void say_timeout(const struct taskset *set, uint32_t index, const struct finding *finding,
                         struct text *text) {
@@ -209,7 +225,8 @@ static bool check_budget(PGconn *conn, const struct taskset *set, uint32_t index
         say_notes(&finding, text);
         say_timeout(set, index, &finding, text);
         say_sums(&set->pools[index], &finding, text);
-        fits = say_verdict(&set->pools[index], &finding, text);
+        fits = say_wake(set, index, &finding, text);
+        fits &= say_verdict(&set->pools[index], &finding, text);
     } else {
         const char *wrong = finding.answer.wrong;
         answer_say_error(text, "  the database cannot be looked at: ", *wrong ? wrong : PQerrorMessage(conn));

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "pool/session/listening.h"
 #include "pool/session/ring.h"
 #include "pool/session/session_pool.h"
 #include "pool/session/wire.h"
@@ -26,30 +27,39 @@ void cleaning_want_after(struct session *session, const struct session_work *wor
 
 /* In a transaction of its own, lest it be part of the next run's and be undone with it. BEGIN names its
  * modes, as the run may have changed the defaults. */
-static bool send_all_but_plans(struct session *session) {
+static bool send_parts(struct session *session, bool plans, bool listening) {
     static const char *const statements[] = {"BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE",
                                              "CLOSE ALL",
                                              "SET SESSION AUTHORIZATION DEFAULT",
                                              "RESET ALL",
                                              "DEALLOCATE ALL",
-                                             "UNLISTEN *",
                                              "SELECT pg_catalog.pg_advisory_unlock_all()",
                                              "DISCARD TEMP",
-                                             "DISCARD SEQUENCES",
-                                             "COMMIT"};
+                                             "DISCARD SEQUENCES"};
     bool sent = true;
     for (size_t i = 0; sent && i < sizeof statements / sizeof *statements; i++)
         sent = ring_send_query(session, STEP_CLEAN, statements[i]);
-    return sent;
+    return sent && (!plans || ring_send_query(session, STEP_CLEAN, "DISCARD PLANS")) &&
+           (listening ? ring_send_query(session, STEP_CLEAN, "UNLISTEN *") : listening_send_check(session)) &&
+           ring_send_query(session, STEP_CLEAN, "COMMIT");
+}
+
+/* UNLISTEN is refused on a standby; before version 14 the server does not say that it is one. */
+static bool may_unlisten(const struct session *session) {
+    const char *standby = PQparameterStatus(session->conn, "in_hot_standby");
+    return standby && strcmp(standby, "off") == 0;
 }
 
 bool cleaning_send_due(struct session *session) {
     enum cleaning due = session->script.clean_due;
-    /* UNLISTEN is refused on a standby; before version 14 the server does not say that it is one. */
-    const char *standby = PQparameterStatus(session->conn, "in_hot_standby");
+    bool in_parts = !session->pool->discards_plans;
     session->script.clean_due = CLEANING_NONE;
-    if (due == CLEANING_BUT_PLANS && standby && strcmp(standby, "off") == 0 && !session->pool->discards_plans)
-        return send_all_but_plans(session);
+    if (due != CLEANING_NONE && in_parts && listening_is_on(session))
+        return send_parts(session, due == CLEANING_ALL, false);
+    if (due == CLEANING_BUT_PLANS && in_parts && may_unlisten(session))
+        return send_parts(session, false, true);
+    if (due != CLEANING_NONE)
+        listening_end(session);
     return due == CLEANING_NONE || ring_send_query(session, STEP_CLEAN, "DISCARD ALL");
 }
 

@@ -6,6 +6,7 @@
 #include "pool/login/receive.h"
 #include "pool/session/cancel.h"
 #include "pool/session/flight.h"
+#include "pool/session/listening.h"
 #include "pool/session/ring.h"
 #include "pool/session/tell.h"
 #include "pool/session/wire.h"
@@ -62,10 +63,9 @@ static bool refuse(struct session *session, const char *why, const char *advice)
 }
 
 /* So much of what was received is handed out, and more for its frame, TLS's among it. */
-static void account_for(struct session *session, size_t bytes_count) {
+static void account_for(uint64_t *unaccounted_count, size_t bytes_count) {
     bytes_count += bytes_count / 64 + 64;
-    session->kept_bytes_count -=
-        bytes_count < session->kept_bytes_count ? bytes_count : session->kept_bytes_count;
+    *unaccounted_count -= bytes_count < *unaccounted_count ? bytes_count : *unaccounted_count;
 }
 
 /* Of an error or a notice: nothing else has such fields, and rows come by the million. */
@@ -84,14 +84,21 @@ static size_t error_bytes(const PGresult *result) {
 static bool take_notifications(struct session *session) {
     struct intake *intake = &session->script.intake;
     for (PGnotify *notify = PQnotifies(session->conn); notify; notify = PQnotifies(session->conn)) {
-        account_for(session, strlen(notify->relname) + strlen(notify->extra));
+        size_t bytes_count = strlen(notify->relname) + strlen(notify->extra);
+        account_for(&session->kept_bytes_count, bytes_count);
+        if (listening_hear(session, notify->relname))
+            account_for(&session->idle_bytes_count, bytes_count);
+        else
+            intake->notified_bytes_count += intake->bytes_count;
         PQfreemem(notify);
-        intake->notified_bytes_count += intake->bytes_count;
         intake->bytes_count = 0;
     }
     if (intake->notified_bytes_count > NOTIFIED_BYTES_MOST)
-        return refuse(session, "the session was flooded with notifications; a task has no use for LISTEN",
-                      NULL);
+        return refuse(
+            session,
+            "the session was flooded with notifications of channels that wake no task; a text has no "
+            "use for LISTEN",
+            NULL);
     return intake->notices_bytes_count <= NOTICES_BYTES_MOST ||
            refuse(session, "the session was flooded with notices; have the text raise fewer", NULL);
 }
@@ -170,7 +177,7 @@ bool intake_took(struct session *session, const PGresult *result) {
     script->described |= columns > 0;
     for (int row = 0; row < PQntuples(result); row++)
         bytes_count += intake_row_bytes(result, row) + 4 * (size_t)columns;
-    account_for(session, bytes_count);
+    account_for(&session->kept_bytes_count, bytes_count);
     return session->kept_bytes_count <= KEPT_BYTES_MOST ||
            refuse(session,
                   "the server sends what is no answer, beside its answers: parameters without end, say",
@@ -182,7 +189,7 @@ void intake_notice(void *context, const PGresult *result) {
     struct session *session = context;
     struct intake *intake = &session->script.intake;
     const char *said = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-    account_for(session, error_bytes(result));
+    account_for(&session->kept_bytes_count, error_bytes(result));
     intake->notices_bytes_count += intake->bytes_count;
     intake->bytes_count = 0;
     if (flight_is_last_word(result))

@@ -6,6 +6,7 @@
  *     begin, flight                         how a transaction begins, the fate of each run
  *     wire                                  the socket, and giving it up
  *     intake, cleaning                      how much is taken in; what goes between the runs
+ *     listening                             the session that listens for the tasks of its pool
  *     claim, sampling, verify, history      what a session asks for us
  *     simple, transfer                      a text of several statements; a read or a write
  *     script                                what is sent for whatever is asked, and what answers lead to
@@ -39,6 +40,8 @@ enum step {
     STEP_SAMPLE,
     STEP_CLAIM,
     STEP_HISTORY,
+    STEP_CHANNELS, /* to which does the session listen? */
+    STEP_LISTEN,
     STEP_SYNC,       /* decides nothing. The syncs come last: see is_sync() */
     STEP_WORK_SYNC,  /* of a text whose COMMIT follows */
     STEP_PART_SYNC,  /* of a read or a write: it goes on, or is committed */
@@ -81,7 +84,8 @@ struct flight {
     char *message, *detail, *hint, *context; /* owned */
 };
 
-/* More than SESSION_RUNS_MAX runs of 17 steps; a power of two, as the counters run on over the ring. */
+/* More than SESSION_RUNS_MAX runs of 18 steps, or a LISTEN for each of CHANNELS_MAX channels; a power of two,
+ * as the counters run on over the ring. */
 #define STEPS_MAX 1024
 
 /* What came in since the last result. */
@@ -98,7 +102,7 @@ enum protocol { PROTOCOL_PIPELINE, PROTOCOL_SIMPLE_DUE, PROTOCOL_SIMPLE };
 
 /* What is unanswered of what is asked of the session itself; no run may join it. ASKED_READY: a check or a
  * cleaning, after which it is ready. */
-enum asked { ASKED_NOTHING, ASKED_READY, ASKED_SAMPLE, ASKED_HISTORY };
+enum asked { ASKED_NOTHING, ASKED_READY, ASKED_SAMPLE, ASKED_HISTORY, ASKED_LISTENING };
 
 /* Which of the flights the server has begun; it tells with its last word. */
 enum begun { BEGUN_ANY, BEGUN_FIRST, BEGUN_NONE };
@@ -139,6 +143,7 @@ struct script {
     struct sample sample;
     char *sample_error; /* owned */
     struct recalled recalled;
+    char *listen_error;        /* owned; of the LISTEN under way */
     struct cargo_reader lines; /* of the write under way */
     bool named;                /* of a read: the names of its columns are known to differ */
     struct text text;          /* what is to be sent is composed here */
@@ -161,7 +166,8 @@ struct session {
     bool optioned;   /* our own startup options were sent */
     bool broken;     /* reported */
     int backend_pid;
-    size_t idle_bytes_count;   /* came in since something was asked of it last */
+    uint64_t idle_bytes_count; /* came in since something was asked of it last, and is no notification that
+                                * wakes a task */
     uint64_t kept_bytes_count; /* received, and handed out neither as result nor as notice: libpq keeps it */
     struct cancelling *cancelling; /* under way; NULL */
     int left_fd;                   /* of a login that failed: a backend may be at its other end; -1 */

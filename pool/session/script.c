@@ -9,6 +9,7 @@
 #include "pool/session/flight.h"
 #include "pool/session/history.h"
 #include "pool/session/intake.h"
+#include "pool/session/listening.h"
 #include "pool/session/ring.h"
 #include "pool/session/sampling.h"
 #include "pool/session/session_pool.h"
@@ -29,6 +30,7 @@
 void script_finish(struct script *script) {
     assert(!flight_first(script));
     free(script->sample_error);
+    free(script->listen_error);
     free(script->breach);
     session_history_forget(script);
     cargo_reader_finish(&script->lines);
@@ -105,6 +107,11 @@ bool script_add_history(struct session *session, const struct history_question *
     return session_history_send(session, question) && ring_send_sync(session, STEP_SYNC);
 }
 
+bool script_add_listening(struct session *session) {
+    session->script.asked = ASKED_LISTENING;
+    return listening_send(session) && ring_send_sync(session, STEP_SYNC);
+}
+
 bool script_add_sample(struct session *session) {
     session->script.asked = ASKED_SAMPLE;
     return sampling_send(session) && ring_send_sync(session, STEP_SYNC);
@@ -145,13 +152,17 @@ static void take_rows(struct session *session, const PGresult *result, enum step
         verify_take(session, result);
     else if (step == STEP_HISTORY)
         session_history_take(session, result);
+    else if (step == STEP_CHANNELS)
+        listening_take_check(session, result);
     else if (step == STEP_CLAIM)
         claim_take(&session->script, result);
 }
 
 static void take_error(struct session *session, const PGresult *result, enum step step) {
     struct script *script = &session->script;
-    if (step == STEP_CLEAN || step == STEP_CLEAN_SYNC)
+    if (script->asked == ASKED_LISTENING)
+        listening_take_error(session, result);
+    else if (step == STEP_CLEAN || step == STEP_CLEAN_SYNC || step == STEP_CHANNELS)
         cleaning_take_error(script, result);
     else if (script->asked == ASKED_SAMPLE)
         sampling_take_error(session, result);
@@ -262,6 +273,8 @@ static bool drained(struct session *session) {
         sampling_report(session);
     else if (asked == ASKED_HISTORY)
         session_history_report(session);
+    else if (asked == ASKED_LISTENING)
+        listening_report(session);
     else if (!script->unclean)
         report_ready(session);
     return true;

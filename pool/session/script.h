@@ -14,6 +14,7 @@ bool script_add_check(struct session *session);
 bool script_add_sample(struct session *session);
 bool script_add_cleaning(struct session *session);
 bool script_add_verification(struct session *session);
+bool script_add_listening(struct session *session);
 bool script_add_history(struct session *session, const struct history_question *question);
 
 /* Takes in what the server sent. False: the connection is of no more use. */

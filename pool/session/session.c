@@ -12,6 +12,7 @@
 #include "pool/session/intake.h"
 #include "pool/session/internal.h"
 #include "pool/session/linger.h"
+#include "pool/session/listening.h"
 #include "pool/session/ring.h"
 #include "pool/session/script.h"
 #include "pool/session/session_pool.h"
@@ -150,6 +151,14 @@ void session_history(struct session *session, const struct history_question *que
     queued(session, script_add_history(session, question));
 }
 
+void session_listen(struct session *session) {
+    if (session->broken)
+        return;
+    assert_open(session);
+    assert(!ring_is_busy(&session->script));
+    queued(session, script_add_listening(session));
+}
+
 void session_cancel(struct session *session) {
     cancel_start(session);
 }
@@ -183,6 +192,7 @@ void session_close(struct session *session, const char *why) {
     if (session->state == SESSION_LINGERING)
         return;
     session->broken = true;
+    listening_leave(session);
     wire_end_flights(session, why);
     wire_want_more(session, false);
     wire_unwatch(session);

@@ -46,6 +46,10 @@ void session_sample(struct session *session);
  * flight. Texts are copied. */
 void session_history(struct session *session, const struct history_question *question);
 
+/* Listens to the pool's channels, and to no others: LISTENS or SESSION_BROKEN follows, and HEARD from then
+ * on. From here on no other session of the pool counts as listening. Nothing may be in flight. */
+void session_listen(struct session *session);
+
 /*
  * Asks the server to stop what it does. The request travels beside the connection and names no run: whatever
  * runs when it arrives is hit, or nothing.

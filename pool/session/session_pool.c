@@ -29,6 +29,7 @@ struct session_pool *session_pool_create(uv_loop_t *loop, const struct taskset *
     pool->logins = aside_open(loop, LOGIN_THREADS_MAX);
     pool->cancels = aside_open(loop, CANCEL_THREADS_MAX);
     pool->command_names = look_name_commands(set, index);
+    channels_follow(&pool->channels, wakes_of_pool(set->wakes, index));
     TAILQ_INIT(&pool->sessions);
     TAILQ_INIT(&pool->unsent);
     pool->report = report;
@@ -40,6 +41,7 @@ struct session_pool *session_pool_create(uv_loop_t *loop, const struct taskset *
 void session_pool_follow(struct session_pool *pool, const struct taskset *set, uint32_t index) {
     free(pool->command_names);
     pool->command_names = look_name_commands(set, index);
+    channels_follow(&pool->channels, wakes_of_pool(set->wakes, index));
     pool->connect_timeout_us = set->pools[index].connect_timeout_us;
 }
 
@@ -61,6 +63,7 @@ static void free_when_unused(struct session_pool *pool) {
     aside_close(pool->logins);
     aside_close(pool->cancels);
     conninfo_finish(&pool->conninfo);
+    channels_finish(&pool->channels);
     free(pool->command_names);
     free(pool->name);
     explicit_bzero(pool->conninfo_text, strlen(pool->conninfo_text));

@@ -13,6 +13,7 @@
 #include "pool/conninfo.h"
 #include "pool/login/aside.h"
 #include "pool/report.h"
+#include "pool/session/channels.h"
 #include "tasks/taskset.h"
 
 struct session;
@@ -36,10 +37,14 @@ struct session_pool {
     double sampled_since; /* the first login that sampled, by the server, seconds since 1970; 0 before */
     struct sample facts;  /* what the last look told of what changes rarely, and nothing else */
     uint64_t facts_asked_ns;
-    char connect_error[512];   /* of the last attempt; "" after a success */
-    uint32_t connect_failures; /* in a row */
+    char connect_error[512];         /* of the last attempt; "" after a success */
+    uint32_t connect_failures;       /* in a row */
+    char listen_error[512];          /* of the last LISTEN; "": it was not refused */
+    uint32_t channels_changed_count; /* times that runs have changed to what their session listens */
     report_callback *report;
     void *context;
+    struct channels channels;     /* that wake its tasks */
+    struct session *listener;     /* listens to them, or was asked to; NULL: none */
     struct session_list sessions; /* all that are not freed yet, lingering ones too */
     struct session_list unsent;   /* of these: with something queued since the last flush */
     bool released;

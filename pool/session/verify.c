@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "pool/answer.h"
+#include "pool/session/listening.h"
 #include "pool/session/session_pool.h"
 
 /*
@@ -27,14 +28,14 @@ static const char verify_sql[] =
     " AND NOT $1::pg_catalog.bool AND NOT EXISTS (SELECT FROM pg_catalog.pg_db_role_setting s"
     " WHERE pg_catalog.array_to_string(s.setconfig, ',') OPERATOR(pg_catalog.~) '(^|,)role=')"
     " UNION ALL SELECT pg_catalog.concat('listening on ', channel)"
-    " FROM pg_catalog.pg_listening_channels() channel"
+    " FROM pg_catalog.pg_listening_channels() channel WHERE NOT $2::pg_catalog.bool"
     " UNION ALL SELECT pg_catalog.concat('cursor ', name) FROM pg_catalog.pg_cursors"
     " WHERE is_holdable AND name OPERATOR(pg_catalog.<>) '') found";
 
 bool verify_send(struct session *session) {
     bool role_given = strstr(conninfo_get(&session->pool->conninfo, "options"), "role=") != NULL;
-    const char *values[] = {role_given ? "t" : "f"};
-    return PQsendQueryParams(session->conn, verify_sql, 1, NULL, values, NULL, NULL, 0) == 1;
+    const char *values[] = {role_given ? "t" : "f", listening_is_on(session) ? "t" : "f"};
+    return PQsendQueryParams(session->conn, verify_sql, 2, NULL, values, NULL, NULL, 0) == 1;
 }
 
 void verify_take(struct session *session, const PGresult *result) {

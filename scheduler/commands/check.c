@@ -28,7 +28,7 @@ static const struct option_spec option_specs[] = {
 };
 
 static void add_summary(struct text *text, const struct taskset *set, uint32_t pool) {
-    uint32_t sql = 0, staged = 0, commands = 0, off = 0, by_hand = 0;
+    uint32_t sql = 0, staged = 0, commands = 0, off = 0, by_hand = 0, woken = 0;
     double per_minute = 0;
     for (uint32_t i = 0; i < set->task_count; i++) {
         const struct task *task = &set->tasks[i];
@@ -38,7 +38,8 @@ static void add_summary(struct text *text, const struct taskset *set, uint32_t p
         staged += task->work == WORK_STAGES;
         commands += task->work == WORK_COMMAND;
         off += !task->enabled;
-        by_hand += task->schedule.kind == SCHEDULE_NONE && !task->after;
+        by_hand += task->schedule.kind == SCHEDULE_NONE && !task->after && !task->wake;
+        woken += task->wake != NULL;
         per_minute += task->enabled ? schedule_per_minute(&task->schedule) : 0;
     }
     text_add(text, "pool %s: never more than %u sessions; %u SQL task%s, ", set->pools[pool].name,
@@ -48,6 +49,8 @@ static void add_summary(struct text *text, const struct taskset *set, uint32_t p
     text_add(text, "%u command%s", commands, text_plural(commands));
     if (off)
         text_add(text, ", %u of them disabled", off);
+    if (woken)
+        text_add(text, ", %u woken by notifications", woken);
     if (by_hand)
         text_add(text, ", %u without an interval or cron: run when triggered", by_hand);
     text_add(text, "; %.1f runs a minute\n", per_minute);

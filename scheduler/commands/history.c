@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "scheduler/commands/arguments.h"
+#include "scheduler/core/skip_words.h"
 #include "scheduler/json.h"
 #include "scheduler/terminal.h"
 #include "tasks/duration.h"
@@ -60,7 +61,7 @@ static void add_note(struct text *text, const struct history_row *row) {
     text_add(text, "%s", row->reason);
     if (*row->message && strcmp(row->message, row->reason) != 0)
         text_add(text, "%s%s", gap(text, start, ": "), row->message);
-    if (row->occurrences == 0)
+    if (row->occurrences == 0 && strcmp(row->reason, REASON_WOKEN) != 0)
         text_add(text, "%striggered by hand", gap(text, start, ", "));
     if (row->occurrences > 1) {
         text_add(text, "%s%" PRId64 " occurrences, up to ", gap(text, start, ", "), row->occurrences);

@@ -21,6 +21,7 @@ enum action_kind {
     ACTION_CHECK,         /* ask a session that sat long whether it still lives */
     ACTION_SAMPLE,        /* look at the database on this session */
     ACTION_HISTORY,       /* ask the history on this session: what is there, or to take records */
+    ACTION_LISTEN,        /* have this session listen to its pool's channels, and no other */
     ACTION_HISTORY_STATE, /* it cannot be written any more, or can again */
     ACTION_CLEAN,         /* clean a session whose runs were said to leave nothing behind */
     ACTION_VERIFY,        /* likewise, but look first whether that is so */
@@ -59,17 +60,17 @@ enum close_cause {
 
 enum skip_cause {
     SKIP_NONE,
-    SKIP_OVERLAP, /* due while its own run was under way */
-    SKIP_DRAIN,   /* waiting when the daemon was told to stop */
-    SKIP_REMOVED, /* waiting when a reload removed or disabled it */
-    SKIP_FULL,    /* no run record was free; see core_create */
-    SKIP_HOLD,    /* due while its task is on hold, after failing time after time */
-    SKIP_LATE,    /* it could not start within start_deadline */
-    SKIP_MISSED,  /* due while no daemon ran, or while the clock stood elsewhere */
+    SKIP_OVERLAP,    /* due while its own run was under way */
+    SKIP_DRAIN,      /* waiting when the daemon was told to stop */
+    SKIP_REMOVED,    /* waiting when a reload removed or disabled it */
+    SKIP_FULL,       /* no run record was free; see core_create */
+    SKIP_HOLD,       /* due while its task is on hold, after failing time after time */
+    SKIP_LATE,       /* it could not start within start_deadline */
+    SKIP_MISSED,     /* due while no daemon ran, or while the clock stood elsewhere */
     SKIP_UNRECORDED, /* due while a daemon ran whose record of it was lost with it */
-    SKIP_PAUSED,  /* due, or waiting, while a person has paused its task */
-    SKIP_BITES,   /* the rest of a run that had repeat_most bites */
-    SKIP_WINDOW,  /* due while its window is closed, and outside = skip */
+    SKIP_PAUSED,     /* due, or waiting, while a person has paused its task */
+    SKIP_BITES,      /* the rest of a run that had repeat_most bites */
+    SKIP_WINDOW,     /* due while its window is closed, and outside = skip */
 };
 
 /* One line of the account: every occurrence is in exactly one record. */
@@ -80,8 +81,8 @@ struct record {
     enum outcome outcome;
     enum skip_cause skip;
     struct wall due_first, due_last;
-    int64_t occurrence_count;        /* 0 for a triggered run that answers none */
-    const char *service;             /* whose it is in the history; the task's, borrowed until the next step */
+    int64_t occurrence_count; /* 0 for a triggered run that answers none */
+    const char *service;      /* whose it is in the history; the task's, borrowed until the next step */
     struct wall key_first, key_last; /* in the history: by the schedule that it was started under */
     const struct schedule *schedule; /* that one; borrowed until the next step */
     uint32_t tokens;
@@ -99,6 +100,7 @@ struct record {
     uint64_t row_count;
     uint32_t bite_count;  /* 0: its task does not work in bites, or none was done */
     enum skip_cause rest; /* it left more to change to the next run, for this cause */
+    bool woken;           /* by a notification; the same is true of it */
     bool triggered;       /* by a person; it answers what became due while it waited, if anything */
 };
 

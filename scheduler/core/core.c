@@ -14,11 +14,13 @@
 #include "scheduler/core/gate.h"
 #include "scheduler/core/grant.h"
 #include "scheduler/core/hands.h"
+#include "scheduler/core/hearing.h"
 #include "scheduler/core/idle.h"
 #include "scheduler/core/recording.h"
 #include "scheduler/core/run.h"
 #include "scheduler/core/session.h"
 #include "scheduler/core/start.h"
+#include "scheduler/core/wake.h"
 
 /* --- events of sessions --- */
 
@@ -85,6 +87,7 @@ static void take_session_event(struct core *core, const struct event *event, str
     switch (event->kind) {
     case EVENT_SESSION_FAILED: on_session_failed(core, index, event->failed.failure, actions); return;
     case EVENT_SESSION_BROKEN: on_session_broken(core, index, actions); return;
+    case EVENT_CHANNELS: hearing_doubted(core, index, event->channels.missing); return;
     case EVENT_SESSION_GONE:
         recording_cut_off(core, index, actions);
         if (session->state != CORE_SESSION_CLOSING)
@@ -118,6 +121,11 @@ static void take_session_event(struct core *core, const struct event *event, str
             return;
         if (is_of_the_file)
             recording_answered(core, pool, event, actions);
+        break;
+    case EVENT_LISTENS:
+        if (session->state != CORE_SESSION_CHECKING)
+            return;
+        hearing_answered(core, index, event->listens.failed);
         break;
     default: assert(!"not an event of a session");
     }
@@ -259,8 +267,10 @@ static void on_drain(struct core *core) {
     core->drain_deadline = mono_add(core->now, core->set->daemon.drain_timeout_us);
     core->sweep_run = core->sweep_session = core->sweep_task = 0;
     core_session_hurry_closing(core);
-    for (uint32_t task = 0; task < core->task_count; task++)
+    for (uint32_t task = 0; task < core->task_count; task++) {
         due_remove(&core->due, task);
+        due_remove(&core->wakes, task);
+    }
 }
 
 static void take_event(struct core *core, const struct event *event, struct actions *actions) {
@@ -280,6 +290,7 @@ static void take_event(struct core *core, const struct event *event, struct acti
         break;
     case EVENT_RESOLVED: run_resolve(core, event->task, event); break;
     case EVENT_TRIGGER: hands_trigger(core, event->task); break;
+    case EVENT_WAKE: wake_hear(core, event->task); break;
     case EVENT_PAUSE: hands_pause(core, event->task, event->pause.paused, actions); break;
     case EVENT_DRAIN: on_drain(core); break;
     default: take_session_event(core, event, actions);
@@ -381,6 +392,7 @@ bool core_step(struct core *core, const struct event *event, struct actions *act
     more |= idle_expire(core, actions);
     more |= clock_collect_due(core, actions);
     more |= chain_go_on(core, actions);
+    more |= wake_collect(core, actions);
     more |= late || grant_all(core, actions); /* what may not begin any more has left the queues first */
     more |= core_session_clean_all(core, actions);
     if (core->draining)
@@ -410,6 +422,6 @@ static int64_t due_wake(const struct core *core) {
 
 struct mono core_next_wake(const struct core *core) {
     int64_t due_at = due_wake(core), at = core->wake.us < due_at ? core->wake.us : due_at;
-    at = earlier(at, &core->run_deadlines);
+    at = earlier(earlier(at, &core->run_deadlines), &core->wakes);
     return (struct mono){earlier(at, &core->session_deadlines)};
 }

@@ -11,12 +11,13 @@
  *     due.c queue.c turn.c                  what waits, in which order
  *     admission.c crew.c retry.c claim.c    policies: they judge, and change nothing
  *     run.c session.c                       the states of a run and of a session: one function moves each
- *     start.c ending.c record.c             a run is handed over; its stage ends; its line of the account
+ *     start.c ending.c learn.c record.c     a run is handed over; its stage ends; its line of the account
  *     bites.c                               a run that goes on as long as it changes rows
  *     idle.c                                what a session does next that has nothing to do
- *     gate.c recording.c                    a pool's view of its database, and of its history
+ *     gate.c recording.c hearing.c          a pool's view of its database, and of its history; who listens
  *     held.c opening.c release.c            what keeps a run from its queue, and when that is over
- *     clock.c catchup.c hands.c             what is due now; what was missed; what a person asks for
+ *     clock.c catchup.c hands.c wake.c      what is due now; what was missed; what a person asks for; what
+ *                                           a notification wakes
  *     grant.c                               asks the policies and acts on them
  *     core.c reload.c                       one step; a new ini file under running tasks
  */

@@ -5,12 +5,14 @@
 #include "scheduler/core/chain.h"
 #include "scheduler/core/claim.h"
 #include "scheduler/core/clock.h"
+#include "scheduler/core/learn.h"
 #include "scheduler/core/opening.h"
 #include "scheduler/core/record.h"
 #include "scheduler/core/recording.h"
 #include "scheduler/core/release.h"
 #include "scheduler/core/run.h"
 #include "scheduler/core/start.h"
+#include "scheduler/core/wake.h"
 #include "tasks/hash.h"
 
 /* The record that ends the run; the caller says the rest. */
@@ -23,6 +25,7 @@ static struct record *record_end(struct core *core, uint32_t index, enum outcome
     record->run_number = run->number;
     record->outcome = outcome;
     record->triggered = run->triggered;
+    record->woken = run->woken;
     return record;
 }
 
@@ -53,6 +56,8 @@ static void let_go(struct core *core, uint32_t index, struct actions *actions) {
     release_next_of(core, task);
     catchup_go_on(core, task, actions);
     chain_note_gone(core, task);
+    if (core->tasks[task].woken) /* it may be on hold no more */
+        wake_arm(core, task);
 }
 
 /* --- what was cancelled for others --- */
@@ -109,44 +114,6 @@ static enum outcome outcome_of_all(const struct run *run, enum outcome outcome, 
     if (row_count > 0) /* the drain keeps it from what would follow */
         return OUTCOME_CANCELLED;
     return run->stage == STAGE_READ ? OUTCOME_NOTHING : outcome;
-}
-
-/* How long the stage takes, and which protocol its text needs. An estimate jumps at most to four times what
- * was thought, and forgets an odd one in eight, as TCP's of a round trip does (RFC 6298): no single run
- * decides. */
-static void learn(struct core_task *task, const struct run *run, enum outcome outcome,
-                  const struct run_ending *ended, int64_t took_us) {
-    bool partly = run->stage == STAGE_WORK && ended->row_count > 0; /* the rest of its work failed */
-    int64_t *expected_us = &task->expected_us[run->stage], most_us = 4 * *expected_us + US_PER_MS;
-    if (outcome != OUTCOME_OK && outcome != OUTCOME_TIMEOUT && !partly)
-        return;
-    if (task->stats.ok_count == 0 && run->bites.count == 0)
-        *expected_us = took_us;
-    else
-        *expected_us += ((took_us < most_us ? took_us : most_us) - *expected_us) / 8;
-    if (ended->simple)
-        task->protocol = PROTOCOL_SIMPLE;
-    else if (task->protocol != PROTOCOL_SIMPLE)
-        task->protocol =
-            run->stage == STAGE_WHOLE && outcome == OUTCOME_OK ? PROTOCOL_EXTENDED : PROTOCOL_UNKNOWN;
-}
-
-static void count_end(struct core *core, const struct run *run, const struct record *record) {
-    struct core_task *task = &core->tasks[run->task];
-    struct task_stats *stats = &task->stats;
-    bool fine = record->outcome == OUTCOME_OK || record->outcome == OUTCOME_NOTHING;
-    task->elsewhere_count = 0;
-    task->kept_until.us = 0;
-    stats->has_ended_run = true;
-    stats->last_outcome = record->outcome;
-    stats->last_took_us = record->took_us;
-    stats->last_key = record->key_first;
-    stats->session_us += record->session_us;
-    stats->outside_us += record->outside_us;
-    stats->ok_count += fine;
-    stats->failed_count += !fine;
-    quantile_add(&core->late[run->task], record->lateness_us);
-    quantile_add(&core->took[run->task], record->took_us);
 }
 
 static void forget_failures(struct core_task *task) {
@@ -207,7 +174,7 @@ static void finish(struct core *core, uint32_t index, enum outcome outcome, cons
     record->shut_out = run->shut_out && outcome == OUTCOME_CANCELLED;
     record->abandoned = ended->failure == FAILURE_ABANDONED;
     record_keep(core, record);
-    count_end(core, run, record);
+    learn_end(core, run, record);
     chain_note_record(core, record);
     count_in_row(core, run, outcome, partly_done, actions);
     let_go(core, index, actions);
@@ -231,7 +198,11 @@ void run_skip(struct core *core, uint32_t index, enum skip_cause cause, struct a
     if (cause != SKIP_DRAIN || run->claim_state == CLAIM_COMMITTED || run->claim == CLAIM_BEFORE)
         record_keep(core, record);
     core->tasks[run->task].stats.skipped_count += (uint32_t)run->occurrence_count;
+    uint32_t task = run->task;
+    bool unanswered = run->woken && cause == SKIP_LATE;
     let_go(core, index, actions);
+    if (unanswered) /* the occurrence came too late, the notification does not */
+        wake_hear(core, task);
 }
 
 void run_give_up(struct core *core, uint32_t index, struct actions *actions) {
@@ -285,6 +256,20 @@ static void go_without(struct core *core, uint32_t index, struct actions *action
         run_wait_again(core, index, actions);
 }
 
+/* Another daemon has it: the occurrences. What woke this run may have come after that one had begun. */
+static void taken(struct core *core, uint32_t index, const struct run_ending *ended,
+                  struct actions *actions) {
+    const struct run *run = &core->runs[index];
+    uint32_t task = run->task;
+    bool unanswered = run->woken && run->occurrence_count > 0;
+    chain_note_elsewhere(core, task);
+    record_end(core, index, OUTCOME_ELSEWHERE, actions);
+    clock_note_elsewhere(core, task, ended->answered_until, actions);
+    let_go(core, index, actions);
+    if (unanswered)
+        wake_hear(core, task);
+}
+
 /* True: its claim was not taken, and that was its end, or it waits again. */
 static bool claim_refused(struct core *core, uint32_t index, const struct run_ending *ended,
                           struct actions *actions) {
@@ -292,12 +277,7 @@ static bool claim_refused(struct core *core, uint32_t index, const struct run_en
     struct core_pool *pool = &core->pools[run->pool];
     bool fails = false;
     switch (ended->failure) {
-    case FAILURE_TAKEN: /* another daemon has it */
-        chain_note_elsewhere(core, run->task);
-        record_end(core, index, OUTCOME_ELSEWHERE, actions);
-        clock_note_elsewhere(core, run->task, ended->answered_until, actions);
-        let_go(core, index, actions);
-        return true;
+    case FAILURE_TAKEN: taken(core, index, ended, actions); return true;
     case FAILURE_CLAIM: fails = true; break;
     case FAILURE_CLAIM_WAIT:
         if (pool->recording.state == RECORDING_BROKEN || pool->recording.state == RECORDING_OFF) {
@@ -392,7 +372,7 @@ void run_end(struct core *core, uint32_t index, const struct run_ending *ended, 
     int64_t took_us = mono_since(core->now, run->started);
     *(stage_tokens(run->definition, run->stage) ? &run->session_us : &run->outside_us) += took_us;
     if (task_same_work(run->definition, task->definition)) /* a reload may have changed the text since */
-        learn(task, run, outcome, ended, took_us);
+        learn_from(task, run, outcome, ended, took_us);
     if (!goes_on(core, index, outcome, ended) && !tries_again(core, index, outcome, ended->failure, actions))
         finish(core, index, outcome, ended, actions);
 }

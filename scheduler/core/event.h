@@ -19,12 +19,15 @@ enum event_kind {
     EVENT_SESSION_GONE,   /* the server's backend is gone: the token is free */
     EVENT_SAMPLED,        /* a look at the database was taken on this session; it is idle again */
     EVENT_HISTORY,        /* the history was asked on this session; it is idle again */
-    EVENT_POOLER,         /* a look at the connection pooler in front of the database */
-    EVENT_COMMAND_SEEN,   /* how many sessions of a running command the server counts */
-    EVENT_RUN_COMMITS,    /* all of the run is done but its COMMIT, which may wait for a standby */
-    EVENT_RUN_UNSENT,     /* nothing of the run reached the server: it is not spent */
+    EVENT_LISTENS,      /* the session listens to its pool's channels, or it was refused; it is idle again */
+    EVENT_CHANNELS,     /* it does not as it should any more */
+    EVENT_POOLER,       /* a look at the connection pooler in front of the database */
+    EVENT_COMMAND_SEEN, /* how many sessions of a running command the server counts */
+    EVENT_RUN_COMMITS,  /* all of the run is done but its COMMIT, which may wait for a standby */
+    EVENT_RUN_UNSENT,   /* nothing of the run reached the server: it is not spent */
     EVENT_RUN_ENDED,
     EVENT_TRIGGER,  /* one run of a task now */
+    EVENT_WAKE,     /* a task was notified, or may have been */
     EVENT_PAUSE,    /* what becomes due of a task is skipped from now on, or no longer */
     EVENT_RESTORED, /* what is on record of a task, once after the start, before its pool grants anything */
     EVENT_CHAIN,    /* what is on record of a task that comes after others, or that others come after */
@@ -46,9 +49,9 @@ struct event {
     enum event_kind kind;
     struct mono now;
     struct wall wall;
-    struct handle session; /* SESSION_*, SAMPLED */
+    struct handle session; /* SESSION_*, SAMPLED, HISTORY, LISTENS, CHANNELS */
     struct handle run;     /* RUN_*, COMMAND_SEEN */
-    uint32_t task;         /* TRIGGER, PAUSE, RESTORED, CHAIN, RESOLVED */
+    uint32_t task;         /* TRIGGER, WAKE, PAUSE, RESTORED, CHAIN, RESOLVED */
     uint32_t pool;         /* POOLER */
     union {
         struct {
@@ -72,6 +75,13 @@ struct event {
             int64_t took_us;                               /* at the median; 0: not known */
         } restored;
         struct chain_told chain;
+        struct {
+            bool failed;
+            bool anew; /* to a channel that this session did not hear before: for the log */
+        } listens;
+        struct {
+            bool missing; /* it does not hear all of them */
+        } channels;
         struct {
             struct wall due, due_until; /* the keys of a run that was unknown */
             bool ok;                    /* else nothing of it is done */

@@ -2,6 +2,7 @@
 
 #include "scheduler/core/ended.h"
 #include "scheduler/core/gate.h"
+#include "scheduler/core/hearing.h"
 #include "scheduler/core/recording.h"
 #include "scheduler/core/run.h"
 #include "scheduler/core/session.h"
@@ -78,13 +79,32 @@ static bool pauses(const struct core *core, const struct core_pool *pool) {
     return pool->failing && core->now.us < pool->next_attempt.us;
 }
 
-static struct supply supply_of(const struct core *core, const struct core_pool *pool, const struct run *run) {
+/* The newest, so that the oldest falls out of use; but the one that listens hears nothing during a run.
+ * INDEX_NONE: there is none. */
+static uint32_t next_warm(const struct core *core, const struct core_pool *pool) {
+    uint32_t newest = pool->warm_newest;
+    if (newest == INDEX_NONE || !hearing_is_listener(core, pool, newest) ||
+        core->sessions[newest].older == INDEX_NONE)
+        return newest;
+    return core->sessions[newest].older;
+}
+
+static uint32_t least_used_warm(const struct core *core, const struct core_pool *pool) {
+    uint32_t oldest = pool->warm_oldest;
+    if (oldest == INDEX_NONE || !hearing_is_listener(core, pool, oldest) ||
+        core->sessions[oldest].newer == INDEX_NONE)
+        return oldest;
+    return core->sessions[oldest].newer;
+}
+
+static struct supply supply_of(const struct core *core, const struct core_pool *pool, uint32_t wanted_count,
+                               bool draining) {
     const struct tokens *tokens = &pool->tokens;
     struct headroom headroom = gate_headroom(core, pool);
     bool fresh = gate_is_fresh(core, pool);
-    bool warm_is_stale =
-        pool->warm_newest != INDEX_NONE &&
-        mono_since(core->now, core->sessions[pool->warm_newest].idle_since) >= pool->settings->ping_us;
+    uint32_t warm = next_warm(core, pool);
+    bool warm_is_stale = warm != INDEX_NONE &&
+                         mono_since(core->now, core->sessions[warm].idle_since) >= pool->settings->ping_us;
     return (struct supply){
         .tokens = *tokens,
         .gate_slots = headroom.slots,
@@ -93,11 +113,11 @@ static struct supply supply_of(const struct core *core, const struct core_pool *
         .ended_stay = core->now.us >= ended_settle_at(pool).us,
         .look_due = gate_wants_look(core, pool),
         .trickle = trickles_at(pool) <= core->now.us,
-        .wanted_count = wanted_sessions(core, pool, run),
+        .wanted_count = wanted_count,
         .failing = pool->failing,
         .may_connect = !pool->failing || (!pauses(core, pool) && tokens->opening == 0),
         .warm_is_stale = warm_is_stale,
-        .draining = core->draining && !run_is_half_done(run),
+        .draining = draining,
     };
 }
 
@@ -133,7 +153,8 @@ static struct decision before_the_first_look(const struct core *core, const stru
 
 struct decision grant_ask(const struct core *core, uint32_t index, const struct run *run) {
     const struct core_pool *pool = &core->pools[index];
-    struct supply supply = supply_of(core, pool, run);
+    struct supply supply =
+        supply_of(core, pool, wanted_sessions(core, pool, run), core->draining && !run->begun);
     struct demand demand = {stage_tokens(run->definition, run->stage),
                             stage_needs_session(run->definition, run->stage)};
     bool is_new = pool->gate.sample_count == 0 || pool->recording.state == RECORDING_NEW;
@@ -165,7 +186,7 @@ static bool act(struct core *core, uint32_t index, uint32_t run, const struct de
     struct core_pool *pool = &core->pools[index];
     bool sql = decision->verdict == VERDICT_START &&
                stage_needs_session(core->runs[run].definition, core->runs[run].stage);
-    uint32_t warm = pool->warm_newest;
+    uint32_t warm = next_warm(core, pool);
     switch (decision->verdict) {
     case VERDICT_WAIT: core_wake_at(core, decision->again_at); return false;
     case VERDICT_START:
@@ -195,7 +216,7 @@ static bool act(struct core *core, uint32_t index, uint32_t run, const struct de
     case VERDICT_CLOSE:
         for (uint32_t i = 0; i < decision->session_count && actions_have_room(actions); i++)
             if (pool->warm_oldest != INDEX_NONE)
-                core_session_close(core, pool->warm_oldest, CLOSE_ROOM, actions);
+                core_session_close(core, least_used_warm(core, pool), CLOSE_ROOM, actions);
         return true;
     }
     return false;
@@ -213,7 +234,7 @@ static uint32_t find_sharing(struct core *core, struct core_pool *pool) {
     bool on_its_way = resting && !resting->shared &&
                       (resting->state == CORE_SESSION_BUSY || resting->state == CORE_SESSION_CLEANING);
     if (worked_long && !on_its_way && pool->tokens.warm == 0 &&
-        (gate_wants_look(core, pool) || recording_wants(core, pool))) {
+        (gate_wants_look(core, pool) || recording_wants(core, pool) || hearing_wants(core, pool))) {
         pool->gate.resting = core_session_handle(core, first->id);
         core_session_rest(core, first->id);
         first = due_first(&pool->sharing);
@@ -322,6 +343,31 @@ static bool may_be_passed(const struct core *core, const struct core_pool *pool,
            run->definition->tokens + pool->tokens.ended > pool->tokens.size;
 }
 
+/* How soon it is looked again whether a further session may be opened to listen. */
+#define OPEN_TO_HEAR_AGAIN_US US_PER_S
+
+/* No session listens, and none is idle: as the floor one is opened at once, and beside others as for a run.
+ */
+static void open_to_hear(struct core *core, uint32_t index, struct actions *actions) {
+    struct core_pool *pool = &core->pools[index];
+    uint32_t count = tokens_sessions(&pool->tokens);
+    if (count == 0) {
+        if (recording_is_worth_a_session(core, pool))
+            core_session_open(core, index, actions);
+        else if (pool->failing)
+            core_wake_at(core, pool->next_attempt.us);
+        return;
+    }
+    if (pool->tokens.busy < count) /* one is about to be idle */
+        return;
+    struct supply supply = supply_of(core, pool, count + 1, false);
+    struct decision decision = admission_decide(&supply, &(struct demand){1, true});
+    if (decision.verdict == VERDICT_OPEN && grant_crew(core, pool, DEAF_US).stuck_count == count)
+        core_session_open(core, index, actions);
+    else
+        core_wake_at(core, us_add(core->now.us, OPEN_TO_HEAR_AGAIN_US));
+}
+
 static bool grant_pool(struct core *core, uint32_t index, struct actions *actions) {
     struct core_pool *pool = &core->pools[index];
     bool closed[LINES] = {false};
@@ -344,6 +390,8 @@ static bool grant_pool(struct core *core, uint32_t index, struct actions *action
     int64_t look_at = pool->warm_newest != INDEX_NONE ? gate_look_at(core, pool, false) : INSTANT_MAX;
     if (look_at <= core->now.us)
         gate_ask(core, pool, pool->warm_newest, actions); /* the oldest is to fall out of use */
+    if (hearing_serve(core, pool, actions))
+        open_to_hear(core, index, actions);
     recording_serve(core, pool, actions);
     core_wake_at(core, look_at);
     core_wake_at(core, gate_silent_at(pool));

@@ -3,6 +3,7 @@
 #include "scheduler/core/bites.h"
 #include "scheduler/core/record.h"
 #include "scheduler/core/run.h"
+#include "scheduler/core/wake.h"
 
 /* A pause and a closed window of any length leave a record of each hour, so that no more is lost with a
  * killed daemon. */
@@ -23,6 +24,8 @@ void hands_pause(struct core *core, uint32_t index, bool paused, struct actions 
     } else {
         hands_end_passing(core, index, actions);
     }
+    if (!paused) /* who knows what was notified meanwhile */
+        wake_hear(core, index);
 }
 
 void hands_pass_over(struct core *core, uint32_t index, const struct occurrences *due, enum skip_cause cause,

@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "scheduler/core/gate.h"
+#include "scheduler/core/hearing.h"
 #include "scheduler/core/recording.h"
 #include "scheduler/core/session.h"
 #include "scheduler/core/start.h"
@@ -10,6 +11,11 @@
 /* The floor stays while it could not be opened again. */
 static bool may_go(const struct core *core, const struct core_pool *pool) {
     return tokens_sessions(&pool->tokens) > 1 || gate_headroom(core, pool).slots >= 0;
+}
+
+/* Who listens stays as long as there are others that can go. */
+static bool another_is_warm(const struct core *core, const struct core_pool *pool, uint32_t index) {
+    return pool->tokens.warm > (core->sessions[index].state == CORE_SESSION_WARM);
 }
 
 static bool is_unwanted(const struct core *core, uint32_t index, enum close_cause *ret_cause) {
@@ -23,7 +29,8 @@ static bool is_unwanted(const struct core *core, uint32_t index, enum close_caus
              may_go(core, pool))
         *ret_cause = CLOSE_RECYCLE;
     else
-        return gate_excess(core, pool, ret_cause) > 0;
+        return gate_excess(core, pool, ret_cause) > 0 &&
+               !(hearing_is_listener(core, pool, index) && another_is_warm(core, pool, index));
     return true;
 }
 
@@ -42,6 +49,8 @@ void idle_begin(struct core *core, uint32_t index, struct actions *actions) {
     core_session_move(core, index, CORE_SESSION_WARM);
     if (gate_look_at(core, pool, after_run) <= core->now.us)
         gate_ask(core, pool, index, actions);
+    else if (hearing_wants_this(core, pool, index))
+        hearing_ask(core, pool, index, actions);
     else if (recording_wants(core, pool))
         recording_ask(core, pool, index, actions);
 }
@@ -73,12 +82,14 @@ static void make_way(struct core *core, uint32_t index, struct actions *actions)
         run_yield(core, session->run_first, actions);
 }
 
-/* Idle or old. A pool's only session stays: it is the floor, and it takes the samples. */
+/* Idle or old. A pool's only session stays: it is the floor, and it takes the samples; so does the one that
+ * listens, and the others go. */
 static void warm_deadline(struct core *core, uint32_t index, struct actions *actions) {
     const struct core_session *session = &core->sessions[index];
     const struct core_pool *pool = &core->pools[session->pool];
     bool old = core->now.us >= core_session_recycle_at(core, index);
-    if (old ? may_go(core, pool) : tokens_sessions(&pool->tokens) > 1)
+    bool is_spare = tokens_sessions(&pool->tokens) > 1 && !hearing_is_listener(core, pool, index);
+    if (old ? may_go(core, pool) : is_spare)
         core_session_close(core, index, old ? CLOSE_RECYCLE : CLOSE_IDLE, actions);
     else
         due_set(&core->session_deadlines, index, us_add(core->now.us, pool->settings->idle_us));

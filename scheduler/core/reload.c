@@ -13,10 +13,12 @@
 #include "scheduler/core/clock.h"
 #include "scheduler/core/core.h"
 #include "scheduler/core/ended.h"
+#include "scheduler/core/hearing.h"
 #include "scheduler/core/recording.h"
 #include "scheduler/core/release.h"
 #include "scheduler/core/run.h"
 #include "scheduler/core/session.h"
+#include "scheduler/core/wake.h"
 
 static void *zeroed(size_t count, size_t bytes) {
     void *memory = calloc(count ? count : 1, bytes);
@@ -60,9 +62,17 @@ static bool is_same_place(const struct pool_settings *a, const struct pool_setti
     return !a->place || !b->place || strcmp(a->place, b->place) == 0;
 }
 
-static void pool_take_over(struct core_pool *pool, struct taskset *set, uint32_t index) {
+static struct wakes wakes_before(const struct core_pool *pool) {
+    if (!pool->set)
+        return (struct wakes){0};
+    return wakes_of_pool(pool->set->wakes, (uint32_t)(pool->settings - pool->set->pools));
+}
+
+static void pool_take_over(struct core *core, struct core_pool *pool, struct taskset *set, uint32_t index) {
     const struct pool_settings *settings = &set->pools[index];
+    hearing_follow(core, pool, wakes_before(pool), wakes_of_pool(set->wakes, index));
     if (pool->settings && !is_same_connection(pool->settings, settings)) {
+        pool_hears_no_more(core, pool);
         pool->conninfo_version++;
         pool->failing = false;
         pool->failure_count = 0;
@@ -145,7 +155,7 @@ static void reload_pools(struct core *core, struct taskset *set, struct moved *m
         }
     }
     for (uint32_t i = 0; i < set->pool_count; i++)
-        pool_take_over(&pools[i], set, i);
+        pool_take_over(core, &pools[i], set, i);
     free(core->pools);
     core->pools = pools;
     core->pool_count = count;
@@ -235,6 +245,8 @@ static void reload_tasks(struct core *core, struct taskset *set, struct moved *m
     };
     uint32_t *from_of = zeroed(set->task_count, sizeof *from_of);
     due_init(&new.due, (uint32_t)most);
+    due_finish(&core->wakes);
+    due_init(&core->wakes, (uint32_t)most);
     memset(moved->tasks, 0xff, core->task_count * sizeof *moved->tasks); /* INDEX_NONE */
     if (core->set)
         taskset_match(core->set, set, from_of);
@@ -263,6 +275,14 @@ static void arm_new(struct core *core) {
     for (uint32_t i = 0; core->armed && !core->draining && i < core->set->task_count; i++)
         if (core->tasks[i].definition->enabled && !due_has(&core->due, i))
             clock_arm(core, i);
+}
+
+static void wake_up(struct core *core, const struct taskset *before) {
+    for (uint32_t i = 0; i < core->task_count; i++) {
+        wake_arm(core, i);
+        if (i < core->set->task_count)
+            wake_follow(core, i, before);
+    }
 }
 
 /* --- runs and sessions --- */
@@ -338,11 +358,12 @@ void core_reload(struct core *core, struct taskset *set, struct mono now, struct
     ended_recount(core);
     struct taskset *before = core->set;
     core->set = taskset_ref(set);
-    taskset_unref(before);
     chain_build(core, moved.tasks, old_count);
     arm_new(core);
     for (uint32_t i = 0; i < core->run_used; i++)
         release_look_again(core, i);
+    wake_up(core, before);
+    taskset_unref(before);
     rest_left_behind(core);
     core->sweep_run = core->sweep_session = core->sweep_task = 0;
     free(moved.pools);
@@ -371,6 +392,7 @@ void core_destroy(struct core *core) {
         taskset_unref(core->pools[i].set);
     }
     due_finish(&core->due);
+    due_finish(&core->wakes);
     due_finish(&core->run_deadlines);
     due_finish(&core->session_deadlines);
     due_finish(&core->unweighted);

@@ -166,6 +166,7 @@ static void begin(struct core *core, struct run *run) {
     run->begun = true;
     core->begun_count++;
     core->tasks[run->task].running_count++;
+    core->tasks[run->task].begun = core->now;
     run->keeps_session =
         run->definition->work == WORK_STAGES ||
         (run->definition->work == WORK_COMMAND && core->pools[run->pool].recording.state == RECORDING_ON);
@@ -312,7 +313,7 @@ bool run_is_sharable(const struct core *core, const struct run *run) {
            !core->pools[run->pool].gate.sample.pooled && !waited_too_long(core, run);
 }
 
-/* A run that takes as many times what was expected as one run may change an estimate by (learn() in ending.c)
+/* A run that takes as many times what was expected as one run may change an estimate by (learn.c)
  * is no longer what others were sent behind. */
 #define IN_THE_WAY_TIMES    4                 /* what it was expected to take */
 #define IN_THE_WAY_LEAST_US (100 * US_PER_MS) /* anything may take this long once */

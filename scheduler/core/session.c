@@ -160,6 +160,8 @@ void core_session_move(struct core *core, uint32_t index, enum core_session_stat
         pool->recording.asked = HANDLE_NONE; /* we have closed it, or a reload has left its server */
         pool->recording.next_try = mono_add(core->now, RECORDING_AGAIN_US);
     }
+    if (to == CORE_SESSION_CLOSING && handle_is(pool->hearing.session, core_session_handle(core, index)))
+        pool_hears_no_more(core, pool);
     session->state = to;
     if (to != CORE_SESSION_BUSY && to != CORE_SESSION_CLEANING)
         session->shared = false;
@@ -308,6 +310,13 @@ void core_session_proved_clean(struct core *core, uint32_t index) {
 }
 
 /* --- opening and closing --- */
+
+void pool_hears_no_more(struct core *core, struct core_pool *pool) {
+    if (pool->hearing.on)
+        pool->hearing.off_since = core->now;
+    pool->hearing.on = pool->hearing.asked = pool->hearing.again = false;
+    pool->hearing.session = HANDLE_NONE;
+}
 
 void core_session_open(struct core *core, uint32_t pool, struct actions *actions) {
     uint32_t index = core->session_free;

@@ -45,6 +45,9 @@ void core_session_proved_clean(struct core *core, uint32_t session);
 
 /* --- connecting --- */
 
+/* The session that listened is lost, or was refused. */
+void pool_hears_no_more(struct core *core, struct core_pool *pool);
+
 /* An attempt to connect for the pool has failed: when the next one may be. */
 void pool_connect_failed(struct core *core, uint32_t pool, enum connect_failure failure);
 

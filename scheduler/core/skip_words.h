@@ -15,4 +15,7 @@ const char *skip_outcome(enum skip_cause cause);
 /* Why a run in bites left the rest to the next run of its task; NULL: it left none. */
 const char *skip_rest_reason(enum skip_cause cause);
 
+/* Why a run is on record that answers no occurrence, and that nobody has triggered. */
+#define REASON_WOKEN "woken by a notification"
+
 #endif

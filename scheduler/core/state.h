@@ -14,6 +14,7 @@
 #include "scheduler/core/event.h"
 #include "scheduler/core/keeping.h"
 #include "scheduler/core/link.h"
+#include "scheduler/core/listener.h"
 #include "scheduler/core/quantile.h"
 #include "scheduler/core/queue.h"
 #include "scheduler/core/retry.h"
@@ -51,8 +52,8 @@ enum claim_state {
 
 /*
  * One execution of a task, with all its stages and attempts. run.c writes the state and what follows from it;
- * clock.c, catchup.c and hands.c which occurrences it answers; start.c, claim.c and ending.c the rest; core.c
- * takes in what its session says of it: `commits`, `needs_primary`.
+ * clock.c, catchup.c, hands.c and wake.c which occurrences it answers; start.c, claim.c and ending.c the
+ * rest; core.c takes in what its session says of it: `commits`, `needs_primary`.
  */
 struct run {
     enum run_state state;
@@ -66,6 +67,7 @@ struct run {
     bool keeps_session; /* it will need a session of its pool again, so that the pool is not over before it */
     bool triggered;     /* by a person: a pause does not touch it */
     bool comes_behind;  /* the other runs of its task, and not beside them; until it has its turn */
+    bool woken;         /* it is to begin after a notification */
     bool held_told;     /* that it holds its tokens for longer than leak_warning */
     bool commits;       /* all but its COMMIT is done: others do not make it give way */
     bool yielded;       /* it was in others' way: it shares no session, and leaves a token to others */
@@ -175,6 +177,7 @@ struct passed_over {
 struct task_stats {
     uint32_t ok_count, failed_count, skipped_count;
     uint64_t merged_count;  /* occurrences answered by another one's run */
+    uint64_t woken_count;   /* runs that a notification, or a listener's beginning, has made */
     uint64_t retried_count; /* attempts that were followed by another one */
     uint64_t bite_count, bite_row_count;
     int64_t last_took_us;
@@ -187,7 +190,8 @@ struct task_stats {
 /*
  * The first so many are those of the file, in its order; what a reload removed comes behind them. reload.c
  * writes the definition; run.c the counts of its runs; clock.c and catchup.c what is due and answered;
- * ending.c what was learned; session.c the trust; hands.c the pause; ended.c what ended commands hold.
+ * ending.c what was learned; session.c the trust; hands.c the pause; wake.c that it was woken; ended.c what
+ * ended commands hold.
  */
 struct core_task {
     const struct task *definition;
@@ -196,6 +200,7 @@ struct core_task {
     bool retired;        /* no longer in the file; kept while its run is under way */
     bool paused;         /* by a person */
     bool restored;       /* what is on record of it is known */
+    bool woken;          /* and no run of it answers that yet: it is in core.wakes */
     enum trust trust;
     enum protocol protocol;
     /* its runs */
@@ -204,6 +209,7 @@ struct core_task {
         waiting_count; /* mostly 0 or 1; more when a run returns to waiting and a newer one waits already */
     uint32_t running_count; /* begun and not over */
     uint32_t between_count; /* of them: waiting for a further stage */
+    struct mono begun;      /* when its last run began */
     /* when it is due */
     struct wall due;     /* the next due instant; meaningful while the task is in core.due */
     int64_t interval_us; /* in force when it was last armed; 0: a calendar */
@@ -276,6 +282,7 @@ struct core_pool {
 
     struct gate gate;
     struct recording recording;
+    struct listener hearing;
     struct mono woken;         /* when a light run took an idle session last */
     uint32_t half_done_count;  /* runs that keep a session (run.keeps_session) */
     uint32_t conninfo_version; /* counts the reloads that changed how to connect */
@@ -317,6 +324,8 @@ struct core {
     struct quantile *late, *took; /* by task; apart, so that untouched ones cost no memory */
     /* Tasks that are armed, by monotonic due instant: enabled ones of the file, until the drain begins. */
     struct due due;
+    /* Tasks that were woken and have no run for it yet, by when they may have one. */
+    struct due wakes;
 
     struct link *links; /* of the file's tasks, in their order */
     uint32_t link_count;

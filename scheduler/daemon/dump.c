@@ -27,6 +27,14 @@ static const char *connect_error_of(const void *context, const char *name) {
     return NULL;
 }
 
+static const char *listen_error_of(const void *context, const char *name) {
+    const struct daemon *daemon = context;
+    for (uint32_t i = 0; i < daemon->pool_count; i++)
+        if (strcmp(daemon->pools[i]->name, name) == 0 && *daemon->pools[i]->listen_error)
+            return daemon->pools[i]->listen_error;
+    return NULL;
+}
+
 static struct progress progress_of(const void *context, uint32_t run) {
     return errand_progress(context, run);
 }
@@ -61,6 +69,7 @@ void dump_compose(struct daemon *daemon, enum dump_form form, uint32_t width, st
         .utc_offset_us = local.tm_gmtoff * US_PER_S,
         .failure_of = failure_of,
         .connect_error_of = connect_error_of,
+        .listen_error_of = listen_error_of,
         .progress_of = progress_of,
         .bookkeeping_of = bookkeeping_of,
         .pause_of = pause_of,

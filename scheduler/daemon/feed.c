@@ -1,5 +1,7 @@
 #include "scheduler/daemon/feed.h"
 
+#include <string.h>
+
 #include "scheduler/daemon/log_events.h"
 #include "scheduler/daemon/perform.h"
 #include "scheduler/daemon/state.h"
@@ -34,8 +36,40 @@ static const struct failure *feed_history(struct daemon *daemon, struct message 
     return failure;
 }
 
+/* Of several channels that were heard at once, the one that wakes the task. */
+static bool is_first_of(const struct channels *channels, const struct wake *wake, const char *name) {
+    for (uint32_t i = 0; i < wake->channel_count && strcmp(wake->channels[i], name) != 0; i++) {
+        const struct channel *before = channels_find(channels, wake->channels[i]);
+        if (before && before->taken)
+            return false;
+    }
+    return true;
+}
+
+/* Each task that is woken by what was heard, whoever heard it. */
+static void feed_heard(struct daemon *daemon) {
+    const struct taskset *set = daemon->core->set;
+    for (uint32_t pool = 0; pool < daemon->pool_count; pool++) {
+        struct channels *channels = &daemon->pools[pool]->channels;
+        struct wakes wakes = wakes_of_pool(set->wakes, pool);
+        if (!channels_take(channels))
+            continue;
+        for (uint32_t i = 0; i < wakes.count; i++) {
+            const struct wake_entry *entry = &wakes.items[i];
+            const struct channel *channel = channels_find(channels, entry->channel);
+            if (channel && channel->taken &&
+                is_first_of(channels, set->tasks[entry->task].wake, entry->channel))
+                feed_event(daemon, &(struct event){.kind = EVENT_WAKE, .task = entry->task});
+        }
+    }
+}
+
 void feed_message(struct daemon *daemon, struct message *message) {
     const struct failure *failure = message->failure;
+    if (message->event.kind == EVENT_WAKE) {
+        feed_heard(daemon);
+        return;
+    }
     perform_news(daemon, &message->event, failure);
     if (message->event.kind == EVENT_HISTORY)
         failure = feed_history(daemon, message);

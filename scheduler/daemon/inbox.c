@@ -52,6 +52,9 @@ static struct event event_of(const struct report *report) {
         [REPORT_SESSION_GONE] = EVENT_SESSION_GONE,
         [REPORT_SAMPLED] = EVENT_SAMPLED,
         [REPORT_HISTORY] = EVENT_HISTORY,
+        [REPORT_LISTENS] = EVENT_LISTENS,
+        [REPORT_CHANNELS] = EVENT_CHANNELS,
+        [REPORT_HEARD] = EVENT_WAKE,
         [REPORT_RUN_COMMITS] = EVENT_RUN_COMMITS,
         [REPORT_RUN_UNSENT] = EVENT_RUN_UNSENT,
         [REPORT_RUN_ENDED] = EVENT_RUN_ENDED,
@@ -65,6 +68,12 @@ static struct event event_of(const struct report *report) {
         event.sample = copy(report->sample, sizeof *report->sample);
     if (report->kind == REPORT_HISTORY)
         event.history.failed_for_long = report->history.locked;
+    if (report->kind == REPORT_LISTENS) {
+        event.listens.failed = report->listens.failed;
+        event.listens.anew = report->listens.anew;
+    }
+    if (report->kind == REPORT_CHANNELS)
+        event.channels.missing = report->channels.missing;
     if (report->kind == REPORT_RUN_ENDED)
         event.ended = report->ended;
     return event;

@@ -293,6 +293,35 @@ void log_standby(struct daemon *daemon, const struct action *action, const struc
     text_finish(&where);
 }
 
+/* Of each time that it begins; that it goes on is no news. Refused: of the first in a row. */
+void log_listens(struct daemon *daemon, struct session_pool *pool, const struct event *event,
+                 const struct failure *failure) {
+    uint32_t index = core_session(daemon->core, event->session)->pool;
+    const struct listener *hearing = &daemon->core->pools[index].hearing;
+    char off[DURATION_TEXT_BYTES] = "";
+    snprintf(pool->listen_error, sizeof pool->listen_error, "%s", failure ? said(failure)->message : "");
+    if (!hearing->on)
+        duration_glance(mono_since(daemon->core->now, hearing->off_since), off);
+    if (failure)
+        LOG(&daemon->log, hearing->failed_count ? LOG_DEBUG : LOG_WARNING, "not_listening",
+            log_text("pool", pool->name), log_text("message", failure->message),
+            log_text("effect", "no notification wakes a task; those with an interval go on by it"));
+    else if (event->listens.anew)
+        LOG(&daemon->log, LOG_INFO, "listening", log_text("pool", pool->name),
+            log_number("channels", pool->channels.count), log_text("after", *off ? off : NULL),
+            log_text("effect", "its tasks look once, as nobody knows what was notified before"));
+}
+
+void log_channels(struct daemon *daemon, struct session_pool *pool, uint32_t index,
+                  const struct failure *failure) {
+    bool tell = is_milestone(++pool->channels_changed_count);
+    LOG(&daemon->log, tell ? LOG_WARNING : LOG_DEBUG, "listening_disturbed",
+        log_text("pool", daemon->core->pools[index].settings->name),
+        log_number("times", pool->channels_changed_count), log_text("message", said(failure)->message),
+        log_text("effect", "the session listens anew"),
+        log_text("advice", "leave LISTEN and UNLISTEN out of the texts of tasks"));
+}
+
 void log_gate(struct daemon *daemon, uint32_t index) {
     const struct core_pool *pool = &daemon->core->pools[index];
     struct text cause = {0};

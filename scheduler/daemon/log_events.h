@@ -35,6 +35,10 @@ void log_clocks(struct daemon *daemon, const struct sample *sample, uint32_t poo
 void log_connect(struct daemon *daemon, struct session_pool *pool, const struct failure *failure);
 void log_connected(struct daemon *daemon, struct session_pool *pool, struct session *session);
 void log_standby(struct daemon *daemon, const struct action *action, const struct failure *failure);
+void log_listens(struct daemon *daemon, struct session_pool *pool, const struct event *event,
+                 const struct failure *failure);
+void log_channels(struct daemon *daemon, struct session_pool *pool, uint32_t index,
+                  const struct failure *failure);
 void log_gate(struct daemon *daemon, uint32_t pool); /* its limit changed */
 void log_blind(struct daemon *daemon, const struct session_pool *pool,
                const struct failure *failure); /* a look at the database failed */

@@ -152,6 +152,7 @@ static void perform_one(struct daemon *daemon, const struct action *action, cons
     case ACTION_CHECK: session_check(session); break;
     case ACTION_SAMPLE: session_sample(session); break;
     case ACTION_HISTORY: perform_history(daemon, action); break;
+    case ACTION_LISTEN: session_listen(session); break;
     case ACTION_HISTORY_STATE: perform_history_state(daemon, action->pool, failure); break;
     case ACTION_CLEAN: session_clean(session); break;
     case ACTION_VERIFY: session_verify(session); break;
@@ -212,6 +213,14 @@ static void take_session_news(struct daemon *daemon, const struct event *event, 
     case EVENT_SAMPLED:
         if (known)
             take_sample(daemon, known->pool, event->sample, failure);
+        break;
+    case EVENT_LISTENS:
+        if (known)
+            log_listens(daemon, pool, event, failure);
+        break;
+    case EVENT_CHANNELS:
+        if (known)
+            log_channels(daemon, pool, known->pool, failure);
         break;
     case EVENT_SESSION_BROKEN:
         LOG(&daemon->log, failure->message ? LOG_INFO : LOG_DEBUG, "session_lost",

@@ -54,7 +54,7 @@ static const char *reason_of(const struct record *record) {
         return record->shut_out ? "cancelled: its window has closed"
                                 : "cancelled: the daemon was told to stop";
     case OUTCOME_SKIPPED: return skip_reason(record->skip);
-    default: return NULL;
+    default: return record->woken && record->occurrence_count == 0 ? REASON_WOKEN : NULL;
     }
 }
 

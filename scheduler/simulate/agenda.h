@@ -15,6 +15,8 @@ enum agenda_kind {
     AGENDA_VERIFIED,
     AGENDA_SAMPLED,
     AGENDA_HISTORY,
+    AGENDA_LISTENS,
+    AGENDA_CHANNELS, /* stamp: the session's generation */
     AGENDA_GONE,
     AGENDA_RUN_ENDED, /* index: of a run */
     AGENDA_RUN_UNSENT,

@@ -86,8 +86,17 @@ static void leave_server(struct world *world, struct model_session *session) {
     session->on_server = false;
 }
 
+static void listen_to(struct world *world, uint32_t index, struct taskset *set) {
+    struct model_session *session = &world->sessions[index];
+    struct taskset *before = session->listens;
+    session->listens = set ? taskset_ref(set) : NULL;
+    session->listens_pool = world->core->sessions[index].pool;
+    taskset_unref(before);
+}
+
 static void close_session(struct world *world, uint32_t index) {
     struct model_session *session = &world->sessions[index];
+    listen_to(world, index, NULL);
     if (session->on_server && happens(world, WORLD_NEVER_GONE)) {
         leave_server(world, session);
         session->stamp++;
@@ -194,6 +203,12 @@ void world_break_session(struct world *world, uint32_t index) {
     if (!session->broken)
         answer(world, index, AGENDA_BROKEN, world->now_us);
     session->broken = true;
+    listen_to(world, index, NULL);
+}
+
+static void end_listening(struct world *world, uint32_t index) {
+    listen_to(world, index, NULL);
+    agenda_add(&world->agenda, world->now_us, AGENDA_CHANNELS, index, world->sessions[index].generation);
 }
 
 /* The next on its session begins, or the session is clean after a while. */
@@ -203,6 +218,8 @@ static void leave_session(struct world *world, uint32_t index) {
     assert(session->run_first == index);
     session->run_first = run->behind;
     session->free_at_us = world->now_us + (run->discard ? takes_us(world, WORLD_CLEAN) : 0);
+    if (session->listens && happens(world, WORLD_UNLISTENS))
+        end_listening(world, run->session);
     if (session->run_first != INDEX_NONE)
         begin_run(world, session->run_first, session->free_at_us);
     else if (run->discard)
@@ -237,6 +254,7 @@ static void carry_out(struct world *world, const struct action *action) {
     case ACTION_CLEAN: ask(world, action->session.index, AGENDA_READY, WORLD_CLEAN); break;
     case ACTION_VERIFY: ask(world, action->session.index, AGENDA_VERIFIED, WORLD_CLEAN); break;
     case ACTION_SAMPLE: ask(world, action->session.index, AGENDA_SAMPLED, WORLD_LOOK); break;
+    case ACTION_LISTEN: ask(world, action->session.index, AGENDA_LISTENS, WORLD_LOOK); break;
     case ACTION_HISTORY: ask(world, action->session.index, AGENDA_HISTORY, WORLD_LOOK); break;
     case ACTION_CLOSE: close_session(world, action->session.index); break;
     case ACTION_START: start_run(world, action); break;
@@ -306,6 +324,22 @@ static void end_run(struct world *world, uint32_t index, bool unsent) {
     world_feed(world, event);
 }
 
+/* Of a channel that the session did not listen to before, all tasks look. */
+static void listen(struct world *world, uint32_t index) {
+    struct model_session *session = &world->sessions[index];
+    struct event event = {.kind = EVENT_LISTENS, .session = {index, session->generation}};
+    struct taskset *set = world->core->set, *before = session->listens ? taskset_ref(session->listens) : NULL;
+    struct wakes now = wakes_of_pool(set->wakes, world->core->sessions[index].pool);
+    uint32_t pool_before = session->listens_pool;
+    event.listens.failed = happens(world, WORLD_LISTEN_REFUSED);
+    listen_to(world, index, event.listens.failed ? NULL : set);
+    world_feed(world, event);
+    for (uint32_t i = 0; !event.listens.failed && i < now.count; i++)
+        if (!before || wakes_of_channel(before->wakes, pool_before, now.items[i].channel).count == 0)
+            world_feed(world, (struct event){.kind = EVENT_WAKE, .task = now.items[i].task});
+    taskset_unref(before);
+}
+
 static void tell_of_session(struct world *world, enum agenda_kind kind, uint32_t index) {
     struct model_session *session = &world->sessions[index];
     const struct world_place *place = &world->places[session->place];
@@ -333,6 +367,7 @@ static void tell_of_session(struct world *world, enum agenda_kind kind, uint32_t
             return;
         }
         break;
+    case AGENDA_LISTENS: listen(world, index); return;
     case AGENDA_BROKEN:
         event.kind = EVENT_SESSION_BROKEN;
         close_session(world, index);
@@ -371,6 +406,10 @@ static void happen(struct world *world) {
     } else if (entry.kind == AGENDA_RUN_ENDED || entry.kind == AGENDA_RUN_UNSENT) {
         if (entry.stamp == world->runs[entry.index].stamp)
             end_run(world, entry.index, entry.kind == AGENDA_RUN_UNSENT);
+    } else if (entry.kind == AGENDA_CHANNELS) {
+        struct event event = {.kind = EVENT_CHANNELS, .session = {entry.index, entry.stamp}};
+        event.channels.missing = true;
+        world_feed(world, event);
     } else if (entry.stamp == world->sessions[entry.index].stamp) {
         tell_of_session(world, entry.kind, entry.index);
     }
@@ -430,6 +469,8 @@ void world_init(struct world *world, struct core *core, struct world_place *plac
 
 void world_finish(struct world *world) {
     agenda_finish(&world->agenda);
+    for (uint32_t i = 0; i < world->session_capacity; i++)
+        taskset_unref(world->sessions[i].listens);
     free(world->sessions);
     free(world->runs);
     *world = (struct world){0};

@@ -24,7 +24,9 @@ enum world_fault {
     WORLD_RUN_UNSENT, /* and its session breaks */
     WORLD_NEVER_GONE, /* nobody tells of the backend's end */
     WORLD_ANSWER_HANGS,
-    WORLD_BREACHES, /* a look finds what a run left behind */
+    WORLD_BREACHES,  /* a look finds what a run left behind */
+    WORLD_UNLISTENS, /* the text of a run has UNLISTEN */
+    WORLD_LISTEN_REFUSED,
     WORLD_FAULTS
 };
 
@@ -57,8 +59,10 @@ struct model_session {
     uint32_t pool, place;
     uint32_t stamp; /* of its next answer */
     bool on_server;
-    bool refused;                 /* there was no slot for it */
-    bool broken;                  /* and that is told, or about to be */
+    bool refused;            /* there was no slot for it */
+    bool broken;             /* and that is told, or about to be */
+    struct taskset *listens; /* a reference: to the channels that its pool had in this file; NULL: to none */
+    uint32_t listens_pool;
     uint32_t run_first, run_last; /* run indexes or INDEX_NONE */
     int64_t free_at_us;           /* the server is done with all that was sent before the first run */
 };

@@ -6,6 +6,7 @@
 #include "scheduler/core/reload.h"
 #include "scheduler/core/state.h"
 #include "scheduler/json.h"
+#include "scheduler/status/wake_words.h"
 #include "scheduler/status/words.h"
 #include "tasks/schedule_words.h"
 
@@ -59,18 +60,36 @@ static json_t *history_json(const struct status *status, const struct core_pool 
                      (json_int_t)books.lost_count);
 }
 
+/* null where no task is woken */
+static json_t *hearing_json(const struct status *status, const struct core_pool *pool) {
+    const char *state = status_hearing_name(status, pool), *error = status_listen_error(status, pool);
+    if (!state)
+        return json_null();
+    return json_pack("{ss so so}", "state", state, "off_for",
+                     pool->hearing.on ? json_null()
+                                      : json_integer(mono_since(status->now, pool->hearing.off_since)),
+                     "error", pool->hearing.failed_count && error ? json_of(error) : json_null());
+}
+
+static json_t *wake_json(const struct task *task) {
+    json_t *channels = task->wake ? json_array() : json_null();
+    for (uint32_t i = 0; task->wake && i < task->wake->channel_count; i++)
+        json_array_append_new(channels, json_of(task->wake->channels[i]));
+    return channels;
+}
+
 static json_t *pool_json(const struct status *status, const struct core_pool *pool) {
     const char *error = status_connect_error(status, pool);
     struct text pressure = {0};
     status_pressure(&pool->gate.limit, &pressure);
-    json_t *json =
-        json_pack("{ss so sI si si sb so sb so ss so si sI so}", "name", pool->settings->name, "tokens",
-                  tokens_json(&pool->tokens), "opened", (json_int_t)pool->opened_count, "peak",
-                  pool->held_peak, "waiting", queue_count(&pool->queue), "connect_failing", pool->failing,
-                  "connect_error", json_of(error), "removed", pool->retired, "gate", gate_json(status, pool),
-                  "limit_state", limit_state_name(pool->gate.limit.state), "limit_cause",
-                  json_of(pressure.bytes), "pressure", gate_pressure_permille(status->core, pool), "samples",
-                  (json_int_t)pool->gate.sample_count, "history", history_json(status, pool));
+    json_t *json = json_pack(
+        "{ss so sI si si sb so sb so ss so si sI so so}", "name", pool->settings->name, "tokens",
+        tokens_json(&pool->tokens), "opened", (json_int_t)pool->opened_count, "peak", pool->held_peak,
+        "waiting", queue_count(&pool->queue), "connect_failing", pool->failing, "connect_error",
+        json_of(error), "removed", pool->retired, "gate", gate_json(status, pool), "limit_state",
+        limit_state_name(pool->gate.limit.state), "limit_cause", json_of(pressure.bytes), "pressure",
+        gate_pressure_permille(status->core, pool), "samples", (json_int_t)pool->gate.sample_count, "history",
+        history_json(status, pool), "wake", hearing_json(status, pool));
     text_finish(&pressure);
     return json;
 }
@@ -170,7 +189,7 @@ static json_t *task_json(const struct status *status, uint32_t index) {
     struct text note = {0};
     status_note(status, &row, &note);
     json_t *json = json_pack(
-        "{ss ss ss so so so sI sI sI sI so so so so si so so sI sI so sI sI sI so so so so so so ss so}",
+        "{ss ss ss so so so sI sI sI sI so so so so si so so sI sI so sI sI sI so so so so so so ss so so sI}",
         "name", row.task->definition->name, "pool", status->core->pools[row.task->pool].settings->name,
         "state", task_state_name(row.state), "due", row.due.us ? json_integer(row.due.us) : json_null(),
         "last", stats->has_ended_run ? json_string(outcome_name(stats->last_outcome)) : json_null(),
@@ -188,7 +207,8 @@ static json_t *task_json(const struct status *status, uint32_t index) {
         (json_int_t)stats->outside_us, "paused", pause_json(status, &row), "lock_of", lock_json(status, &row),
         "bites", bites_json(status, &row), "window", window_json(&row), "after", after_json(status, index),
         "when", when_json(&row.task->definition->schedule), "zone", zone_name(row.task->definition->zone),
-        "next", next_json(status, index));
+        "next", next_json(status, index), "wake", wake_json(row.task->definition), "woken",
+        (json_int_t)stats->woken_count);
     text_finish(&note);
     return json;
 }

@@ -1,6 +1,7 @@
 #include "scheduler/status/metrics.h"
 
 #include "scheduler/core/gate.h"
+#include "scheduler/core/hearing.h"
 #include "scheduler/core/reload.h"
 #include "scheduler/core/state.h"
 #include "scheduler/status/after.h"
@@ -54,6 +55,7 @@ enum pool_metric {
     POOL_SAMPLES,
     POOL_SAMPLE_AGE,
     POOL_ROUND_TRIP,
+    POOL_LISTENING,
     POOL_METRICS
 };
 
@@ -72,6 +74,7 @@ static const struct family pool_families[POOL_METRICS] = {
     [POOL_SAMPLES] = {"samples_total", "counter", "Looks at the database."},
     [POOL_SAMPLE_AGE] = {"sample_age_seconds", "gauge", "Since the last look."},
     [POOL_ROUND_TRIP] = {"sample_round_trip_seconds", "gauge", "What the last look took."},
+    [POOL_LISTENING] = {"pool_listening", "gauge", "1 while a session hears what wakes the pool's tasks."},
 };
 
 static void put_pool(const struct status *status, const struct core_pool *pool, enum pool_metric metric,
@@ -123,6 +126,10 @@ static void put_pool(const struct status *status, const struct core_pool *pool, 
         if (gate->sample.known)
             put_seconds(series, NULL, NULL, gate->sample.round_trip_us);
         break;
+    case POOL_LISTENING:
+        if (hearing_state_of(status->core, pool) != HEARING_NOTHING)
+            put(series, hearing_state_of(status->core, pool) == HEARING_ON);
+        break;
     case POOL_METRICS: break;
     }
 }
@@ -132,6 +139,7 @@ static void put_pool(const struct status *status, const struct core_pool *pool, 
 enum task_metric {
     TASK_RUNS,
     TASK_MERGED,
+    TASK_WOKEN,
     TASK_RETRIES,
     TASK_BITES,
     TASK_BITE_ROWS,
@@ -149,6 +157,7 @@ enum task_metric {
 static const struct family task_families[TASK_METRICS] = {
     [TASK_RUNS] = {"task_runs_total", "counter", "Runs and skipped occurrences."},
     [TASK_MERGED] = {"task_merged_total", "counter", "Occurrences that another one's run answered."},
+    [TASK_WOKEN] = {"task_woken_total", "counter", "Runs that notifications have made."},
     [TASK_RETRIES] = {"task_retries_total", "counter", "Attempts that failed and were followed by another."},
     [TASK_BITES] = {"task_bites_total", "counter", "Bites that are done, where repeat = rows."},
     [TASK_BITE_ROWS] = {"task_bite_rows_total", "counter", "Rows of those bites."},
@@ -180,6 +189,7 @@ static void put_task(const struct status *status, const struct status_row *row, 
         put_with(series, "outcome", "skipped", 0, stats->skipped_count);
         break;
     case TASK_MERGED: put(series, (int64_t)stats->merged_count); break;
+    case TASK_WOKEN: put(series, (int64_t)stats->woken_count); break;
     case TASK_RETRIES: put(series, (int64_t)stats->retried_count); break;
     case TASK_BITES:
         if (row->task->definition->repeat)

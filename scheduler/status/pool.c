@@ -5,6 +5,7 @@
 
 #include "scheduler/core/gate.h"
 #include "scheduler/status/diagnosis.h"
+#include "scheduler/status/wake_words.h"
 #include "scheduler/status/words.h"
 #include "tasks/duration.h"
 
@@ -126,6 +127,14 @@ static void print_diagnosis(const struct status *status, uint32_t index, struct 
             pool->settings->size, queue_count(&pool->queue), diagnosis.size_possible);
 }
 
+static void print_hearing(const struct status *status, const struct core_pool *pool, struct text *text) {
+    struct text words = {0};
+    status_hearing(status, pool, &words);
+    if (words.bytes_count)
+        text_add_line(text, "  wake        %s", words.bytes);
+    text_finish(&words);
+}
+
 void status_pool(const struct status *status, uint32_t index, struct text *text) {
     const struct core_pool *pool = &status->core->pools[index];
     text_add(text, "pool %-10s ", pool->settings->name);
@@ -136,6 +145,7 @@ void status_pool(const struct status *status, uint32_t index, struct text *text)
              pool->opened_count, pool->held_peak, queue_count(&pool->queue));
     print_limits(status, pool, text);
     print_findings(pool, text);
+    print_hearing(status, pool, text);
     print_history(status, pool, text);
     print_diagnosis(status, index, text);
     if (pool->failing) {

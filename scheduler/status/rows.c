@@ -226,6 +226,12 @@ const char *status_connect_error(const struct status *status, const struct core_
                : NULL;
 }
 
+const char *status_listen_error(const struct status *status, const struct core_pool *pool) {
+    return status->context->listen_error_of
+               ? status->context->listen_error_of(status->context->context, pool->settings->name)
+               : NULL;
+}
+
 const struct pause *status_pause(const struct status *status, const struct status_row *row) {
     if (!row->task->paused || !status->context->pause_of)
         return NULL;

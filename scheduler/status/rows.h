@@ -40,6 +40,8 @@ struct status_context {
     const char *(*failure_of)(const void *context, const char *task_name);
     /* Why a pool's last attempt to connect failed, in one line, or NULL. */
     const char *(*connect_error_of)(const void *context, const char *pool_name);
+    /* Why a pool's last LISTEN was refused, or NULL. */
+    const char *(*listen_error_of)(const void *context, const char *pool_name);
     /* Who has paused a task, and since when; NULL: nobody, or it is not known. */
     const struct pause *(*pause_of)(const void *context, const char *task_name);
     struct progress (*progress_of)(const void *context, uint32_t run_index);
@@ -112,6 +114,9 @@ int64_t status_gave_way_us(const struct status *status, const struct run *run);
 const struct pause *status_pause(const struct status *status, const struct status_row *row);
 
 struct bookkeeping status_bookkeeping(const struct status *status, const struct core_pool *pool);
+
+/* Why its LISTEN was refused; NULL: not known, or it was not. Borrowed. */
+const char *status_listen_error(const struct status *status, const struct core_pool *pool);
 
 /* Why the pool is not connected as its runs need it; NULL: not known, or it is. Borrowed. */
 const char *status_connect_error(const struct status *status, const struct core_pool *pool);

@@ -8,6 +8,7 @@
 #include "scheduler/core/pause.h"
 #include "scheduler/status/after.h"
 #include "scheduler/status/clock.h"
+#include "scheduler/status/wake_words.h"
 #include "tasks/duration.h"
 #include "tasks/window_text.h"
 
@@ -211,7 +212,10 @@ static void note_reason(const struct status *status, const struct run *run, cons
         text_add(text, "attempt %" PRId64 " in %s", number + 1,
                  DURATION_GLANCE(mono_since(run->retry_at, status->now)));
         break;
-    case REASON_OWN_RUN: text_add(text, "its own run comes first (overlap = queue)"); break;
+    case REASON_OWN_RUN:
+        text_add(text, "its own run comes first (%s)",
+                 run->woken ? "it was woken meanwhile" : "overlap = queue");
+        break;
     case REASON_WINDOW: note_window(status, &status->core->tasks[run->task], why, text); break;
     case REASON_CHILDREN:
         if (run->child_count > 1)
@@ -389,7 +393,10 @@ void status_note(const struct status *status, const struct status_row *row, stru
     note_task(status, row, start, text);
     if (row->waiting || row->running)
         return;
-    if (row->state == TASK_IDLE && task->definition->schedule.kind == SCHEDULE_NONE) {
+    if (row->state == TASK_IDLE && task->definition->wake) {
+        next_part(text, start);
+        status_wake(status, task, text);
+    } else if (row->state == TASK_IDLE && task->definition->schedule.kind == SCHEDULE_NONE) {
         next_part(text, start);
         if (task->definition->after)
             status_after(status, (uint32_t)(task - status->core->tasks), text);

@@ -99,7 +99,10 @@ static void print_action(struct trace *trace, const struct action *action) {
     case ACTION_BREACH: text_add(text, "breach"); break;
     case ACTION_HEAVIER: text_add(text, "heavier"); break;
     case ACTION_STANDBY: print_run(trace, "standby", action); break;
-    case ACTION_GATE: text_add(text, "limit %u", trace->fixture->core->pools[action->pool].tokens.limit); break;
+    case ACTION_GATE:
+        text_add(text, "limit %u", trace->fixture->core->pools[action->pool].tokens.limit);
+        break;
+    case ACTION_LISTEN: text_add(text, "listen s%u", session); break;
     case ACTION_HISTORY: text_add(text, "history s%u", session); break;
     case ACTION_HISTORY_STATE: text_add(text, "history changed"); break;
     case ACTION_HELD: print_run(trace, "held", action); break;
@@ -135,17 +138,10 @@ static const struct {
     const char *word;
     enum event_kind kind;
 } event_words[] = {
-    {"tick", EVENT_TICK},
-    {"opened", EVENT_SESSION_OPENED},
-    {"failed", EVENT_SESSION_FAILED},
-    {"ready", EVENT_SESSION_READY},
-    {"broken", EVENT_SESSION_BROKEN},
-    {"gone", EVENT_SESSION_GONE},
-    {"sampled", EVENT_SAMPLED},
-    {"unsent", EVENT_RUN_UNSENT},
-    {"ended", EVENT_RUN_ENDED},
-    {"trigger", EVENT_TRIGGER},
-    {"drain", EVENT_DRAIN},
+    {"tick", EVENT_TICK},           {"opened", EVENT_SESSION_OPENED}, {"failed", EVENT_SESSION_FAILED},
+    {"ready", EVENT_SESSION_READY}, {"broken", EVENT_SESSION_BROKEN}, {"gone", EVENT_SESSION_GONE},
+    {"sampled", EVENT_SAMPLED},     {"unsent", EVENT_RUN_UNSENT},     {"ended", EVENT_RUN_ENDED},
+    {"trigger", EVENT_TRIGGER},     {"drain", EVENT_DRAIN},
 };
 
 static struct event event_of(const char *word) {
