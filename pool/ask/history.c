@@ -22,7 +22,8 @@ static const char rows_sql[] =
     " (extract(epoch FROM lateness) * 1000000)::int8,"
     " (extract(epoch FROM took) * 1000000)::int8,"
     " (extract(epoch FROM outside) * 1000000)::int8,"
-    " attempts, rows, occurrences, tokens"
+    " attempts, rows, occurrences, tokens,"
+    " (to_jsonb(newest)->>'bites')::int8" /* before step 2 of the schema there is none */
     " FROM (SELECT * FROM headgate.history"
     " WHERE service = $5 AND ($1 = '' OR task = $1)"
     " AND ($2::int8 = 0 OR due_until > now() - $2::int8 * interval '1 microsecond')"
@@ -46,6 +47,7 @@ enum column {
     ROWS,
     OCCURRENCES,
     TOKENS,
+    BITES,
     COLUMNS
 };
 
@@ -77,6 +79,7 @@ static struct history_row read_row(struct answer *answer, int row) {
         .rows = number(answer, row, ROWS),
         .occurrences = number(answer, row, OCCURRENCES),
         .tokens = number(answer, row, TOKENS),
+        .bites = number(answer, row, BITES),
     };
 }
 

@@ -20,7 +20,7 @@ struct history_row {
     const char *task, *outcome, *reason, *message, *daemon;
     int64_t due_us, due_until_us, started_us, finished_us;
     int64_t lateness_us, took_us, outside_us;
-    int64_t attempts, rows, occurrences, tokens;
+    int64_t attempts, rows, occurrences, tokens, bites;
 };
 
 struct history_request {

@@ -67,6 +67,8 @@ static void add_note(struct text *text, const struct history_row *row) {
         text_add(text, "%s%" PRId64 " occurrences, up to ", gap(text, start, ", "), row->occurrences);
         add_instant(text, row->due_until_us);
     }
+    if (row->bites > 0)
+        text_add(text, "%s%" PRId64 " bite%s", gap(text, start, ", "), row->bites, text_plural(row->bites));
     if (row->attempts > 1)
         text_add(text, "%sattempt %" PRId64, gap(text, start, ", "), row->attempts);
     if (row->outside_us > 0)
@@ -133,15 +135,16 @@ static json_t *json_rows(const struct history *history) {
     for (uint32_t i = 0; i < history->count; i++) {
         struct history_row row = history_get(history, i);
         json_array_append_new(
-            rows, json_pack("{so so so so so so so so so so so so so so so so}", "task", json_words(row.task),
-                            "due_us", json_number(row.due_us), "due_until_us", json_number(row.due_until_us),
-                            "started_us", json_number(row.started_us), "finished_us",
-                            json_number(row.finished_us), "outcome", json_words(row.outcome), "reason",
-                            json_words(row.reason), "lateness_us", json_number(row.lateness_us), "took_us",
-                            json_number(row.took_us), "outside_us", json_number(row.outside_us), "attempts",
-                            json_number(row.attempts), "rows", json_number(row.rows), "occurrences",
-                            json_number(row.occurrences), "tokens", json_number(row.tokens), "message",
-                            json_words(row.message), "daemon", json_words(row.daemon)));
+            rows,
+            json_pack("{so so so so so so so so so so so so so so so so so}", "task", json_words(row.task),
+                      "due_us", json_number(row.due_us), "due_until_us", json_number(row.due_until_us),
+                      "started_us", json_number(row.started_us), "finished_us", json_number(row.finished_us),
+                      "outcome", json_words(row.outcome), "reason", json_words(row.reason), "lateness_us",
+                      json_number(row.lateness_us), "took_us", json_number(row.took_us), "outside_us",
+                      json_number(row.outside_us), "attempts", json_number(row.attempts), "rows",
+                      json_number(row.rows), "occurrences", json_number(row.occurrences), "tokens",
+                      json_number(row.tokens), "bites", json_number(row.bites), "message",
+                      json_words(row.message), "daemon", json_words(row.daemon)));
     }
     return rows;
 }

@@ -7,7 +7,7 @@
 #include "pool/ask/history.h"
 #include "scheduler/commands/history.h"
 
-#define COLUMNS 16
+#define COLUMNS 17
 
 static PGresult *make_result(char *text) {
     static PGresAttDesc columns[COLUMNS];

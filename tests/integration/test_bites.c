@@ -91,6 +91,7 @@ static void end_the_sleep(void) {
 static void bites_go_on_until_nothing_is_left_and_are_one_row(void **state) {
     struct process process;
     char task[1024];
+    const char *output;
     (void)state;
     fill(30000);
     task_of(task, sizeof task, "purge", PURGE, "");
@@ -100,6 +101,9 @@ static void bites_go_on_until_nothing_is_left_and_are_one_row(void **state) {
     assert_int_equal(left_count(), 0);
     assert_int_equal(bite_count(&process), 301);
     WAIT_UNTIL(&process, history_says("purge", "outcome = 'ok' AND rows = 30000 AND bites = 301 AND reason IS NULL"));
+    assert_int_equal(shell(&output, "headgate history %s purge", process.ini), 0);
+    assert_non_null(strstr(output, "triggered by hand, 301 bites\n"));
+    assert_int_equal(shell(&output, "headgate history %s purge --json | grep -q '\"bites\": 301,'", process.ini), 0);
     daemon_stop(&process);
 }
 
