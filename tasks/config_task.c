@@ -209,6 +209,24 @@ static void refuse_idle_keys(const struct task_draft *draft) {
                    name, catch_ups[task->catch_up]);
 }
 
+static bool is_letter(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+
+static bool has_word(const char *text, const char *word) {
+    size_t length = strlen(word);
+    for (const char *at = text; (at = strcasestr(at, word)); at += length)
+        if ((at == text || !is_letter(at[-1])) && !is_letter(at[length]))
+            return true;
+    return false;
+}
+
+/* What a function, a procedure or COPY changes is not in what the server says of the text. */
+static bool may_change_rows(const char *sql) {
+    return has_word(sql, "insert") || has_word(sql, "update") || has_word(sql, "delete") ||
+           has_word(sql, "merge");
+}
+
 /* Each bite is a transaction, and ends the run when it has changed nothing: so its rows have to be counted.
  */
 static void read_repeat(const struct task_draft *draft) {
@@ -230,6 +248,12 @@ static void read_repeat(const struct task_draft *draft) {
                "repeat = rows makes each bite a transaction of its own; leave out transaction = off, and any "
                "COMMIT "
                "in the text of [%s]",
+               name);
+    else if (task->repeat == REPEAT_ROWS && task->sql && !may_change_rows(task->sql))
+        REFUSE(draft, "repeat",
+               "repeat = rows counts what INSERT, UPDATE, DELETE and MERGE change, and the text of [%s] has "
+               "none of them; "
+               "write the statement itself, and no function that does it",
                name);
 }
 

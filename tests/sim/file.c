@@ -71,7 +71,7 @@ static void add_task(struct story *story, struct text *ini, uint32_t i, uint32_t
     if (staged)
         add_stages(story, ini);
     else
-        text_add(ini, "%s\ntokens = %u\n", command ? "command = true" : "sql = SELECT 1",
+        text_add(ini, "%s\ntokens = %u\n", command ? "command = true" : "sql = DELETE FROM x",
                  tokens > size ? size : tokens);
     text_add(ini, "pool = p%u\npriority = %s\noverlap = %s\n", draw(story, pools), priorities[draw(story, 3)],
              overlaps[draw(story, 3)]);

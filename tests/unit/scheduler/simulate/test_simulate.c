@@ -186,7 +186,7 @@ static void simulate_overlap_is_skipped_or_waits_for_its_own_run(void **state) {
 static void simulate_bites_end_and_are_one_run(void **state) {
     (void)state;
     struct forecast forecast = prepare("[pool p]\nsize = 1\n"
-                                       "[task bites]\nevery = 1min\nphase = 0\nsql = x\nrepeat = rows\n"
+                                       "[task bites]\nevery = 1min\nphase = 0\nsql = DELETE FROM x\nrepeat = rows\n"
                                        "[task other]\nevery = 1s\nsql = x\n",
                                        100 * US_PER_MS, 10 * US_PER_MIN);
     run(&forecast);

@@ -13,6 +13,8 @@
 #define POOL(size) "[pool p]\nsize = " #size "\n"
 #define SQL(name)  "[task " name "]\nevery = 10s\nphase = 0\nsql = SELECT 1\n"
 
+#define BITES(name) "[task " name "]\nevery = 10s\nphase = 0\nsql = DELETE FROM x\nrepeat = rows\n"
+
 #define S US_PER_S
 
 static inline const char *connect_error(const void *context, const char *pool_name) {

@@ -55,7 +55,7 @@ static void json_tells_what_runs_and_why_the_rest_waits(void **state) {
 }
 
 static void json_of_a_run_in_bites_has_its_numbers(void **state) {
-    struct fixture *f = fixture_create_unarmed(POOL(1) SQL("a") "repeat = rows\n");
+    struct fixture *f = fixture_create_unarmed(POOL(1) BITES("a"));
     (void)state;
     struct handle run = fixture_first_run(f, "a");
     json_t *json = json_of_status(f, &context);

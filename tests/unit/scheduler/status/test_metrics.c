@@ -64,7 +64,7 @@ static void metrics_are_families_of_samples(void **state) {
 }
 
 static void metrics_count_bites_where_there_are_any(void **state) {
-    struct fixture *f = fixture_create_unarmed(POOL(1) SQL("a") "repeat = rows\n" SQL("b"));
+    struct fixture *f = fixture_create_unarmed(POOL(1) BITES("a") SQL("b"));
     struct status status;
     struct text metrics = {0};
     (void)state;

@@ -71,7 +71,7 @@ static struct handle in_the_second_bite(struct fixture *f) {
 }
 
 static void status_bites_say_how_far_they_are(void **state) {
-    struct fixture *f = fixture_create_unarmed(POOL(1) SQL("a") "repeat = rows\n" SQL("b"));
+    struct fixture *f = fixture_create_unarmed(POOL(1) BITES("a") SQL("b"));
     (void)state;
     in_the_second_bite(f);
     fixture_pass(f, 5 * S);
