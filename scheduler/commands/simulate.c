@@ -17,6 +17,7 @@
 #include "scheduler/simulate/spec.h"
 #include "scheduler/terminal.h"
 #include "tasks/duration.h"
+#include "tasks/rfc3339.h"
 #include "tasks/stage.h"
 
 #define FOREGROUNDS_MOST 16   /* parts of an application; each costs something in each step of virtual time */
@@ -29,7 +30,9 @@
 #define JSON_PARTS       96                 /* quarters of an hour of a day */
 #define FOR_MOST_US      (366 * US_PER_DAY) /* a year: a day takes a second or so */
 
-/* The same days for everybody, so that two forecasts can be compared: 2026-01-01 00:00 UTC. */
+/* Unless told otherwise, the same days for everybody, so that two forecasts can be compared: 2026-01-01 00:00
+ * UTC.
+ */
 #define START_US (INT64_C(20454) * US_PER_DAY)
 
 struct request {
@@ -39,6 +42,7 @@ struct request {
     struct simulate_foreground foregrounds[FOREGROUNDS_MOST];
     uint32_t foreground_count;
     int64_t for_us;
+    const char *from;
     uint32_t slot_count;
     bool json;
 };
@@ -69,6 +73,11 @@ static const struct option_spec option_specs[] = {
      .value = "DURATION",
      .example = "24h",
      .help = "how long; 24h if not said"},
+    {.key = {"from", KEY_TEXT, offsetof(struct request, from)},
+     .value = "INSTANT",
+     .example = "2027-03-27",
+     .help = "2027-03-27, 2027-03-27T06:30 or with an offset, 2027-03-27T06:30:00+01:00; a date is\n"
+             "its midnight in the zone of [headgate]. 2026-01-01 in UTC, if not said"},
     {.key = {"foreground"},
      .value = "SPEC",
      .take = take_foreground,
@@ -239,11 +248,24 @@ static uint32_t plot_width(void) {
     return width < WIDTH_LEAST ? WIDTH_LEAST : width > WIDTH_MOST ? WIDTH_MOST : width;
 }
 
-static int forecast(const struct request *request, struct taskset *set, const struct durations *durations) {
+static bool find_start(const struct request *request, const struct taskset *set, struct wall *ret_start,
+                       struct text *error) {
+    struct text wrong = {0};
+    *ret_start = (struct wall){START_US};
+    if (request->from && !rfc3339_read(request->from, set->daemon.zone, ret_start, &wrong))
+        text_add(error, "--from '%.60s' %s", request->from, wrong.bytes);
+    else if (ret_start->us < US_PER_DAY)
+        text_add(error, "--from '%.60s' is before 1970-01-02", request->from);
+    text_finish(&wrong);
+    return error->bytes_count == 0;
+}
+
+static int forecast(const struct request *request, struct taskset *set, struct wall start,
+                    const struct durations *durations) {
     struct text text = {0}, told = {0};
     struct simulate_facts facts;
     struct simulate_options options = {
-        .start = {START_US},
+        .start = start,
         .for_us = request->for_us,
         .seed = 1,
         .took_us = durations->took_us,
@@ -276,13 +298,14 @@ static int simulate_file(int argc, char **argv) {
     struct durations durations;
     struct text error = {0};
     struct taskset *set = NULL;
+    struct wall start;
     int code = arguments_read(&simulate_command, argc, argv, &request);
     if (code >= 0)
         return code;
     code = COMMAND_FAILS;
     if (check_bursts(&request, &error) && (set = arguments_load(&request.arguments)) &&
-        find_durations(&request, set, &durations, &error))
-        code = forecast(&request, set, &durations);
+        find_start(&request, set, &start, &error) && find_durations(&request, set, &durations, &error))
+        code = forecast(&request, set, start, &durations);
     if (error.bytes_count)
         code = arguments_refuse(&simulate_command, "%s", error.bytes);
     taskset_unref(set);
@@ -292,8 +315,8 @@ static int simulate_file(int argc, char **argv) {
 
 const struct command simulate_command = {
     .name = "simulate",
-    .usage =
-        "simulate FILE [--for 24h] [--foreground SPEC]... [--took [TASK=]DURATION]... [--slots N] [--json]",
+    .usage = "simulate FILE [--for 24h] [--from 2027-03-27] [--foreground SPEC]... [--took "
+             "[TASK=]DURATION]... [--slots N] [--json]",
     .about = "Says before anyone deploys FILE what it will do: the shipping scheduler on virtual time,\n"
              "with a model of the database. Sessions, lateness, what waits and why, and what the\n"
              "application keeps.\n",

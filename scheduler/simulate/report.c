@@ -38,6 +38,9 @@ static void print_head(const struct simulate_report *report, struct text *text) 
     text_add_line(text,
                   "headgate %s  forecast for %s: %s of the shipping scheduler on a model of the database",
                   report->version, report->path, duration_format(options->for_us, length));
+    text_add_line(text, "begins       %s",
+                  zone_instant_text(report->set->daemon.zone, us_seconds(options->start.us),
+                                    (char[ZONE_INSTANT_TEXT_BYTES]){0}));
     text_add_line(text, "durations    %s", report->durations);
     text_add(text, "             a run takes that more or less, one in twenty three times as long; "
                    "the forecast is as good as they are\n");

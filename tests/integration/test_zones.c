@@ -161,12 +161,32 @@ static void check_says_what_it_means_and_when_it_is_next(void **state) {
     assert_non_null(strstr(output, ":5: zone = 'Europe/Berlni': there is no file "));
 }
 
+/* 96 hours from the midnight of 26 March 2027; on the 28th the clocks go from 02:00 to 03:00. */
+static void simulate_goes_over_a_change_of_the_clocks(void **state) {
+    struct process process;
+    const char *output;
+    (void)state;
+    ini_write(&process, "[headgate]\nzone = Europe/Berlin\n[pool p]\nsize = 2\n"
+                        "[task fixed]\ncron = 30 2 * * *\nsql = SELECT 1\n"
+                        "[task hourly]\ncron = 0 * * * *\nsql = SELECT 1\n"
+                        "[task steady]\ncron = */30 2 * * *\nsql = SELECT 1\n"
+                        "[task behind]\nafter = fixed\nsql = SELECT 1\n");
+    assert_int_equal(shell(&output, "headgate simulate %s --for 96h --from 2027-03-26", process.ini), 0);
+    assert_non_null(strstr(output, "\nbegins       Fri 2027-03-26 00:00 +0100\n"));
+    assert_int_equal(shell(&output, "headgate simulate %s --for 96h --from 2027-03-26 | awk '/^(fixed|hourly|steady|behind)/ {print $1, $2}'",
+                           process.ini), 0);
+    assert_string_equal(output, "fixed 4/4\nhourly 96/96\nsteady 6/6\nbehind 4/4\n");
+    assert_int_equal(shell(&output, "headgate simulate %s --from 2027-13-26", process.ini), 2);
+    assert_non_null(strstr(output, "--from '2027-13-26' "));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(what_the_gap_skips_runs_at_once_after_it, tidy),
         cmocka_unit_test_teardown(what_comes_twice_runs_once, tidy),
         cmocka_unit_test_teardown(week_off_is_one_run, tidy),
         cmocka_unit_test_teardown(reload_takes_a_new_tzdata, tidy),
+        cmocka_unit_test_teardown(simulate_goes_over_a_change_of_the_clocks, tidy),
         cmocka_unit_test_teardown(check_says_what_it_means_and_when_it_is_next, tidy),
     };
     return run_all(tests, start, stop_all);
