@@ -77,8 +77,8 @@ static void operating_readme_is_true(void **state) {
     ini_write(&process, "%s", "");
     assert_int_equal(shell(&output, "awk '/^```ini/ {on = 1; next} /^```/ {on = 0} on' %s/README.md >%s && headgate check %s",
                            root, process.ini, process.ini), 0);
-    assert_non_null(strstr(output, "3 tasks in 1 pool, nothing wrong"));
-    assert_non_null(strstr(output, "1 SQL task, 1 staged, 1 command;"));
+    assert_non_null(strstr(output, "4 tasks in 1 pool, nothing wrong"));
+    assert_non_null(strstr(output, "2 SQL tasks, 1 staged, 1 command;"));
     assert_int_equal(shell(&output, "headgate simulate %s --for 24h", process.ini), 0);
     assert_non_null(strstr(output, "288/288"));
     assert_int_equal(shell(&output, "headgate --help >%s.help; grep -oE 'headgate (run|check|status|simulate|[a-z]+) [a-z.]+ini( --[a-z]+)*' %s/README.md |"
