@@ -28,7 +28,7 @@
 #define WIDTH_LEAST      40
 #define WIDTH_MOST       200
 #define JSON_PARTS       96                 /* quarters of an hour of a day */
-#define FOR_MOST_US      (366 * US_PER_DAY) /* a year: a day takes a second or so */
+#define FOR_MOST_US      (1096 * US_PER_DAY) /* three years, with a leap day: a busy day takes a second or so */
 
 /* Unless told otherwise, the same days for everybody, so that two forecasts can be compared: 2026-01-01 00:00
  * UTC.
