@@ -19,6 +19,7 @@
 #include "scheduler/daemon/load.h"
 #include "scheduler/import/crontab.h"
 #include "scheduler/import/pg_cron.h"
+#include "scheduler/import/pg_timetable.h"
 #include "scheduler/terminal.h"
 
 #define CRONTAB_BYTES_MOST ((size_t)16 * 1024 * 1024) /* of 256 KiB cron itself takes no more */
@@ -238,9 +239,66 @@ static int import_pg_cron(int argc, char **argv) {
     return code;
 }
 
+/* --- pg_timetable --- */
+
+static void add_pair(void *context, const char *keyword, const char *value) {
+    places_add_pair(context, keyword, value);
+}
+
+/* In place of each conninfo that a row has the same without secrets. */
+static void strip_secrets(struct table *table, int column, struct arena *arena) {
+    for (uint32_t row = 0; row < table->row_count; row++) {
+        const char **place = &table->cells[(size_t)row * (size_t)table->column_count + (size_t)column];
+        struct text stripped = {0};
+        if (**place) {
+            conninfo_given(*place, add_pair, &stripped);
+            *place = stripped.bytes ? arena_text(arena, stripped.bytes, stripped.bytes_count) : "?";
+        }
+        text_finish(&stripped);
+    }
+}
+
+static int import_pg_timetable(int argc, char **argv);
+
+static const struct command pg_timetable_command = {
+    .name = "import pg_timetable",
+    .usage = "import pg_timetable CONNINFO",
+    .about =
+        "Prints an ini file for the chains of pg_timetable (version 4 and later). CONNINFO is libpq's, of\n"
+        "the database that has its schema. A chain of several tasks of SQL is one text. What cannot be\n"
+        "carried over is a comment that says so.\n",
+    .subject = "CONNINFO",
+    .run = import_pg_timetable,
+};
+
+static int import_pg_timetable(int argc, char **argv) {
+    struct arguments arguments;
+    struct inventory of_tasks = {0}, of_parameters = {0};
+    struct given given = {0};
+    struct table tasks, parameters;
+    struct text page = {0};
+    struct import_count count;
+    int code = arguments_read(&pg_timetable_command, argc, argv, &arguments);
+    if (code >= 0)
+        return code;
+    code = COMMAND_FAILS;
+    if (ask(arguments.file, &pg_timetable_question, &of_tasks, &given.arena, &tasks) &&
+        ask(arguments.file, &pg_timetable_parameters_question, &of_parameters, &given.arena, &parameters)) {
+        strip_secrets(&tasks, pg_timetable_connection_column, &given.arena);
+        conninfo_given(arguments.file, take_pair, &given);
+        pg_timetable_print(&tasks, &parameters, given.pairs, given.count, load_knows_zone, &page, &count);
+        code = conclude(&page, "timetable.chain", &count);
+    }
+    inventory_finish(&of_tasks);
+    inventory_finish(&of_parameters);
+    arena_finish(&given.arena);
+    text_finish(&page);
+    return code;
+}
+
 /* --- which --- */
 
-static const struct command *const kinds[] = {&crontab_command, &pg_cron_command};
+static const struct command *const kinds[] = {&crontab_command, &pg_cron_command, &pg_timetable_command};
 
 static int import(int argc, char **argv) {
     struct arguments arguments;
@@ -255,7 +313,7 @@ static int import(int argc, char **argv) {
 
 const struct command import_command = {
     .name = "import",
-    .usage = "import crontab FILE | pg_cron CONNINFO",
+    .usage = "import crontab FILE | pg_cron CONNINFO | pg_timetable CONNINFO",
     .about = "Prints an ini file for what another scheduler knows. `headgate check` takes it as it is; what\n"
              "could not be carried over is a comment that says what and why.\n",
     .notes = "headgate import crontab --help says more, and so do the others\n",

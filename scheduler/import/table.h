@@ -9,7 +9,7 @@
 #include <string.h>
 
 struct table {
-    const char *const *cells; /* row by row; "" of NULL. Borrowed */
+    const char **cells; /* row by row; "" of NULL. Borrowed */
     uint32_t row_count;
     int column_count;
 };

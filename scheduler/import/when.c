@@ -73,3 +73,36 @@ bool when_zone_is_utc(const char *zone) {
             return true;
     return false;
 }
+
+/* The most that stands in each of the five fields. */
+static const int most[] = {59, 23, 31, 12, 7};
+
+/* Steps behind a single number go on from there. */
+static void add_field(struct text *fields, const char *field, size_t length, int place) {
+    size_t digits = strspn(field, "0123456789");
+    bool steps = digits > 0 && digits < length && field[digits] == '/';
+    text_add(fields, "%s%.*s", place ? " " : "", (int)(steps ? digits : length), field);
+    if (steps)
+        text_add(fields, "-%d%.*s", most[place], (int)(length - digits), field + digits);
+}
+
+bool when_print_pg_timetable(struct text *page, const char *schedule, struct text *why) {
+    struct text fields = {0};
+    bool is_restricted[5] = {false};
+    int count = 0;
+    for (schedule += strspn(schedule, BLANKS); *schedule && count < 5; count++) {
+        size_t length = strcspn(schedule, BLANKS);
+        is_restricted[count] = *schedule != '*';
+        add_field(&fields, schedule, length, count);
+        schedule += length + strspn(schedule + length, BLANKS);
+    }
+    text_add(&fields, "%s", "");
+    bool both = is_restricted[2] && is_restricted[4];
+    if (both)
+        text_add(why, "the day of the month and that of the week have to fit both; to cron one is enough. "
+                      "Write the one "
+                      "into cron, and ask for the other in SQL.");
+    bool printed = !both && print(page, fields.bytes, why);
+    text_finish(&fields);
+    return printed;
+}

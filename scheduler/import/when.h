@@ -23,4 +23,10 @@ bool when_zone_is_utc(const char *zone);
 bool when_print_pg_cron(struct text *page, const char *schedule, struct text *why)
     __attribute__((warn_unused_result));
 
+/* In pg_timetable's, whose days of the month and of the week have to fit both, and where 5/10 is 5-59/10.
+ * @every and
+ * @after are not its business. */
+bool when_print_pg_timetable(struct text *page, const char *schedule, struct text *why)
+    __attribute__((warn_unused_result));
+
 #endif

@@ -247,6 +247,104 @@ static void import_pg_cron_says_what_is_missing(void **state) {
     tells(2, "import pg_cron a b", "one CONNINFO is enough");
 }
 
+/* --- pg_timetable --- */
+
+/* The tables as pg_timetable 5 makes them, without what it checks. */
+#define TIMETABLE                                                                                                          \
+    "CREATE SCHEMA timetable; CREATE TABLE timetable.chain (chain_id bigserial PRIMARY KEY, chain_name text NOT NULL,"     \
+    " run_at text, max_instances int, timeout int DEFAULT 0, live bool DEFAULT false, self_destruct bool DEFAULT false,"   \
+    " exclusive_execution bool DEFAULT false, client_name text, on_error text);"                                           \
+    "CREATE TYPE timetable.command_kind AS ENUM ('SQL', 'PROGRAM', 'BUILTIN');"                                            \
+    "CREATE TABLE timetable.task (task_id bigserial PRIMARY KEY, chain_id bigint, task_order float8 NOT NULL DEFAULT 10,"  \
+    " task_name text, kind timetable.command_kind NOT NULL DEFAULT 'SQL', command text NOT NULL, run_as text,"             \
+    " database_connection text, ignore_error bool NOT NULL DEFAULT false, autonomous bool NOT NULL DEFAULT false,"         \
+    " timeout int DEFAULT 0);"                                                                                             \
+    "CREATE TABLE timetable.parameter (task_id bigint, order_id int, value jsonb, PRIMARY KEY (task_id, order_id))"
+
+static void make_chains(const char *rows) {
+    query(conninfo, "SET client_min_messages = error; DROP SCHEMA IF EXISTS timetable CASCADE");
+    query(conninfo, TIMETABLE);
+    query(conninfo, rows);
+    query(conninfo, "SELECT setval('timetable.chain_chain_id_seq', 100)");
+}
+
+static int drop_chains(void **state) {
+    query(conninfo, "SET client_min_messages = error; DROP SCHEMA IF EXISTS timetable CASCADE; DROP TABLE IF EXISTS got");
+    return tidy(state);
+}
+
+static void import_pg_timetable_is_a_task_a_chain(void **state) {
+    (void)state;
+    make_chains("INSERT INTO timetable.chain (chain_id, chain_name, run_at, max_instances, live, timeout, client_name, on_error) VALUES"
+                " (1, 'Nightly report', '5/20 3 * * *', 1, true, 60000, NULL, NULL), (2, 'vacuum', '@every 90 minutes', NULL, false, 0, NULL, NULL),"
+                " (3, 'loop', '@after 10 seconds', NULL, true, 0, 'w1', 'SELECT alarm()'), (4, 'always', NULL, 1, true, 0, NULL, NULL),"
+                " (5, 'program', '0 6 * * 1-5', 1, true, 0, NULL, NULL), (6, 'boot', '@reboot', 1, true, 0, NULL, NULL),"
+                " (7, 'mail', '0 6 * * *', 1, true, 0, NULL, NULL), (8, 'both', '0 6 1 * 1', 1, true, 0, NULL, NULL),"
+                " (9, 'mixed', '0 6 * * *', 1, true, 0, NULL, NULL), (10, 'none', '0 6 * * *', 1, true, 0, NULL, NULL),"
+                " (11, 'far', '0 6 * * *', 1, true, 0, NULL, NULL);"
+                "INSERT INTO timetable.task (task_id, chain_id, task_order, kind, command, run_as, database_connection, autonomous, timeout) VALUES"
+                " (1, 1, 20, 'SQL', 'INSERT INTO report SELECT $1, $2 -- now', 'alice', NULL, false, 0), (2, 1, 10, 'SQL', 'SELECT prepare();', NULL, NULL, false, 0),"
+                " (3, 2, 10, 'SQL', 'VACUUM', NULL, NULL, true, 5000), (4, 3, 10, 'SQL', 'SELECT work()', NULL, NULL, false, 0),"
+                " (5, 4, 10, 'SQL', 'SELECT 1', NULL, NULL, false, 0), (6, 5, 10, 'PROGRAM', '/usr/bin/rsync', NULL, NULL, false, 0),"
+                " (7, 6, 10, 'SQL', 'SELECT warm()', NULL, NULL, false, 0), (8, 7, 10, 'BUILTIN', 'SendMail', NULL, NULL, false, 0),"
+                " (9, 8, 10, 'SQL', 'SELECT 1', NULL, NULL, false, 0), (10, 9, 10, 'SQL', 'SELECT 1', NULL, NULL, false, 0),"
+                " (11, 9, 20, 'PROGRAM', 'x', NULL, NULL, false, 0), (12, 11, 10, 'SQL', 'SELECT 1', NULL, 'postgres://bob:secret@far/app?sslmode=require', false, 0);"
+                "INSERT INTO timetable.parameter VALUES (1, 1, '[\"it''s\", 2]'), (1, 2, '[null, \"x\"]'), (6, 1, '[\"-a\", \"a b\", \"nas:/x\"]'),"
+                " (8, 1, '{\"password\": \"secret\"}')");
+    ini_write(&file, "x");
+    char arguments[700];
+    snprintf(arguments, sizeof arguments, "import pg_timetable '%s' 2>&1", conninfo);
+    static const char *const pieces[] = {
+        "timetable.chain: 8 tasks; not carried over: 4,",
+        "# Chain 1, Nightly report.\n[task Nightly-report]\ncron = 5-59/20 3 * * *\nsql =\n    SELECT prepare();\n    SET LOCAL ROLE \"alice\";\n"
+        "    INSERT INTO report SELECT 'it''s', '2';\n    INSERT INTO report SELECT NULL, 'x';\n", /* it may not begin a line */
+        "[task vacuum]\nevery = 5400s\nsql = VACUUM;\ntransaction = off\npool = postgres\ntimeout = 5000ms\noverlap = allow\nenabled = off\n",
+        "# pg_timetable began it so long after its last run had ended",
+        "# NOT CARRIED OVER: only the client w1 ran it.\n# NOT CARRIED OVER: after a failure this was run (on_error):\n#     SELECT alarm()\n[task loop]\nevery = 10s\nsql = SELECT work();\npool = postgres\n\n",
+        "[task always]\ncron = * * * * *\n",
+        "[task program]\ncron = 0 6 * * 1-5\ncommand = /usr/bin/rsync -a 'a b' nas:/x\ntokens = 0\n",
+        "# NOT CARRIED OVER, chain 6, boot: no clock says when the machine starts",
+        "# NOT CARRIED OVER, chain 7, mail: SendMail is a work of pg_timetable itself; write a command that does it.\n",
+        "# NOT CARRIED OVER, chain 8, both: the day of the month and that of the week have to fit both",
+        "[task mixed]\ncron = 0 6 * * *\nsql = SELECT 1;\npool = postgres\n\n"
+        "[task mixed-2]\nafter = mixed\ncommand = x\ntokens = 0\npool = postgres\n\n",
+        "# NOT CARRIED OVER, chain 10, none: it has no task.\n",
+        "[pool remote]\nconninfo = user=bob dbname=app host=far sslmode=require\n",
+    };
+    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++)
+        tells(0, arguments, pieces[i]);
+    const char *output;
+    assert_int_equal(shell(&output, "headgate import pg_timetable '%s' >%s && headgate check %s && ! grep secret %s", conninfo, file.ini, file.ini, file.ini), 0);
+}
+
+static void import_pg_timetable_chains_do_what_they_did(void **state) {
+    (void)state;
+    const char *output;
+    make_chains("CREATE TABLE got (v text);"
+                "INSERT INTO timetable.chain (chain_id, chain_name, run_at, live) VALUES (1, 'chain', '@daily', true), (2, 'every', '@every 1 day', true);"
+                "UPDATE timetable.chain SET run_at = '0 0 * * *' WHERE chain_id = 1;"
+                "INSERT INTO timetable.task (task_id, chain_id, task_order, command, run_as) VALUES"
+                " (1, 1, 1, 'INSERT INTO got SELECT current_user || $1 || $2', 'pg_database_owner'), (2, 1, 2, 'INSERT INTO got SELECT session_user = current_user', NULL),"
+                " (3, 2, 1, 'INSERT INTO got VALUES (''every'')', NULL);"
+                "INSERT INTO timetable.parameter VALUES (1, 1, '[\" it''s ;\", 1]'), (1, 2, '[\"\\n\\\\\", true]');"
+                "GRANT INSERT ON got TO pg_database_owner");
+    ini_write(&file, "x");
+    if (shell(&output, "headgate import pg_timetable '%s' >%s && headgate run %s --once chain && headgate run %s --once every", conninfo, file.ini, file.ini, file.ini))
+        fail_msg("%s", output);
+    assert_int_equal(query_number(conninfo, "SELECT count(*) FROM got WHERE v IN ('pg_database_owner it''s ;1', E'pg_database_owner\\n\\\\true', 'true', 'every')"), 4);
+}
+
+static void import_pg_timetable_says_what_is_missing(void **state) {
+    (void)state;
+    char arguments[700];
+    ini_write(&file, "x");
+    query(conninfo, "SET client_min_messages = error; DROP SCHEMA IF EXISTS timetable CASCADE");
+    snprintf(arguments, sizeof arguments, "import pg_timetable '%s' 2>&1", conninfo);
+    tells(1, arguments, "there is no pg_timetable of version 4 or later in this database");
+    make_chains("SELECT 1");
+    tells(1, arguments, "timetable.chain has no job");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(import_crontab_is_seen_for_what_it_is, tidy),
@@ -258,6 +356,9 @@ int main(void) {
         cmocka_unit_test_teardown(import_pg_cron_goes_by_its_time_zone, drop_jobs),
         cmocka_unit_test_teardown(import_pg_cron_never_prints_a_password, drop_jobs),
         cmocka_unit_test_teardown(import_pg_cron_says_what_is_missing, drop_jobs),
+        cmocka_unit_test_teardown(import_pg_timetable_is_a_task_a_chain, drop_chains),
+        cmocka_unit_test_teardown(import_pg_timetable_chains_do_what_they_did, drop_chains),
+        cmocka_unit_test_teardown(import_pg_timetable_says_what_is_missing, drop_chains),
     };
     return run_all(tests, start, stop);
 }
