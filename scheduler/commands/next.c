@@ -167,6 +167,17 @@ static void print_all(struct listing *listing) {
     text_finish(&line);
 }
 
+static void add_other(struct text *text, const struct task *task) {
+    text_add(text, "%s%s", text->bytes_count ? ", " : "", task->name);
+    if (!task->enabled) {
+        text_add(text, " (disabled)");
+    } else if (task->after) {
+        text_add(text, " (after ");
+        after_names(task->after, text);
+        text_add(text, ")");
+    }
+}
+
 /* Tasks that time alone does not make due, with the reason; on standard error, so that it disturbs no
  * program. */
 static void say_others(const struct listing *listing) {
@@ -177,8 +188,7 @@ static void say_others(const struct listing *listing) {
         if (!is_listed(listing, i) || (task->enabled && task->schedule.kind != SCHEDULE_NONE))
             continue;
         if (count++ < NAMES_MOST)
-            text_add(&text, "%s%s%s", text.bytes_count ? ", " : "", task->name,
-                     task->enabled ? "" : " (disabled)");
+            add_other(&text, task);
     }
     if (count > NAMES_MOST)
         text_add(&text, " and %" PRIu32 " more", count - NAMES_MOST);

@@ -27,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     bool harmless = true;
     for (char *word; argc < WORDS_MOST && (word = strsep(&rest, "\n"));) {
         argv[argc++] = word;
-        harmless &= !names_a_file(word);
+        harmless &= !names_a_file(word) && strncmp(word, "pg_", 3) != 0; /* import pg_cron would log in somewhere */
     }
     for (size_t i = 0; harmless && i < sizeof commands / sizeof *commands; i++) {
         if (strcmp(argv[0], commands[i]->name) != 0)

@@ -281,7 +281,7 @@ static void import_pg_timetable_is_a_task_a_chain(void **state) {
                 " (5, 'program', '0 6 * * 1-5', 1, true, 0, NULL, NULL), (6, 'boot', '@reboot', 1, true, 0, NULL, NULL),"
                 " (7, 'mail', '0 6 * * *', 1, true, 0, NULL, NULL), (8, 'both', '0 6 1 * 1', 1, true, 0, NULL, NULL),"
                 " (9, 'mixed', '0 6 * * *', 1, true, 0, NULL, NULL), (10, 'none', '0 6 * * *', 1, true, 0, NULL, NULL),"
-                " (11, 'far', '0 6 * * *', 1, true, 0, NULL, NULL);"
+                " (11, 'far', '0 6 * * *', 1, true, 0, NULL, NULL), (12, 'two', '0 6 * * *', 1, false, 0, NULL, NULL);"
                 "INSERT INTO timetable.task (task_id, chain_id, task_order, kind, command, run_as, database_connection, autonomous, timeout) VALUES"
                 " (1, 1, 20, 'SQL', 'INSERT INTO report SELECT $1, $2 -- now', 'alice', NULL, false, 0), (2, 1, 10, 'SQL', 'SELECT prepare();', NULL, NULL, false, 0),"
                 " (3, 2, 10, 'SQL', 'VACUUM', NULL, NULL, true, 5000), (4, 3, 10, 'SQL', 'SELECT work()', NULL, NULL, false, 0),"
@@ -289,13 +289,15 @@ static void import_pg_timetable_is_a_task_a_chain(void **state) {
                 " (7, 6, 10, 'SQL', 'SELECT warm()', NULL, NULL, false, 0), (8, 7, 10, 'BUILTIN', 'SendMail', NULL, NULL, false, 0),"
                 " (9, 8, 10, 'SQL', 'SELECT 1', NULL, NULL, false, 0), (10, 9, 10, 'SQL', 'SELECT 1', NULL, NULL, false, 0),"
                 " (11, 9, 20, 'PROGRAM', 'x', NULL, NULL, false, 0), (12, 11, 10, 'SQL', 'SELECT 1', NULL, 'postgres://bob:secret@far/app?sslmode=require', false, 0);"
+                "INSERT INTO timetable.task (task_id, chain_id, task_order, command, autonomous, ignore_error) VALUES"
+                " (13, 12, 1, 'VACUUM', true, true), (14, 12, 2, 'SELECT 2', false, false);"
                 "INSERT INTO timetable.parameter VALUES (1, 1, '[\"it''s\", 2]'), (1, 2, '[null, \"x\"]'), (6, 1, '[\"-a\", \"a b\", \"nas:/x\"]'),"
                 " (8, 1, '{\"password\": \"secret\"}')");
     ini_write(&file, "x");
     char arguments[700];
     snprintf(arguments, sizeof arguments, "import pg_timetable '%s' 2>&1", conninfo);
     static const char *const pieces[] = {
-        "timetable.chain: 8 tasks; not carried over: 4,",
+        "timetable.chain: 10 tasks; not carried over: 4,",
         "# Chain 1, Nightly report.\n[task Nightly-report]\ncron = 5-59/20 3 * * *\nsql =\n    SELECT prepare();\n    SET LOCAL ROLE \"alice\";\n"
         "    INSERT INTO report SELECT 'it''s', '2';\n    INSERT INTO report SELECT NULL, 'x';\n", /* it may not begin a line */
         "[task vacuum]\nevery = 5400s\nsql = VACUUM;\ntransaction = off\npool = postgres\ntimeout = 5000ms\noverlap = allow\nenabled = off\n",
@@ -308,6 +310,8 @@ static void import_pg_timetable_is_a_task_a_chain(void **state) {
         "# NOT CARRIED OVER, chain 8, both: the day of the month and that of the week have to fit both",
         "[task mixed]\ncron = 0 6 * * *\nsql = SELECT 1;\npool = postgres\n\n"
         "[task mixed-2]\nafter = mixed\ncommand = x\ntokens = 0\npool = postgres\n\n",
+        "[task two]\ncron = 0 6 * * *\nsql = VACUUM;\ntransaction = off\npool = postgres\nenabled = off\n\n"
+        "[task two-2]\nafter = two\nafter_outcome = any\nsql = SELECT 2;\npool = postgres\nenabled = off\n\n",
         "# NOT CARRIED OVER, chain 10, none: it has no task.\n",
         "[pool remote]\nconninfo = user=bob dbname=app host=far sslmode=require\n",
     };

@@ -26,7 +26,7 @@ static void says(int code, const char *arguments, const char *piece) {
 #define HEAD   "[headgate]\nzone = Europe/Berlin\n[pool p]\nconninfo = host=/nowhere\n"
 #define WORK   "sql = SELECT 1\n"
 #define OFFICE HEAD "[task morning]\ncron = 30 2 * * *\n" WORK "[task overseas]\ncron = 0 12 * * mon-fri\nzone = America/New_York\n" WORK \
-                    "[task tick]\nevery = 6h\nphase = 0\n" WORK "[task hand]\n" WORK "[task off]\ncron = @hourly\nenabled = off\n" WORK
+                    "[task tick]\nevery = 6h\nphase = 0\n" WORK "[task hand]\n" WORK "[task link]\nafter = tick, morning\n" WORK "[task off]\ncron = @hourly\nenabled = off\n" WORK
 
 static void next_is_one_of_each_task(void **state) {
     (void)state;
@@ -35,7 +35,7 @@ static void next_is_one_of_each_task(void **state) {
           "Sat 2027-03-27 01:00:00 +0100  tick\n"
           "Sat 2027-03-27 02:30:00 +0100  morning\n"
           "Mon 2027-03-29 12:00:00 -0400  overseas\n");
-    says(0, "--from 2027-03-27", "not due by time: hand, off (disabled)\n");
+    says(0, "--from 2027-03-27", "not due by time: hand, link (after tick, morning), off (disabled)\n");
     says(0, "", " morning\n"); /* from now on */
 }
 
