@@ -26,6 +26,8 @@ static void refuse_idle_keys(const struct window_draft *draft, const struct task
     if (has_window && by_hand && !draft->section->incomplete)
         REFUSE(draft, key, "'%s' says nothing here: [%s] runs when it is triggered, and then at any time",
                key, name);
+    if (has_window && task->outside == OUTSIDE_SKIP && task->wake)
+        REFUSE(draft, "outside", "outside = skip would lose what wakes [%s]; write outside = wait", name);
     if (has_window && task->outside == OUTSIDE_SKIP && task->catch_up == CATCH_UP_ALL)
         REFUSE(draft, "outside",
                "outside = skip leaves out what catch_up = all makes up for; write outside = wait or catch_up "

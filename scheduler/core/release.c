@@ -61,6 +61,6 @@ void release_look_again(struct core *core, uint32_t index) {
         open_now(core, index);
     else if (run->state == RUN_HELD || (run->state == RUN_WAITING && !run->begun))
         release_follow_window(core, index);
-    else if (run->state != RUN_FREE && run->begun && opening_stops(run))
-        rearm(core, index);
+    else if (run->state != RUN_FREE && run->begun && opening_is_of(core, run))
+        rearm(core, index); /* it may be stopped when the window closes, or be its last bite */
 }

@@ -155,6 +155,7 @@ static const struct {
     {"outside of no kind", RIGHT "window = mon\noutside = drop\n", 7, "none of wait | skip"},
     {"window_end of no kind", RIGHT "window = mon\nwindow_end = kill\n", 7, "none of finish | cancel"},
     {"outside = skip and catch_up = all", RIGHT "window = mon\noutside = skip\ncatch_up = all\n", 7, "write outside = wait or catch_up = once"},
+    {"outside = skip and wake", RIGHT "wake = x\nwindow = mon\noutside = skip\n", 8, "would lose what wakes [task t]; write outside = wait"},
     {"window of a task that is triggered", POOL "[task t]\nsql = x\nwindow = mon\n", 5, "runs when it is triggered, and then at any time"},
     {"zone without calendar or window", RIGHT "zone = UTC\n", 6, "whose clocks a calendar or a window is about"},
     {"missing file", POOL TASK "sql_file = missing.sql\n", 5, "missing.sql cannot be read"},

@@ -271,9 +271,8 @@ static void no_bite_begins_behind_the_closing(void **state) {
     fixture_destroy(f);
 }
 
-static void bite_that_waits_when_the_window_closes_does_not_begin(void **state) {
-    struct fixture *f = fixture_create(POOL BITES "priority = low\n[task b]\nevery = 1d\nphase = 12h\nsql = SELECT 1\n");
-    (void)state;
+/* A run that waits for its second bite, behind the run of another task. */
+static struct handle wait_between_two_bites(struct fixture *f) {
     pass_until(f, CLOSES_S - 60, ACTION_START);
     struct handle session = fixture_need(f, ACTION_OPEN)->session;
     fixture_session(f, EVENT_SESSION_OPENED, session);
@@ -283,12 +282,42 @@ static void bite_that_waits_when_the_window_closes_does_not_begin(void **state) 
     fixture_end(f, run, OUTCOME_OK);
     fixture_session(f, EVENT_SESSION_READY, session);
     answer_checks(f);
-    assert_int_equal(core_run(f->core, run)->state, RUN_WAITING); /* behind b */
-    assert_int_equal(pass_until(f, CLOSES_S - 1, ACTION_RECORD), 0);
-    fixture_pass(f, 1 * S);
-    const struct record *record = &fixture_need(f, ACTION_RECORD)->record;
-    assert_int_equal(record->outcome, OUTCOME_OK);
-    assert_int_equal(record->rest, SKIP_WINDOW);
+    pass_until(f, CLOSES_S - 50, ACTION_START); /* its break is over */
+    assert_int_equal(core_run(f->core, run)->state, RUN_WAITING);
+    return run;
+}
+
+static void bite_that_waits_when_the_window_closes_does_not_begin(void **state) {
+    (void)state;
+    for (int by_step = 0; by_step < 2; by_step++) {
+        struct fixture *f =
+            fixture_create(POOL BITES "priority = low\n[task b]\nevery = 1d\nphase = 12h\nsql = SELECT 1\n");
+        wait_between_two_bites(f);
+        if (by_step)
+            f->wall.us += 3600 * S;
+        else
+            assert_int_equal(pass_until(f, CLOSES_S - 1, ACTION_RECORD), 0);
+        fixture_pass(f, 1 * S);
+        const struct record *record = &fixture_need(f, ACTION_RECORD)->record;
+        assert_int_equal(record->outcome, OUTCOME_OK);
+        assert_int_equal(record->rest, SKIP_WINDOW);
+        fixture_destroy(f);
+    }
+}
+
+/* However often it is woken outside, it looks once when the window opens. */
+static void wake_outside_waits_for_the_opening(void **state) {
+    struct fixture *f = fixture_create(POOL "[task a]\nwake = mail\n" COMMAND WINDOW);
+    struct event wake = {.kind = EVENT_WAKE, .task = 0};
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        fixture_step(f, wake);
+        assert_null(fixture_find(f, ACTION_START));
+        fixture_advance(f, 10 * S);
+    }
+    assert_int_equal(waiting(f)->held, HELD_BY_WINDOW);
+    assert_int_equal(pass_until(f, OPENS_S - 1, ACTION_START), 0);
+    assert_int_equal(pass_until(f, CLOSES_S, ACTION_START), 1);
     fixture_destroy(f);
 }
 
@@ -491,6 +520,7 @@ int main(void) {
         cmocka_unit_test(cancelled_work_is_written),
         cmocka_unit_test(no_bite_begins_behind_the_closing),
         cmocka_unit_test(bite_that_waits_when_the_window_closes_does_not_begin),
+        cmocka_unit_test(wake_outside_waits_for_the_opening),
         cmocka_unit_test(triggered_run_ignores_the_window),
         cmocka_unit_test(trigger_lets_go_of_the_run_that_waits_for_its_window),
         cmocka_unit_test(start_deadline_counts_from_the_opening),
