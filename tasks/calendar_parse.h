@@ -10,7 +10,7 @@
 #ifndef TASKS_CALENDAR_PARSE_H
 #define TASKS_CALENDAR_PARSE_H
 
-#include "tasks/calendar.h"
+#include "tasks/calendar_sets.h"
 #include "tasks/text.h"
 
 #define CALENDAR_TEXT_BYTES_MAX 1000 /* a line of the file has 198 */

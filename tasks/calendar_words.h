@@ -5,7 +5,7 @@
 #ifndef TASKS_CALENDAR_WORDS_H
 #define TASKS_CALENDAR_WORDS_H
 
-#include "tasks/calendar.h"
+#include "tasks/calendar_sets.h"
 #include "tasks/text.h"
 
 void calendar_words(const struct calendar *calendar, struct text *text);

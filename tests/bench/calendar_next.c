@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "tasks/calendar.h"
 #include "tasks/calendar_parse.h"
 
 #define CALLS 200000

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tasks/calendar.h"
 #include "tasks/calendar_parse.h"
 
 #define FOLDER "/usr/share/zoneinfo/"

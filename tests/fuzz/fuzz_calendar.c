@@ -2,6 +2,7 @@
  */
 #include "tests/fuzz/fuzz.h"
 
+#include "tasks/calendar.h"
 #include "tasks/calendar_parse.h"
 #include "tasks/calendar_words.h"
 

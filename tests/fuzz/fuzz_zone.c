@@ -1,6 +1,7 @@
 /* The bytes of a TZif file, and what is due by calendar where its clocks are set, however often. */
 #include "tests/fuzz/fuzz.h"
 
+#include "tasks/calendar.h"
 #include "tasks/calendar_parse.h"
 #include "tasks/zone_rule.h"
 

@@ -128,7 +128,10 @@ static void reload_takes_a_new_tzdata(void **state) {
     assert_int_equal(shell(&output, "cp /usr/share/zoneinfo/Etc/GMT-2 %s/Own/Zone", folder), 0);
     kill(process.pid, SIGHUP);
     WAIT_UNTIL(&process, task_number(&process, "t", "due") == due_us - 3600 * S);
-    assert_int_equal(shell(&output, "rm %s/Own/Zone", folder), 0); /* a fault: what runs stays */
+    assert_int_equal(shell(&output, "echo nonsense >%s/Own/Zone", folder), 0); /* a fault: what runs stays */
+    kill(process.pid, SIGHUP);
+    WAIT_UNTIL(&process, daemon_log_count(&process, "/Own/Zone is no time zone (TZif)") == 1);
+    assert_int_equal(shell(&output, "rm %s/Own/Zone", folder), 0);
     kill(process.pid, SIGHUP);
     WAIT_UNTIL(&process, daemon_log_count(&process, "there is no file") == 1);
     assert_int_equal(task_number(&process, "t", "due"), due_us - 3600 * S);

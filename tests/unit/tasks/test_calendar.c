@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tasks/calendar.h"
 #include "tasks/calendar_parse.h"
 
 /* --- what the tests share --- */
