@@ -34,13 +34,23 @@ static int stop_all(void **state) {
     return 0;
 }
 
-/* The daemon's clock, to a time of the day after the machine's. */
-static void set_clock(int hour, int minute, int second) {
+static int64_t machine_us(void) {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    int64_t now_us = now.tv_sec * S + now.tv_nsec / 1000;
-    int64_t midnight_us = (now_us / DAY + 1) * DAY;
+    return now.tv_sec * S + now.tv_nsec / 1000;
+}
+
+/* The daemon's clock, to a time of the day after the machine's. */
+static void set_clock(int hour, int minute, int second) {
+    int64_t now_us = machine_us(), midnight_us = (now_us / DAY + 1) * DAY;
     *host.offset_us = midnight_us + ((hour * 60 + minute) * 60 + second) * S - now_us;
+}
+
+/* "2027-03-28 00:59:56", in UTC. */
+static void set_date(const char *date) {
+    struct tm tm = {0};
+    assert_non_null(strptime(date, "%Y-%m-%d %H:%M:%S", &tm));
+    *host.offset_us = timegm(&tm) * S - machine_us();
 }
 
 /* At once for one that runs: what it does next it does by that clock. */
@@ -191,6 +201,68 @@ static void reload_judges_what_waits_anew(void **state) {
     daemon_stop(&process);
 }
 
+#define BERLIN "[task t]\nevery = 1s\nsql = SELECT 1\nzone = Europe/Berlin\n"
+
+/* In the night of 2027-03-28 the clocks of Berlin go from 02:00 to 03:00, and what begins between opens with that. */
+static void window_in_the_hour_that_is_left_out_opens_with_its_end(void **state) {
+    struct process process;
+    (void)state;
+    write_ini(&process, BERLIN "window = sun 02:30-05:00\n");
+    set_date("2027-03-28 00:59:54");
+    start_daemon(&process);
+    WAIT_UNTIL(&process, dump_has(&process, "window closed until Sun 03:00 +0200 (Europe/Berlin)"));
+    WAIT_UNTIL(&process, task_number(&process, "t", "ok") >= 2);
+    daemon_stop(&process);
+    assert_int_equal(runs("started < '2027-03-28 01:00Z'"), 0);
+}
+
+/* In that of 2027-10-31 they show the hour from 02:00 to 03:00 twice, and the window is open twice. */
+static void window_in_the_hour_that_comes_twice_is_open_twice(void **state) {
+    struct process process;
+    (void)state;
+    write_ini(&process, BERLIN "window = sun 01:30-02:30\n");
+    set_date("2027-10-31 00:29:55");
+    start_daemon(&process);
+    WAIT_UNTIL(&process, task_number(&process, "t", "ok") >= 1);
+    WAIT_UNTIL(&process, dump_has(&process, "window closed until Sun 02:00 +0100 (Europe/Berlin)"));
+    WAIT_UNTIL(&process, held(&process) > 1);
+    long ok = task_number(&process, "t", "ok");
+    set_date("2027-10-31 00:59:56");
+    WAIT_UNTIL(&process, task_number(&process, "t", "ok") > ok + 1);
+    daemon_stop(&process);
+    assert_true(runs("started >= '2027-10-31 01:00Z'") >= 2);
+    assert_int_equal(runs("started >= '2027-10-31 00:30Z' AND started < '2027-10-31 01:00Z'"), 0);
+}
+
+/* Two daemons of one name wait for the same opening: what was due outside is one run of one of them. */
+static void two_daemons_answer_what_waited_once(void **state) {
+    struct process processes[2];
+    (void)state;
+    query(conninfo, "SET client_min_messages = warning; DROP SCHEMA IF EXISTS headgate CASCADE; DROP TABLE IF EXISTS done;"
+                    "CREATE TABLE done (at timestamptz)");
+    set_clock(21, 59, 50);
+    for (int i = 0; i < 2; i++) {
+        ini_write(&processes[i], "[headgate]\nname = both\n[pool p]\nconninfo = %s\nhistory = on\n[task t]\nevery = 1s\n"
+                                 "phase = 0\nsql = INSERT INTO done SELECT now()\n" WINDOW
+                                 "[task skips]\nevery = 300ms\nphase = 0\nsql = SELECT 1\noutside = skip\n" WINDOW,
+                  conninfo);
+        start_daemon(&processes[i]);
+        WAIT_UNTIL(&processes[i], history_is_on(&processes[i]));
+    }
+    WAIT_UNTIL(&processes[0], task_number(&processes[0], "t", "ok") + task_number(&processes[1], "t", "ok") >= 4);
+    WAIT_UNTIL(&processes[0], task_number(&processes[0], "skips", "ok") + task_number(&processes[1], "skips", "ok") >= 4);
+    for (int i = 0; i < 2; i++)
+        daemon_stop(&processes[i]);
+    assert_int_equal(runs("started IS NOT NULL AND NOT " INSIDE), 0);
+    assert_int_equal(runs("task = 't' AND outcome = 'ok'"), query_number(conninfo, "SELECT count(*) FROM done"));
+    assert_int_equal(query_number(conninfo, "SELECT count(*) FROM headgate.history a JOIN headgate.history b USING (service, task)"
+                                            " WHERE a.due < b.due AND b.due <= a.due_until"),
+                     0);
+    assert_true(runs("task = 't' AND occurrences >= 5") == 1);
+    assert_true(query_number(conninfo, "SELECT sum(occurrences) - (extract(epoch FROM max(due_until) - min(due)) / 0.3 + 1)"
+                                       " FROM headgate.history WHERE task = 'skips'") == 0);
+}
+
 static void check_prints_what_the_window_means(void **state) {
     struct process process;
     const char *output;
@@ -214,6 +286,9 @@ int main(void) {
         cmocka_unit_test_teardown(run_under_way_is_cancelled_or_finishes, tidy),
         cmocka_unit_test_teardown(restart_waits_as_before, tidy),
         cmocka_unit_test_teardown(reload_judges_what_waits_anew, tidy),
+        cmocka_unit_test_teardown(window_in_the_hour_that_is_left_out_opens_with_its_end, tidy),
+        cmocka_unit_test_teardown(window_in_the_hour_that_comes_twice_is_open_twice, tidy),
+        cmocka_unit_test_teardown(two_daemons_answer_what_waited_once, tidy),
         cmocka_unit_test_teardown(check_prints_what_the_window_means, tidy),
     };
     return run_all(tests, start, stop_all);
