@@ -18,7 +18,7 @@ enum outcome {
     OUTCOME_CANCELLED, /* the daemon was told to stop, or its window has closed */
     OUTCOME_UNKNOWN,   /* sent, and the answer was lost: it may have been done */
     OUTCOME_SKIPPED,   /* never started; the reason says why */
-    OUTCOME_NOTHING,   /* its `read` gave no row, so there was nothing to do */
+    OUTCOME_NOTHING,   /* its guard said no, or its `read` gave no row: there was nothing to do */
     OUTCOME_ELSEWHERE, /* another daemon answers its occurrences: they are in the history */
 };
 

@@ -35,6 +35,7 @@ struct task_draft {
     const char *window, *except;
     const char *read, *read_file, *words, *write, *write_file;
     const char *predecessors;
+    const char *when, *when_file;
 };
 
 #define DRAFT(field) offsetof(struct task_draft, field)
@@ -64,6 +65,8 @@ const struct key config_task_keys[] = {
     {"max_bytes", KEY_BYTES, DRAFT(stages.max_bytes), "16MiB", 1024, INT64_C(1) << 40},
     {"write", KEY_TEXT, DRAFT(write)},
     {"write_file", KEY_TEXT, DRAFT(write_file)},
+    {"when", KEY_TEXT, DRAFT(when)},
+    {"when_file", KEY_TEXT, DRAFT(when_file)},
     {"pool", KEY_TEXT, DRAFT(pool)},
     {"tokens", KEY_COUNT, DRAFT(task.tokens), "1", 0, POOL_SIZE_MAX},
     {"priority", KEY_CHOICE, DRAFT(task.priority), "normal", 0, 0, priorities},
@@ -172,6 +175,19 @@ static void read_work(struct task_draft *draft) {
     if (task->work == WORK_SQL && task->tokens == 0)
         REFUSE(draft, "tokens",
                "tokens = 0 is for commands that never touch the database; SQL needs its session's token");
+}
+
+/* What the guard has answered with no leaves no trace, so after a restart nobody knows which occurrences were
+ * missed. */
+static void read_guard(struct task_draft *draft) {
+    struct task *task = &draft->task;
+    task->when = read_sql(draft, "when", draft->when, draft->when_file);
+    if (!(draft->when || draft->when_file) || task->catch_up != CATCH_UP_ALL)
+        return;
+    REFUSE(draft, "catch_up",
+           "catch_up = all cannot be with when: [%s] has no record of what its guard said no to, so nobody "
+           "knows what was missed; write catch_up = once",
+           draft->section->name);
 }
 
 /* Keys that say nothing for a kind of work, which would be promises not kept. */
@@ -407,6 +423,7 @@ void config_read_task(const struct config_reading *reading, const struct inifile
     if (stages->write_timeout_us < 0)
         stages->write_timeout_us = draft.task.timeout_us;
     read_work(&draft);
+    read_guard(&draft);
     refuse_idle_keys(&draft);
     read_repeat(&draft);
     read_schedule(&draft);

@@ -4,6 +4,7 @@
 
 static bool has(const struct task *task, enum stage stage) {
     switch (stage) {
+    case STAGE_WHEN: return task->when != NULL;
     case STAGE_CLAIM: return false;
     case STAGE_WHOLE: return task->work != WORK_STAGES;
     case STAGE_READ: return task->stages && task->stages->read;
@@ -19,7 +20,7 @@ enum stage stage_first(const struct task *task) {
 }
 
 enum stage stage_after(const struct task *task, enum stage stage) {
-    if (stage == STAGE_CLAIM)
+    if (stage < STAGE_WHOLE)
         return stage_first(task);
     if (stage == STAGE_WHOLE && task->work != WORK_STAGES)
         return STAGE_END;
@@ -30,13 +31,13 @@ enum stage stage_after(const struct task *task, enum stage stage) {
 }
 
 bool stage_needs_session(const struct task *task, enum stage stage) {
-    if (stage == STAGE_CLAIM)
+    if (stage < STAGE_WHOLE)
         return true;
     return task->work != WORK_COMMAND && stage != STAGE_WORK;
 }
 
 uint32_t stage_tokens(const struct task *task, enum stage stage) {
-    return stage == STAGE_CLAIM ? 1 : stage == STAGE_WORK ? 0 : task->tokens;
+    return stage < STAGE_WHOLE ? 1 : stage == STAGE_WORK ? 0 : task->tokens;
 }
 
 int64_t stage_timeout_us(const struct task *task, enum stage stage) {

@@ -8,17 +8,18 @@
 #include "tasks/task.h"
 
 /*
- * A task that is not staged has WHOLE alone. CLAIM is no stage of the task's: where a run begins without a
- * session (a command, outside work), its start is put on record by a transaction of its own before its first
- * stage.
+ * A task that is not staged has WHOLE alone. Two come before the first stage of its work: WHEN, where the
+ * task has a guard, which is asked whether there is anything to do; and CLAIM, where a run begins without a
+ * session (a command, outside work), so that its start is put on record by a transaction of its own.
  */
-enum stage { STAGE_CLAIM, STAGE_WHOLE, STAGE_READ, STAGE_WORK, STAGE_WRITE, STAGE_END };
+enum stage { STAGE_WHEN, STAGE_CLAIM, STAGE_WHOLE, STAGE_READ, STAGE_WORK, STAGE_WRITE, STAGE_END };
 
 #define STAGES ((int)STAGE_END)
 
+/* The first one of its work. */
 enum stage stage_first(const struct task *task);
 
-/* The next stage that the task has; END after the last. */
+/* The next stage of its work; END after the last. */
 enum stage stage_after(const struct task *task, enum stage stage);
 
 /* Whether the stage is SQL: it runs on a session, and holds a token at least. */

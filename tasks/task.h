@@ -78,6 +78,7 @@ struct task {
     const char *sql_path;        /* where it was read from; NULL when it stands in the ini file */
     char **argv;                 /* WORK_COMMAND, WORK_STAGES: ended with NULL */
     const struct stages *stages; /* WORK_STAGES; else NULL */
+    const char *when;            /* its guard: SQL that says whether there is anything to do; NULL: none */
     struct schedule schedule;
     const struct zone *zone;     /* whose clocks its calendar and its window are about; never NULL */
     const struct window *window; /* its runs begin only while that is open; NULL: at any time */

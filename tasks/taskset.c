@@ -80,7 +80,8 @@ static bool same_text(const char *a, const char *b) {
 }
 
 bool task_same_work(const struct task *a, const struct task *b) {
-    if (a->work != b->work || a->transaction != b->transaction || a->repeat != b->repeat)
+    if (a->work != b->work || a->transaction != b->transaction || a->repeat != b->repeat ||
+        !same_text(a->when, b->when))
         return false;
     switch (a->work) {
     case WORK_SQL: return strcmp(a->sql, b->sql) == 0;
@@ -134,6 +135,8 @@ static uint64_t task_work_hash(const struct task *task) {
         hash = hash_text(hash, task->wake->channels[i]);
     if (task->stages)
         hash = hash_text(hash_text(hash, task->stages->read), task->stages->write);
+    if (task->when)
+        hash = hash_text(hash, task->when);
     return hash_finish(hash);
 }
 

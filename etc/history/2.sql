@@ -9,6 +9,7 @@
 SET LOCAL search_path = pg_catalog, pg_temp;
 
 ALTER TABLE headgate.task ADD COLUMN calendar text; -- NULL: an interval
+ALTER TABLE headgate.task ADD COLUMN sparse bool NOT NULL DEFAULT false; -- as its daemon said at its last start
 COMMENT ON TABLE headgate.task IS
     'the tasks whose runs are kept here, and since when they have this interval and phase, or calendar';
 
@@ -492,7 +493,8 @@ $$;
 DROP FUNCTION headgate.restore(text, text, jsonb, text);
 -- As in step 1, and of a calendar task (`calendar`: what it says) no holes are looked for here. Returned are its gaps: pairs of the
 -- last occurrence before and the first one after, in microseconds of unix time, of rows that lie further apart than gap_us. Whether
--- there was an occurrence in between the daemon knows. Of a `sparse` task not every occurrence leaves a row.
+-- there was an occurrence in between the daemon knows. Of a `sparse` task not every occurrence leaves a row,
+-- nor did it while its daemon said so.
 CREATE FUNCTION headgate.restore(service text, daemon text, tasks jsonb, life text DEFAULT NULL)
 RETURNS TABLE (task text, answered_until timestamptz, ok_count int8, failed_count int8, skipped_count int8, took_us int8,
                ahead_until timestamptz, gaps int8[])
@@ -535,7 +537,7 @@ BEGIN
                coalesce(headgate.instant(g.answers_us), now()) AS until
           FROM jsonb_to_recordset(tasks) AS g (task text, most_us int8, answers_us int8, sparse bool)
           JOIN headgate.task t ON t.service = restore.service AND t.name = g.task
-         WHERE t.every_us > 0 AND t.calendar IS NULL AND g.sparse IS NOT TRUE
+         WHERE t.every_us > 0 AND t.calendar IS NULL AND g.sparse IS NOT TRUE AND NOT t.sparse
            AND EXISTS (SELECT FROM headgate.holes(t.service, t.name, t.every_us, coalesce(g.most_us, t.every_us), t.checked,
                                                   coalesce(headgate.instant(g.answers_us), now())))
          ORDER BY t.name
@@ -555,7 +557,7 @@ BEGIN
                                                               coalesce(headgate.instant(g.answers_us), now())))
                   FROM jsonb_to_recordset(tasks) AS g (task text, gap_us int8, answers_us int8, sparse bool)
                   JOIN headgate.task t ON t.service = restore.service AND t.name = g.task
-                 WHERE t.calendar IS NOT NULL AND g.sparse IS NOT TRUE);
+                 WHERE t.calendar IS NOT NULL AND g.sparse IS NOT TRUE AND NOT t.sparse);
 
     -- up to the first that runs, or the last there is: the next start looks from there on
     UPDATE headgate.task t
@@ -563,8 +565,9 @@ BEGIN
            SELECT coalesce(min(r.due) FILTER (WHERE r.outcome = 'running'), max(r.due))
              FROM headgate.run r
             WHERE r.service = t.service AND r.task = t.name AND r.due >= t.checked
-              AND r.due < coalesce(headgate.instant(g.answers_us), now()) AND r.occurrences > 0))
-      FROM jsonb_to_recordset(tasks) AS g (task text, answers_us int8)
+              AND r.due < coalesce(headgate.instant(g.answers_us), now()) AND r.occurrences > 0)),
+           sparse = g.sparse IS TRUE
+      FROM jsonb_to_recordset(tasks) AS g (task text, answers_us int8, sparse bool)
      WHERE t.service = restore.service AND t.name = g.task AND t.name <> ALL (busy);
 
     RETURN QUERY

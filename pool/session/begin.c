@@ -19,9 +19,15 @@ const char *begin_text(const struct session *session, char text[static BEGIN_TEX
     return text;
 }
 
-bool begin_send(struct session *session) {
+bool begin_send(struct session *session, bool reads_only) {
     char text[BEGIN_TEXT_BYTES];
     const char *set = strchr(begin_text(session, text), ';');
-    return ring_send_query(session, STEP_BEGIN, "BEGIN") &&
+    return ring_send_query(session, STEP_BEGIN, reads_only ? "BEGIN READ ONLY" : "BEGIN") &&
            (!set || ring_send_query(session, STEP_BEGIN, set + 2));
+}
+
+/* What a segment of the pipeline has without BEGIN is one transaction, too, and this holds for no longer. SET
+ * TRANSACTION would do the same, with a warning. */
+bool begin_send_reads_only(struct session *session) {
+    return ring_send_query(session, STEP_BEGIN, "SET transaction_read_only = on");
 }

@@ -12,6 +12,9 @@
 /* Each transaction sets the statement_timeout, as the login did not. */
 bool begin_sets_timeout(const struct session *session);
 const char *begin_text(const struct session *session, char text[static BEGIN_TEXT_BYTES]);
-bool begin_send(struct session *session);
+bool begin_send(struct session *session, bool reads_only);
+
+/* What follows in this segment of the pipeline, up to its sync, may not write. */
+bool begin_send_reads_only(struct session *session);
 
 #endif

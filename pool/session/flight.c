@@ -100,6 +100,10 @@ static void name_place(struct flight *flight, enum step step) {
 static const char *advice_for(const struct flight *flight, const char *sqlstate, const char *position,
                               enum step step) {
     bool several = sqlstate_is_syntax(sqlstate) && !position; /* a syntax error has a place in the text */
+    if (flight->work.stage == SESSION_GUARD && sqlstate_is_read_only(sqlstate))
+        return "when only asks, in a transaction that may not write; let the task's work write";
+    if (several && flight->work.stage == SESSION_GUARD)
+        return "when is one statement; put several into a function";
     if (several && flight->work.stage != SESSION_WHOLE)
         return "read and write are one statement each; put several into a function";
     if (step == STEP_LINE && sqlstate_is_protocol(sqlstate))
@@ -287,7 +291,7 @@ static void report_end(struct session *session, const struct flight *flight, enu
     report.ended.claimed_from = flight->claimed_from;
     report.ended.answered_until = flight->answered_until;
     report.ended.failure = kind_of(flight, outcome);
-    tell_report(session, report, outcome == OUTCOME_OK ? NULL : &failure);
+    tell_report(session, report, outcome == OUTCOME_OK || outcome == OUTCOME_NOTHING ? NULL : &failure);
 }
 
 void flight_end(struct session *session, enum outcome outcome, const char *why) {
@@ -314,6 +318,8 @@ void flight_end(struct session *session, enum outcome outcome, const char *why) 
         flight_fail(flight, "", why,
                     outcome == OUTCOME_UNKNOWN ? "it was sent and its answer was lost; it may have been done"
                                                : NULL);
+    if (outcome == OUTCOME_OK && flight->work.stage == SESSION_GUARD && !flight->said_yes)
+        outcome = OUTCOME_NOTHING;
     report_end(session, flight, outcome);
     leave(session, flight);
 }

@@ -8,6 +8,7 @@
  *     intake, cleaning                      how much is taken in; what goes between the runs
  *     listening                             the session that listens for the tasks of its pool
  *     claim, sampling, verify, history      what a session asks for us
+ *     guard                                 what a guard answers
  *     simple, transfer                      a text of several statements; a read or a write
  *     script                                what is sent for whatever is asked, and what answers lead to
  *     connect, linger                       until the login, and after the closing
@@ -73,6 +74,7 @@ struct flight {
     bool simple;      /* its text needed the simple protocol */
     bool partly;      /* its text may have committed a part of its work by itself: it is never begun again */
     bool follows;     /* its text was sent behind its claim, before that was answered */
+    bool said_yes;    /* of a guard: its first row is true */
     bool claimed;     /* its claim is committed: */
     struct wall claimed_from;   /* of the occurrences from this one on; 0: of all */
     struct wall answered_until; /* its claim was refused, as all up to there is answered; 0: not told */

@@ -7,6 +7,7 @@
 #include "pool/session/claim.h"
 #include "pool/session/cleaning.h"
 #include "pool/session/flight.h"
+#include "pool/session/guard.h"
 #include "pool/session/history.h"
 #include "pool/session/intake.h"
 #include "pool/session/listening.h"
@@ -46,7 +47,7 @@ void script_finish(struct script *script) {
  * for a COMMIT right before it.
  */
 static bool send_pooled_run(struct session *session, const struct session_work *work) {
-    return (!work->transaction || begin_send(session)) &&
+    return (!work->transaction || begin_send(session, work->stage == SESSION_GUARD)) &&
            (work->claim != CLAIM_WITHIN || claim_send(session, work, CLAIM_WITHIN)) &&
            ring_send_query(session, STEP_WORK, flight_text(&session->script, work)) &&
            (work->transaction || ring_send_query(session, STEP_BEGIN, "BEGIN")) &&
@@ -60,9 +61,11 @@ static bool send_pooled_run(struct session *session, const struct session_work *
  * where it may wait for a standby, it is to be known which of both a run is in.
  */
 static bool send_run(struct session *session, const struct session_work *work) {
-    bool wrapped = work->transaction && (session->pool->facts.synchronous || begin_sets_timeout(session) ||
-                                         !statement_is_one_transaction(work->sql));
-    return cleaning_send_due(session) && (!wrapped || begin_send(session)) &&
+    bool guard = work->stage == SESSION_GUARD, waits = session->pool->facts.synchronous && !guard;
+    bool wrapped = work->transaction &&
+                   (waits || begin_sets_timeout(session) || !statement_is_one_transaction(work->sql));
+    return cleaning_send_due(session) && (!wrapped || begin_send(session, guard)) &&
+           (wrapped || !guard || begin_send_reads_only(session)) &&
            (work->claim != CLAIM_WITHIN || claim_send(session, work, CLAIM_WITHIN)) &&
            ring_send_query(session, STEP_WORK, flight_text(&session->script, work)) &&
            (!wrapped ||
@@ -71,7 +74,7 @@ static bool send_run(struct session *session, const struct session_work *work) {
 }
 
 static bool send_work(struct session *session, const struct session_work *work) {
-    if (work->stage != SESSION_WHOLE)
+    if (work->stage == SESSION_READ || work->stage == SESSION_WRITE)
         return transfer_begin(session);
     bool sent = session->pool->pooled ? send_pooled_run(session, work) : send_run(session, work);
     cleaning_want_after(session, work);
@@ -156,6 +159,8 @@ static void take_rows(struct session *session, const PGresult *result, enum step
         listening_take_check(session, result);
     else if (step == STEP_CLAIM)
         claim_take(&session->script, result);
+    else if (step == STEP_WORK && flight_first(&session->script)->work.stage == SESSION_GUARD)
+        guard_take_end(flight_first(&session->script), result);
 }
 
 static void take_error(struct session *session, const PGresult *result, enum step step) {
@@ -214,6 +219,8 @@ static bool take_result(struct session *session, PGresult *result) {
         if (step != STEP_WORK && step != STEP_LINE)
             return refuse_answer(session);
         flight->row_count += flight->row_count < INT64_MAX;
+        if (flight->work.stage == SESSION_GUARD)
+            guard_take_row(flight, result);
         return flight->work.stage != SESSION_READ || transfer_take_row(session, result);
     case PGRES_TUPLES_OK:
         flight_take_changes(script, result, step);
@@ -226,6 +233,8 @@ static bool take_result(struct session *session, PGresult *result) {
             session_history_take(session, result);
         else
             flight_take_tag(script, result, step);
+        if (step == STEP_WORK && flight->work.stage == SESSION_GUARD)
+            guard_take_tag(flight, PQcmdStatus(result));
         return true;
     case PGRES_COPY_IN:
     case PGRES_COPY_OUT:
@@ -240,7 +249,11 @@ static bool take_result(struct session *session, PGresult *result) {
             flight_fail(flight, script->clean_sqlstate,
                         "the session could not be cleaned before it, so it did not begin", NULL);
         return true;
-    default: return true; /* an empty query */
+    case PGRES_EMPTY_QUERY:
+        if (step == STEP_WORK && flight->work.stage == SESSION_GUARD)
+            guard_take_tag(flight, "");
+        return true;
+    default: return true;
     }
 }
 
@@ -285,8 +298,8 @@ static bool run_ended(struct session *session) {
     const struct flight *flight = flight_first(script);
     bool leaked = flight->fault == FAULT_LEAKED;
     bool whole = flight->work.stage == SESSION_WHOLE;
-    bool left_open = whole && session->pool->pooled && flight->fault && flight->work.transaction &&
-                     flight->commit != COMMIT_DONE;
+    bool left_open = (whole || flight->work.stage == SESSION_GUARD) && session->pool->pooled &&
+                     flight->fault && flight->work.transaction && flight->commit != COMMIT_DONE;
     if (whole && flight->fault && flight->fault != FAULT_CLAIM && flight_was_not_parsed(flight) &&
         !flight->work.proven)
         script->protocol = PROTOCOL_SIMPLE_DUE;

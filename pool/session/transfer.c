@@ -97,7 +97,7 @@ static bool send_encoding(struct session *session) {
 bool transfer_begin(struct session *session) {
     struct script *script = &session->script;
     const struct session_work *work = &flight_first(script)->work;
-    if (!cleaning_send_due(session) || !begin_send(session) ||
+    if (!cleaning_send_due(session) || !begin_send(session, false) ||
         (work->claim == CLAIM_DONE && !claim_send(session, work, CLAIM_DONE)) || !send_encoding(session))
         return false;
     if (work->stage == SESSION_READ) {

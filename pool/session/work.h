@@ -30,14 +30,17 @@ struct claim_values {
     bool looks;           /* its key alone does not tell, because an earlier claim of it may be committed */
 };
 
-/* What a text is to its run: all of it, or the stage that gives rows, or that takes lines. */
-enum session_stage { SESSION_WHOLE, SESSION_READ, SESSION_WRITE };
+/* What a text is to its run: all of it, or the guard before it, or the stage that gives rows, or that takes
+ * lines. */
+enum session_stage { SESSION_WHOLE, SESSION_GUARD, SESSION_READ, SESSION_WRITE };
 
 /*
- * The text of a run. Borrowed until its RUN_ENDED or RUN_UNSENT. A read puts its rows into the cargo; a write
- * runs its text once for each of the cargo's lines, as $1, all in one transaction. Both are one statement,
- * always in a transaction, alone on their session, and their COMMIT is sent when all else is answered. If
- * the session is lost before that, the run has failed (FAILURE_LOST), and is not unknown.
+ * The text of a run. A guard is one statement in a transaction that only reads; it may share its session, and
+ * its end is OK for yes and NOTHING for no. Borrowed until its RUN_ENDED or RUN_UNSENT. A read puts its rows
+ * into the cargo; a write runs its text once for each of the cargo's lines, as $1, all in one transaction.
+ * Both are one statement, always in a transaction, alone on their session, and their COMMIT is sent when all
+ * else is answered. If the session is lost before that, the run has failed (FAILURE_LOST), and is not
+ * unknown.
  */
 struct session_work {
     struct handle run;

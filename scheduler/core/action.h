@@ -94,6 +94,7 @@ struct record {
     struct wall started;    /* its first stage */
     bool kept;              /* it belongs into the history */
     bool shut_out;          /* CANCELLED as its window closed */
+    bool said_no;           /* its outcome is NOTHING, as its guard said no */
     bool abandoned; /* half done, in a database that a reload left and that was out of reach for long */
     bool within;    /* it was one transaction with what the history says of it */
     bool claiming;  /* its claim was sent with it and not answered: without a row, it did not begin */

@@ -196,6 +196,9 @@ void catchup_restore(struct core *core, uint32_t index, struct wall answered_unt
         wait_for_record(core, index, ahead_until, actions);
     if (missed.these.count < 1)
         return;
+    bool is_guarded = task->definition->when != NULL;
+    if (is_guarded) /* what its guard said no to left no record: it is asked once more, for the last of it */
+        missed = between(core, schedule, missed.these.last, task->answered_from);
     if (!task->paused && task->definition->outside == OUTSIDE_SKIP &&
         task->definition->catch_up == CATCH_UP_ONCE) {
         missed = leave_out_outside(core, index, &missed, actions);
@@ -211,11 +214,9 @@ void catchup_restore(struct core *core, uint32_t index, struct wall answered_unt
         answer_each(core, index, &missed.these, actions);
         return;
     }
-    if (task->paused)
-        record_skip(core, index, &missed.these, SKIP_PAUSED, actions);
-    else if (task->definition->catch_up == CATCH_UP_SKIP || is_overtaken)
-        record_skip(core, index, &missed.these, SKIP_MISSED, actions);
-    else
+    if (!task->paused && task->definition->catch_up != CATCH_UP_SKIP && !is_overtaken)
         answer_once(core, index, &missed, actions);
+    else if (!is_guarded) /* else nobody knows whether it was missed */
+        record_skip(core, index, &missed.these, task->paused ? SKIP_PAUSED : SKIP_MISSED, actions);
     task->answered_from = first;
 }

@@ -1,10 +1,17 @@
 #include "scheduler/core/claim.h"
 
-enum stage claim_first_stage(const struct core *core, const struct core_task *task) {
-    const struct recording *recording = &core->pools[task->pool].recording;
-    enum stage first = stage_first(task->definition);
+enum stage claim_first_stage(const struct core *core, const struct task *task, uint32_t pool, bool let_pass) {
+    const struct recording *recording = &core->pools[pool].recording;
+    enum stage first = stage_first(task);
     bool kept = recording->state == RECORDING_NEW || recording->state == RECORDING_ON;
-    return kept && !stage_needs_session(task->definition, first) ? STAGE_CLAIM : first;
+    if (task->when && !let_pass)
+        return STAGE_WHEN;
+    return kept && !stage_needs_session(task, first) ? STAGE_CLAIM : first;
+}
+
+enum stage claim_stage_let_pass(const struct core *core, const struct run *run) {
+    return run->claim_state == CLAIM_COMMITTED ? stage_first(run->definition)
+                                               : claim_first_stage(core, run->definition, run->pool, true);
 }
 
 /* What is in one transaction with its claim needs none of its own. A run in bites is several. */

@@ -7,9 +7,12 @@
 
 #include "scheduler/core/state.h"
 
-/* The stage that a new run of the task begins with: outside work and commands have their claim committed on a
- * session first. */
-enum stage claim_first_stage(const struct core *core, const struct core_task *task);
+/* The stage that a run in this pool begins with: the guard is asked first, unless it has let the run pass;
+ * then outside work and commands have their claim committed on a session. */
+enum stage claim_first_stage(const struct core *core, const struct task *task, uint32_t pool, bool let_pass);
+
+/* The stage that follows the guard's yes. */
+enum stage claim_stage_let_pass(const struct core *core, const struct run *run);
 
 /* Of a run about to be sent: sets run->claim, how its stage is put on record. */
 void claim_choose(const struct core *core, struct run *run);

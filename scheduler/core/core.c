@@ -10,6 +10,7 @@
 #include "scheduler/core/chain.h"
 #include "scheduler/core/claim.h"
 #include "scheduler/core/clock.h"
+#include "scheduler/core/deadlines.h"
 #include "scheduler/core/ending.h"
 #include "scheduler/core/gate.h"
 #include "scheduler/core/grant.h"
@@ -388,7 +389,7 @@ bool core_step(struct core *core, const struct event *event, struct actions *act
     more |= sweep_runs(core, actions);
     more |= idle_sweep(core, actions);
     more |= hands_sweep(core, actions);
-    bool late = run_expire(core, actions);
+    bool late = deadlines_meet(core, actions);
     more |= idle_expire(core, actions);
     more |= clock_collect_due(core, actions);
     more |= chain_go_on(core, actions);

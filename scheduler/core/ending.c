@@ -76,7 +76,7 @@ bool run_may_wait_again(const struct core *core, uint32_t index, const struct ru
     if (ended->failure == FAILURE_STANDBY)
         return run->stop != STOP_TIMEOUT;
     return !core->draining && was_cancelled(ended) && ended->outcome == OUTCOME_FAILED && hit &&
-           run->definition->transaction;
+           (run->stage == STAGE_WHEN || run->definition->transaction);
 }
 
 void run_wait_again(struct core *core, uint32_t index, struct actions *actions) {
@@ -186,6 +186,11 @@ static void leave_rest(struct core *core, uint32_t index, enum skip_cause cause,
     finish(core, index, OUTCOME_OK, &(struct run_ending){0}, actions);
 }
 
+/* In the history: a claim of it is committed, or one was not answered. */
+static bool may_have_a_row(const struct run *run) {
+    return run->claim_state == CLAIM_COMMITTED || run->claim == CLAIM_BEFORE || run->lost_claim_count > 0;
+}
+
 void run_skip(struct core *core, uint32_t index, enum skip_cause cause, struct actions *actions) {
     const struct run *run = &core->runs[index];
     if (run->bites.count) {
@@ -195,7 +200,7 @@ void run_skip(struct core *core, uint32_t index, enum skip_cause cause, struct a
     struct record *record = record_end(core, index, OUTCOME_SKIPPED, actions);
     record->skip = cause;
     /* who comes next answers it; its claim is given back, and one whose answer was lost, too */
-    if (cause != SKIP_DRAIN || run->claim_state == CLAIM_COMMITTED || run->claim == CLAIM_BEFORE)
+    if (cause != SKIP_DRAIN || may_have_a_row(run))
         record_keep(core, record);
     core->tasks[run->task].stats.skipped_count += (uint32_t)run->occurrence_count;
     uint32_t task = run->task;
@@ -228,6 +233,53 @@ void run_resolve(struct core *core, uint32_t index, const struct event *event) {
     stats->failed_count -= stats->failed_count > 0;
     if (is_last)
         forget_failures(task);
+}
+
+/* --- its guard --- */
+
+/* It said no. That leaves no row in the history, unless an attempt has failed before: then this is how the
+ * run ended. A claim whose answer was lost is given back. */
+static void end_with_no(struct core *core, uint32_t index, struct actions *actions) {
+    const struct run *run = &core->runs[index];
+    struct task_stats *stats = &core->tasks[run->task].stats;
+    struct record *record = record_end(core, index, OUTCOME_NOTHING, actions);
+    record->said_no = true;
+    record->lateness_us = run_lateness_us(run, run->began);
+    record->took_us = mono_since(core->now, run->began);
+    record->session_us = run->session_us;
+    record->attempt_count = run->attempts.failed_count + 1;
+    record->started = run->began_at;
+    if (may_have_a_row(run) || run->attempts.failed_count)
+        record_keep(core, record);
+    stats->nothing_count++;
+    stats->has_ended_run = true;
+    stats->last_outcome = OUTCOME_NOTHING;
+    stats->last_took_us = record->took_us;
+    stats->last_key = record->key_first;
+    count_in_row(core, run, OUTCOME_NOTHING, false, actions);
+    let_go(core, index, actions);
+}
+
+/* False: it has no answer, which is a failure as the work's would be. What it took is the task's, and not the
+ * work's. */
+static bool guard_answered(struct core *core, uint32_t index, enum outcome outcome, int64_t took_us,
+                           struct actions *actions) {
+    struct run *run = &core->runs[index];
+    struct task_stats *stats = &core->tasks[run->task].stats;
+    enum skip_cause cause = run_skip_cause(core, run);
+    if (run->stage != STAGE_WHEN || (outcome != OUTCOME_OK && outcome != OUTCOME_NOTHING))
+        return false;
+    stats->asked_count++;
+    stats->session_us += took_us;
+    if (outcome == OUTCOME_NOTHING) {
+        end_with_no(core, index, actions);
+    } else if (cause) {
+        run_skip(core, index, cause, actions);
+    } else {
+        run->let_pass = true;
+        run_wait_in(core, index, RUN_WAITING, claim_stage_let_pass(core, run));
+    }
+    return true;
 }
 
 /* --- its claim --- */
@@ -330,7 +382,8 @@ static bool goes_on(struct core *core, uint32_t index, enum outcome outcome, con
     return true;
 }
 
-/* From its start; but a write alone, with what its work printed. */
+/* From its start, and so the guard is asked again; but a write alone, with what its work printed, and of a
+ * run in bites the present one. */
 static bool tries_again(struct core *core, uint32_t index, enum outcome outcome, enum failure_kind failure,
                         struct actions *actions) {
     struct run *run = &core->runs[index];
@@ -347,7 +400,12 @@ static bool tries_again(struct core *core, uint32_t index, enum outcome outcome,
     run->retry_at = mono_add(core->now, delay_us);
     core->tasks[run->task].stats.retried_count++;
     run_action(core, index, ACTION_RETRY, actions)->delay_us = delay_us;
-    run_wait_in(core, index, RUN_DELAYED, write ? STAGE_WRITE : stage_first(run->definition));
+    bool asks = run->definition->when && !write && run->bites.count == 0;
+    run->let_pass &= !asks;
+    run_wait_in(core, index, RUN_DELAYED,
+                write  ? STAGE_WRITE
+                : asks ? STAGE_WHEN
+                       : stage_first(run->definition));
     return true;
 }
 
@@ -370,89 +428,11 @@ void run_end(struct core *core, uint32_t index, const struct run_ending *ended, 
         return;
     }
     int64_t took_us = mono_since(core->now, run->started);
-    *(stage_tokens(run->definition, run->stage) ? &run->session_us : &run->outside_us) += took_us;
     if (task_same_work(run->definition, task->definition)) /* a reload may have changed the text since */
         learn_from(task, run, outcome, ended, took_us);
+    if (guard_answered(core, index, outcome, took_us, actions))
+        return;
+    *(stage_tokens(run->definition, run->stage) ? &run->session_us : &run->outside_us) += took_us;
     if (!goes_on(core, index, outcome, ended) && !tries_again(core, index, outcome, ended->failure, actions))
         finish(core, index, outcome, ended, actions);
-}
-
-/* --- its deadlines --- */
-
-/* What has begun and is stopped when its window closes; between two stages there is nothing to stop. */
-static void shut_out(struct core *core, uint32_t index, struct actions *actions) {
-    struct run *run = &core->runs[index];
-    if (!opening_has_closed(core, run)) {
-        release_look_again(core, index);
-        return;
-    }
-    if (run->bites.count && run->state == RUN_WAITING) {
-        run_skip(core, index, SKIP_WINDOW, actions);
-        return;
-    }
-    run->shut_out = true;
-    if (run->state == RUN_RUNNING)
-        run_stop(core, index, STOP_WINDOW, actions);
-    else
-        run_give_up(core, index, actions);
-}
-
-/* False: it is not its window that opens or closes. */
-static bool meet_window(struct core *core, uint32_t index, struct actions *actions) {
-    const struct run *run = &core->runs[index];
-    if (core->now.us < run_window_deadline(core, run))
-        return false;
-    if (run->begun)
-        shut_out(core, index, actions);
-    else
-        release_follow_window(core, index);
-    return true;
-}
-
-/* During a break between two bites its window may have closed. */
-static void end_delay(struct core *core, uint32_t index, struct actions *actions) {
-    enum skip_cause cause =
-        core->runs[index].bites.count ? run_skip_cause(core, &core->runs[index]) : SKIP_NONE;
-    if (cause)
-        run_skip(core, index, cause, actions);
-    else
-        run_move(core, index, RUN_WAITING);
-}
-
-static void meet_deadline(struct core *core, uint32_t index, struct actions *actions) {
-    struct run *run = &core->runs[index];
-    int64_t held_us = mono_since(core->now, run->started);
-    int64_t timeout_us = stage_timeout_us(run->definition, run->stage);
-    due_remove(&core->run_deadlines, index);
-    if (meet_window(core, index, actions))
-        return;
-    switch (run->state) {
-    case RUN_DELAYED: end_delay(core, index, actions); break;
-    case RUN_STOPPING: run_action(core, index, ACTION_ABORT, actions); break;
-    case RUN_HELD:
-    case RUN_WAITING:
-        if (run_deadline(core, run) <= core->now.us)
-            run_skip(core, index, SKIP_LATE, actions);
-        else
-            run_arm(core, index); /* a later occurrence has joined it */
-        break;
-    default:
-        if (timeout_us && held_us >= timeout_us) {
-            run_stop(core, index, STOP_TIMEOUT, actions);
-            break;
-        }
-        run->held_told = true;
-        run_action(core, index, ACTION_HELD, actions)->held_us = held_us;
-        run_arm(core, index);
-    }
-}
-
-bool run_expire(struct core *core, struct actions *actions) {
-    const struct due_entry *first;
-    while ((first = due_first(&core->run_deadlines)) && first->at <= core->now.us) {
-        if (!actions_have_room(actions))
-            return true;
-        meet_deadline(core, first->id, actions);
-    }
-    return false;
 }

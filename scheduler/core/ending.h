@@ -29,7 +29,4 @@ void run_abandon(struct core *core, uint32_t run, struct actions *actions);
 /* A run of the task whose end was unknown was committed, or not: it counts as that. */
 void run_resolve(struct core *core, uint32_t task, const struct event *event);
 
-/* Looks at the runs whose deadlines have come. True: more to do. */
-bool run_expire(struct core *core, struct actions *actions);
-
 #endif

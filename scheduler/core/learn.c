@@ -6,13 +6,16 @@
 void learn_from(struct core_task *task, const struct run *run, enum outcome outcome,
                 const struct run_ending *ended, int64_t took_us) {
     bool partly = run->stage == STAGE_WORK && ended->row_count > 0; /* the rest of its work failed */
+    bool asked = run->stage == STAGE_WHEN;
     int64_t *expected_us = &task->expected_us[run->stage], most_us = 4 * *expected_us + US_PER_MS;
-    if (outcome != OUTCOME_OK && outcome != OUTCOME_TIMEOUT && !partly)
+    if (outcome != OUTCOME_OK && outcome != OUTCOME_NOTHING && outcome != OUTCOME_TIMEOUT && !partly)
         return;
-    if (task->stats.ok_count == 0 && run->bites.count == 0)
+    if (asked ? task->stats.asked_count == 0 : task->stats.ok_count == 0 && run->bites.count == 0)
         *expected_us = took_us;
     else
         *expected_us += ((took_us < most_us ? took_us : most_us) - *expected_us) / 8;
+    if (asked)
+        return;
     if (ended->simple)
         task->protocol = PROTOCOL_SIMPLE;
     else if (task->protocol != PROTOCOL_SIMPLE)

@@ -31,7 +31,7 @@ uint32_t run_create(struct core *core, uint32_t task) {
         .number = ++core->run_number,
         .set = taskset_ref(core->tasks[task].set),
         .definition = core->tasks[task].definition,
-        .stage = claim_first_stage(core, &core->tasks[task]),
+        .stage = claim_first_stage(core, core->tasks[task].definition, core->tasks[task].pool, false),
         .claim_state = core->tasks[task].elsewhere_count ? CLAIM_DOUBTED : CLAIM_OPEN,
         .child_count = 1,
         .behind = INDEX_NONE,
@@ -139,11 +139,12 @@ void run_redefine(struct core *core, uint32_t index) {
         return;
     if (run->state == RUN_WAITING)
         queue_leave(core, &core->pools[run->pool], index);
+    run->let_pass &= task_same_work(run->definition, task->definition);
     taskset_unref(run->set);
     run->set = taskset_ref(task->set);
     run->definition = task->definition;
-    run->stage = claim_first_stage(core, task);
     run->pool = task->pool;
+    run->stage = claim_first_stage(core, run->definition, run->pool, run->let_pass);
     if (run->state != RUN_WAITING)
         return;
     queue_enter(core, &core->pools[run->pool], index);
@@ -229,6 +230,14 @@ static enum run_state find_place(const struct core *core, struct run *run) {
     return run->held ? RUN_HELD : RUN_WAITING;
 }
 
+/* That may last for long: its guard's yes is not worth much then, and it is asked again. */
+static enum stage stage_of_held(struct run *run, enum stage stage) {
+    if (!run->let_pass || run->claim_state == CLAIM_COMMITTED)
+        return stage;
+    run->let_pass = false;
+    return STAGE_WHEN;
+}
+
 /* To a state of the same stage or of another one. */
 static void move(struct core *core, uint32_t index, enum run_state to, enum stage stage) {
     struct run *run = &core->runs[index];
@@ -239,6 +248,8 @@ static void move(struct core *core, uint32_t index, enum run_state to, enum stag
         to = find_place(core, run);
     else
         run->held = HELD_BY_NOTHING;
+    if (to == RUN_HELD)
+        stage = stage_of_held(run, stage);
     assert(is_legal(run->state, to));
     if (run->state == RUN_WAITING)
         queue_leave(core, pool, index);
@@ -297,11 +308,13 @@ void run_come_first(struct core *core, uint32_t index) {
 
 /* --- sharing a session --- */
 
+/* A guard has no other protocol, and is one transaction in any case. */
 static bool is_short(const struct core *core, const struct run *run) {
     const struct core_task *task = &core->tasks[run->task];
-    return run->stage == STAGE_WHOLE && queue_line(run->definition, run->stage, false) == LINE_LIGHT &&
-           run->definition->transaction && task->protocol == PROTOCOL_EXTENDED &&
-           task->expected_us[STAGE_WHOLE] <= core->pools[run->pool].settings->short_us;
+    bool may_share = run->stage == STAGE_WHEN || (run->stage == STAGE_WHOLE && run->definition->transaction &&
+                                                  task->protocol == PROTOCOL_EXTENDED);
+    return may_share && queue_line(run->definition, run->stage, false) == LINE_LIGHT &&
+           task->expected_us[run->stage] <= core->pools[run->pool].settings->short_us;
 }
 
 static bool waited_too_long(const struct core *core, const struct run *run) {

@@ -68,6 +68,7 @@ struct run {
     bool triggered;     /* by a person: a pause does not touch it */
     bool comes_behind;  /* the other runs of its task, and not beside them; until it has its turn */
     bool woken;         /* it is to begin after a notification */
+    bool let_pass;      /* its task's guard said yes, at this attempt */
     bool held_told;     /* that it holds its tokens for longer than leak_warning */
     bool commits;       /* all but its COMMIT is done: others do not make it give way */
     bool yielded;       /* it was in others' way: it shares no session, and leaves a token to others */
@@ -176,9 +177,10 @@ struct passed_over {
  * by who counts skipped, merged and restored ones. */
 struct task_stats {
     uint32_t ok_count, failed_count, skipped_count;
-    uint64_t merged_count;  /* occurrences answered by another one's run */
-    uint64_t woken_count;   /* runs that a notification, or a listener's beginning, has made */
-    uint64_t retried_count; /* attempts that were followed by another one */
+    uint64_t asked_count, nothing_count; /* answers of its guard; runs that ended with its no */
+    uint64_t merged_count;               /* occurrences answered by another one's run */
+    uint64_t woken_count;                /* runs that a notification, or a listener's beginning, has made */
+    uint64_t retried_count;              /* attempts that were followed by another one */
     uint64_t bite_count, bite_row_count;
     int64_t last_took_us;
     struct wall last_key;           /* what its last run answered first, as the history names it */
@@ -441,7 +443,7 @@ static inline struct wall run_key(const struct task *task, struct wall due, int6
     return occurrence_count ? schedule_key(&task->schedule, due) : due;
 }
 
-/* How long a run of the task is expected to hold its tokens, in all its stages. */
+/* How long a run of the task is expected to hold its tokens, in all stages of its work. */
 static inline int64_t task_session_us(const struct core_task *task) {
     return task->expected_us[STAGE_WHOLE] + task->expected_us[STAGE_READ] + task->expected_us[STAGE_WRITE];
 }

@@ -47,9 +47,9 @@ static void log_ok(struct daemon *daemon, const char *task, const struct record 
         log_number("run", (int64_t)record->run_number), log_number("took_ms", record->took_us / 1000),
         log_number("late_ms", record->lateness_us / 1000),
         log_number_if(record->outside_us != 0, "session_ms", record->session_us / 1000),
-        log_number("rows", (int64_t)record->row_count),
+        log_number_if(!record->said_no, "rows", (int64_t)record->row_count),
         log_number_if(record->bite_count != 0, "bites", record->bite_count),
-        log_text("reason", skip_rest_reason(record->rest)),
+        log_text("reason", record->said_no ? "when said no" : skip_rest_reason(record->rest)),
         log_number_if(record->attempt_count > 1, "attempts", record->attempt_count),
         log_number_if(recovered, "after_failures", trouble ? (int64_t)trouble->failure_count : 0));
     trouble_clear(&daemon->troubles, task);
@@ -131,10 +131,12 @@ static void log_once(struct daemon *daemon, const struct action *action, const s
     if (failure->output && *failure->output)
         terminal_say(stdout, "%s\n", failure->output);
     printf("%s: %s", task->name, outcome_name(record->outcome));
-    if (record->outcome != OUTCOME_SKIPPED) {
+    if (record->outcome != OUTCOME_SKIPPED)
         printf(" after %.1f ms", (double)record->took_us / 1000);
+    if (record->said_no)
+        printf(": when said no");
+    else if (record->outcome != OUTCOME_SKIPPED)
         print_counts(task, record, &progress);
-    }
     printf("\n");
     fflush(stdout);
 }

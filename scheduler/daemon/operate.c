@@ -214,6 +214,8 @@ static bool trigger(struct daemon *daemon, const struct asked *asked, const char
         tell_waiting(daemon, event.task, "", answer);
     else
         text_add(answer, "run %" PRIu64 " of %s has started\n", run->number, name);
+    if (core->tasks[event.task].definition->when)
+        text_add(answer, "its guard (when) is asked first: where that says no, the run ends as nothing\n");
     if (core->tasks[event.task].paused)
         text_add(answer, "the task stays paused\n");
     tell_window(core, event.task, answer);

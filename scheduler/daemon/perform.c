@@ -59,12 +59,28 @@ static void start_command(struct daemon *daemon, struct handle handle, const str
     text_finish(&why);
 }
 
+/* It is taken at its word, as the core does. */
+static bool leaves_nothing(const struct daemon *daemon, const struct run *run) {
+    return run->definition->session == SESSION_CLEAN && daemon->core->tasks[run->task].trust != TRUST_BROKEN;
+}
+
+/* What comes before the work, on a session: the guard is asked, or the claim is committed. */
+static void start_before_work(struct daemon *daemon, const struct action *action, const struct run *run) {
+    struct session_work work = work_on_session(daemon, action->run, run);
+    if (run->stage == STAGE_WHEN) {
+        work.stage = SESSION_GUARD;
+        work.sql = run->definition->when;
+        work.transaction = work.proven = true;
+        work.clean = leaves_nothing(daemon, run);
+    }
+    session_run(work_session(daemon, action->session), &work);
+}
+
 static void perform_start(struct daemon *daemon, const struct action *action) {
     const struct run *run = core_run(daemon->core, action->run);
     assert(run);
-    if (run->stage == STAGE_CLAIM) {
-        struct session_work work = work_on_session(daemon, action->run, run);
-        session_run(work_session(daemon, action->session), &work);
+    if (run->stage < stage_first(run->definition)) {
+        start_before_work(daemon, action, run);
         return;
     }
     if (run->definition->work == WORK_COMMAND) {
@@ -80,8 +96,7 @@ static void perform_start(struct daemon *daemon, const struct action *action) {
     work.transaction = run->definition->transaction;
     work.simple = daemon->core->tasks[run->task].protocol == PROTOCOL_SIMPLE;
     work.proven = daemon->core->tasks[run->task].protocol == PROTOCOL_EXTENDED;
-    work.clean =
-        run->definition->session == SESSION_CLEAN && daemon->core->tasks[run->task].trust != TRUST_BROKEN;
+    work.clean = leaves_nothing(daemon, run);
     session_run(work_session(daemon, action->session), &work);
 }
 
@@ -91,14 +106,16 @@ static void perform_stop(struct daemon *daemon, const struct action *action) {
     if (!run) /* it ended in the same step */
         return;
     log_stopping(daemon, run, abort_it);
-    if (run->definition->work == WORK_COMMAND)
-        command_signal(daemon->commands[action->run.index], abort_it ? SIGKILL : SIGTERM);
-    else if (run->stage == STAGE_WORK)
+    if (stage_needs_session(run->definition, run->stage)) {
+        if (abort_it)
+            session_close(work_session(daemon, action->session), "it did not answer to a cancel within 5 s");
+        else
+            session_cancel(work_session(daemon, action->session));
+    } else if (run->stage == STAGE_WORK) {
         errand_signal(daemon, action->run.index, abort_it ? SIGKILL : SIGTERM);
-    else if (abort_it)
-        session_close(work_session(daemon, action->session), "it did not answer to a cancel within 5 s");
-    else
-        session_cancel(work_session(daemon, action->session));
+    } else {
+        command_signal(daemon->commands[action->run.index], abort_it ? SIGKILL : SIGTERM);
+    }
 }
 
 /* What a part of its outside work failed of is told, though the run itself went well. */

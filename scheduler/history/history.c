@@ -102,7 +102,7 @@ void history_add(struct history *history, const struct record *record, const cha
 
 /* --- asking --- */
 
-/* answers_us: of one that is disabled there is none. */
+/* answers_us: of one that is disabled there is none. What a guard said no to has no row. */
 static json_t *task_of(const struct core_task *task) {
     const struct schedule *schedule = &task->definition->schedule;
     json_t *json = json_pack("{s:s,s:I,s:I,s:I}", "task", task->definition->name, "every_us",
@@ -117,9 +117,10 @@ static json_t *task_of(const struct core_task *task) {
         struct text names = {0};
         after_names(task->definition->after, &names);
         json_object_set_new(json, "calendar", json_sprintf("after %s", names.bytes));
-        json_object_set_new(json, "sparse", json_true());
         text_finish(&names);
     }
+    if (task->definition->after || task->definition->when)
+        json_object_set_new(json, "sparse", json_true());
     if (task->definition->enabled && task->answered_from.us)
         json_object_set_new(json, "answers_us", json_integer(schedule_key(schedule, task->answered_from).us));
     return json;

@@ -37,8 +37,8 @@ static void add_dues(struct text *line, const struct record *record) {
 
 static const char *outcome_of(const struct record *record) {
     switch (record->outcome) {
-    case OUTCOME_OK:
-    case OUTCOME_NOTHING: return "ok";
+    case OUTCOME_OK: return "ok";
+    case OUTCOME_NOTHING: return record->said_no && record->attempt_count == 1 ? "released" : "ok";
     case OUTCOME_UNKNOWN: return "unknown";
     case OUTCOME_SKIPPED: return record->skip == SKIP_DRAIN ? "released" : skip_outcome(record->skip);
     default: return "failed";
@@ -48,7 +48,7 @@ static const char *outcome_of(const struct record *record) {
 static const char *reason_of(const struct record *record) {
     switch (record->outcome) {
     case OUTCOME_OK: return skip_rest_reason(record->rest);
-    case OUTCOME_NOTHING: return "its read gave no row";
+    case OUTCOME_NOTHING: return record->said_no ? "its guard (when) said no" : "its read gave no row";
     case OUTCOME_TIMEOUT: return "timeout";
     case OUTCOME_CANCELLED:
         return record->shut_out ? "cancelled: its window has closed"

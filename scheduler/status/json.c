@@ -189,17 +189,18 @@ static json_t *task_json(const struct status *status, uint32_t index) {
     struct text note = {0};
     status_note(status, &row, &note);
     json_t *json = json_pack(
-        "{ss ss ss so so so sI sI sI sI so so so so si so so sI sI so sI sI sI so so so so so so ss so so sI}",
+        "{ss ss ss so so so sI sI sI sI sI so so so so si so so sI sI so sI sI sI so so so so so so ss so so "
+        "sI}",
         "name", row.task->definition->name, "pool", status->core->pools[row.task->pool].settings->name,
         "state", task_state_name(row.state), "due", row.due.us ? json_integer(row.due.us) : json_null(),
         "last", stats->has_ended_run ? json_string(outcome_name(stats->last_outcome)) : json_null(),
         "last_took", stats->has_ended_run ? json_integer(stats->last_took_us) : json_null(), "ok",
         (json_int_t)stats->ok_count, "failed", (json_int_t)stats->failed_count, "skipped",
-        (json_int_t)stats->skipped_count, "merged", (json_int_t)stats->merged_count, "late_p50",
-        known_json(row.late_p50_us), "late_p99", known_json(row.late_p99_us), "took_p50",
-        known_json(row.took_p50_us), "took_p99", known_json(row.took_p99_us), "running",
-        row.task->running_count, "waiting", why_json(&row), "note", json_of(note.bytes), "expected",
-        (json_int_t)task_session_us(row.task), "expected_outside",
+        (json_int_t)stats->skipped_count, "nothing", (json_int_t)stats->nothing_count, "merged",
+        (json_int_t)stats->merged_count, "late_p50", known_json(row.late_p50_us), "late_p99",
+        known_json(row.late_p99_us), "took_p50", known_json(row.took_p50_us), "took_p99",
+        known_json(row.took_p99_us), "running", row.task->running_count, "waiting", why_json(&row), "note",
+        json_of(note.bytes), "expected", (json_int_t)task_session_us(row.task), "expected_outside",
         (json_int_t)row.task->expected_us[STAGE_WORK], "interval",
         row.task->definition->schedule.kind == SCHEDULE_EVERY ? json_integer(row.task->interval_us)
                                                               : json_null(),

@@ -187,6 +187,8 @@ static void put_task(const struct status *status, const struct status_row *row, 
         put_with(series, "outcome", "ok", 0, stats->ok_count);
         put_with(series, "outcome", "failed", 0, stats->failed_count);
         put_with(series, "outcome", "skipped", 0, stats->skipped_count);
+        if (row->task->definition->when)
+            put_with(series, "outcome", "nothing", 0, (double)stats->nothing_count);
         break;
     case TASK_MERGED: put(series, (int64_t)stats->merged_count); break;
     case TASK_WOKEN: put(series, (int64_t)stats->woken_count); break;

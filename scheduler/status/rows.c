@@ -11,10 +11,10 @@
 
 const char *task_state_name(enum task_state state) {
     static const char *const names[] = {
-        [TASK_WAITING] = "waiting",   [TASK_RUNNING] = "running", [TASK_READING] = "reading",
-        [TASK_WORKING] = "working",   [TASK_WRITING] = "writing", [TASK_STOPPING] = "stopping",
-        [TASK_PAUSED] = "paused",     [TASK_ON_HOLD] = "on hold", [TASK_IDLE] = "idle",
-        [TASK_DISABLED] = "disabled",
+        [TASK_WAITING] = "waiting",   [TASK_RUNNING] = "running",   [TASK_ASKING] = "asking",
+        [TASK_READING] = "reading",   [TASK_WORKING] = "working",   [TASK_WRITING] = "writing",
+        [TASK_STOPPING] = "stopping", [TASK_PAUSED] = "paused",     [TASK_ON_HOLD] = "on hold",
+        [TASK_IDLE] = "idle",         [TASK_DISABLED] = "disabled",
     };
     return names[state];
 }
@@ -141,6 +141,7 @@ static enum task_state state_of_running(const struct run *run) {
     if (run->state == RUN_STOPPING)
         return TASK_STOPPING;
     switch (run->stage) {
+    case STAGE_WHEN: return TASK_ASKING;
     case STAGE_READ: return TASK_READING;
     case STAGE_WORK: return TASK_WORKING;
     case STAGE_WRITE: return TASK_WRITING;

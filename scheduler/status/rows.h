@@ -53,6 +53,7 @@ struct status_context {
 enum task_state {
     TASK_WAITING,
     TASK_RUNNING,
+    TASK_ASKING,
     TASK_READING,
     TASK_WORKING,
     TASK_WRITING,

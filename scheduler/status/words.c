@@ -258,6 +258,8 @@ static void note_waiting(const struct status *status, const struct status_row *r
                  writes ? "line" : "row", text_plural((int64_t)count),
                  DURATION_GLANCE(age_us(status, run->since)));
     }
+    if (run->let_pass && !run->begun)
+        text_add(text, "when said yes; ");
     note_reason(status, run, &row->why, text);
     if (row->place > 1)
         text_add(text, "; %u%s in line", row->place, ordinal_suffix(row->place));
@@ -371,6 +373,11 @@ static void note_task(const struct status *status, const struct status_row *row,
     } else if (task->trust == TRUST_BROKEN) {
         next_part(text, start);
         text_add(text, "it left something in its session: write session = discard");
+    }
+    if (task->stats.asked_count) {
+        next_part(text, start);
+        text_add(text, "when said no %" PRIu64 " of %" PRIu64 " time%s", task->stats.nothing_count,
+                 task->stats.asked_count, text_plural((int64_t)task->stats.asked_count));
     }
     if (row->state == TASK_ON_HOLD) {
         next_part(text, start);

@@ -252,6 +252,11 @@ static void check_record(struct story *story, const struct action *action) {
     if (!run || run->number != record->run_number || record->outcome == OUTCOME_SKIPPED ||
         record->outcome == OUTCOME_ELSEWHERE)
         return;
+    if (record->said_no != run->said_no)
+        fail(story, "the guard of %s said %s, and its record says %s", task->name,
+             run->said_no ? "no" : "yes", outcome_name(record->outcome));
+    if (record->said_no && record->kept && !run->claim_sent && run->all_retry_count == 0)
+        fail(story, "the guard of %s said no, and its run is on record", task->name);
     if (record->attempt_count != run->all_retry_count + 1)
         fail(story, "a run of %s had %u attempts, and its record says %u", task->name, run->all_retry_count + 1,
              record->attempt_count);

@@ -43,7 +43,7 @@ static int64_t takes_us(void *context, enum world_wait wait, int64_t usual_us) {
 static int64_t run_takes_us(void *context, const struct run *run) {
     struct story *story = context;
     return some_time(story, run->stage == STAGE_WORK    ? 500000
-                            : run->stage == STAGE_CLAIM ? 1000
+                            : run->stage < STAGE_WHOLE  ? 1000
                             : draw(story, 2)            ? 50000
                                                         : 5000);
 }

@@ -26,7 +26,10 @@ static bool add_attempts(struct story *story, struct text *ini, bool command, ui
         text_add(ini, "hold_after = %u\nhold = %ums..20s\n", draw(story, 4), 10 + draw(story, 5000));
     if (draw(story, 4) == 0)
         text_add(ini, "start_deadline = %ums\n", 1 + draw(story, 2 * every_ms));
-    uint32_t catch_up = draw(story, 3);
+    bool guarded = draw(story, 4) == 0;
+    uint32_t catch_up = draw(story, guarded ? 2 : 3);
+    if (guarded)
+        text_add(ini, "when = SELECT %u\n", draw(story, 3));
     if (catch_up == 1)
         text_add(ini, "catch_up = skip\n");
     else if (catch_up == 2)

@@ -5,13 +5,15 @@
 
 #include "scheduler/core/recording.h"
 #include "sim.h"
+#include "tasks/hash.h"
 
 static struct run *run_at(struct story *story, uint32_t index) {
     return &story->world.core->runs[index];
 }
 
+/* Of its work. */
 static bool is_one_transaction(const struct run *run) {
-    return run->definition->work == WORK_SQL && run->definition->transaction;
+    return run->stage != STAGE_WHEN && run->definition->work == WORK_SQL && run->definition->transaction;
 }
 
 static struct span span_of(const struct story *story, const struct run *run, enum row_state state) {
@@ -65,6 +67,11 @@ void recorded_start(struct story *story, const struct action *action) {
     if (model->number != run->number)
         *model = (struct sim_run){.number = run->number};
     model->follows = draw(story, 2);
+    model->claim_sent |= run->claim != CLAIM_NONE;
+    if (run->stage == STAGE_WHEN)
+        model->said_yes = model->said_no = false;
+    else if (run->definition->when && !model->said_yes)
+        fail(story, "%s works, and its guard has not said yes", run->definition->name);
     model->claimed &= run->claim_state == CLAIM_COMMITTED;
 }
 
@@ -103,7 +110,7 @@ enum world_begin recorded_begin(void *context, uint32_t index, struct event *end
     struct story *story = context;
     const struct run *run = run_at(story, index);
     struct sim_run *model = &story->runs[index];
-    bool begins = run->stage != STAGE_CLAIM && run->stage != STAGE_WRITE && !is_one_transaction(run);
+    bool begins = run->stage >= STAGE_WHOLE && run->stage != STAGE_WRITE && !is_one_transaction(run);
     if (run->claim == CLAIM_WITHIN || run->claim == CLAIM_BEFORE) {
         if (by_chance(story, story->faults.claim_refused))
             return refuse(end, draw(story, 4) ? FAILURE_CLAIM_WAIT : FAILURE_CLAIM);
@@ -125,13 +132,29 @@ enum world_begin recorded_begin(void *context, uint32_t index, struct event *end
     return WORLD_GOES_ON;
 }
 
+/* --- its guard --- */
+
+/* Two of three occurrences of a guarded task have something to do; whoever asks is told the same. */
+static void ask_guard(struct story *story, uint32_t index, struct event *end) {
+    const struct run *run = run_at(story, index);
+    struct sim_run *model = &story->runs[index];
+    uint64_t hash = hash_bytes(HASH_START, &run->due_last.us, sizeof run->due_last.us);
+    model->said_no = hash_below(hash_finish(hash), 3) == 0;
+    model->said_yes = !model->said_no;
+    counts.asked++;
+    counts.nothing += model->said_no;
+    end->ended.outcome = model->said_no ? OUTCOME_NOTHING : OUTCOME_OK;
+    end->ended.row_count = 1;
+}
+
 /* --- how a run ends --- */
 
 /* What nobody heard of: whether it is done is drawn here. */
 static void lose(struct story *story, uint32_t index, struct event *end) {
     const struct run *run = run_at(story, index);
     struct sim_run *model = &story->runs[index];
-    bool begun = story->world.runs[index].begun, commits = begun && by_chance(story, 500);
+    bool begun = story->world.runs[index].begun,
+         commits = begun && run->stage != STAGE_WHEN && by_chance(story, 500);
     end->ended.outcome = OUTCOME_UNKNOWN;
     if (end->session.generation == 0)
         return;
@@ -181,13 +204,15 @@ void recorded_end(void *context, uint32_t index, bool lost, struct event *end) {
     else if (end->ended.outcome == OUTCOME_FAILED && end->ended.failure == FAILURE_OTHER && sql &&
              by_chance(story, 500))
         end->ended.failure = draw(story, 2) ? FAILURE_CONFLICT : FAILURE_LOCK;
+    if (run->stage == STAGE_WHEN && end->ended.outcome == OUTCOME_OK)
+        ask_guard(story, index, end);
     bool commits = end->ended.outcome == OUTCOME_OK;
     if (run->claim == CLAIM_WITHIN && model->claimed)
         table_end_pending(&task_of(story, run->definition)->table, &model->row, run->occurrence_count > 0,
                           commits);
     if (commits && is_one_transaction(run) && run->stage == STAGE_WHOLE)
         do_run(story, index);
-    if (!commits || !run->definition->repeat)
+    if (!commits || !run->definition->repeat || run->stage == STAGE_WHEN)
         return;
     end->ended.changed_count = draw(story, 4) ? 1 + draw(story, 20) : 0;
     model->bite_count++;
@@ -232,6 +257,7 @@ void recorded_record(struct story *story, const struct action *action) {
     const struct task *definition = core->tasks[record->task].definition;
     struct sim_task *task = task_of(story, definition);
     bool released = record->outcome == OUTCOME_SKIPPED && record->skip == SKIP_DRAIN;
+    bool untouched = record->said_no && record->attempt_count == 1;
     note_answered(story, record);
     counts.outcomes[record->outcome]++;
     if (record->outcome == OUTCOME_OK || record->outcome == OUTCOME_NOTHING ||
@@ -258,7 +284,7 @@ void recorded_record(struct story *story, const struct action *action) {
                                       .run = record->run_number,
                                       .state = state_of(record->outcome)},
                              .counts = record->occurrence_count > 0,
-                             .released = released,
+                             .released = released || untouched,
                              .transactional = record->within,
                              .claiming = record->claiming}});
 }
@@ -303,8 +329,8 @@ static void restore(struct story *story, uint32_t pool, bool tell) {
             continue;
         if (task->table.known_us == NO_INSTANT) /* what was before is nobody's, or waits in a backlog */
             excuse(task, 0, own->answered_from.us);
-        table_restore(&task->table, story->life, own->answered_from.us, &event.restored.answered_until.us,
-                      &event.restored.ahead_until.us);
+        table_restore(&task->table, story->life, own->definition->when != NULL, own->answered_from.us,
+                      &event.restored.answered_until.us, &event.restored.ahead_until.us);
         if (tell)
             world_feed(&story->world, event);
     }
@@ -381,7 +407,7 @@ void recorded_crash(struct story *story) {
         uint32_t number = number_of(run->definition->name);
         first[number] = run->due_first.us < first[number] ? run->due_first.us : first[number];
         if (model->number == run->number && model->claimed && run->claim == CLAIM_WITHIN &&
-            run->state != RUN_WAITING && run->state != RUN_DELAYED) {
+            run_is_under_way(run->state)) {
             bool commits = by_chance(story, 500);
             if (commits)
                 do_run(story, i);
@@ -445,7 +471,7 @@ static void check_rows(struct story *story, uint32_t number) {
             (row->state == ROW_RUNNING || row->state == ROW_PENDING))
             fail(story, "run %lu of t%u was claimed for %ld, and no record tells of its end",
                  (unsigned long)row->run, number, (long)row->first);
-        if (row->state == ROW_HOLE && !task->left_out &&
+        if (row->state == ROW_HOLE && !task->left_out && !task->was_guarded &&
             !spans_cover(&task->excused, row->first, row->last, task->table.schedule))
             fail(story, "of t%u there is no record from %ld to %ld", number, (long)row->first,
                  (long)row->last);
@@ -470,7 +496,7 @@ void recorded_close(struct story *story) {
         int64_t answered, ahead;
         if (task->table.rows.count == 0 || task->was_unkept)
             continue;
-        table_restore(&task->table, story->life, INT64_MAX / 2, &answered, &ahead);
+        table_restore(&task->table, story->life, task->was_guarded, INT64_MAX / 2, &answered, &ahead);
         check_rows(story, i);
     }
 }

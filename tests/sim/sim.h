@@ -39,6 +39,7 @@ struct sim_task {
     bool paused;
     bool was_absent;    /* in this life a file did not have it, or had it disabled */
     bool left_out;      /* ever */
+    bool was_guarded;   /* ever: what its guard said no to has no row */
     bool was_unkept;    /* a file's pool of it had no history */
     int64_t last_ok_us; /* when a run of it ended well */
 };
@@ -48,6 +49,8 @@ struct sim_run {
     uint32_t retry_count; /* of the present bite */
     uint32_t bite_count, all_retry_count;
     bool counted; /* it is in its task's `done` */
+    bool said_yes, said_no; /* its guard, at this attempt */
+    bool claim_sent;
     bool follows; /* its text is sent behind its claim at once */
     bool claimed; /* its row is committed, whether that was answered or not */
     struct span row;
@@ -98,6 +101,7 @@ struct story {
 /* That the mechanisms were exercised at all. */
 struct counts {
     uint64_t steps, yields, breaches, retries, holds, bites, claims, taken, restarts, holes, rivals;
+    uint64_t asked, nothing;
     uint64_t outcomes[OUTCOME_ELSEWHERE + 1];
 };
 extern struct counts counts;

@@ -143,11 +143,13 @@ static void lose_running(struct spans *rows, uint32_t life) {
             rows->items[i].state = ROW_LOST;
 }
 
-void table_restore(struct table *table, uint32_t life, int64_t answers_us, int64_t *ret_answered_until,
-                   int64_t *ret_ahead_until) {
+void table_restore(struct table *table, uint32_t life, bool guarded, int64_t answers_us,
+                   int64_t *ret_answered_until, int64_t *ret_ahead_until) {
     lose_running(&table->rows, life);
     lose_running(&table->triggered, life);
-    note_holes(table, life, answers_us);
+    if (!guarded && !table->sparse)
+        note_holes(table, life, answers_us);
+    table->sparse = guarded;
     table->known_us = answers_us - 1 < table->known_us ? answers_us - 1 : table->known_us;
     const struct span *before = spans_until(&table->rows, answers_us - 1);
     const struct span *last = table->rows.count ? &table->rows.items[table->rows.count - 1] : NULL;

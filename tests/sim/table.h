@@ -13,6 +13,7 @@
 struct table {
     const struct schedule *schedule;
     int64_t known_us; /* from then on it is to be answered; NO_INSTANT: it was never asked for */
+    bool sparse;      /* as was said at the last start: not every occurrence has a row */
     struct spans rows;
     struct spans triggered; /* rows that answer no occurrence, by their instant */
 };
@@ -42,8 +43,9 @@ struct record_call {
 /* record(). What an unknown run was, if that is known now, goes to *ret_ok, and the answer is true. */
 bool table_record(struct table *table, const struct record_call *call, bool *ret_ok);
 
-/* restore(), for a daemon whose earlier lives are `life` - 1 and below. */
-void table_restore(struct table *table, uint32_t life, int64_t answers_us, int64_t *ret_answered_until,
-                   int64_t *ret_ahead_until);
+/* restore(), for a daemon whose earlier lives are `life` - 1 and below. guarded: what its guard said no to left
+ * no row, so no hole is looked for. */
+void table_restore(struct table *table, uint32_t life, bool guarded, int64_t answers_us,
+                   int64_t *ret_answered_until, int64_t *ret_ahead_until);
 
 #endif

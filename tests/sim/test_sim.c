@@ -55,6 +55,7 @@ static void follow_file(struct story *story) {
         struct sim_task *task = task_of(story, &core->set->tasks[i]);
         is_there[number_of(core->set->tasks[i].name)] = true;
         follow_schedule(task, &core->set->tasks[i].schedule);
+        task->was_guarded |= core->set->tasks[i].when != NULL;
         task->was_unkept |= !core->set->pools[core->set->tasks[i].pool].history;
     }
     for (uint32_t i = 0; i < TASKS_MOST; i++)
@@ -153,6 +154,7 @@ static void stop(struct story *story) {
     struct world *world = &story->world;
     int64_t end_us = world->now_us + 60 * US_PER_S;
     world_feed(world, (struct event){.kind = EVENT_DRAIN});
+    check_step(story);
     live_until(story, world->now_us + draw(story, 6000000));
     if (!story->stopped && draw(story, 3) == 0)
         world_feed(world, (struct event){.kind = EVENT_DRAIN});
@@ -313,6 +315,7 @@ int main(int argc, char **argv) {
     printf("%" PRIu64 " worlds, %" PRIu64 " steps, %" PRIu64 " runs gave way, %" PRIu64 " breaches, %" PRIu64
            " attempts were followed by another one, %" PRIu64 " holds, %" PRIu64 " bites\n",
            count, counts.steps, counts.yields, counts.breaches, counts.retries, counts.holds, counts.bites);
+    printf("%" PRIu64 " answers of guards, %" PRIu64 " of them no; ", counts.asked, counts.nothing);
     printf("%" PRIu64 " claims, %" PRIu64 " refused as taken, %" PRIu64 " runs of the second daemon, %" PRIu64
            " restarts, %" PRIu64 " holes;",
            counts.claims, counts.taken, counts.rivals, counts.restarts, counts.holes);

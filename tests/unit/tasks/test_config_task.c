@@ -104,6 +104,11 @@ static const struct {
     {"command and work", POOL TASK "command = ls\nwork = ls\nwrite = w\n", 3, "more than one of"},
     {"read and read_file", STAGED "read_file = there.sql\n", 5, "[task t] has both read and read_file; keep one"},
     {"write and write_file", STAGED "write_file = there.sql\n", 7, "[task t] has both write and write_file; keep one"},
+    {"when and when_file", RIGHT "when = SELECT true\nwhen_file = there.sql\n", 6, "[task t] has both when and when_file; keep one"},
+    {"missing when_file", RIGHT "when_file = missing.sql\n", 6, "missing.sql cannot be read"},
+    {"empty guard", RIGHT "when =\n", 6, "'when' is empty"},
+    {"guard and catch_up = all", RIGHT "catch_up = all\nwhen = SELECT true\n", 6,
+     "catch_up = all cannot be with when: [task t] has no record of what its guard said no to"},
     {"missing read_file", POOL TASK "read_file = missing.sql\nwork = ls\n", 5, "missing.sql cannot be read"},
     {"missing write_file", POOL TASK "work = ls\nwrite_file = missing.sql\n", 6, "missing.sql cannot be read"},
     {"work_parallel without read", POOL TASK "work = ls\nwrite = w\nwork_parallel = 2\n", 7, "[task t] has no read"},
@@ -262,6 +267,7 @@ static void tasks_are_what_their_keys_say(void **state) {
     assert_string_equal(sql->sql_path, "there.sql");
     assert_true(sql->pool == 0 && sql->tokens == 2 && !sql->transaction && sql->session == SESSION_CLEAN);
     assert_true(sql->overlap == OVERLAP_QUEUE && sql->priority == PRIORITY_HIGH);
+    assert_null(sql->when);
     assert_true(command->catch_up == CATCH_UP_SKIP && sql->catch_up == CATCH_UP_ALL);
     assert_true(sql->catch_up_count == 7 && sql->catch_up_age_us == 2 * US_PER_H);
     taskset_unref(set);
@@ -332,6 +338,19 @@ static void window_is_of_the_work_hash(void **state) {
     }
 }
 
+static void guards_are_of_any_work(void **state) {
+    (void)state;
+    static const char *const works[] = {"sql = x\n", "command = x\n", "command = x\ntokens = 0\n", "work = x\nwrite = w\n", "read = r\nwork = x\n"};
+    for (size_t i = 0; i < COUNT(works); i++) {
+        char ini[256];
+        snprintf(ini, sizeof ini, POOL "[task t]\nevery = 1s\n%swhen = SELECT true\n[task u]\nevery = 1s\n%swhen_file = there.sql\n", works[i], works[i]);
+        struct taskset *set = helper_taskset(ini);
+        assert_string_equal(set->tasks[0].when, "SELECT true");
+        assert_string_equal(set->tasks[1].when, "SELECT 'from a file'");
+        taskset_unref(set);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(task_that_is_wrong_names_line_and_reason),
@@ -342,6 +361,7 @@ int main(void) {
         cmocka_unit_test(window_is_of_the_tasks_zone),
         cmocka_unit_test(window_is_of_the_work_hash),
         cmocka_unit_test(task_of_a_calendar_is_what_its_keys_say),
+        cmocka_unit_test(guards_are_of_any_work),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

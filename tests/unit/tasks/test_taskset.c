@@ -82,12 +82,33 @@ static void match_by_name_gives_old_indexes(void **state) {
     taskset_unref(empty);
 }
 
+/* What was learned of a task holds as long as it does, and asks, the same. */
+static void work_is_the_same_with_the_same_guard(void **state) {
+    (void)state;
+    static const char *const inis[] = {
+        "[pool p]\nsize = 1\n[task a]\nevery = 1s\nsql = x\n",
+        "[pool p]\nsize = 1\n[task a]\nevery = 1s\nsql = x\nwhen = SELECT true\n",
+        "[pool p]\nsize = 1\n[task a]\nevery = 1s\nsql = x\nwhen = SELECT false\n",
+    };
+    struct taskset *sets[COUNT(inis)], *again = helper_taskset(inis[1]);
+    for (size_t i = 0; i < COUNT(inis); i++)
+        sets[i] = helper_taskset(inis[i]);
+    for (size_t i = 0; i < COUNT(inis); i++) {
+        assert_int_equal(task_same_work(&again->tasks[0], &sets[i]->tasks[0]), i == 1);
+        assert_int_equal(taskset_work_hash(again) == taskset_work_hash(sets[i]), i == 1);
+    }
+    for (size_t i = 0; i < COUNT(inis); i++)
+        taskset_unref(sets[i]);
+    taskset_unref(again);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ref_keeps_the_set_until_the_last_unref),
         cmocka_unit_test(find_by_name_gives_its_index_or_none),
         cmocka_unit_test(find_among_a_hundred_thousand_takes_no_search),
         cmocka_unit_test(match_by_name_gives_old_indexes),
+        cmocka_unit_test(work_is_the_same_with_the_same_guard),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -28,7 +28,7 @@ static const char *const skip_causes[] = {
     [SKIP_NONE] = "none",     [SKIP_OVERLAP] = "overlap", [SKIP_DRAIN] = "drain",   [SKIP_REMOVED] = "removed",
     [SKIP_FULL] = "full",     [SKIP_HOLD] = "hold",       [SKIP_LATE] = "late",     [SKIP_MISSED] = "missed",
     [SKIP_UNRECORDED] = "lost", [SKIP_PAUSED] = "paused", [SKIP_BITES] = "bites", [SKIP_WINDOW] = "window"};
-static const char *const stages[] = {" claim", "", " read", " work", " write"};
+static const char *const stages[] = {" when", " claim", "", " read", " work", " write"};
 
 static uint32_t session_number(const struct trace *trace, struct handle session) {
     for (uint32_t i = trace->session_count; i > 0; i--)

@@ -1,6 +1,8 @@
 /* What the history is asked, by what waits to be written and what is known. */
 #include "tests/unit/fixture.h"
 
+#include <string.h>
+
 #include "scheduler/history/history.h"
 
 /* Some batches of records from a life before. What they answer must be on record before anybody looks for what was missed. */
@@ -31,9 +33,27 @@ static void history_ask_reads_what_is_on_record_behind_all_that_waits(void **sta
     fixture_destroy(f);
 }
 
+/* So that nobody looks for what has no row. */
+static void history_ask_says_which_tasks_are_sparse(void **state) {
+    struct fixture *f = fixture_create("[pool p]\nconninfo = dbname=x\nhistory = on\n[task a]\nevery = 1h\nsql = SELECT 1\n"
+                                       "[task b]\nevery = 1h\nsql = SELECT 1\nwhen = SELECT true\n");
+    struct history_writer writer = {.core = f->core, .name = "d", .life = "d 1"};
+    struct history *history = history_open(&writer, "p", "place", "/nowhere/at/all");
+    struct history_asking asking;
+    (void)state;
+    history_ask(history, &asking);
+    const char *a = strstr(asking.question.tasks, "\"a\""), *b = strstr(asking.question.tasks, "\"b\"");
+    assert_true(a && b && a < b && strstr(b, "\"sparse\":true") && strstr(a, "\"sparse\":true") > b);
+    history_asking_finish(&asking);
+    text_finish(&writer.line);
+    history_close(history);
+    fixture_destroy(f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(history_ask_reads_what_is_on_record_behind_all_that_waits),
+        cmocka_unit_test(history_ask_says_which_tasks_are_sparse),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

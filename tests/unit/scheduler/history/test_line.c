@@ -128,6 +128,23 @@ static void line_compose_instant_before_1970_has_no_negative_part(void **state) 
     text_finish(&line);
 }
 
+/* A guard's no is on record only behind an attempt that failed; a claim whose answer was lost is given back. */
+static void line_compose_guard_s_no_is_an_end_or_gives_back(void **state) {
+    (void)state;
+    for (uint32_t attempts = 1; attempts <= 2; attempts++) {
+        struct text line = {0};
+        struct record of = record();
+        of.outcome = OUTCOME_NOTHING;
+        of.said_no = true;
+        of.attempt_count = attempts;
+        line_compose(&line, &of, "a", NULL, NULL, "d");
+        const char *expected = attempts == 1 ? "\"outcome\":\"released\"" : "\"outcome\":\"ok\",\"reason\":\"its guard (when) said no\"";
+        if (!strstr(line.bytes, expected))
+            fail_msg("%s", line.bytes);
+        text_finish(&line);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(line_compose_run_has_all_that_was_measured),
@@ -135,6 +152,7 @@ int main(void) {
         cmocka_unit_test(line_compose_skip_says_why_and_no_more),
         cmocka_unit_test(line_compose_outcome_is_one_of_the_table),
         cmocka_unit_test(line_compose_cancelled_says_by_what),
+        cmocka_unit_test(line_compose_guard_s_no_is_an_end_or_gives_back),
         cmocka_unit_test(line_compose_instant_before_1970_has_no_negative_part),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
