@@ -351,6 +351,8 @@ static bool may_be_passed(const struct core *core, const struct core_pool *pool,
 static void open_to_hear(struct core *core, uint32_t index, struct actions *actions) {
     struct core_pool *pool = &core->pools[index];
     uint32_t count = tokens_sessions(&pool->tokens);
+    if (queue_count(&pool->queue)) /* it has its session opened, or it wants the tokens itself */
+        return;
     if (count == 0) {
         if (recording_is_worth_a_session(core, pool))
             core_session_open(core, index, actions);
@@ -362,10 +364,14 @@ static void open_to_hear(struct core *core, uint32_t index, struct actions *acti
         return;
     struct supply supply = supply_of(core, pool, count + 1, false);
     struct decision decision = admission_decide(&supply, &(struct demand){1, true});
-    if (decision.verdict == VERDICT_OPEN && grant_crew(core, pool, DEAF_US).stuck_count == count)
-        core_session_open(core, index, actions);
-    else
+    if (decision.verdict != VERDICT_OPEN || decision.reason == REASON_LIMIT ||
+        grant_crew(core, pool, DEAF_US).stuck_count < count) {
         core_wake_at(core, us_add(core->now.us, OPEN_TO_HEAR_AGAIN_US));
+        return;
+    }
+    if (!gate_is_fresh(core, pool))
+        pool->gate.trickled = core->now;
+    core_session_open(core, index, actions);
 }
 
 static bool grant_pool(struct core *core, uint32_t index, struct actions *actions) {

@@ -73,7 +73,7 @@ static void begin(struct core *core, uint32_t index) {
     run->woken = true;
     run->due = core->now;
     run->due_first = run->due_last = core->wall;
-    run->comes_behind = task->running_count > 0;
+    run->comes_behind = task->running_count + task->waiting_count > 0;
     run_move(core, created, RUN_WAITING);
 }
 
@@ -84,7 +84,9 @@ bool wake_collect(struct core *core, struct actions *actions) {
         if (!actions_have_room(actions))
             return true;
         due_remove(&core->wakes, index);
-        if (core->tasks[index].waiting_run != INDEX_NONE)
+        if (!may_wake(core, &core->tasks[index])) /* it was paused meanwhile */
+            core->tasks[index].woken = false;
+        else if (core->tasks[index].waiting_run != INDEX_NONE)
             wake_hear(core, index); /* what has become due meanwhile serves */
         else if (may_begin_at(core, &core->tasks[index]) > core->now.us)
             wake_arm(core, index);

@@ -347,7 +347,7 @@ void check_quiet(const struct story *story, int64_t since_us) {
     for (uint32_t i = 0; i < core->set->task_count; i++) {
         const struct task *task = core->tasks[i].definition;
         const struct sim_task *own = &story->tasks[number_of(task->name)];
-        bool may_not_end_well = task->work == WORK_STAGES || task->start_deadline_us || own->paused ||
+        bool may_not_end_well = own->wakes || task->work == WORK_STAGES || task->start_deadline_us || own->paused ||
                                 (story->scarce && (task->tokens > 1 || task->work == WORK_COMMAND ||
                                                    waits_beyond_the_floor(core, i)));
         if (task->enabled && !may_not_end_well && own->last_ok_us < since_us) {

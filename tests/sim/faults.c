@@ -65,7 +65,10 @@ static void see(void *context, const struct action *action) {
     story->trace = hash_bytes(story->trace, facts, sizeof facts);
     check_action(story, action);
     switch (action->kind) {
-    case ACTION_START: recorded_start(story, action); break;
+    case ACTION_START:
+        recorded_start(story, action);
+        notified_start(story, core_run(story->world.core, action->run));
+        break;
     case ACTION_HISTORY: recorded_ask(story, action); break;
     case ACTION_RECORD: recorded_record(story, action); break;
     case ACTION_STOPPED: story->stopped = true; break;

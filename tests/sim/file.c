@@ -53,6 +53,11 @@ static void add_window(struct story *story, struct text *ini, bool may_skip) {
 /* The same in every file that has the task. A calendar is due at some seconds of every minute. */
 static void choose_schedule(struct story *story, struct sim_task *task) {
     task->every_ms = 20 + draw(story, draw(story, 2) ? 500 : 20000);
+    task->wakes = draw(story, 6) == 0;
+    if (task->wakes) {
+        task->every_ms = 3600000;
+        return;
+    }
     if (draw(story, 4))
         return;
     uint32_t every_s = 1 + task->every_ms / 1000, from_s = draw(story, 20);
@@ -78,11 +83,14 @@ static void add_task(struct story *story, struct text *ini, uint32_t i, uint32_t
                  tokens > size ? size : tokens);
     text_add(ini, "pool = p%u\npriority = %s\noverlap = %s\n", draw(story, pools), priorities[draw(story, 3)],
              overlaps[draw(story, 3)]);
+    if (story->tasks[i].wakes || draw(story, 4) == 0)
+        text_add(ini, "wake = c%u c%u\nwake_most_every = %ums\n", draw(story, CHANNELS / 2),
+                 CHANNELS / 2 + draw(story, CHANNELS / 2), draw(story, 2) * draw(story, 3000));
     bool makes_up = add_attempts(story, ini, command, every_ms);
     text_add(ini, "timeout = %ums\n", 100 + draw(story, 5000));
     if (story->seed % 2 && draw(story, 3) == 0)
         add_window(story, ini, !makes_up);
-    if (draw(story, 3) == 0)
+    if (draw(story, 3) == 0 && !story->tasks[i].wakes)
         text_add(ini, "patience = %ums\n", draw(story, *story->tasks[i].cron ? 1000 : every_ms));
     uint32_t kind = command || staged ? 0 : draw(story, 8);
     if (kind == 1 || kind == 2)

@@ -42,6 +42,8 @@ struct sim_task {
     bool was_guarded;   /* ever: what its guard said no to has no row */
     bool was_unkept;    /* a file's pool of it had no history */
     int64_t last_ok_us; /* when a run of it ended well */
+    bool wakes;         /* it is due once an hour, and by channels */
+    int64_t notified_us, begun_us; /* when it was last, or 0; and when a run of it began */
 };
 
 struct sim_run {
@@ -72,6 +74,22 @@ struct sim_backlog {
     bool restoring;
 };
 
+#define CHANNELS     6
+#define NOTICES_MOST 64
+
+/* A notification on its way to a session. */
+struct notice {
+    int64_t at_us;
+    uint32_t channel; /* CHANNELS: it has arrived, or is lost */
+    struct handle session;
+};
+
+struct notices {
+    struct notice items[NOTICES_MOST];
+    uint32_t count;
+    int64_t next_us; /* when somebody notifies again */
+};
+
 struct story {
     uint64_t seed;
     uint64_t random;
@@ -85,6 +103,7 @@ struct story {
     struct simulate_server servers[POOLS_MAX];
     struct sim_backlog backlogs[POOLS_MAX];
     struct sim_task tasks[TASKS_MOST];
+    struct notices notices;
     struct sim_run *runs;
     struct sim_session *sessions;
     uint32_t run_capacity, session_capacity;
@@ -149,6 +168,14 @@ void recorded_crash(struct story *story);    /* the daemon is killed */
 void recorded_end_life(struct story *story); /* of either kind, the kill first */
 void recorded_close(struct story *story);    /* the end of the story: all is written, and must be right */
 void rival_look(struct story *story);
+
+/* notified.c */
+int64_t notified_next_us(const struct story *story); /* when notified_pass() is to be called */
+void notified_pass(struct story *story);
+void notified_start(struct story *story, const struct run *run);
+void notified_follow(struct story *story); /* a new file */
+void notified_end_life(struct story *story);
+void notified_check(const struct story *story); /* long without a fault: all who were notified have begun */
 
 /* checks.c */
 void check_action(struct story *story, const struct action *action);

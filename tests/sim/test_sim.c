@@ -19,6 +19,7 @@
     (60 *                                                                                                    \
      US_PER_S) /* until the last fault has no effect any more: idle sessions, linger, waits for answers */
 #define QUIET_US (180 * US_PER_S)
+#define NOTIFIED_US (60 * US_PER_S) /* of it: so long somebody still notifies */
 
 /* --- a life of the daemon --- */
 
@@ -61,6 +62,7 @@ static void follow_file(struct story *story) {
     for (uint32_t i = 0; i < TASKS_MOST; i++)
         if (!is_there[i])
             story->tasks[i].was_absent = story->tasks[i].left_out = true;
+    notified_follow(story);
     for (uint32_t i = 0; i < core->set->task_count;
          i++) /* what a person has said outlives files and daemons */
         if (task_of(story, &core->set->tasks[i])->paused && !core->tasks[i].paused)
@@ -97,6 +99,7 @@ static void end_life(struct story *story) {
     int64_t now_us = world->now_us, wall_start_us = world->wall_start_us;
     counts.steps += world->step_count;
     recorded_end_life(story);
+    notified_end_life(story);
     core_destroy(world->core);
     world_finish(world);
     world->now_us = now_us;
@@ -136,7 +139,15 @@ static void nudge(struct story *story, int64_t until_us) {
 
 static void live_until(struct story *story, int64_t until_us) {
     struct world *world = &story->world;
-    while (!story->stopped && world_advance(world, until_us)) {
+    for (bool more = true; more && !story->stopped;) {
+        int64_t next_us = notified_next_us(story);
+        more = world_advance(world, next_us < until_us ? next_us : until_us);
+        if (world->stuck)
+            break;
+        if (!more && next_us < until_us) {
+            notified_pass(story);
+            more = true;
+        }
         check_step(story);
         if (world->step_count % 4096 < 4)
             check_dump(story);
@@ -248,12 +259,17 @@ static void live_without(struct story *story) {
     story->scarce = story->seed % 5 == 1;
     for (uint32_t i = 0; i < POOLS_MAX; i++)
         set_server(story, i, 100, story->scarce ? 99 : 0);
+    if (draw(story, 2)) /* what was notified while things went wrong is to be answered by that */
+        story->notices.next_us = INSTANT_MAX;
     live_until(story, world->now_us + CALMING_US);
     story->quiet = true;
     int64_t since_us = world->now_us;
+    live_until(story, since_us + NOTIFIED_US);
+    story->notices.next_us = INSTANT_MAX;
     live_until(story, since_us + QUIET_US);
     check_waits(story);
     check_quiet(story, since_us);
+    notified_check(story);
 }
 
 static void finish(struct story *story) {
