@@ -153,14 +153,23 @@ static void chain_daemon_killed_at_any_moment_runs_each_link_once_for_each_relea
     assert_each_release_once();
 }
 
+static void make_links_slow(int ms) {
+    char sql[400];
+    snprintf(sql, sizeof sql,
+             "CREATE OR REPLACE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS"
+             " 'BEGIN PERFORM pg_sleep(%d / 1000.0); RETURN NEW; END';"
+             " CREATE TRIGGER slowly BEFORE INSERT ON seen FOR EACH ROW EXECUTE FUNCTION slowly()",
+             ms);
+    query(conninfo, sql);
+    query(second, sql);
+}
+
 /* One release at a time, so that none is merged with the next: what is cut has to go on by itself. */
 static void chain_cut_by_a_kill_goes_on_where_it_was(void **state) {
     struct process process;
     (void)state;
     reset_both();
-    query(conninfo, "CREATE OR REPLACE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS"
-                    " 'BEGIN PERFORM pg_sleep(0.02); RETURN NEW; END';"
-                    " CREATE TRIGGER slowly BEFORE INSERT ON seen FOR EACH ROW EXECUTE FUNCTION slowly()");
+    make_links_slow(20);
     write_chain(&process, "", "");
     daemon_start(&process);
     for (int i = 1; i <= (is_long ? 100 : 8); i++) {
@@ -183,10 +192,149 @@ static void chain_cut_by_a_kill_goes_on_where_it_was(void **state) {
     assert_each_release_once();
 }
 
+/* --- two daemons of one service --- */
+
+#define ONE_SERVICE "[headgate]\nname = chains\n"
+
+/* Either has what is due; what the other ran is learned from the history, and goes on here when the other is killed. */
+static void chain_of_two_daemons_goes_on_when_one_is_killed(void **state) {
+    struct process daemons[2];
+    (void)state;
+    reset_both();
+    for (int i = 0; i < 2; i++)
+        write_chain(&daemons[i], ONE_SERVICE, "every = 500ms\nphase = 0\n");
+    for (int i = 0; i < 2; i++)
+        daemon_start(&daemons[i]);
+    WAIT_UNTIL(&daemons[0], seen(conninfo, "l5") > 0);
+    for (int i = 0; i < (is_long ? 50 : 4); i++) {
+        struct process *killed = &daemons[i % 2], *left = &daemons[(i + 1) % 2];
+        pass(rand_r(&seed) % 900000);
+        daemon_kill(killed);
+        long before = seen(conninfo, "l5"), ended = last_end(1);
+        WAIT_UNTIL(left, seen(conninfo, "l5") > before && last_answered(2) >= ended);
+        daemon_start(killed);
+    }
+    for (int i = 0; i < 2; i++)
+        command(&daemons[i], "pause", "l1");
+    WAIT_UNTIL(&daemons[0], all_went_on());
+    for (int i = 0; i < 2; i++)
+        daemon_stop(&daemons[i]);
+    assert_each_release_once();
+}
+
+/* The only release for a while: who is left finishes it, whoever had begun it. */
+static void chain_begun_by_a_daemon_that_is_killed_is_finished_by_the_other(void **state) {
+    (void)state;
+    for (int i = 0; i < (is_long ? 30 : 3); i++) {
+        struct process daemons[2];
+        char when[64];
+        reset_both();
+        make_links_slow(200);
+        snprintf(when, sizeof when, "every = 30s\nphase = %lds\n", (long)((time(NULL) + 5) % 30));
+        for (int j = 0; j < 2; j++) {
+            write_chain(&daemons[j], ONE_SERVICE, when);
+            daemon_start(&daemons[j]);
+        }
+        WAIT_UNTIL(&daemons[0], last_end(1) > 0);
+        pass(rand_r(&seed) % 1000000);
+        daemon_kill(&daemons[i % 2]);
+        WAIT_UNTIL(&daemons[(i + 1) % 2], seen(conninfo, "l5") > 0 && all_went_on());
+        if (seen(conninfo, "l1") == 1)
+            assert_int_equal(seen(second, "l2") + seen(conninfo, "l3") + seen(second, "l4") + seen(conninfo, "l5"), 4);
+        daemon_stop(&daemons[(i + 1) % 2]);
+        assert_each_release_once();
+    }
+}
+
+/* --- what counts, and what is told --- */
+
+static void chain_of_all_kinds_of_work_counts_the_ends_that_it_asks_for(void **state) {
+    struct process process;
+    (void)state;
+    reset_both();
+    ini_write(&process,
+              "[pool x]\nconninfo = %s\nsize = 3\nhistory = on\n"
+              "[task first]\nretries = 0\nhold_after = 0\n"
+              "sql = SELECT 1 / (CASE WHEN fails THEN 0 ELSE 1 END) FROM switch\n"
+              "[task staged]\nafter = first\nread = SELECT 1 AS one\nwork = cat\nwrite = SELECT $1\n"
+              "[task program]\nafter = staged\ncommand = true\ntokens = 0\n"
+              "[task last]\nafter = program, first\nsql = SELECT see('last')\n"
+              "[task alarm]\nafter = first, last\nafter_any = on\nafter_outcome = failed\nsql = SELECT see('alarm')\n"
+              "[task each]\nafter = first\nafter_outcome = any\nsql = SELECT see('each')\n",
+              conninfo);
+    daemon_start(&process);
+    WAIT_UNTIL(&process, dump_has(&process, "after first: runs when it is triggered"));
+    trigger(&process, "first");
+    WAIT_UNTIL(&process, seen(conninfo, "last") == 1 && seen(conninfo, "each") == 1);
+    assert_int_equal(seen(conninfo, "alarm"), 0);
+    query(conninfo, "UPDATE switch SET fails = true");
+    trigger(&process, "first");
+    WAIT_UNTIL(&process, seen(conninfo, "alarm") == 1 && seen(conninfo, "each") == 2);
+    assert_int_equal(task_number(&process, "staged", "ok"), 1);
+    query(conninfo, "UPDATE switch SET fails = false");
+    trigger(&process, "program"); /* by hand: its end counts, and first has not ended ok since */
+    WAIT_UNTIL(&process, task_number(&process, "program", "ok") == 2 && dump_has(&process, "after first: runs when"));
+    assert_int_equal(seen(conninfo, "last"), 1);
+    daemon_end(&process, SIGTERM); /* what has ended is known after a restart, too */
+    daemon_start(&process);
+    WAIT_UNTIL(&process, history_is_on(&process) && dump_has(&process, "after first: runs when it is triggered"));
+    query(conninfo, "UPDATE switch SET fails = false");
+    trigger(&process, "last"); /* answers nothing */
+    WAIT_UNTIL(&process, task_number(&process, "last", "ok") == 2);
+    command(&process, "pause", "staged");
+    trigger(&process, "first");
+    WAIT_UNTIL(&process, task_number(&process, "staged", "skipped") == 1 && seen(conninfo, "last") == 3);
+    assert_int_equal(number(conninfo, "SELECT count(*) FROM headgate.history WHERE task = 'staged' AND outcome = 'skipped'"
+                                      " AND released ? 'first'"), 1);
+    command(&process, "resume", "staged");
+    trigger(&process, "first");
+    WAIT_UNTIL(&process, seen(conninfo, "last") == 4);
+    daemon_stop(&process);
+}
+
+/* What ends while it runs makes it due once more, whether the daemon is stopped meanwhile or not. */
+static void chain_end_while_it_runs_is_not_lost(void **state) {
+    struct process process;
+    (void)state;
+    reset_both();
+    ini_write(&process,
+              "[pool x]\nconninfo = %s\nsize = 3\nhistory = on\n"
+              "[task first]\nsql = SELECT 1\n"
+              "[task then]\nafter = first\nsql = SELECT see('then'), pg_advisory_lock_shared(7), pg_advisory_unlock_all()\n",
+              conninfo);
+    daemon_start(&process);
+    PGconn *holder = PQconnectdb(conninfo);
+    PQclear(PQexec(holder, "SELECT pg_advisory_lock(7)"));
+    trigger(&process, "first");
+    WAIT_UNTIL(&process, task_number(&process, "then", "running") == 1);
+    for (int i = 2; i < 4; i++) {
+        trigger(&process, "first");
+        WAIT_UNTIL(&process, task_number(&process, "first", "ok") == i);
+    }
+    assert_int_equal(task_number(&process, "then", "running"), 1);
+    PQclear(PQexec(holder, "SELECT pg_advisory_unlock(7)"));
+    WAIT_UNTIL(&process, seen(conninfo, "then") == 2);
+    PQclear(PQexec(holder, "SELECT pg_advisory_lock(7)"));
+    trigger(&process, "first");
+    WAIT_UNTIL(&process, task_number(&process, "then", "running") == 1);
+    trigger(&process, "first");
+    WAIT_UNTIL(&process, task_number(&process, "first", "ok") == 5);
+    daemon_stop(&process); /* cancels it */
+    PQfinish(holder);
+    daemon_start(&process);
+    WAIT_UNTIL(&process, seen(conninfo, "then") == 3);
+    assert_int_equal(number(conninfo, "SELECT count(DISTINCT released) FROM seen"), 3);
+    daemon_stop(&process);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(chain_daemon_killed_at_any_moment_runs_each_link_once_for_each_release, tidy),
         cmocka_unit_test_teardown(chain_cut_by_a_kill_goes_on_where_it_was, tidy),
+        cmocka_unit_test_teardown(chain_of_two_daemons_goes_on_when_one_is_killed, tidy),
+        cmocka_unit_test_teardown(chain_begun_by_a_daemon_that_is_killed_is_finished_by_the_other, tidy),
+        cmocka_unit_test_teardown(chain_of_all_kinds_of_work_counts_the_ends_that_it_asks_for, tidy),
+        cmocka_unit_test_teardown(chain_end_while_it_runs_is_not_lost, tidy),
     };
     return run_all(tests, start, stop);
 }
