@@ -116,14 +116,22 @@ static enum crontab_kind find_kind(const struct crontab_request *request, const 
     return crontab_kind_of(text, is_user);
 }
 
-/* What /etc/localtime points to, below the folder of zones; "": it does not say. */
+/* The machine's, by what /etc/localtime points to, or else by Debian's /etc/timezone; "": neither says it. */
 static void find_zone(struct text *zone) {
     static const char folder[] = "/zoneinfo/";
-    char target[PATH_MAX];
+    char target[PATH_MAX] = "";
     ssize_t length = readlink("/etc/localtime", target, sizeof target - 1);
     target[length > 0 ? length : 0] = '\0';
     const char *below = strstr(target, folder);
-    text_add(zone, "%s", below ? below + sizeof folder - 1 : "");
+    FILE *file = below ? NULL : fopen("/etc/timezone", "re");
+    if (below)
+        text_add(zone, "%s", below + sizeof folder - 1);
+    else if (file && fgets(target, sizeof target, file))
+        text_add(zone, "%.*s", (int)strcspn(target, " \t\n"), target);
+    else
+        text_add(zone, "%s", "");
+    if (file)
+        fclose(file);
 }
 
 static int import_crontab(int argc, char **argv);
@@ -155,6 +163,9 @@ static int import_crontab(int argc, char **argv) {
             text_add(&zone, "%s", request.zone);
         else
             find_zone(&zone);
+        if (!load_knows_zone(zone.bytes))
+            text_clear(&zone);
+        text_add(&zone, "%s", "");
         crontab_print(text.bytes, find_kind(&request, text.bytes), zone.bytes, load_knows_zone, &page,
                       &count);
         code = conclude(&page, request.arguments.file, &count);

@@ -171,6 +171,8 @@ static void add_other(struct text *text, const struct task *task) {
     text_add(text, "%s%s", text->bytes_count ? ", " : "", task->name);
     if (!task->enabled) {
         text_add(text, " (disabled)");
+    } else if (task->wake) {
+        text_add(text, " (when it is woken)");
     } else if (task->after) {
         text_add(text, " (after ");
         after_names(task->after, text);

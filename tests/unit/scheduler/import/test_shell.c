@@ -75,6 +75,8 @@ static const char *const commands[] = {
     "echo a ; echo b ;echo c",
     "printf '<%s>' " MANY,
     "printf '<%s>' " MANY MANY "; exit 5",
+    "printf '<%s>' " MANY MANY MANY MANY MANY MANY, /* more than ten pieces */
+    "printf '<%s>' {1..3} " MANY, /* not the same to every shell */
     "printf '<%s>' '" X100 X100 X100 "'",
     "printf '<%s>' '" X100 "'\\''" X100 "' \"\\\"$((1 + 1))\\\"\" `echo x` \"$(echo \"y  ; z\")\"",
     "printf '<%s>' '\xC3\xA4\xC3\xA4\xC3\xA4\xC3\xA4\xC3\xA4\xC3\xA4\xC3\xA4\xC3\xA4\xC3\xA4\xC3\xA4\xC3\xA4\xC3\xA4" X100 "\xE2\x82\xAC\xE2\x82\xAC\xE2\x82\xAC\xE2\x82\xAC" X50 "'",
