@@ -207,6 +207,8 @@ static void check_bite(const struct story *story, uint32_t index, const struct r
     if (run->bites.count != story->runs[index].bite_count)
         fail(story, "%s had %u bites, and its run counts %u", run->definition->name, story->runs[index].bite_count,
              run->bites.count);
+    if (run->due.us - WORLD_MONO_START_US < story->runs[index].bite_ended_us)
+        fail(story, "a further bite of %s has the turn of an earlier one", run->definition->name);
     for (uint32_t i = 0; i < core->run_used; i++) {
         const struct run *other = &core->runs[i];
         if (other->state == RUN_WAITING && other->pool == run->pool && line == LINE_LIGHT &&

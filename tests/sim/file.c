@@ -83,13 +83,14 @@ static void add_task(struct story *story, struct text *ini, uint32_t i, uint32_t
                  tokens > size ? size : tokens);
     text_add(ini, "pool = p%u\npriority = %s\noverlap = %s\n", draw(story, pools), priorities[draw(story, 3)],
              overlaps[draw(story, 3)]);
-    if (story->tasks[i].wakes || draw(story, 4) == 0)
+    bool wakes = story->tasks[i].wakes || draw(story, 4) == 0;
+    if (wakes)
         text_add(ini, "wake = c%u c%u\nwake_most_every = %ums\n", draw(story, CHANNELS / 2),
                  CHANNELS / 2 + draw(story, CHANNELS / 2), draw(story, 2) * draw(story, 3000));
     bool makes_up = add_attempts(story, ini, command, every_ms);
     text_add(ini, "timeout = %ums\n", 100 + draw(story, 5000));
     if (story->seed % 2 && draw(story, 3) == 0)
-        add_window(story, ini, !makes_up);
+        add_window(story, ini, !makes_up && !wakes);
     if (draw(story, 3) == 0 && !story->tasks[i].wakes)
         text_add(ini, "patience = %ums\n", draw(story, *story->tasks[i].cron ? 1000 : every_ms));
     uint32_t kind = command || staged ? 0 : draw(story, 8);

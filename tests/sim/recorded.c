@@ -216,6 +216,7 @@ void recorded_end(void *context, uint32_t index, bool lost, struct event *end) {
         return;
     end->ended.changed_count = draw(story, 4) ? 1 + draw(story, 20) : 0;
     model->bite_count++;
+    model->bite_ended_us = story->world.now_us;
     model->retry_count = 0;
     counts.bites++;
 }

@@ -50,6 +50,7 @@ struct sim_run {
     uint64_t number;
     uint32_t retry_count; /* of the present bite */
     uint32_t bite_count, all_retry_count;
+    int64_t bite_ended_us;
     bool counted; /* it is in its task's `done` */
     bool said_yes, said_no; /* its guard, at this attempt */
     bool claim_sent;
