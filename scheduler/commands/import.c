@@ -276,8 +276,8 @@ static const struct command pg_timetable_command = {
     .usage = "import pg_timetable CONNINFO",
     .about =
         "Prints an ini file for the chains of pg_timetable (version 4 and later). CONNINFO is libpq's, of\n"
-        "the database that has its schema. A chain of several tasks of SQL is one text. What cannot be\n"
-        "carried over is a comment that says so.\n",
+        "the database that has its schema. A chain of SQL alone is one task; of any other each task comes\n"
+        "after the one before it. What cannot be carried over is a comment that says so.\n",
     .subject = "CONNINFO",
     .run = import_pg_timetable,
 };

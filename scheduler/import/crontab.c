@@ -58,6 +58,12 @@ static void take_comment(struct reader *r, const char *line) {
 
 /* --- variables --- */
 
+/* env(1) takes what begins otherwise for an option or a program. */
+static bool is_variable(const char *name) {
+    const char *letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789";
+    return !strchr("0123456789", *name) && name[strspn(name, letters)] == '\0';
+}
+
 static void set_environment(struct reader *r, const char *name, const char *value) {
     size_t length = strlen(name), place = 0;
     struct text pair = {0};
@@ -65,12 +71,13 @@ static void set_environment(struct reader *r, const char *name, const char *valu
     while (place < r->environment_count &&
            (strncmp(r->environment[place], name, length) != 0 || r->environment[place][length] != '='))
         place++;
-    if (place < ENVIRONMENT_MOST && page_holds_word(pair.bytes)) {
+    if (is_variable(name) && place < ENVIRONMENT_MOST && page_holds_word(pair.bytes)) {
         r->environment[place] = arena_text(&r->arena, pair.bytes, pair.bytes_count);
         r->environment_count += place == r->environment_count;
     } else {
         page_remark(r->page,
-                    "NOT CARRIED OVER, line %u: %s is too long for a line of this file, or is one too many.",
+                    "NOT CARRIED OVER, line %u: %s has no name of a variable, is too long for a line, or is "
+                    "one too many.",
                     r->line, name);
     }
     text_finish(&pair);
@@ -94,8 +101,14 @@ static void take_variable(struct reader *r, const char *name, const char *value)
                     "NOT CARRIED OVER, line %u: %s=%s. headgate sends no mail: what a command that fails has "
                     "said is in the log.",
                     r->line, name, value);
+    else if (strcmp(name, "SHELL") == 0)
+        page_remark(r->page,
+                    "NOT CARRIED OVER, line %u: SHELL=%s is no path of a shell; the tasks below have %s.",
+                    r->line, value, r->shell);
     else if (strcmp(name, "RANDOM_DELAY") == 0)
-        page_remark(r->page, "NOT CARRIED OVER, line %u: RANDOM_DELAY=%s. The tasks below begin on time.",
+        page_remark(r->page,
+                    "NOT CARRIED OVER, line %u: RANDOM_DELAY=%s. The tasks below begin on time; spread = "
+                    "10min, say, puts one off.",
                     r->line, value);
     else
         set_environment(r, name, value);

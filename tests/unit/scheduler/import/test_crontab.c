@@ -74,6 +74,11 @@ static void crontab_variables_hold_for_what_follows(void **state) {
            TASK("a-2", "0 0 * * *", "env PATH=/bin:/sbin 'X=a  b' /bin/bash -c 'cd; a'")
            TASK("a-3", "@daily\nzone = Europe/Berlin", "env PATH=/bin:/sbin X=c /bin/bash -c 'cd; a'"),
            3, 0);
+    expect("-S=x\n1A=b\nSHELL=zsh -f\n@daily a", CRONTAB_USER,
+           "\n# NOT CARRIED OVER, line 1: -S has no name of a variable, is too long for a line, or is one too many.\n"
+           "# NOT CARRIED OVER, line 2: 1A has no name of a variable, is too long for a line, or is one too many.\n"
+           "# NOT CARRIED OVER, line 3: SHELL=zsh -f is no path of a shell; the tasks below have /bin/sh."
+           TASK("a", "@daily", "/bin/sh -c 'cd; a'"), 1, 0);
     expect("MAILTO=ops@example.org\nMAILTO=\"\"\n@daily a", CRONTAB_USER,
            "\n# NOT CARRIED OVER, line 1: MAILTO=ops@example.org. headgate sends no mail: what a command that fails has said\n"
            "# is in the log." TASK("a", "@daily", "/bin/sh -c 'cd; a'"), 1, 0);
