@@ -24,6 +24,7 @@ static const char verify_sql[] =
     " WHERE name OPERATOR(pg_catalog.<>) ''"
     " UNION ALL SELECT pg_catalog.concat('setting ', name) FROM pg_catalog.pg_settings"
     " WHERE source OPERATOR(pg_catalog.=) 'session'"
+    " AND name OPERATOR(pg_catalog.<>) 'transaction_read_only'" /* a guard's, which ended with it: begin.c */
     " UNION ALL SELECT 'setting role' WHERE current_user OPERATOR(pg_catalog.<>) session_user"
     " AND NOT $1::pg_catalog.bool AND NOT EXISTS (SELECT FROM pg_catalog.pg_db_role_setting s"
     " WHERE pg_catalog.array_to_string(s.setconfig, ',') OPERATOR(pg_catalog.~) '(^|,)role=')"

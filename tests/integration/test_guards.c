@@ -112,6 +112,25 @@ static void guards_leave_nothing_to_the_next_run(void **state) {
     assert_true(query_number(conninfo, "SELECT count(*) FROM done") >= 20);
 }
 
+/* It is taken at its task's word, and is no breach of that by itself. */
+static void guards_keep_the_word_of_a_clean_task(void **state) {
+    (void)state;
+    struct process process;
+    say(true);
+    ini_write(&process,
+                "[pool p]\nconninfo = %s\nsize = 1\n[task t]\n" EVERY YES "sql = SELECT 1\nsession = clean\n"
+                "[task u]\n" EVERY "when = SELECT set_config('work_mem', '99kB', false) = '99kB'\nsql = SELECT 1\nsession = clean\n",
+                conninfo);
+    daemon_start(&process);
+    WAIT_UNTIL(&process, daemon_log_count(&process, "left=\"setting work_mem\"") >= 1);
+    WAIT_UNTIL(&process, strstr(task_text(&process, "u", "note"), "write session = discard"));
+    long ok = task_number(&process, "t", "ok");
+    WAIT_UNTIL(&process, task_number(&process, "t", "ok") >= ok + 60);
+    assert_int_equal(daemon_log_count(&process, "read_only"), 0);
+    assert_null(strstr(task_text(&process, "t", "note"), "session = discard"));
+    assert_int_equal(daemon_end(&process, SIGTERM), 0);
+}
+
 /* --- no, and then yes --- */
 
 static void a_no_starts_nothing_and_leaves_no_row(const char *history) {
@@ -219,7 +238,7 @@ static void of_two_daemons_both_ask_and_one_works(void **state) {
     long rows = row_count("t");
     WAIT_UNTIL(&other, row_count("t") >= rows + 20);
     assert_int_equal(daemon_end(&other, SIGTERM), 0);
-    assert_int_equal(query_number(conninfo, "SELECT count(*) FROM headgate.run a JOIN headgate.run b USING (service, task)"
+    assert_int_equal(query_number(conninfo, "SELECT count(*) FROM headgate.history a JOIN headgate.history b USING (service, task)"
                                             " WHERE a.due < b.due AND a.due_until >= b.due"),
                      0);
 }
@@ -327,6 +346,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(guards_say_yes_or_no_or_fail_and_write_nothing, tidy),
         cmocka_unit_test_teardown(guards_leave_nothing_to_the_next_run, tidy),
+        cmocka_unit_test_teardown(guards_keep_the_word_of_a_clean_task, tidy),
         cmocka_unit_test_teardown(a_no_starts_nothing_without_a_history, tidy),
         cmocka_unit_test_teardown(a_no_starts_nothing_and_leaves_no_row_of_history, tidy),
         cmocka_unit_test_teardown(what_a_guard_said_no_to_is_no_hole, tidy),

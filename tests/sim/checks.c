@@ -281,6 +281,8 @@ static void check_retry(struct story *story, const struct action *action) {
     struct sim_run *model = &story->runs[action->run.index];
     model->all_retry_count++;
     model->retry_count++;
+    if (run->stage != STAGE_WRITE && run->bites.count == 0) /* another attempt of all of it */
+        model->said_yes = false;
     if (!story->reloaded && /* it goes by the new file already, and failed under the old one */
         model->retry_count > run->definition->retries + run->definition->conflict_retries)
         fail(story, "%s is tried again more often than its file says", run->definition->name);
