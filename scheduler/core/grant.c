@@ -362,13 +362,16 @@ static void open_to_hear(struct core *core, uint32_t index, struct actions *acti
     }
     if (pool->tokens.busy < count) /* one is about to be idle */
         return;
+    core_wake_at(core, pool->hearing.next_open.us);
+    if (core->now.us < pool->hearing.next_open.us)
+        return;
+    pool->hearing.next_open = mono_add(core->now, OPEN_TO_HEAR_AGAIN_US);
+    core_wake_at(core, pool->hearing.next_open.us);
     struct supply supply = supply_of(core, pool, count + 1, false);
     struct decision decision = admission_decide(&supply, &(struct demand){1, true});
     if (decision.verdict != VERDICT_OPEN || decision.reason == REASON_LIMIT ||
-        grant_crew(core, pool, DEAF_US).stuck_count < count) {
-        core_wake_at(core, us_add(core->now.us, OPEN_TO_HEAR_AGAIN_US));
+        grant_crew(core, pool, DEAF_US).stuck_count < count)
         return;
-    }
     if (!gate_is_fresh(core, pool))
         pool->gate.trickled = core->now;
     core_session_open(core, index, actions);

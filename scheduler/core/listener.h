@@ -18,6 +18,7 @@ struct listener {
     struct mono off_since; /* not on: since then */
     uint32_t failed_count; /* in a row: it was refused */
     struct mono next_try;  /* not before */
+    struct mono next_open; /* nor is it looked before whether a further session may be opened for it */
 };
 
 #endif

@@ -328,12 +328,17 @@ static bool is_beyond_the_floor(const struct run *run) {
     return run->definition->tokens > 1 || run->definition->work == WORK_COMMAND;
 }
 
+/* Work in bites goes on for as long as there is some, and whoever comes behind it waits. */
+static bool is_behind_bites(const struct core *core, const struct run *run) {
+    return run->comes_behind && core->tasks[run->task].definition->repeat;
+}
+
 void check_waits(const struct story *story) {
     const struct core *core = story->world.core;
     for (uint32_t i = 0; i < core->run_used; i++) {
         const struct run *run = &core->runs[i];
         if (run->state != RUN_FREE && mono_since(core->now, run->due) > LONGEST_WAIT_US &&
-            !(story->scarce && is_beyond_the_floor(run)))
+            !(story->scarce && is_beyond_the_floor(run)) && !is_behind_bites(core, run))
             fail_dump(story, run->begun ? "a run is under way for ever" : "a run waits for ever");
     }
 }

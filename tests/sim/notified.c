@@ -1,13 +1,13 @@
 /*
- * Notifications: they are heard by the sessions that listen when they are sent, once no run is under way there,
- * and by nobody else. Whatever becomes of those sessions, a run of each task that was notified begins after
- * that.
+ * Notifications: they are heard by the sessions that listen when they are sent, once no run is under way
+ * there, and by nobody else. Whatever becomes of those sessions, a run of each task that was notified begins
+ * after that.
  */
 #include <stdio.h>
 #include <string.h>
 
-#include "sim.h"
 #include "scheduler/core/run.h"
+#include "sim.h"
 
 #define EVERY_US      (300 * US_PER_MS)
 #define ON_ITS_WAY_US US_PER_MS
@@ -27,9 +27,9 @@ static void send_to(struct story *story, uint32_t session, uint32_t channel) {
     struct notices *notices = &story->notices;
     if (notices->count == NOTICES_MOST)
         return; /* there are as many of it on their way */
-    notices->items[notices->count++] = (struct notice){
-        story->world.now_us + some_time(story, ON_ITS_WAY_US), channel,
-        {session, story->world.sessions[session].generation}};
+    notices->items[notices->count++] = (struct notice){story->world.now_us + some_time(story, ON_ITS_WAY_US),
+                                                       channel,
+                                                       {session, story->world.sessions[session].generation}};
 }
 
 static void note_notified(struct story *story, const char *name) {
@@ -104,7 +104,7 @@ void notified_end_life(struct story *story) {
 }
 
 void notified_start(struct story *story, const struct run *run) {
-    if (run->stage == stage_first(run->definition))
+    if (run->stage <= stage_first(run->definition)) /* its claim, and its guard, are before its work */
         task_of(story, run->definition)->begun_us = story->world.now_us;
 }
 
@@ -124,13 +124,13 @@ void notified_check(const struct story *story) {
     for (uint32_t i = 0; i < core->set->task_count; i++) {
         const struct task *task = core->tasks[i].definition;
         const struct sim_task *own = &story->tasks[number_of(task->name)];
-        bool may_wait =
-            own->paused || task->window || (story->scarce && (task->tokens > 1 || task->work == WORK_COMMAND));
+        bool may_wait = own->paused || task->window || task->repeat ||
+                        (story->scarce && (task->tokens > 1 || task->work == WORK_COMMAND));
         if (may_wait || own->notified_us == 0 || own->begun_us > own->notified_us ||
             story->world.now_us - own->notified_us < BEGINS_WITHIN_US)
             continue;
-        fprintf(stderr, "task %s: notified at %.6f, begun at %.6f\n", task->name, (double)own->notified_us / 1e6,
-                (double)own->begun_us / 1e6);
+        fprintf(stderr, "task %s: notified at %.6f, begun at %.6f\n", task->name,
+                (double)own->notified_us / 1e6, (double)own->begun_us / 1e6);
         fail_dump(story, "no run has begun after a notification");
     }
 }
