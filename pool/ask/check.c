@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "pool/answer.h"
+#include "pool/ask/guards.h"
 #include "pool/ask/history.h"
 #include "pool/ask/inquiry.h"
 #include "pool/budget/headroom.h"
@@ -281,6 +282,8 @@ bool budget_check(const struct taskset *set, uint32_t index, uint32_t identity, 
     text_finish(&error);
     bool works = connected && has_transactions(conn, text);
     bool fits = works && check_budget(conn, set, index, identity, text);
+    if (works)
+        fits &= guards_check(conn, set, index, text);
     if (works && PQstatus(conn) == CONNECTION_OK && pool->history)
         fits &= history_check(conn, set, daemon_name, text);
     PQfinish(conn);

@@ -64,6 +64,17 @@ PGresult *inquiry(PGconn *conn, const char *sql, int count, const char *const *v
     return wait_for_answer(conn, PQsendQueryParams(conn, sql, count, NULL, values, NULL, NULL, 0));
 }
 
+PGresult *inquiry_describe(PGconn *conn, const char *sql) {
+    if (PQtransactionStatus(conn) != PQTRANS_IDLE)
+        PQclear(run(conn, "ROLLBACK"));
+    PQclear(run(conn, "BEGIN READ ONLY"));
+    PGresult *prepared = wait_for_answer(conn, PQsendPrepare(conn, "", sql, 0, NULL));
+    if (PQresultStatus(prepared) != PGRES_COMMAND_OK)
+        return prepared;
+    PQclear(prepared);
+    return wait_for_answer(conn, PQsendDescribePrepared(conn, ""));
+}
+
 static PGconn *log_in(const struct pool_settings *pool, const struct conninfo *conninfo,
                       const char *application_name, const char *options, struct text *error) {
     const char *const behind[][2] = {{"application_name", application_name},

@@ -22,6 +22,10 @@ PGresult *inquiry(PGconn *conn, const char *sql, int count, const char *const *v
 /* The same as it is, without a transaction around it. */
 PGresult *inquiry_plain(PGconn *conn, const char *sql);
 
+/* The columns of one statement's answer, which is not run, with names as the role's search_path has them. As
+ * above of a transaction, and of an answer that is NULL. */
+PGresult *inquiry_describe(PGconn *conn, const char *sql);
+
 /*
  * Logs in as the pool does, and waits for it; NULL with each host's reason. What the server notes is dropped.
  * with_options: with the daemon's startup options, and as it does without them where they are refused.

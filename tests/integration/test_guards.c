@@ -96,6 +96,31 @@ static void guards_say_yes_or_no_or_fail_and_write_nothing(void **state) {
     assert_int_equal(done_count("by a guard"), 0);
 }
 
+/* What the server can tell without asking them. */
+static void check_connect_names_the_guards_that_cannot_be_asked(void **state) {
+    (void)state;
+    struct process process;
+    const char *told;
+    ini_write(&process,
+                "[pool p]\nconninfo = %s\nsize = 2\n"
+                "[task fine]\nwhen = SELECT yes FROM open\nsql = SELECT 1\n"
+                "[task int]\nwhen = SELECT 1\nsql = SELECT 1\n"
+                "[task none]\nwhen = SELECT FROM open\nsql = SELECT 1\n"
+                "[task two]\nwhen = SELECT true; SELECT true\nsql = SELECT 1\n"
+                "[task lost]\nwhen = SELECT true FROM nowhere\ncommand = true\n"
+                "[task off]\nwhen = SELECT 1\ncommand = true\nenabled = off\n",
+                conninfo);
+    assert_int_equal(shell(&told, "headgate check %s --connect 2>&1", process.ini), 1);
+    static const char *const lines[] = {"GUARD        [task int]: when must return boolean; it returned integer; write SELECT EXISTS",
+                                        "GUARD        [task none]: when must return boolean; it returned no column",
+                                        "GUARD        [task two]: ERROR:  cannot insert multiple commands",
+                                        "GUARD        [task lost]: ERROR:  relation \"nowhere\" does not exist"};
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        if (!strstr(told, lines[i]))
+            fail_msg("%s is not in:\n%s", lines[i], told);
+    assert_true(!strstr(told, "[task fine]:") && !strstr(told, "[task off]:"));
+}
+
 /* What it leaves in its session is cleaned after; what only lasts for its transaction is no more. */
 static void guards_leave_nothing_to_the_next_run(void **state) {
     (void)state;
@@ -345,6 +370,7 @@ static void guards_share_one_session(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(guards_say_yes_or_no_or_fail_and_write_nothing, tidy),
+        cmocka_unit_test_teardown(check_connect_names_the_guards_that_cannot_be_asked, tidy),
         cmocka_unit_test_teardown(guards_leave_nothing_to_the_next_run, tidy),
         cmocka_unit_test_teardown(guards_keep_the_word_of_a_clean_task, tidy),
         cmocka_unit_test_teardown(a_no_starts_nothing_without_a_history, tidy),

@@ -79,6 +79,22 @@ static void metrics_count_bites_where_there_are_any(void **state) {
     fixture_destroy(f);
 }
 
+static void metrics_count_the_no_of_guards(void **state) {
+    struct fixture *f = fixture_create_unarmed(POOL(1) SQL("a") "when = SELECT true\n" SQL("b"));
+    struct status status;
+    struct text metrics = {0};
+    (void)state;
+    fixture_end(f, fixture_first_run(f, "a"), OUTCOME_NOTHING);
+    status_init(&status, f->core, f->now, &context);
+    status_metrics(&status, &metrics);
+    assert_non_null(strstr(metrics.bytes, "headgate_task_runs_total{task=\"a\",outcome=\"nothing\"} 1\n"));
+    assert_non_null(strstr(metrics.bytes, "headgate_task_runs_total{task=\"a\",outcome=\"ok\"} 0\n"));
+    assert_null(strstr(metrics.bytes, "headgate_task_runs_total{task=\"b\",outcome=\"nothing\"}"));
+    status_finish(&status);
+    text_finish(&metrics);
+    fixture_destroy(f);
+}
+
 /* Of tasks that have one. */
 static void metrics_tell_whether_a_window_is_open(void **state) {
     struct fixture *f = fixture_create_unarmed(POOL(1) SQL("a") "window = 01:00-02:00\n" SQL("b") "window = 02:00-04:00\n" SQL("c"));
@@ -96,6 +112,7 @@ static void metrics_tell_whether_a_window_is_open(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(status_removed_task_and_pool_are_told_of_while_a_run_is_left),
+        cmocka_unit_test(metrics_count_the_no_of_guards),
         cmocka_unit_test(metrics_tell_whether_a_window_is_open),
         cmocka_unit_test(metrics_are_families_of_samples),
         cmocka_unit_test(metrics_count_bites_where_there_are_any),
