@@ -10,10 +10,11 @@
 static void shut_out(struct core *core, uint32_t index, struct actions *actions) {
     struct run *run = &core->runs[index];
     if (!opening_has_closed(core, run)) {
-        release_look_again(core, index);
+        run->window_at = opening_changes_at(core, run);
+        run_arm(core, index);
         return;
     }
-    if (run->bites.count && run->state == RUN_WAITING) {
+    if (run->bites.count && run_is_waiting(run->state)) {
         run_skip(core, index, SKIP_WINDOW, actions);
         return;
     }

@@ -89,6 +89,7 @@ static int64_t running_deadline(const struct run *run, const struct pool_setting
 
 int64_t run_window_deadline(const struct core *core, const struct run *run) {
     bool waits = run->held == HELD_BY_WINDOW || run->state == RUN_WAITING;
+    waits |= run->state == RUN_HELD && run->bites.count > 0;
     if (!run->begun || (waits && run->bites.count))
         return waits && opening_is_of(core, run) ? run->window_at.us : INSTANT_MAX;
     return (waits || run->state == RUN_RUNNING) && opening_stops(run) ? run->window_at.us : INSTANT_MAX;
@@ -269,7 +270,7 @@ static void move(struct core *core, uint32_t index, enum run_state to, enum stag
         count_waiting(core, index, true);
     if (to == RUN_WAITING)
         queue_enter(core, pool, index);
-    if (run_is_waiting(to) && !run->begun && opening_is_of(core, run))
+    if (run_is_waiting(to) && (!run->begun || run->bites.count) && opening_is_of(core, run))
         run->window_at = opening_changes_at(core, run);
     run_arm(core, index);
     if (to != RUN_FREE)
