@@ -8,14 +8,30 @@ static bool is_same(const struct table *table, uint32_t row, enum parameter_colu
     return strcmp(table_get(table, row, (int)column), text) == 0;
 }
 
+/* The first row of the task, or of one behind it: they are sorted by its number. */
+static uint32_t first_row(const struct table *parameters, const char *task_id) {
+    long long wanted = strtoll(task_id, NULL, 10);
+    uint32_t low = 0, high = parameters->row_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (strtoll(table_get(parameters, middle, PARAMETER_TASK), NULL, 10) < wanted)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static bool is_of(const struct table *parameters, uint32_t row, const char *task_id) {
+    return row < parameters->row_count && is_same(parameters, row, PARAMETER_TASK, task_id);
+}
+
 uint32_t chain_sql_rows(const struct table *parameters, const char *task_id) {
     const char *last = "";
     uint32_t count = 0;
-    for (uint32_t i = 0; i < parameters->row_count; i++) {
-        if (!is_same(parameters, i, PARAMETER_TASK, task_id) || is_same(parameters, i, PARAMETER_ROW, last))
-            continue;
+    for (uint32_t i = first_row(parameters, task_id); is_of(parameters, i, task_id); i++) {
+        count += !is_same(parameters, i, PARAMETER_ROW, last);
         last = table_get(parameters, i, PARAMETER_ROW);
-        count++;
     }
     return count;
 }
@@ -24,9 +40,7 @@ struct parameters chain_sql_parameters(const struct table *parameters, const cha
     struct parameters found = {.table = parameters};
     const char *last = "";
     uint32_t count = 0;
-    for (uint32_t i = 0; i < parameters->row_count; i++) {
-        if (!is_same(parameters, i, PARAMETER_TASK, task_id))
-            continue;
+    for (uint32_t i = first_row(parameters, task_id); is_of(parameters, i, task_id); i++) {
         count += !is_same(parameters, i, PARAMETER_ROW, last);
         last = table_get(parameters, i, PARAMETER_ROW);
         if (count != row + 1 || is_same(parameters, i, PARAMETER_NUMBER, ""))
