@@ -22,6 +22,8 @@ struct wake *wake_read(const char *list, struct arena *arena, struct text *error
         if (bytes > CHANNEL_BYTES_MAX)
             text_add(error, "has the channel '%s', which is %zu bytes; PostgreSQL takes %d", channel, bytes,
                      CHANNEL_BYTES_MAX);
+        else if (strpbrk(channel, "\"';"))
+            text_add(error, "has %s: write the name of the channel as it is, without quotes", channel);
         else if (has(wake, channel))
             text_add(error, "has the channel '%s' twice; keep one", channel);
         else if (wake->channel_count == CHANNELS_MAX)
