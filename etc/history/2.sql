@@ -313,6 +313,7 @@ DECLARE
     of_transaction bool := coalesce((value->>'transactional')::bool, false);
     was_claiming bool := coalesce((value->>'claiming')::bool, false);
     key timestamptz;
+    answered jsonb;
 BEGIN
     IF r.outcome = 'unknown' AND (of_transaction OR was_claiming) THEN
         SELECT o.due INTO key FROM headgate.run o
@@ -327,6 +328,15 @@ BEGIN
             r.outcome := 'ok';
             r.reason := NULL;
             r.message := NULL;
+        END IF;
+    END IF;
+    IF key IS NULL AND r.released IS NOT NULL THEN -- not started, and another daemon may have answered it since, or be about to
+        INSERT INTO headgate.chain AS c (service, task, due) VALUES (r.service, r.task, r.due)
+            ON CONFLICT ON CONSTRAINT chain_pkey DO UPDATE SET due = excluded.due;
+        answered := headgate.released(r.service, r.task);
+        r.released := headgate.later(answered, r.released);
+        IF answered @> r.released THEN
+            RETURN;
         END IF;
     END IF;
     IF key IS NULL THEN
@@ -348,7 +358,7 @@ EXCEPTION
 END
 $$;
 
--- What a task has answered of those that it comes after. A run that was triggered answers nothing, and may not say so yet.
+-- What a task has answered of those that it comes after. A run that was triggered answers nothing.
 CREATE FUNCTION headgate.released(service text, task text) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT r.released
@@ -356,6 +366,12 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
              WHERE n.service = released.service AND n.task = released.task AND n.occurrences IS NOT NULL
              ORDER BY n.due DESC LIMIT 1000) r
      WHERE r.released IS NOT NULL ORDER BY r.due DESC LIMIT 1
+$$;
+
+-- The later of each. Another daemon may have answered more of one than who says `more` knows.
+CREATE FUNCTION headgate.later(answered jsonb, more jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT jsonb_object_agg(name, greatest(us::int8, (answered ->> name)::int8)) FROM jsonb_each_text(more) AS r (name, us)
 $$;
 
 -- Where a task that comes after others starts. Whatever released it names what it answers of each of them: it is a new occurrence
@@ -386,7 +402,8 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'HG001', MESSAGE = format('%s is answered up to %s', task, last.due);
     END IF;
     INSERT INTO headgate.run (service, task, due, due_until, occurrences, started, lateness_us, attempts, tokens, outcome, daemon, released)
-    VALUES (service, task, due, due, 1, started, lateness_us, attempts, tokens, outcome, daemon, released);
+    VALUES (service, task, due, due, 1, started, lateness_us, attempts, tokens, outcome, daemon,
+            headgate.later(answered, start_after.released));
     RETURN due;
 END
 $$;

@@ -80,8 +80,10 @@ void recording_ask(struct core *core, struct core_pool *pool, uint32_t session, 
 bool recording_is_worth_a_session(const struct core *core, const struct core_pool *pool) {
     bool ends = core->draining || pool->retired;
     bool may_connect = !pool->failing || (!ends && core->now.us >= pool->next_attempt.us);
+    /* as the floor: while what an earlier daemon has left holds all, only a look tells when it is gone */
+    bool has_room = tokens_held(&pool->tokens) - pool->tokens.leftover < pool->tokens.size;
     return may_connect && !(ends && recording_is_settled(core, pool)) &&
-           tokens_sessions(&pool->tokens) == 0 && tokens_free(&pool->tokens);
+           tokens_sessions(&pool->tokens) == 0 && has_room;
 }
 
 void recording_serve(struct core *core, struct core_pool *pool, struct actions *actions) {

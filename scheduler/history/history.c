@@ -88,7 +88,8 @@ void history_add(struct history *history, const struct record *record, const cha
     struct history_writer *writer = history->writer;
     struct text error = {0};
     struct text released = {0};
-    released_compose(&released, writer->core, record->task);
+    if (record->occurrence_count)
+        released_compose(&released, writer->core, record->task);
     line_compose(&writer->line, record, writer->core->tasks[record->task].definition->name, message,
                  released.bytes, writer->life);
     text_finish(&released);

@@ -71,7 +71,7 @@ static void read_shared(const json_t *row, char shared[static REPLY_SHARED_BYTES
 }
 
 /* What a task has answered of those that it comes after; of one that it did not come after then, what ended
- * since its row, or since it says that it comes after that one. */
+ * before the file said so. */
 static bool read_answered(const json_t *row, const struct after *after, struct event *event,
                           int64_t *answered_us) {
     const json_t *released = json_object_get(row, "released");
@@ -82,7 +82,7 @@ static bool read_answered(const json_t *row, const struct after *after, struct e
         return false;
     event->chain.last.us = last_us;
     for (uint32_t i = 0; after && i < after->count; i++) {
-        answered_us[i] = last_us > since_us ? last_us : since_us;
+        answered_us[i] = since_us;
         if (json_object_get(released, after->names[i]) &&
             !read_number(released, after->names[i], INSTANT_MOST_US, &answered_us[i]))
             return false;

@@ -178,6 +178,15 @@ void notified_follow(struct story *story); /* a new file */
 void notified_end_life(struct story *story);
 void notified_check(const struct story *story); /* long without a fault: all who were notified have begun */
 
+/* chained.c: a story of its own, of chains and up to two daemons. */
+void chained_tell(uint64_t seed);
+struct chained_counts {
+    uint64_t claims, taken, kills, releases;
+};
+extern struct chained_counts chained_counts;
+
+#define COUNT_OF(array) (sizeof(array) / sizeof *(array))
+
 /* checks.c */
 void check_action(struct story *story, const struct action *action);
 void check_step(struct story *story);

@@ -100,7 +100,7 @@ static void reply_read_chain_has_the_last_that_was_answered_of_each(void **state
     assert_int_equal(event->chain.last.us, 90);
     assert_int_equal(event->chain.answered_count, 2);
     assert_int_equal(event->chain.answered_us[0], 70);
-    assert_int_equal(event->chain.answered_us[1], 90); /* it was not named then */
+    assert_int_equal(event->chain.answered_us[1], 50); /* it was not named then */
     assert_int_equal(reply.rows[1].event.chain.failed.us, 9);
     assert_int_equal(reply.rows[1].event.chain.answered_count, 0);
     reply_finish(&reply);
