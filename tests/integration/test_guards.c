@@ -137,6 +137,34 @@ static void guards_leave_nothing_to_the_next_run(void **state) {
     assert_true(query_number(conninfo, "SELECT count(*) FROM done") >= 20);
 }
 
+/* Through PgBouncer in transaction mode: each has a transaction of its own, all in one segment, and a guard that fails leaves none
+ * open. */
+static void guards_behind_a_pooler_read_only_too(void **state) {
+    (void)state;
+    struct process process;
+    struct pgbouncer pgbouncer;
+    pgbouncer_start(&pgbouncer, &server, "");
+    say(true);
+    query(conninfo, "TRUNCATE done");
+    ini_write(&process,
+                "[pool p]\nconninfo = %s\nsize = 2\n[task t]\n" EVERY YES "sql = INSERT INTO done VALUES ('t')\n"
+                "[task writes]\n" EVERY "hold_after = 0\nwhen = INSERT INTO done VALUES ('by a guard') RETURNING true\nsql = SELECT 1\n"
+                "[task int]\n" EVERY "hold_after = 0\nwhen = SELECT 1\nsql = SELECT 1\n"
+                "[task no]\n" EVERY "when = SELECT set_config('work_mem', '99kB', false) IS NULL\nsql = SELECT 1\n",
+                pgbouncer.conninfo);
+    daemon_start(&process);
+    WAIT_UNTIL(&process, task_number(&process, "t", "ok") >= 20);
+    WAIT_UNTIL(&process, task_number(&process, "no", "nothing") >= 20);
+    WAIT_UNTIL(&process, task_number(&process, "writes", "failed") >= 20);
+    WAIT_UNTIL(&process, task_number(&process, "int", "failed") >= 20);
+    WAIT_UNTIL(&process, strstr(task_text(&process, "writes", "note"), "read-only transaction"));
+    WAIT_UNTIL(&process, strstr(task_text(&process, "int", "note"), "it returned integer"));
+    assert_int_equal(done_count("by a guard"), 0);
+    assert_int_equal(query_number(conninfo, "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in%'"), 0);
+    assert_int_equal(daemon_end(&process, SIGTERM), 0);
+    pgbouncer_stop(&pgbouncer);
+}
+
 /* It is taken at its task's word, and is no breach of that by itself. */
 static void guards_keep_the_word_of_a_clean_task(void **state) {
     (void)state;
@@ -372,6 +400,7 @@ int main(void) {
         cmocka_unit_test_teardown(guards_say_yes_or_no_or_fail_and_write_nothing, tidy),
         cmocka_unit_test_teardown(check_connect_names_the_guards_that_cannot_be_asked, tidy),
         cmocka_unit_test_teardown(guards_leave_nothing_to_the_next_run, tidy),
+        cmocka_unit_test_teardown(guards_behind_a_pooler_read_only_too, tidy),
         cmocka_unit_test_teardown(guards_keep_the_word_of_a_clean_task, tidy),
         cmocka_unit_test_teardown(a_no_starts_nothing_without_a_history, tidy),
         cmocka_unit_test_teardown(a_no_starts_nothing_and_leaves_no_row_of_history, tidy),
