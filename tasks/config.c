@@ -58,6 +58,11 @@ static const struct key pool_keys[] = {
     {0},
 };
 
+static const struct key group_keys[] = {
+    {"limit", KEY_COUNT, offsetof(struct group_settings, limit), "1", 1, 1000},
+    {0},
+};
+
 /* --- the file --- */
 
 /* The name of a file that gives itself none: two hosts with the same file have it in common.
@@ -105,6 +110,19 @@ static void read_pool(const struct config_reading *reading, const struct inifile
     pool->pooler_conninfo_line = keys_line(section, "pooler_conninfo");
 }
 
+static void read_group(const struct config_reading *reading, const struct inifile_section *section) {
+    struct taskset *set = reading->set;
+    struct group_settings *group = &set->groups[set->group_count];
+    *group = (struct group_settings){.name = keys_section_name(section, reading->faults),
+                                     .line = section->line};
+    if (*group->name && set->group_count == GROUPS_MAX)
+        fault_add(reading->faults, section->line, "this is group %d; the limit is %d", GROUPS_MAX + 1,
+                  GROUPS_MAX);
+    else if (*group->name)
+        set->group_count++;
+    keys_read(group_keys, section, group, reading->faults);
+}
+
 static void read_sections(const struct config_reading *reading, const struct inifile *file) {
     const struct inifile_section nothing = {.name = "headgate"};
     read_daemon(reading, &nothing);
@@ -112,14 +130,18 @@ static void read_sections(const struct config_reading *reading, const struct ini
         const struct inifile_section *section = &file->sections[i];
         if (keys_is_kind(section, "pool"))
             read_pool(reading, section);
+        else if (keys_is_kind(section, "group"))
+            read_group(reading, section);
         else if (strcmp(section->name, "headgate") == 0)
             read_daemon(reading, section);
         else if (*section->name && !keys_is_kind(section, "task")) /* one without a name was refused before */
             fault_add(reading->faults, section->line,
-                      "[%s] is not a section of this file; there are [headgate], [pool NAME] and [task NAME]",
+                      "[%s] is not a section of this file; there are [headgate], [pool NAME], [group NAME] and "
+                      "[task NAME]",
                       section->name);
     }
-    for (uint32_t i = 0; i < file->section_count; i++) /* after the pools, which may stand anywhere */
+    taskset_sort_groups(reading->set);
+    for (uint32_t i = 0; i < file->section_count; i++) /* after pools and groups, which may stand anywhere */
         if (keys_is_kind(&file->sections[i], "task"))
             config_read_task(reading, &file->sections[i]);
 }
@@ -132,6 +154,7 @@ struct taskset *config_read(const char *text, size_t text_bytes, const struct co
     struct inifile file;
     inifile_read(text, text_bytes, &set->arena, &tables, faults, &file);
     set->pools = arena_alloc(&set->arena, (POOLS_MAX + 1) * sizeof *set->pools);
+    set->groups = arena_alloc(&set->arena, (GROUPS_MAX + 1) * sizeof *set->groups);
     set->tasks = arena_alloc(&set->arena, ((size_t)file.section_count + 1) * sizeof *set->tasks);
     const struct config_reading reading = {set, faults, files ? files : &no_files,
                                            arena_alloc(&tables, sizeof(struct config_zones))};
@@ -151,6 +174,7 @@ struct taskset *config_read(const char *text, size_t text_bytes, const struct co
 static const struct key *keys_of(const char *section_kind) {
     return strcmp(section_kind, "headgate") == 0 ? daemon_keys
            : strcmp(section_kind, "pool") == 0   ? pool_keys
+           : strcmp(section_kind, "group") == 0  ? group_keys
                                                  : config_task_keys;
 }
 

@@ -9,6 +9,7 @@
 #include "tasks/config_window.h"
 #include "tasks/config_zone.h"
 #include "tasks/duration.h"
+#include "tasks/suggest.h"
 #include "tasks/words.h"
 
 static const char *const priorities[] = {"low", "normal", "high", NULL};
@@ -31,7 +32,7 @@ struct task_draft {
     int64_t spread_us;
     int64_t most_every_us; /* of its wake */
     const char *cron, *zone;
-    const char *sql, *sql_file, *command, *pool, *channels;
+    const char *sql, *sql_file, *command, *pool, *group, *channels;
     const char *window, *except;
     const char *read, *read_file, *words, *write, *write_file;
     const char *predecessors;
@@ -68,6 +69,7 @@ const struct key config_task_keys[] = {
     {"when", KEY_TEXT, DRAFT(when)},
     {"when_file", KEY_TEXT, DRAFT(when_file)},
     {"pool", KEY_TEXT, DRAFT(pool)},
+    {"group", KEY_TEXT, DRAFT(group)},
     {"tokens", KEY_COUNT, DRAFT(task.tokens), "1", 0, POOL_SIZE_MAX},
     {"priority", KEY_CHOICE, DRAFT(task.priority), "normal", 0, 0, priorities},
     {"patience", KEY_DURATION, DRAFT(patience_us), NULL, 0, SCHEDULE_EVERY_MAX_US},
@@ -404,6 +406,20 @@ static void read_pool_of(struct task_draft *draft) {
                set->pools[task->pool].name, set->pools[task->pool].size);
 }
 
+static void read_group_of(struct task_draft *draft) {
+    const struct taskset *set = draft->reading->set;
+    const char *near = NULL;
+    draft->task.group = draft->group ? taskset_find_group(set, draft->group) : TASKSET_NONE;
+    if (draft->task.group != TASKSET_NONE)
+        set->groups[draft->task.group].task_count++;
+    if (!draft->group || draft->task.group != TASKSET_NONE)
+        return;
+    for (uint32_t i = 0; i < set->group_count; i++)
+        near = suggest_better(draft->group, near, set->groups[i].name);
+    REFUSE(draft, "group", "there is no [group %s] in this file%s", draft->group,
+           near ? SUGGEST_TEXT(near) : "; write one, with its limit");
+}
+
 void config_read_task(const struct config_reading *reading, const struct inifile_section *section) {
     struct taskset *set = reading->set;
     struct task_draft draft = {
@@ -431,6 +447,7 @@ void config_read_task(const struct config_reading *reading, const struct inifile
     config_window(reading, section, draft.window, draft.except, &draft.task);
     read_after(&draft);
     read_pool_of(&draft);
+    read_group_of(&draft);
     if (set->task_count == TASKS_MAX)
         REFUSE(&draft, "", "this is task %d; the limit is %d", TASKS_MAX + 1, TASKS_MAX);
     else

@@ -121,7 +121,7 @@ static bool has_inline_comment(const char *at, const char *end) {
 }
 
 static bool looks_like_section(const char *at, const char *end) {
-    static const char *const starts[] = {"[task ", "[pool ", "[headgate]"};
+    static const char *const starts[] = {"[task ", "[pool ", "[group ", "[headgate]"};
     for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
         if ((size_t)(end - at) >= strlen(starts[i]) && memcmp(at, starts[i], strlen(starts[i])) == 0)
             return true;

@@ -73,6 +73,7 @@ struct task {
     const char *service; /* whose its occurrences are: [headgate] name */
     uint32_t line;       /* of its section */
     uint32_t pool;       /* index into the taskset's pools */
+    uint32_t group;      /* index into its groups, or TASKSET_NONE */
     enum work work;
     const char *sql;             /* WORK_SQL: the text to send */
     const char *sql_path;        /* where it was read from; NULL when it stands in the ini file */
@@ -144,6 +145,14 @@ struct pool_settings {
     uint32_t history_rows;   /* and what is beyond so many; 0: by age alone */
 };
 
+/* Tasks of which only so many runs may be under way at once, in whatever pools. */
+struct group_settings {
+    const char *name;
+    uint32_t line;
+    uint32_t limit;
+    uint32_t task_count; /* that are in it */
+};
+
 enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 
 struct daemon_settings {
@@ -164,6 +173,7 @@ struct daemon_settings {
 #define AFTER_MOST     100     /* tasks that one comes after, each of which its row in the history names */
 #define TASKS_MAX      1000000 /* measured up to there: tests/bench/README.md, "core" */
 #define POOLS_MAX      64   /* one file's databases; a server with more of them wants more than one daemon */
+#define GROUPS_MAX     1000 /* of tasks that keep out of each other's way: more is a mistake of who writes the file */
 #define POOL_SIZE_MAX  1000 /* sessions of one pool, beyond what a server does well with */
 #define SQL_BYTES_MAX  (4 * 1024 * 1024) /* of one text, which each of its runs sends */
 

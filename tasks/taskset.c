@@ -64,6 +64,23 @@ uint32_t taskset_find_pool(const struct taskset *set, const char *name) {
     return TASKSET_NONE;
 }
 
+static int compare_groups(const void *a, const void *b) {
+    return strcmp(((const struct group_settings *)a)->name, ((const struct group_settings *)b)->name);
+}
+
+void taskset_sort_groups(struct taskset *set) {
+    if (set->group_count)
+        qsort(set->groups, set->group_count, sizeof *set->groups, compare_groups);
+}
+
+uint32_t taskset_find_group(const struct taskset *set, const char *name) {
+    struct group_settings key = {.name = name};
+    const struct group_settings *found = NULL;
+    if (set->group_count)
+        found = bsearch(&key, set->groups, set->group_count, sizeof key, compare_groups);
+    return found ? (uint32_t)(found - set->groups) : TASKSET_NONE;
+}
+
 void after_names(const struct after *after, struct text *text) {
     for (uint32_t i = 0; i < after->count; i++)
         text_add(text, "%s%s", i ? ", " : "", after->names[i]);

@@ -22,6 +22,8 @@ struct taskset {
     struct daemon_settings daemon;
     struct pool_settings *pools;
     uint32_t pool_count;
+    struct group_settings *groups; /* sorted by name */
+    uint32_t group_count;
     struct task *tasks;
     uint32_t task_count;
     struct named *by_name; /* the tasks, sorted; NULL before it is sealed */
@@ -36,12 +38,16 @@ struct taskset *taskset_create(void);
 struct taskset *taskset_ref(struct taskset *set);
 void taskset_unref(struct taskset *set);
 
+/* To be called once all groups are in the set, before the first task: from then on they are found by name. */
+void taskset_sort_groups(struct taskset *set);
+
 /* To be called once all tasks are in the set and have their names: from then on they are found by name. */
 void taskset_seal(struct taskset *set);
 
-/* The index of the task or pool of that name, or TASKSET_NONE. */
+/* The index of the task, pool or group of that name, or TASKSET_NONE. */
 uint32_t taskset_find_task(const struct taskset *set, const char *name);
 uint32_t taskset_find_pool(const struct taskset *set, const char *name);
+uint32_t taskset_find_group(const struct taskset *set, const char *name);
 
 /* The name of the task that was probably meant by one that is not there; NULL: none is near. Borrowed from
  * the set. */

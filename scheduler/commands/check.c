@@ -82,6 +82,15 @@ static void add_window(struct text *text, const struct task *task, struct wall n
     text_add(text, "\n");
 }
 
+static void add_group(struct text *text, const struct group_settings *group) {
+    if (group->task_count == 0)
+        text_add(text, "group %s: WARNING, it limits nothing: no task has group = %s\n", group->name,
+                 group->name);
+    else
+        text_add(text, "group %s: never more than %u run%s at a time; %u task%s\n", group->name, group->limit,
+                 text_plural(group->limit), group->task_count, text_plural(group->task_count));
+}
+
 static void add_warning(struct text *text, const char *pool, const char *key, const char *conninfo) {
     struct text warning = {0};
     conninfo_warn(conninfo, &warning);
@@ -139,6 +148,8 @@ static int check(int argc, char **argv) {
              text_plural(set->task_count), set->pool_count, text_plural(set->pool_count));
     for (uint32_t i = 0; i < set->pool_count; i++)
         add_summary(&text, set, i);
+    for (uint32_t i = 0; i < set->group_count; i++)
+        add_group(&text, &set->groups[i]);
     for (uint32_t i = 0; i < set->pool_count; i++) {
         add_warning(&text, set->pools[i].name, "conninfo", set->pools[i].conninfo);
         if (*set->pools[i].pooler_conninfo)

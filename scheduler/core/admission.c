@@ -10,6 +10,7 @@ const char *admission_reason_name(enum reason_code reason) {
         [REASON_ENDED] = "ended",       [REASON_HEAVY] = "heavy",       [REASON_RETURNED] = "returned",
         [REASON_BREAK] = "break",       [REASON_RETRY] = "retry",       [REASON_OWN_RUN] = "own_run",
         [REASON_CHILDREN] = "children", [REASON_DRAIN] = "drain",       [REASON_WINDOW] = "window",
+        [REASON_GROUP] = "group",
     };
     return names[reason];
 }

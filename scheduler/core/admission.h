@@ -39,6 +39,7 @@ enum reason_code {
     REASON_OWN_RUN,  /* overlap = queue: its task's run is under way */
     REASON_WINDOW, /* its window is closed: number = when it opens, threshold = when the run is let go, in us
                       of UTC */
+    REASON_GROUP,    /* others of its group have their turn: number = how many, threshold = the most */
     REASON_CHILDREN, /* commands without weight: number = running, threshold = the most */
     REASON_DRAIN,    /* the daemon is stopping */
 };

@@ -14,10 +14,12 @@
 #include "scheduler/core/ending.h"
 #include "scheduler/core/gate.h"
 #include "scheduler/core/grant.h"
+#include "scheduler/core/group.h"
 #include "scheduler/core/hands.h"
 #include "scheduler/core/hearing.h"
 #include "scheduler/core/idle.h"
 #include "scheduler/core/recording.h"
+#include "scheduler/core/release.h"
 #include "scheduler/core/run.h"
 #include "scheduler/core/session.h"
 #include "scheduler/core/start.h"
@@ -25,7 +27,9 @@
 
 /* --- events of sessions --- */
 
-static void pool_connects(struct core_pool *pool) {
+static void pool_connects(struct core *core, struct core_pool *pool) {
+    if (pool->failing)
+        group_follow_pool(core, core_pool_index(core, pool));
     pool->failing = false;
     pool->failure_count = 0;
 }
@@ -101,7 +105,7 @@ static void take_session_event(struct core *core, const struct event *event, str
         session->opened = core->now;
         pool->opened_count++;
         if (pool->failure != CONNECT_STANDBY || !primary_is_needed(core, pool))
-            pool_connects(pool);
+            pool_connects(core, pool);
         break;
     case EVENT_SESSION_READY:
         if (session->state != CORE_SESSION_CLEANING && session->state != CORE_SESSION_CHECKING)
@@ -116,6 +120,7 @@ static void take_session_event(struct core *core, const struct event *event, str
             return;
         if (is_of_the_file)
             gate_take_sample(core, pool, event->sample, actions);
+        group_follow_pool(core, session->pool);
         break;
     case EVENT_HISTORY:
         if (session->state != CORE_SESSION_CHECKING)
@@ -183,7 +188,7 @@ static void leave_standby(struct core *core, uint32_t index, struct actions *act
 static void note_primary(struct core *core, struct run *run) {
     struct core_pool *pool = &core->pools[run->pool];
     if (run->needs_primary && pool->failing && pool->failure == CONNECT_STANDBY)
-        pool_connects(pool);
+        pool_connects(core, pool);
     run->needs_primary = false;
 }
 
@@ -394,11 +399,12 @@ bool core_step(struct core *core, const struct event *event, struct actions *act
     more |= clock_collect_due(core, actions);
     more |= chain_go_on(core, actions);
     more |= wake_collect(core, actions);
+    release_groups(core);
     more |= late || grant_all(core, actions); /* what may not begin any more has left the queues first */
     more |= core_session_clean_all(core, actions);
     if (core->draining)
         more |= drain(core, actions);
-    return more;
+    return more || core->groups.unsettled != INDEX_NONE;
 }
 
 /* --- when it wants to be woken --- */

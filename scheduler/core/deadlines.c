@@ -14,7 +14,7 @@ static void shut_out(struct core *core, uint32_t index, struct actions *actions)
         run_arm(core, index);
         return;
     }
-    if (run->bites.count && run_is_waiting(run->state)) {
+    if (run_is_between_bites(run)) {
         run_skip(core, index, SKIP_WINDOW, actions);
         return;
     }

@@ -8,6 +8,9 @@
 
 #include "scheduler/core/state.h"
 
+/* Whether it has no turn in its task's group. */
+bool held_by_group(const struct core *core, const struct run *run);
+
 /* What holds the run, which has not begun; HELD_BY_NOTHING: it may go on. */
 enum held_by held_by(const struct core *core, const struct run *run);
 

@@ -15,11 +15,14 @@ void queue_finish(struct queue *queue) {
         due_finish(&queue->lines[line]);
 }
 
+int64_t queue_head_start_us(const struct task *task) {
+    return ((int64_t)task->priority - PRIORITY_NORMAL) * PRIORITY_STEP_US;
+}
+
 int64_t queue_rank(const struct task *task, int64_t due_us, int64_t expected_us, int64_t max_wait_us) {
     int64_t slack_us =
         task->patience_us - (expected_us < task->patience_us ? expected_us : task->patience_us);
-    int64_t head_start_us = ((int64_t)task->priority - PRIORITY_NORMAL) * PRIORITY_STEP_US;
-    int64_t shift_us = slack_us - head_start_us, most_us = max_wait_us / 2;
+    int64_t shift_us = slack_us - queue_head_start_us(task), most_us = max_wait_us / 2;
     shift_us = shift_us > most_us ? most_us : shift_us < -most_us ? -most_us : shift_us;
     return us_add(due_us, shift_us);
 }

@@ -25,6 +25,9 @@ struct queue {
 void queue_init(struct queue *queue, uint32_t capacity);
 void queue_finish(struct queue *queue);
 
+/* 30 s for each level of priority above normal, negative below. */
+int64_t queue_head_start_us(const struct task *task);
+
 /*
  * Where a run stands, as an instant in us: lower is earlier. Its due instant, plus the slack that it has (its
  * patience less what it is expected to take), less 30 s for each level of priority; within half of max_wait

@@ -15,4 +15,11 @@ void release_follow_window(struct core *core, uint32_t run);
 /* The clock was set, or a reload has changed what may hold the run: it is looked at anew. */
 void release_look_again(struct core *core, uint32_t run);
 
+/* In each group where something has changed, whoever comes first has his turn, and nobody beyond its limit.
+ */
+void release_groups(struct core *core);
+
+/* How many have their turn in the group: under way, or waiting for a pool that can be reached. */
+uint32_t release_turn_count(const struct core *core, const struct core_group *group);
+
 #endif

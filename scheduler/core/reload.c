@@ -14,6 +14,7 @@
 #include "scheduler/core/core.h"
 #include "scheduler/core/ended.h"
 #include "scheduler/core/hearing.h"
+#include "scheduler/core/group.h"
 #include "scheduler/core/recording.h"
 #include "scheduler/core/release.h"
 #include "scheduler/core/run.h"
@@ -359,11 +360,13 @@ void core_reload(struct core *core, struct taskset *set, struct mono now, struct
     struct taskset *before = core->set;
     core->set = taskset_ref(set);
     chain_build(core, moved.tasks, old_count);
+    group_rebuild(core);
     arm_new(core);
     for (uint32_t i = 0; i < core->run_used; i++)
         release_look_again(core, i);
     wake_up(core, before);
     taskset_unref(before);
+    release_groups(core);
     rest_left_behind(core);
     core->sweep_run = core->sweep_session = core->sweep_task = 0;
     free(moved.pools);
@@ -398,6 +401,7 @@ void core_destroy(struct core *core) {
     due_finish(&core->unweighted);
     run_give_back_files(core);
     chain_finish(core);
+    group_finish(core);
     taskset_unref(core->set);
     free(core->pools);
     free(core->tasks);

@@ -4,6 +4,7 @@
 
 #include "scheduler/core/claim.h"
 #include "scheduler/core/ended.h"
+#include "scheduler/core/group.h"
 #include "scheduler/core/held.h"
 #include "scheduler/core/opening.h"
 
@@ -88,7 +89,7 @@ static int64_t running_deadline(const struct run *run, const struct pool_setting
 }
 
 int64_t run_window_deadline(const struct core *core, const struct run *run) {
-    bool waits = run->held == HELD_BY_WINDOW || run->state == RUN_WAITING;
+    bool waits = run->held == HELD_BY_WINDOW || run->held == HELD_BY_GROUP || run->state == RUN_WAITING;
     waits |= run->state == RUN_HELD && run->bites.count > 0;
     if (!run->begun || (waits && run->bites.count))
         return waits && opening_is_of(core, run) ? run->window_at.us : INSTANT_MAX;
@@ -231,9 +232,16 @@ static enum run_state find_place(const struct core *core, struct run *run) {
     return run->held ? RUN_HELD : RUN_WAITING;
 }
 
-/* That may last for long: its guard's yes is not worth much then, and it is asked again. */
+/* What its guard has let pass, or what is claimed, goes on: others of its group are not let go in between. */
+static void keep_turn(struct core *core, uint32_t run) {
+    if (core->runs[run].place.line == GROUP_BUSY)
+        group_call(core, run);
+}
+
+/* That may last for long: its guard's yes is not worth much then, and it is asked again. But a group may take
+ * turns back at any time, and those that wait for room would ask in turns, for ever. */
 static enum stage stage_of_held(struct run *run, enum stage stage) {
-    if (!run->let_pass || run->claim_state == CLAIM_COMMITTED)
+    if (!run->let_pass || run->claim_state == CLAIM_COMMITTED || run->held == HELD_BY_GROUP)
         return stage;
     run->let_pass = false;
     return STAGE_WHEN;
@@ -245,11 +253,17 @@ static void move(struct core *core, uint32_t index, enum run_state to, enum stag
     struct core_pool *pool = &core->pools[run->pool];
     bool had_tokens = run_is_under_way(run->state), has_tokens = run_is_under_way(to);
     bool stays_begun = run->begun && (stage > stage_first(run->definition) || run->bites.count > 0);
-    if (to == RUN_WAITING && !stays_begun)
+    if (to == RUN_WAITING && !stays_begun) {
+        if (stage > run->stage)
+            keep_turn(core, index);
         to = find_place(core, run);
-    else
+    } else if (to == RUN_WAITING && run->bites.count && held_by_group(core, run)) {
+        run->held = HELD_BY_GROUP;
+        to = RUN_HELD;
+    } else {
         run->held = HELD_BY_NOTHING;
-    if (to == RUN_HELD)
+    }
+    if (to == RUN_HELD && !stays_begun)
         stage = stage_of_held(run, stage);
     assert(is_legal(run->state, to));
     if (run->state == RUN_WAITING)
@@ -273,6 +287,8 @@ static void move(struct core *core, uint32_t index, enum run_state to, enum stag
     if (run_is_waiting(to) && (!run->begun || run->bites.count) && opening_is_of(core, run))
         run->window_at = opening_changes_at(core, run);
     run_arm(core, index);
+    if (core->tasks[run->task].strand != INDEX_NONE)
+        group_follow(core, index);
     if (to != RUN_FREE)
         return;
     lend_file(core, run);

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 
+#include "scheduler/core/group.h"
 #include "scheduler/core/run.h"
 #include "tasks/hash.h"
 
@@ -173,6 +174,8 @@ void core_session_move(struct core *core, uint32_t index, enum core_session_stat
     }
     if (tokens_held(&pool->tokens) > pool->held_peak)
         pool->held_peak = tokens_held(&pool->tokens);
+    if (pool->failing) /* its last session may be gone */
+        group_follow_pool(core, session->pool);
 }
 
 /* --- its runs --- */
@@ -362,8 +365,10 @@ void core_session_hurry_closing(struct core *core) {
 
 void pool_connect_failed(struct core *core, uint32_t index, enum connect_failure failure) {
     struct core_pool *pool = &core->pools[index];
-    if (!pool->failing)
+    if (!pool->failing) {
         pool->failing_since = core->now;
+        group_follow_pool(core, index);
+    }
     pool->failing = true;
     pool->failure = failure;
     pool->failure_count++;

@@ -1,6 +1,7 @@
 #include "scheduler/core/start.h"
 
 #include "scheduler/core/claim.h"
+#include "scheduler/core/release.h"
 #include "scheduler/core/run.h"
 #include "scheduler/core/session.h"
 
@@ -18,6 +19,7 @@ void run_start(struct core *core, uint32_t index, uint32_t session, struct actio
         core_session_take_run(core, session, index);
     }
     run_action(core, index, ACTION_START, actions);
+    release_groups(core); /* nobody else has a turn that it has taken */
 }
 
 void run_stop(struct core *core, uint32_t index, enum stop_cause cause, struct actions *actions) {

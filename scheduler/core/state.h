@@ -12,6 +12,7 @@
 #include "scheduler/core/action.h"
 #include "scheduler/core/bite.h"
 #include "scheduler/core/event.h"
+#include "scheduler/core/group_lines.h"
 #include "scheduler/core/keeping.h"
 #include "scheduler/core/link.h"
 #include "scheduler/core/listener.h"
@@ -37,6 +38,7 @@ enum held_by {
     HELD_BY_NOTHING,
     HELD_BY_WINDOW,  /* its task's window is closed, or was just opened: run.window_at */
     HELD_BY_OWN_RUN, /* it comes behind the other runs of its task */
+    HELD_BY_GROUP,   /* it has no turn in its task's group */
 };
 
 /* Why a run was asked to stop. */
@@ -81,6 +83,7 @@ struct run {
     uint64_t number;           /* unique in the life of the daemon; 1 is the first */
     struct handle session;
     uint32_t behind;               /* the run behind it on its session, or INDEX_NONE */
+    struct group_place place;      /* in its task's group */
     int64_t expected_us;           /* what the stage is expected to take; as learned when it began to wait */
     struct taskset *set;           /* a reference: the file that it was started under */
     const struct task *definition; /* in that set */
@@ -199,6 +202,7 @@ struct core_task {
     const struct task *definition;
     struct taskset *set; /* a reference: where the definition lives */
     uint32_t pool;       /* index into the core's pools: where new runs go */
+    uint32_t strand;     /* index into the core's strands: its pool's part of its group; or INDEX_NONE */
     bool retired;        /* no longer in the file; kept while its run is under way */
     bool paused;         /* by a person */
     bool restored;       /* what is on record of it is known */
@@ -338,6 +342,8 @@ struct core {
     struct core_pool *pools;
     uint32_t pool_count;
 
+    struct groups groups;
+
     struct run *runs;
     uint32_t run_capacity, run_used,
         run_free;         /* records: made, touched so far, the first unused one of these */
@@ -419,6 +425,11 @@ static inline bool run_is_waiting(enum run_state state) {
 /* Handed to a session or to the shell, and not ended. */
 static inline bool run_is_under_way(enum run_state state) {
     return state == RUN_SENT || state == RUN_RUNNING || state == RUN_STOPPING;
+}
+
+/* It waits for its next bite. */
+static inline bool run_is_between_bites(const struct run *run) {
+    return run->begun && run->bites.count > 0 && run_is_waiting(run->state);
 }
 
 /* Then it is finished even while the daemon drains, and under the file that it began with. */

@@ -62,7 +62,6 @@ static void open_session(struct world *world, const struct action *action) {
     struct model_session *session = &world->sessions[index];
     *session = (struct model_session){
         .generation = action->session.generation,
-        .pool = action->pool,
         .place = world->place_of_pool[action->pool],
         .stamp = session->stamp,
         .run_first = INDEX_NONE,
@@ -344,6 +343,7 @@ static void tell_of_session(struct world *world, enum agenda_kind kind, uint32_t
     struct model_session *session = &world->sessions[index];
     const struct world_place *place = &world->places[session->place];
     struct event event = {.session = {index, session->generation}};
+    const struct core_session *own;
     struct sample sample;
     switch (kind) {
     case AGENDA_OPENED: event.kind = EVENT_SESSION_OPENED; break;
@@ -362,7 +362,8 @@ static void tell_of_session(struct world *world, enum agenda_kind kind, uint32_t
         break;
     case AGENDA_HISTORY:
         event.kind = EVENT_HISTORY;
-        if (world->nature.asked && !world->nature.asked(world->nature.context, session->pool, &event)) {
+        own = core_session(world->core, event.session); /* a reload may have given its pool another index */
+        if (!own || (world->nature.asked && !world->nature.asked(world->nature.context, own->pool, &event))) {
             world_break_session(world, index);
             return;
         }

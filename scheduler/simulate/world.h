@@ -56,7 +56,7 @@ struct world_nature {
 
 struct model_session {
     uint32_t generation;
-    uint32_t pool, place;
+    uint32_t place;
     uint32_t stamp; /* of its next answer */
     bool on_server;
     bool refused;            /* there was no slot for it */

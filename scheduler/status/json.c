@@ -6,6 +6,7 @@
 #include "scheduler/core/reload.h"
 #include "scheduler/core/state.h"
 #include "scheduler/json.h"
+#include "scheduler/status/group.h"
 #include "scheduler/status/wake_words.h"
 #include "scheduler/status/words.h"
 #include "tasks/schedule_words.h"
@@ -92,6 +93,27 @@ static json_t *pool_json(const struct status *status, const struct core_pool *po
         history_json(status, pool), "wake", hearing_json(status, pool));
     text_finish(&pressure);
     return json;
+}
+
+static json_t *group_json(const struct status *status, const struct core_group *group) {
+    uint32_t longest = group->busy.first;
+    json_t *json = json_pack("{ss si si si so}", "name", group->settings->name, "limit", group->settings->limit,
+                             "running", group->busy.count, "waiting", status_group_waiting(status, group),
+                             "longest", json_null());
+    if (longest == INDEX_NONE)
+        return json;
+    const struct run *run = &status->core->runs[longest];
+    json_object_set_new(json, "longest",
+                        json_pack("{ss sI}", "task", run->definition->name, "running_for",
+                                  (json_int_t)mono_since(status->now, status_group_since(run))));
+    return json;
+}
+
+/* Of the file that counts now; a task that it does not have any more may still be in one. */
+static json_t *group_of_json(const struct status *status, const struct core_task *task) {
+    if (task->strand == INDEX_NONE)
+        return json_null();
+    return json_string(status->core->groups.items[status->core->groups.strands[task->strand].group].settings->name);
 }
 
 static json_t *why_json(const struct status_row *row) {
@@ -210,23 +232,26 @@ static json_t *task_json(const struct status *status, uint32_t index) {
         "when", when_json(&row.task->definition->schedule), "zone", zone_name(row.task->definition->zone),
         "next", next_json(status, index), "wake", wake_json(row.task->definition), "woken",
         (json_int_t)stats->woken_count);
+    json_object_set_new(json, "group", group_of_json(status, row.task));
     text_finish(&note);
     return json;
 }
 
 void status_json(const struct status *status, struct text *text) {
     const struct core *core = status->core;
-    json_t *pools = json_array(), *tasks = json_array();
+    json_t *pools = json_array(), *groups = json_array(), *tasks = json_array();
     for (uint32_t i = 0; i < core->pool_count; i++)
         if (!pool_is_gone(core, i))
             json_array_append_new(pools, pool_json(status, &core->pools[i]));
+    for (uint32_t i = 0; i < core->groups.count; i++)
+        json_array_append_new(groups, group_json(status, &core->groups.items[i]));
     for (uint32_t i = 0; i < core->task_count; i++)
         if (!task_is_gone(&core->tasks[i]))
             json_array_append_new(tasks, task_json(status, i));
-    json_t *all = json_pack("{si ss sI sI so sI sb so so}", "schema", STATUS_JSON_SCHEMA, "version",
+    json_t *all = json_pack("{si ss sI sI so sI sb so so so}", "schema", STATUS_JSON_SCHEMA, "version",
                             status->context->version, "pid", (json_int_t)status->context->pid, "up",
                             (json_int_t)status->context->up_us, "file", json_of(status->context->path),
                             "loaded", (json_int_t)status->context->loaded.us, "stopping", core->draining,
-                            "pools", pools, "tasks", tasks);
+                            "pools", pools, "groups", groups, "tasks", tasks);
     json_print(all, JSON_COMPACT, text);
 }

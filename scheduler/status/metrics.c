@@ -5,6 +5,7 @@
 #include "scheduler/core/reload.h"
 #include "scheduler/core/state.h"
 #include "scheduler/status/after.h"
+#include "scheduler/status/group.h"
 
 struct family {
     const char *name, *type, *help;
@@ -14,7 +15,7 @@ struct family {
 struct series {
     struct text *text;
     const char *name; /* of the family */
-    const char *kind; /* "task" or "pool" */
+    const char *kind; /* "task", "pool" or "group" */
     const char *of;   /* its name, which holds no character that would need an escape: keys.c sees to it */
 };
 
@@ -134,6 +135,30 @@ static void put_pool(const struct status *status, const struct core_pool *pool, 
     }
 }
 
+/* --- groups --- */
+
+enum group_metric { GROUP_LIMIT, GROUP_RUNNING, GROUP_WAITING, GROUP_METRICS };
+
+static const struct family group_families[GROUP_METRICS] = {
+    [GROUP_LIMIT] = {"group_limit", "gauge", "Runs of the group that may be under way at once."},
+    [GROUP_RUNNING] = {"group_running", "gauge", "Runs of the group that are under way."},
+    [GROUP_WAITING] = {"group_waiting", "gauge", "Runs of the group that wait."},
+};
+
+static void put_groups(const struct status *status, struct text *text) {
+    const struct core *core = status->core;
+    for (enum group_metric metric = 0; core->groups.count && metric < GROUP_METRICS; metric++) {
+        begin_family(&group_families[metric], text);
+        for (uint32_t i = 0; i < core->groups.count; i++) {
+            const struct core_group *group = &core->groups.items[i];
+            uint32_t number = metric == GROUP_LIMIT     ? group->settings->limit
+                              : metric == GROUP_RUNNING ? group->busy.count
+                                                        : status_group_waiting(status, group);
+            put(&(struct series){text, group_families[metric].name, "group", group->settings->name}, number);
+        }
+    }
+}
+
 /* --- tasks --- */
 
 enum task_metric {
@@ -239,6 +264,7 @@ void status_metrics(const struct status *status, struct text *text) {
                 put_pool(status, &core->pools[i], metric, &series);
         }
     }
+    put_groups(status, text);
     for (enum task_metric metric = 0; metric < TASK_METRICS; metric++) {
         begin_family(&task_families[metric], text);
         for (uint32_t i = 0; i < core->task_count; i++) {

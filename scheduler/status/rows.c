@@ -6,6 +6,8 @@
 #include "scheduler/core/clock.h"
 #include "scheduler/core/gate.h"
 #include "scheduler/core/grant.h"
+#include "scheduler/core/group.h"
+#include "scheduler/core/release.h"
 #include "scheduler/core/reload.h"
 #include "scheduler/core/state.h"
 
@@ -59,6 +61,37 @@ static void number_places(struct status *status, const struct due *lines, int li
     free(order);
 }
 
+struct held {
+    int64_t rank;
+    uint64_t arrival;
+    uint32_t run;
+};
+
+static int compare_held(const void *a, const void *b) {
+    const struct held *x = a, *y = b;
+    if (x->rank != y->rank)
+        return x->rank < y->rank ? -1 : 1;
+    return (x->arrival > y->arrival) - (x->arrival < y->arrival);
+}
+
+/* Gives all that a group holds its place, whatever pool it is of. */
+static void number_held(struct status *status, const struct core_group *group) {
+    const struct core *core = status->core;
+    uint32_t count = 0;
+    struct held *order = malloc(((size_t)group_held_count(core, group) + 1) * sizeof *order);
+    if (!order)
+        abort();
+    for (uint32_t i = group->strand_first; i < group->strand_first + group->strand_count; i++)
+        for (int priority = PRIORITY_LOW; priority <= PRIORITY_HIGH; priority++)
+            for (uint32_t run = core->groups.strands[i].held[priority].first; run != INDEX_NONE;
+                 run = core->runs[run].place.next)
+                order[count++] = (struct held){group_rank(core, run), core->runs[run].place.arrival, run};
+    qsort(order, count, sizeof *order, compare_held);
+    for (uint32_t i = 0; i < count; i++)
+        status->place_of_run[order[i].run] = i + 1;
+    free(order);
+}
+
 /* Keeps the run that started first. */
 static void keep_longest(const struct core *core, uint32_t *kept, uint32_t run) {
     if (*kept == INDEX_NONE || core->runs[run].started.us < core->runs[*kept].started.us)
@@ -91,6 +124,8 @@ void status_init(struct status *status, const struct core *core, struct mono now
     for (uint32_t i = 0; i < core->pool_count; i++)
         number_places(status, core->pools[i].queue.lines, LINES);
     number_places(status, &core->unweighted, 1);
+    for (uint32_t i = 0; i < core->groups.count; i++)
+        number_held(status, &core->groups.items[i]);
     for (uint32_t i = 0; i < core->task_count; i++) {
         if (task_is_gone(&core->tasks[i]))
             continue;
@@ -127,6 +162,11 @@ static struct decision why_waiting(const struct status *status, const struct run
                               us_add(core->wall.us, mono_since(run->window_at, core->now)));
     if (run->held == HELD_BY_OWN_RUN)
         return admission_wait(REASON_OWN_RUN, 0, 0);
+    if (run->held == HELD_BY_GROUP) {
+        const struct core_group *group =
+            &core->groups.items[core->groups.strands[core->tasks[run->task].strand].group];
+        return admission_wait(REASON_GROUP, release_turn_count(core, group), group->settings->limit);
+    }
     if (stage_tokens(run->definition, run->stage) == 0)
         return admission_wait(REASON_CHILDREN, core->child_count, core->set->daemon.children);
     return grant_why(core, run->pool, queue_line(run->definition, run->stage, run->yielded));
@@ -200,7 +240,7 @@ struct status_row status_row(const struct status *status, uint32_t index) {
         row.waiting = &core->runs[waiting];
         row.due = row.waiting->due_first;
         row.why = why_waiting(status, row.waiting);
-        row.place = row.waiting->state == RUN_WAITING ? status->place_of_run[waiting] : 1;
+        row.place = status->place_of_run[waiting] != INDEX_NONE ? status->place_of_run[waiting] : 1;
         row.starts_in_us = guess_start(status, waiting, &row.why);
     }
     return row;

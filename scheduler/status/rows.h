@@ -84,7 +84,7 @@ struct status {
     const struct core *core;
     struct mono now;
     const struct status_context *context;
-    uint32_t *place_of_run;    /* by run index */
+    uint32_t *place_of_run;    /* by run index: in its pool's queue, or among those that its group holds */
     int64_t *ahead_of_run_us;  /* by run index: what those before it are expected to take */
     uint32_t *running_of_task; /* by task: run index or INDEX_NONE */
     uint32_t *between_of_task; /* the same: a run that waits for its next stage or bite */

@@ -7,6 +7,7 @@
 #include "scheduler/core/reload.h"
 #include "scheduler/core/state.h"
 #include "scheduler/status/clock.h"
+#include "scheduler/status/group.h"
 #include "scheduler/status/pool.h"
 #include "scheduler/status/words.h"
 #include "tasks/duration.h"
@@ -60,13 +61,16 @@ struct place {
 
 #define AFTER_ALL_THAT_WAITS (UINT64_C(1) << 63)
 
-/* Tasks with a run that waits come first, pool by pool in the order in which they will start; then by state.
- */
+#define BEHIND_THE_QUEUE     (UINT64_C(1) << 31)
+
+/* Tasks with a run that waits come first, pool by pool in the order in which they will start, and then what is
+ * held; then by state. */
 static uint64_t order_of(const struct status *status, uint32_t task) {
     uint32_t run = status_waiting_run(status, task);
     if (run == INDEX_NONE)
         return AFTER_ALL_THAT_WAITS | status_task_state(status, task);
-    return (uint64_t)status->core->runs[run].pool << 32 | status->place_of_run[run];
+    uint64_t held = status->core->runs[run].held ? BEHIND_THE_QUEUE : 0;
+    return (uint64_t)status->core->runs[run].pool << 32 | held | status->place_of_run[run];
 }
 
 static int compare_places(const void *a, const void *b) {
@@ -89,6 +93,8 @@ void status_print(const struct status *status, uint32_t width, struct text *text
     for (uint32_t i = 0; i < core->pool_count; i++)
         if (!pool_is_gone(core, i))
             status_pool(status, i, text);
+    for (uint32_t i = 0; i < core->groups.count; i++)
+        status_group(status, i, text);
     text_add(text, "%-*s  %-8s  %-11s  %-16s %6s %5s %5s %7s  %15s  %15s  %s\n", status->name_width, "task",
              "state", "due", "last", "ok", "fail", "skip", "merged", "late p50/p99 ms", "took p50/p99 ms",
              "note");

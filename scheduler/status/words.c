@@ -8,6 +8,7 @@
 #include "scheduler/core/pause.h"
 #include "scheduler/status/after.h"
 #include "scheduler/status/clock.h"
+#include "scheduler/status/group.h"
 #include "scheduler/status/wake_words.h"
 #include "tasks/duration.h"
 #include "tasks/window_text.h"
@@ -127,6 +128,15 @@ static void note_full(const struct status *status, const struct core_pool *pool,
     note_sample_age(status, pool, text);
 }
 
+static void note_group(const struct status *status, const struct run *run, const struct decision *why,
+                       struct text *text) {
+    const struct core *core = status->core;
+    const struct core_group *group = &core->groups.items[core->groups.strands[core->tasks[run->task].strand].group];
+    text_add(text, "waits for group %s (%" PRId64 " of %" PRId64 "): ", group->settings->name, why->number,
+             why->threshold);
+    status_group_in_the_way(status, group, text);
+}
+
 static void note_closing(const struct decision *why, struct text *text) {
     if (why->number)
         text_add(text, "until the server has let go of %" PRId64 " closed session%s, for the token",
@@ -217,6 +227,7 @@ static void note_reason(const struct status *status, const struct run *run, cons
                  run->woken ? "it was woken meanwhile" : "overlap = queue");
         break;
     case REASON_WINDOW: note_window(status, &status->core->tasks[run->task], why, text); break;
+    case REASON_GROUP: note_group(status, run, why, text); break;
     case REASON_CHILDREN:
         if (run->child_count > 1)
             text_add(text, "needs %u children: ", run->child_count);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "scheduler/core/gate.h"
+#include "scheduler/core/group.h"
 #include "scheduler/core/run.h"
 #include "scheduler/status/table.h"
 #include "scheduler/status/words.h"
@@ -153,6 +154,35 @@ static void check_runs(const struct story *story) {
     }
 }
 
+/* Of each group no more have their turn than there may, those that count are there, and nobody is held who
+ * could go. */
+static void check_groups(const struct story *story) {
+    const struct core *core = story->world.core;
+    for (uint32_t i = 0; i < core->groups.count; i++) {
+        const struct core_group *group = &core->groups.items[i];
+        uint32_t busy = 0, called = 0, held = 0, may_go = 0;
+        for (uint32_t j = 0; j < core->run_used; j++) {
+            const struct run *run = &core->runs[j];
+            uint32_t strand = run->state != RUN_FREE ? core->tasks[run->task].strand : INDEX_NONE;
+            if (strand == INDEX_NONE || core->groups.strands[strand].group != i)
+                continue;
+            busy += run->begun && !run_is_between_bites(run);
+            called += run->state == RUN_WAITING && (!run->begun || run_is_between_bites(run));
+            held += run->held == HELD_BY_GROUP;
+            may_go += run->held == HELD_BY_GROUP && core->groups.strands[strand].tokens == 0 &&
+                      !core->pools[core->groups.strands[strand].pool].failing;
+        }
+        if (busy != group->busy.count || held != group_held_count(core, group))
+            fail(story, "group %s has other runs than it counts", group->settings->name);
+        if (called && busy >= group->settings->limit)
+            fail(story, "a run of group %s may start although its turns are taken", group->settings->name);
+        if (!story->shrunk && busy > group->settings->limit)
+            fail(story, "more runs of group %s are under way than its limit", group->settings->name);
+        if (may_go && busy + called < group->settings->limit && !core->draining)
+            fail(story, "a run of group %s is held although it has room", group->settings->name);
+    }
+}
+
 /* What is idle has nothing left of a run that was not cleaned after. */
 static void check_sessions(const struct story *story) {
     const struct core *core = story->world.core;
@@ -175,6 +205,7 @@ void check_step(struct story *story) {
         check_pool(story, i);
     check_runs(story);
     check_sessions(story);
+    check_groups(story);
     memset(story->opened, 0, sizeof story->opened);
     story->checked = story->world.core->now;
 }
@@ -229,6 +260,16 @@ static bool is_outside(const struct story *story, const struct run *run) {
     return task->window != NULL;
 }
 
+/* Even when a reload has left more under way than the limit, none begins before they are fewer. */
+static void check_turn_in_group(const struct story *story, const struct run *run) {
+    const struct core *core = story->world.core;
+    uint32_t strand = core->tasks[run->task].strand;
+    const struct core_group *group = strand != INDEX_NONE ? &core->groups.items[core->groups.strands[strand].group] : NULL;
+    if (group && group->busy.count > group->settings->limit)
+        fail(story, "%s begins, and group %s has its limit under way", run->definition->name,
+             group->settings->name);
+}
+
 static void check_start(struct story *story, const struct action *action) {
     const struct run *run = core_run(story->world.core, action->run);
     bool begins = run->stage <= stage_first(run->definition);
@@ -241,6 +282,8 @@ static void check_start(struct story *story, const struct action *action) {
     if (begins && !run->triggered && is_outside(story, run))
         fail(story, "the window of %s is closed, and it begins", run->definition->name);
     check_turn(story, run);
+    if (begins)
+        check_turn_in_group(story, run);
     if (action->session.generation)
         story->sessions[action->session.index].used =
             run->definition->session == SESSION_CLEAN &&
@@ -333,22 +376,22 @@ static bool is_behind_bites(const struct core *core, const struct run *run) {
     return run->comes_behind && core->tasks[run->task].definition->repeat;
 }
 
-void check_waits(const struct story *story) {
-    const struct core *core = story->world.core;
-    for (uint32_t i = 0; i < core->run_used; i++) {
-        const struct run *run = &core->runs[i];
-        if (run->state != RUN_FREE && mono_since(core->now, run->due) > LONGEST_WAIT_US &&
-            !(story->scarce && is_beyond_the_floor(run)) && !is_behind_bites(core, run))
-            fail_dump(story, run->begun ? "a run is under way for ever" : "a run waits for ever");
-    }
-}
-
-/* A run that was claimed stays what it was then, whatever its task became. */
+/* A run that was claimed stays what it was then, whatever its task became; others come behind it. */
 static bool waits_beyond_the_floor(const struct core *core, uint32_t task) {
     for (uint32_t i = 0; i < core->run_used; i++)
         if (core->runs[i].state != RUN_FREE && core->runs[i].task == task && is_beyond_the_floor(&core->runs[i]))
             return true;
     return false;
+}
+
+void check_waits(const struct story *story) {
+    const struct core *core = story->world.core;
+    for (uint32_t i = 0; i < core->run_used; i++) {
+        const struct run *run = &core->runs[i];
+        if (run->state != RUN_FREE && mono_since(core->now, run->due) > LONGEST_WAIT_US &&
+            !(story->scarce && waits_beyond_the_floor(core, run->task)) && !is_behind_bites(core, run))
+            fail_dump(story, run->begun ? "a run is under way for ever" : "a run waits for ever");
+    }
 }
 
 void check_quiet(const struct story *story, int64_t since_us) {

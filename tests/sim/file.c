@@ -66,7 +66,8 @@ static void choose_schedule(struct story *story, struct sim_task *task) {
     task->every_ms = 1000 * every_s;
 }
 
-static void add_task(struct story *story, struct text *ini, uint32_t i, uint32_t pools, uint32_t size) {
+static void add_task(struct story *story, struct text *ini, uint32_t i, uint32_t pools, uint32_t size,
+                     uint32_t groups) {
     static const char *const overlaps[] = {"skip", "queue", "allow"};
     static const char *const priorities[] = {"low", "normal", "high"};
     bool command = draw(story, 4) == 0, staged = !command && draw(story, 3) == 0;
@@ -87,6 +88,8 @@ static void add_task(struct story *story, struct text *ini, uint32_t i, uint32_t
     if (wakes)
         text_add(ini, "wake = c%u c%u\nwake_most_every = %ums\n", draw(story, CHANNELS / 2),
                  CHANNELS / 2 + draw(story, CHANNELS / 2), draw(story, 2) * draw(story, 3000));
+    if (groups && draw(story, 2))
+        text_add(ini, "group = g%u\n", draw(story, groups));
     bool makes_up = add_attempts(story, ini, command, every_ms);
     text_add(ini, "timeout = %ums\n", 100 + draw(story, 5000));
     if (story->seed % 2 && draw(story, 3) == 0)
@@ -104,6 +107,7 @@ static void add_task(struct story *story, struct text *ini, uint32_t i, uint32_t
 
 static void random_file(struct story *story, struct text *ini) {
     uint32_t pools = 1 + draw(story, 3), tasks = 1 + draw(story, TASKS_MOST - 1), size = 1 + draw(story, 8);
+    uint32_t groups = draw(story, 2) ? draw(story, 4) : 0;
     bool keeps = story->seed % 3 != 0;
     text_add(ini, "[headgate]\ndrain_timeout = 2s\nchildren = %u\n", 1 + draw(story, 64));
     for (uint32_t i = 0; i < pools; i++)
@@ -112,10 +116,12 @@ static void random_file(struct story *story, struct text *ini) {
                  "connect_timeout = 3s\nhistory = %s\n",
                  i, size, 1 + draw(story, 20), 5 + draw(story, 60), 1 + draw(story, 10),
                  keeps ? "on" : "off");
+    for (uint32_t i = 0; i < groups; i++)
+        text_add(ini, "[group g%u]\nlimit = %u\n", i, 1 + draw(story, 3));
     for (uint32_t i = 0; i < tasks; i++) {
         if (story->tasks[i].every_ms == 0)
             choose_schedule(story, &story->tasks[i]);
-        add_task(story, ini, i, pools, size);
+        add_task(story, ini, i, pools, size, groups);
     }
 }
 

@@ -27,6 +27,15 @@ static const struct {
     {"no child at all", "[headgate]\nchildren = 0\n" RIGHT, 2, "from 1 to 10000"},
     {"bad log level", "[headgate]\nlog_level = loud\n" RIGHT, 2, "none of error | warning | info | debug"},
     {"name of a pool", "[pool p*]\nsize = 3\n", 1, "may hold letters"},
+    {"name of a group", "[group g*]\nlimit = 1\n" RIGHT, 1, "may hold letters"},
+    {"unknown key of a group", "[group g]\nlimt = 1\n" RIGHT, 2, "did you mean 'limit'?"},
+    {"limit 0", "[group g]\nlimit = 0\n" RIGHT, 2, "from 1 to 1000"},
+    {"limit 1001", "[group g]\nlimit = 1001\n" RIGHT, 2, "from 1 to 1000"},
+    {"group without its limit", "[group g]\n" RIGHT, 1, "[group g] is empty"},
+    {"a second group of the name", "[group g]\nlimit = 1\n[group g]\nlimit = 2\n" RIGHT, 3, "second time"},
+    {"unknown group", RIGHT "group = g\n", 6, "there is no [group g] in this file; write one, with its limit"},
+    {"mistyped group", "[group reports]\nlimit = 1\n" RIGHT "group = report\n", 8, "did you mean 'reports'?"},
+    {"pool for a group", "[group g]\nlimit = 1\n" RIGHT "group = p\n", 8, "there is no [group p] in this file"},
     {"size 0", "[pool p]\nsize = 0\n[task t]\nevery = 1s\ncommand = ls\ntokens = 0\n", 2, "from 1 to 1000"},
     {"size 1001", "[pool p]\nsize = 1001\n[task t]\nevery = 1s\ncommand = ls\ntokens = 0\n", 2, "from 1 to 1000"},
     {"statement_timeout", "[pool p]\nstatement_timeout = 21d\n", 2, "from 0s to 20d"},
@@ -99,6 +108,41 @@ static void read_too_many_pools_is_refused(void **state) {
     faults_finish(&faults);
     taskset_unref(set);
     text_finish(&text);
+}
+
+static void read_too_many_groups_is_refused(void **state) {
+    (void)state;
+    struct text text = {0};
+    for (int i = 0; i < GROUPS_MAX + 1; i++)
+        text_add(&text, "[group g%d]\nlimit = 1\n", i);
+    text_add(&text, POOL TASK "group = g999\nsql = x\n");
+    struct faults faults = {0};
+    struct taskset *set = read_text(text.bytes, &faults);
+    helper_expect_fault("groups", &faults, 2 * GROUPS_MAX + 1, "this is group 1001; the limit is 1000");
+    assert_int_equal(set->group_count, GROUPS_MAX);
+    faults_finish(&faults);
+    taskset_unref(set);
+    text_finish(&text);
+}
+
+/* They may stand behind their tasks, and in any order. */
+static void read_groups_finds_each_by_its_name(void **state) {
+    (void)state;
+    struct faults faults = {0};
+    struct taskset *set = read_text(RIGHT "group = b\n"
+                                          "[task u]\nevery = 1s\nsql = x\n"
+                                          "[group c]\nlimit = 3\n[group b]\nlimit = 2\n[group a]\nlimit = 1\n",
+                                    &faults);
+    helper_expect_no_fault("groups", &faults);
+    assert_int_equal(set->group_count, 3);
+    assert_int_equal(set->tasks[1].group, TASKSET_NONE);
+    const struct group_settings *group = &set->groups[set->tasks[0].group];
+    assert_string_equal(group->name, "b");
+    assert_int_equal(group->limit, 2);
+    assert_int_equal(group->task_count, 1);
+    assert_int_equal(taskset_find_group(set, "d"), TASKSET_NONE);
+    faults_finish(&faults);
+    taskset_unref(set);
 }
 
 static void read_many_faulty_tasks_stops_listing(void **state) {
@@ -201,7 +245,7 @@ static bool is_key(const char *kind, const char *word, size_t bytes) {
 
 static void etc_full_ini_names_every_key_with_its_default(void **state) {
     (void)state;
-    static const char *const kinds[] = {"headgate", "pool", "task"};
+    static const char *const kinds[] = {"headgate", "pool", "group", "task"};
     char *text = etc_file("etc/full.ini");
     for (size_t k = 0; k < COUNT(kinds); k++)
         for (size_t i = 0; config_key_name(kinds[k], i); i++)
@@ -232,6 +276,8 @@ int main(void) {
         cmocka_unit_test(read_any_wrong_file_names_line_and_reason),
         cmocka_unit_test(read_many_faults_gives_all_in_line_order),
         cmocka_unit_test(read_too_many_pools_is_refused),
+        cmocka_unit_test(read_too_many_groups_is_refused),
+        cmocka_unit_test(read_groups_finds_each_by_its_name),
         cmocka_unit_test(read_many_faulty_tasks_stops_listing),
         cmocka_unit_test(read_few_keys_gives_the_defaults_of_daemon_and_pool),
         cmocka_unit_test(read_all_keys_gives_what_they_say),
