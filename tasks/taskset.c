@@ -86,6 +86,14 @@ void after_names(const struct after *after, struct text *text) {
         text_add(text, "%s%s", i ? ", " : "", after->names[i]);
 }
 
+void after_words(const struct after *after, struct text *text) {
+    static const char *const ends[] = {"ended ok", "failed", "ended"};
+    bool one = after->any || after->count == 1;
+    text_add(text, "when %s", after->any && after->count > 1 ? "one of " : "");
+    after_names(after, text);
+    text_add(text, " %s %s", one ? "has" : "have", ends[after->outcome]);
+}
+
 static bool same_words(char *const *a, char *const *b) {
     while (*a && *b && strcmp(*a, *b) == 0)
         a++, b++;

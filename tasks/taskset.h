@@ -56,6 +56,9 @@ const char *taskset_nearest_task(const struct taskset *set, const char *name);
 /* Adds the names, with ", " between them. */
 void after_names(const struct after *after, struct text *text);
 
+/* Adds when that is: "when import, prices have ended ok". */
+void after_words(const struct after *after, struct text *text);
+
 /* Whether two definitions of a task do the same: what was learned of one is true of the other. */
 bool task_same_work(const struct task *a, const struct task *b);
 

@@ -101,24 +101,31 @@ static void add_warning(struct text *text, const char *pool, const char *key, co
 
 /* What a task comes after, and what keeps that from being so. */
 static void add_after(struct text *text, const struct taskset *set, const struct task *task) {
-    static const char *const ends[] = {"ended ok", "failed", "ended"};
     const struct after *after = task->after;
-    uint32_t unkept = set->pools[task->pool].history ? TASKSET_NONE : task->pool;
-    text_add(text, "task %s: due when %s", task->name, after->any && after->count > 1 ? "one of " : "");
-    after_names(after, text);
-    text_add(text, " %s %s%s\n", after->any || after->count == 1 ? "has" : "have", ends[after->outcome],
-             task->enabled ? "" : ", but it is disabled");
+    text_add(text, "task %s: due ", task->name);
+    after_words(after, text);
+    text_add(text, task->enabled ? "\n" : ", but it is disabled\n");
     for (uint32_t i = 0; i < after->count; i++) {
         const struct task *before = &set->tasks[after->tasks[i]];
         if (!before->enabled)
             text_add(text, "task %s: WARNING, %s is disabled%s\n", task->name, before->name,
                      after->any && after->count > 1 ? "" : ", so it will never be due");
-        if (!set->pools[before->pool].history)
-            unkept = before->pool;
     }
-    if (unkept != TASKSET_NONE)
-        text_add(text, "task %s: a restart forgets what has ended, as [pool %s] has history = off\n",
-                 task->name, set->pools[unkept].name);
+}
+
+/* Pools of chains that keep no history. */
+static void add_forgetful(struct text *text, const struct taskset *set) {
+    bool forgets[POOLS_MAX] = {false};
+    for (uint32_t i = 0; i < set->task_count; i++) {
+        const struct task *task = &set->tasks[i];
+        for (uint32_t j = 0; task->after && j < task->after->count; j++)
+            forgets[task->pool] = forgets[set->tasks[task->after->tasks[j]].pool] = true;
+    }
+    for (uint32_t i = 0; i < set->pool_count; i++)
+        if (forgets[i] && !set->pools[i].history)
+            text_add(text,
+                     "pool %s: history = off, so a restart forgets what has ended for tasks with `after`\n",
+                     set->pools[i].name);
 }
 
 static bool check_pools(const struct taskset *set, const char *file) {
@@ -164,6 +171,7 @@ static int check(int argc, char **argv) {
         if (set->tasks[i].after)
             add_after(&text, set, &set->tasks[i]);
     }
+    add_forgetful(&text, set);
     terminal_say(stdout, "%s", text.bytes);
     text_finish(&text);
     code = !request.connect || check_pools(set, file) ? COMMAND_FINE : COMMAND_FAILS;

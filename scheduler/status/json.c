@@ -180,9 +180,12 @@ static json_t *after_json(const struct status *status, uint32_t task) {
     return all;
 }
 
-static json_t *when_json(const struct schedule *schedule) {
+static json_t *when_json(const struct task *task) {
     struct text words = {0};
-    schedule_words(schedule, &words);
+    if (task->after)
+        after_words(task->after, &words);
+    else
+        schedule_words(&task->schedule, &words);
     json_t *json = json_of(words.bytes);
     text_finish(&words);
     return json;
@@ -229,8 +232,8 @@ static json_t *task_json(const struct status *status, uint32_t index) {
         "retried", (json_int_t)stats->retried_count, "session", (json_int_t)stats->session_us, "outside",
         (json_int_t)stats->outside_us, "paused", pause_json(status, &row), "lock_of", lock_json(status, &row),
         "bites", bites_json(status, &row), "window", window_json(&row), "after", after_json(status, index),
-        "when", when_json(&row.task->definition->schedule), "zone", zone_name(row.task->definition->zone),
-        "next", next_json(status, index), "wake", wake_json(row.task->definition), "woken",
+        "when", when_json(row.task->definition), "zone", zone_name(row.task->definition->zone), "next",
+        next_json(status, index), "wake", wake_json(row.task->definition), "woken",
         (json_int_t)stats->woken_count);
     json_object_set_new(json, "group", group_of_json(status, row.task));
     text_finish(&note);

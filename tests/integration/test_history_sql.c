@@ -914,6 +914,99 @@ static void calendar_gaps_are_for_the_daemon_to_judge(void **state) {
     assert_string_equal(rows("t"), "10-11 ok, 14 ok, 15 ok, 30 ok");
 }
 
+/* --- chains --- */
+
+static const char *start_after_sql(int due, const char *outcome, const char *released, bool any, const char *daemon) {
+    static char sql[1024];
+    snprintf(sql, sizeof sql,
+             "SELECT floor(extract(epoch FROM headgate.start_after('s', 't', " AT ", now(), 7, 1, 1, '%s', '%s', '%s', %s) - " AT
+             "))::int",
+             due, outcome, daemon, released, any ? "true" : "false", 0);
+    return sql;
+}
+
+static const char *start_after(PGconn *conn, int due, const char *released) {
+    return say(conn, "%s", start_after_sql(due, "ok", released, false, conn == a ? "a" : "b"));
+}
+
+static const char *released(void) {
+    return say(a, "SELECT string_agg(coalesce(released::text, '-'), '; ' ORDER BY due) FROM headgate.run WHERE task = 't'");
+}
+
+static void chain_start_is_for_what_was_not_answered(void **state) {
+    (void)state;
+    assert_string_equal(start_after(a, 10, "{\"x\": 5, \"y\": 6}"), "10");
+    assert_string_equal(start_after(b, 11, "{\"x\": 5, \"y\": 6}"), "HG001");
+    assert_string_equal(start_after(b, 11, "{\"x\": 7, \"y\": 6}"), "HG001"); /* each has to be later */
+    assert_string_equal(start_after(b, 10, "{\"x\": 7, \"y\": 8}"), "HG001"); /* its key is taken */
+    assert_string_equal(start_after(b, 11, "{\"x\": 7, \"y\": 8}"), "11");
+    assert_string_equal(say(a, "%s", start_after_sql(12, "ok", "{\"x\": 6, \"y\": 9}", true, "a")), "12");
+    assert_string_equal(say(a, "%s", start_after_sql(13, "ok", "{\"x\": 7, \"y\": 9}", true, "a")), "HG001");
+    assert_string_equal(start_after(a, 13, "{\"x\": 9, \"z\": 1}"), "13"); /* the file has another list now */
+    assert_string_equal(released(), "{\"x\": 5, \"y\": 6}; {\"x\": 7, \"y\": 8}; {\"x\": 7, \"y\": 9}; {\"x\": 9, \"z\": 1}");
+}
+
+static void chain_start_waits_for_another_and_then_sees_it(void **state) {
+    static const char *const isolation[] = {"READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"};
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        char first[64], merged[64];
+        snprintf(first, sizeof first, "{\"x\": %d}", 10 * i + 1);
+        snprintf(merged, sizeof merged, "{\"x\": %d}", 10 * i + 1);
+        say(a, "BEGIN ISOLATION LEVEL %s", isolation[i]);
+        start_after(a, 10 * i + 1, first);
+        say(b, "BEGIN ISOLATION LEVEL %s", isolation[i]);
+        PQsendQuery(b, start_after_sql(10 * i + 2, "ok", merged, false, "b")); /* by another name */
+        assert_true(blocked(b));
+        say(a, "COMMIT");
+        assert_string_equal(answer_of(b), i ? "40001" : "HG001");
+        say(b, "ROLLBACK");
+        say(a, "BEGIN");
+        start_after(a, 10 * i + 5, "{\"x\": 99}");
+        PQsendQuery(b, start_after_sql(10 * i + 6, "ok", "{\"x\": 99}", false, "b"));
+        assert_true(blocked(b));
+        say(a, "ROLLBACK");
+        char key[12];
+        snprintf(key, sizeof key, "%d", 10 * i + 6);
+        assert_string_equal(answer_of(b), key);
+        say(a, "DELETE FROM headgate.run WHERE released ->> 'x' = '99'");
+    }
+}
+
+static void chain_start_that_was_not_heard_of_is_found_again(void **state) {
+    (void)state;
+    assert_string_equal(say(a, "%s", start_after_sql(10, "running", "{\"x\": 5}", false, "a")), "10");
+    assert_string_equal(say(a, "%s", start_after_sql(10, "running", "{\"x\": 5}", false, "a")), "10");
+    assert_string_equal(say(b, "%s", start_after_sql(10, "running", "{\"x\": 5}", false, "b")), "HG001");
+    assert_string_equal(rows("t"), "10 running");
+}
+
+/* A run without a claim has its row by its record, which undoes nothing of what another daemon has answered since. */
+static void chain_record_never_goes_back(void **state) {
+    (void)state;
+    start_after(a, 10, "{\"x\": 5, \"y\": 5}");
+    record(b, "t", 11, 11, "failed", ", \"released\": {\"x\": 4, \"y\": 5}");
+    assert_string_equal(rows("t"), "10 ok");
+    record(b, "t", 11, 11, "failed", ", \"released\": {\"x\": 4, \"y\": 6}");
+    assert_string_equal(rows("t"), "10 ok, 11 failed");
+    assert_string_equal(released(), "{\"x\": 5, \"y\": 5}; {\"x\": 5, \"y\": 6}");
+    assert_string_equal(say(a, "SELECT released IS NOT NULL FROM headgate.history ORDER BY due LIMIT 1"), "t");
+}
+
+static void chain_question_tells_what_was_answered_and_what_has_ended(void **state) {
+    (void)state;
+    say(a, "INSERT INTO headgate.task (service, name, every_us, phase_us, since, checked) SELECT 's', name, 0, 0, " AT ", now()"
+           " FROM unnest('{t,u}'::text[]) name", 1);
+    start_after(a, 10, "{\"x\": 5}");
+    record(b, "t", 12, 12, "failed", ", \"started\": \"2026-01-01T00:00:12Z\", \"released\": {\"x\": 7}");
+    start(b, "t", 14, 14);
+    assert_string_equal(say(a, "SELECT task, (last_us - 1767225600000000) / 1000000, (since_us - 1767225600000000) / 1000000, released,"
+                               " (ok_us - 1767225600000000) / 1000000, (failed_us - 1767225600000000) / 1000000, runs_elsewhere"
+                               " FROM headgate.chains('s', 'a', '[\"t\", \"u\", \"v\"]') ORDER BY task"),
+                        "t 14 1 {\"x\": 7} 10 12 t,u  1    f");
+    assert_string_equal(say(a, "SELECT runs_elsewhere FROM headgate.chains('s', 'b', '[\"t\"]')"), "f");
+}
+
 #define UNIT(name) cmocka_unit_test_setup(name, fresh)
 
 int main(void) {
@@ -924,6 +1017,11 @@ int main(void) {
         UNIT(calendar_record_takes_the_room_of_what_was_not_kept),
         UNIT(calendar_record_grows_to_the_next_row),
         UNIT(calendar_gaps_are_for_the_daemon_to_judge),
+        UNIT(chain_start_is_for_what_was_not_answered),
+        UNIT(chain_start_waits_for_another_and_then_sees_it),
+        UNIT(chain_start_that_was_not_heard_of_is_found_again),
+        UNIT(chain_record_never_goes_back),
+        UNIT(chain_question_tells_what_was_answered_and_what_has_ended),
         UNIT(migration_goes_on_from_step_1),
         UNIT(migration_twice_makes_it_once),
         UNIT(migration_by_two_at_once_makes_it_once),

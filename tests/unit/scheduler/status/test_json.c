@@ -143,9 +143,28 @@ static void json_has_when_a_task_is_due_next(void **state) {
     fixture_destroy(f);
 }
 
+static void json_has_what_a_task_comes_after(void **state) {
+    struct fixture *f = fixture_create_unarmed(POOL(1) SQL("a") SQL("b") "[task z]\nafter = a, b\nsql = x\n");
+    (void)state;
+    fixture_end(f, fixture_first_run(f, "a"), OUTCOME_OK);
+    json_t *json = json_of_status(f, &context);
+    const json_t *z = named(json, "tasks", "z"), *after = json_object_get(z, "after");
+    assert_string_equal(text_of(z, "when"), "when a, b have ended ok");
+    assert_int_equal(json_array_size(after), 2);
+    assert_string_equal(text_of(json_array_get(after, 0), "task"), "a");
+    assert_false(json_is_true(json_object_get(json_array_get(after, 0), "missing")));
+    assert_true(json_integer_value(json_object_get(json_array_get(after, 0), "ended")) >= WALL_START_US);
+    assert_true(json_is_true(json_object_get(json_array_get(after, 1), "missing")));
+    assert_true(json_is_null(json_object_get(json_array_get(after, 1), "ended")));
+    assert_true(json_is_null(json_object_get(named(json, "tasks", "a"), "after")));
+    json_decref(json);
+    fixture_destroy(f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(json_tells_what_runs_and_why_the_rest_waits),
+        cmocka_unit_test(json_has_what_a_task_comes_after),
         cmocka_unit_test(json_has_when_a_task_is_due_next),
         cmocka_unit_test(json_has_the_failures_that_the_dump_has),
         cmocka_unit_test(json_tells_whether_a_window_is_open_and_when_it_opens),

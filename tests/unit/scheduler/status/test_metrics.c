@@ -109,11 +109,27 @@ static void metrics_tell_whether_a_window_is_open(void **state) {
     fixture_destroy(f);
 }
 
+static void metrics_count_what_a_chain_waits_for(void **state) {
+    struct fixture *f = fixture_create_unarmed(POOL(1) SQL("a") SQL("b") "[task z]\nafter = a, b\nsql = x\n");
+    struct status status;
+    struct text metrics = {0};
+    (void)state;
+    fixture_end(f, fixture_first_run(f, "a"), OUTCOME_OK);
+    status_init(&status, f->core, f->now, &context);
+    status_metrics(&status, &metrics);
+    assert_non_null(strstr(metrics.bytes, "headgate_task_after_missing{task=\"z\"} 1\n"));
+    assert_null(strstr(metrics.bytes, "headgate_task_after_missing{task=\"a\"}"));
+    status_finish(&status);
+    text_finish(&metrics);
+    fixture_destroy(f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(status_removed_task_and_pool_are_told_of_while_a_run_is_left),
         cmocka_unit_test(metrics_count_the_no_of_guards),
         cmocka_unit_test(metrics_tell_whether_a_window_is_open),
+        cmocka_unit_test(metrics_count_what_a_chain_waits_for),
         cmocka_unit_test(metrics_are_families_of_samples),
         cmocka_unit_test(metrics_count_bites_where_there_are_any),
     };

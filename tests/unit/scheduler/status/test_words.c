@@ -168,6 +168,24 @@ static void status_window_says_until_when_it_is_closed(void **state) {
     fixture_destroy(f);
 }
 
+static void status_after_says_what_is_missing(void **state) {
+    struct fixture *f = fixture_create(POOL(2) SQL("import") "[task prices]\nevery = 1h\nphase = 15min\nsql = x\n"
+                                       "[task off]\nenabled = off\nsql = x\n[task hand]\nsql = x\n"
+                                       "[task all]\nafter = import, prices\nsql = x\n"
+                                       "[task any]\nafter = off, all\nafter_any = on\nsql = x\n"
+                                       "[task many]\nafter = off, hand, prices, import, any\nsql = x\n");
+    (void)state;
+    struct handle run = fixture_first_run(f, "import");
+    fixture_advance(f, 2 * S);
+    assert_dump(f, (const char *const[]){"\nall     idle", "  after import: running for 2.0s, prices: due 02:15:00\n", "any     idle",
+                                         "  after any of off: disabled, or all: after others itself\n", "many    idle",
+                                         "after off: disabled, hand: runs when it is triggered, prices: due 02:15:00, and 2 more\n",
+                                         NULL});
+    fixture_end(f, run, OUTCOME_OK);
+    assert_dump(f, (const char *const[]){"\nall     idle", "  after prices: due 02:15:00\n", NULL});
+    fixture_destroy(f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(status_kept_says_until_when_and_why),
@@ -179,6 +197,7 @@ int main(void) {
         cmocka_unit_test(status_tokens_name_every_part),
         cmocka_unit_test(status_pressure_says_who_is_busy),
         cmocka_unit_test(status_window_says_until_when_it_is_closed),
+        cmocka_unit_test(status_after_says_what_is_missing),
         cmocka_unit_test(status_clock_counts_days_from_now),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
