@@ -46,6 +46,10 @@ static void print_record(struct trace *trace, const struct record *record) {
     else
         text_add(&trace->text, ", late %d ms, took %d ms", (int)(record->lateness_us / US_PER_MS),
                  (int)(record->took_us / US_PER_MS));
+    if (record->bite_count)
+        text_add(&trace->text, ", %u bites of %d rows", record->bite_count, (int)record->row_count);
+    if (record->rest)
+        text_add(&trace->text, ", rest left: %s", skip_causes[record->rest]);
 }
 
 static void print_run(struct trace *trace, const char *verb, const struct action *action) {
@@ -171,7 +175,7 @@ static void read_argument(struct trace *trace, struct event *event, const char *
             if (strcmp(failures[i], what) == 0)
                 event->failed.failure = (enum connect_failure)i;
     } else if (event->kind == EVENT_RUN_ENDED && strspn(what, "0123456789") == strlen(what)) {
-        event->ended.row_count = strtoul(what, NULL, 10);
+        event->ended.row_count = event->ended.changed_count = strtoul(what, NULL, 10);
     } else if (event->kind == EVENT_RUN_ENDED) {
         for (int i = 0; i < 5; i++)
             if (strcmp(kinds[i], what) == 0)
@@ -286,6 +290,11 @@ static void golden_window_opens_and_closes(void **state) {
     play("window");
 }
 
+static void golden_bites_let_others_pass_and_end_in_a_drain(void **state) {
+    (void)state;
+    play("bites");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(golden_full_server_is_tried_once_a_second),
@@ -293,6 +302,7 @@ int main(void) {
         cmocka_unit_test(golden_overload_serves_by_priority_and_merges),
         cmocka_unit_test(golden_locked_table_is_in_nobody_elses_way),
         cmocka_unit_test(golden_heavy_command_gets_the_whole_pool),
+        cmocka_unit_test(golden_bites_let_others_pass_and_end_in_a_drain),
         cmocka_unit_test(golden_window_opens_and_closes),
         cmocka_unit_test(golden_stages_repeat_the_write_and_not_the_work),
     };
