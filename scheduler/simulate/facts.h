@@ -66,11 +66,18 @@ struct simulate_server {
     uint64_t refused_anyway_count; /* of these, what it would not have had without us either */
 };
 
+struct simulate_group {
+    int64_t busy_us;   /* all its runs together, from their begin to their end */
+    int64_t full_us;   /* no turn was left */
+    int64_t waited_us; /* all its runs together, for a turn */
+};
+
 struct simulate_facts {
     struct simulate_task *tasks; /* as in the taskset */
+    struct simulate_group *groups;
     struct simulate_pool *pools;
     struct simulate_server *servers;
-    uint32_t task_count, pool_count, server_count;
+    uint32_t task_count, pool_count, server_count, group_count;
     uint64_t step_count;
     bool stuck; /* a bug in the core: time did not go on any more; the facts end there */
 };

@@ -66,6 +66,18 @@ static json_t *task_json(const struct simulate_report *report, uint32_t index, c
                      known_json(task->late_worst_us), "waited", waited_json(task->waited_us));
 }
 
+static json_t *groups_json(const struct simulate_report *report) {
+    json_t *json = json_array();
+    for (uint32_t i = 0; i < report->facts->group_count; i++) {
+        const struct simulate_group *group = &report->facts->groups[i];
+        json_array_append_new(json, json_pack("{ss si sI sI sI}", "name", report->set->groups[i].name,
+                                              "limit", report->set->groups[i].limit, "busy",
+                                              (json_int_t)group->busy_us, "full", (json_int_t)group->full_us,
+                                              "waited", (json_int_t)group->waited_us));
+    }
+    return json;
+}
+
 void simulate_json(const struct simulate_report *report, const char *const *sources, struct text *text) {
     const struct simulate_facts *facts = report->facts;
     json_t *pools = json_array(), *servers = json_array(), *tasks = json_array();
@@ -80,5 +92,6 @@ void simulate_json(const struct simulate_report *report, const char *const *sour
                             json_of(report->durations), "start", (json_int_t)report->options->start.us, "for",
                             (json_int_t)report->options->for_us, "steps", (json_int_t)facts->step_count,
                             "stuck", facts->stuck, "pools", pools, "servers", servers, "tasks", tasks);
+    json_object_set_new(all, "groups", groups_json(report));
     json_print(all, JSON_COMPACT | JSON_REAL_PRECISION(6), text);
 }

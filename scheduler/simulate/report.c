@@ -79,6 +79,18 @@ static void print_pool(const struct simulate_report *report, uint32_t index, str
     text_add(text, "\n");
 }
 
+static void print_group(const struct simulate_report *report, uint32_t index, struct text *text) {
+    const struct simulate_group *group = &report->facts->groups[index];
+    const struct group_settings *settings = &report->set->groups[index];
+    int64_t for_us = report->options->for_us, mean_percent = group->busy_us / (for_us / 100 + 1);
+    char waited[DURATION_TEXT_BYTES];
+    text_add(text,
+             "group %s: %" PRIu32 " at a time, %" PRId64 ".%02d at the mean; no turn left for %" PRId64
+             "%% of the time; runs waited %s for one\n",
+             settings->name, settings->limit, mean_percent / 100, (int)(mean_percent % 100),
+             group->full_us / (for_us / 100 + 1), duration_glance(group->waited_us, waited));
+}
+
 static void print_server(const struct simulate_report *report, uint32_t index, struct text *text) {
     const struct simulate_server *server = &report->facts->servers[index];
     text_add(text, "application");
@@ -194,6 +206,8 @@ void simulate_report(const struct simulate_report *report, struct text *text) {
     print_head(report, text);
     for (uint32_t i = 0; i < report->facts->pool_count; i++)
         print_pool(report, i, text);
+    for (uint32_t i = 0; i < report->facts->group_count; i++)
+        print_group(report, i, text);
     for (uint32_t i = 0; i < report->facts->server_count; i++)
         print_server(report, i, text);
     print_tasks(report, text);

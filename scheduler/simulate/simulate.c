@@ -84,10 +84,12 @@ static void init_facts(struct simulate_facts *facts, const struct taskset *set,
     *facts = (struct simulate_facts){
         .task_count = set->task_count,
         .pool_count = set->pool_count,
+        .group_count = set->group_count,
         .server_count = options->server_of_pool ? options->server_count : 1,
     };
     facts->tasks = zeroed(facts->task_count, sizeof *facts->tasks);
     facts->pools = zeroed(facts->pool_count, sizeof *facts->pools);
+    facts->groups = zeroed(facts->group_count, sizeof *facts->groups);
     facts->servers = zeroed(facts->server_count, sizeof *facts->servers);
     for (uint32_t i = 0; i < facts->pool_count; i++) {
         simulate_level_init(&facts->pools[i].sessions, options->for_us, options->part_count);
@@ -169,6 +171,7 @@ void simulate_finish(struct simulate_facts *facts) {
     free(facts->tasks);
     free(facts->pools);
     free(facts->servers);
+    free(facts->groups);
     *facts = (struct simulate_facts){0};
 }
 

@@ -118,6 +118,21 @@ static void pass_sent(struct tally *tally, int64_t us) {
     }
 }
 
+static void pass_group(struct tally *tally, uint32_t index, int64_t us) {
+    const struct core *core = tally->core;
+    const struct core_group *group = &core->groups.items[index];
+    struct simulate_group *facts = &tally->facts->groups[index];
+    facts->busy_us += group->busy.count * us;
+    facts->full_us += group->busy.count >= group->settings->limit ? us : 0;
+    for (uint32_t i = group->strand_first; i < group->strand_first + group->strand_count; i++)
+        for (int priority = PRIORITY_LOW; priority <= PRIORITY_HIGH; priority++)
+            for (uint32_t run = core->groups.strands[i].held[priority].first; run != INDEX_NONE;
+                 run = core->runs[run].place.next) {
+                wait_for(tally, run, REASON_GROUP, us);
+                facts->waited_us += us;
+            }
+}
+
 void tally_pass(struct tally *tally, int64_t us) {
     const struct core *core = tally->core;
     for (uint32_t pool = 0; pool < core->pool_count; pool++)
@@ -129,9 +144,11 @@ void tally_pass(struct tally *tally, int64_t us) {
     for (uint32_t i = 0; i < tally->queueing_count; i++) {
         uint32_t run = core->tasks[tally->queueing[i]].waiting_run;
         enum held_by held = run == INDEX_NONE ? HELD_BY_NOTHING : core->runs[run].held;
-        if (held)
+        if (held == HELD_BY_WINDOW || held == HELD_BY_OWN_RUN)
             wait_for(tally, run, held == HELD_BY_WINDOW ? REASON_WINDOW : REASON_OWN_RUN, us);
     }
+    for (uint32_t i = 0; i < core->groups.count; i++)
+        pass_group(tally, i, us);
 }
 
 void tally_close(struct tally *tally) {
