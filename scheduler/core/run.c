@@ -89,8 +89,7 @@ static int64_t running_deadline(const struct run *run, const struct pool_setting
 }
 
 int64_t run_window_deadline(const struct core *core, const struct run *run) {
-    bool waits = run->held == HELD_BY_WINDOW || run->held == HELD_BY_GROUP || run->state == RUN_WAITING;
-    waits |= run->state == RUN_HELD && run->bites.count > 0;
+    bool waits = run->state == RUN_HELD || run->state == RUN_WAITING;
     if (!run->begun || (waits && run->bites.count))
         return waits && opening_is_of(core, run) ? run->window_at.us : INSTANT_MAX;
     return (waits || run->state == RUN_RUNNING) && opening_stops(run) ? run->window_at.us : INSTANT_MAX;

@@ -160,6 +160,25 @@ static void waiting_run_is_held_when_the_window_closes(void **state) {
     fixture_destroy(f);
 }
 
+/* So does what waits for its group: it is not skipped for what its window keeps from it. */
+static void run_that_waits_for_its_group_is_held_when_the_window_closes(void **state) {
+    struct fixture *f = fixture_create("[group g]\nlimit = 1\n" POOL "[task a]\nevery = 1d\nphase = 3h59min\n" COMMAND
+                                       "group = g\nstart_deadline = 10min\n" WINDOW "[task b]\nevery = 1d\nphase = 3h\n" COMMAND
+                                       "group = g\n");
+    (void)state;
+    pass_until(f, CLOSES_S - 3600, ACTION_START);
+    struct handle other = fixture_started(f, "b");
+    pass_until(f, CLOSES_S - 1, ACTION_START);
+    assert_int_equal(waiting(f)->held, HELD_BY_GROUP);
+    fixture_pass(f, 1 * S);
+    assert_int_equal(waiting(f)->held, HELD_BY_WINDOW);
+    assert_int_equal(pass_until(f, CLOSES_S + 3600, ACTION_RECORD), 0);
+    fixture_end(f, other, OUTCOME_OK);
+    assert_null(fixture_find(f, ACTION_START));
+    assert_int_equal(pass_until(f, CLOSES_S + 22 * 3600 + 600, ACTION_START), 1);
+    fixture_destroy(f);
+}
+
 static void retry_is_held_when_the_window_has_closed(void **state) {
     struct fixture *f = fixture_create(POOL "[task a]\nevery = 1d\nphase = 3h59min\n" COMMAND WINDOW
                                             "retries = 1\nretry_delay = 5min..5min\n");
@@ -513,6 +532,7 @@ int main(void) {
         cmocka_unit_test(outside_skip_is_counted_and_recorded_every_hour_and_at_the_opening),
         cmocka_unit_test(outside_skip_of_a_paused_task_is_the_pauses),
         cmocka_unit_test(waiting_run_is_held_when_the_window_closes),
+        cmocka_unit_test(run_that_waits_for_its_group_is_held_when_the_window_closes),
         cmocka_unit_test(retry_is_held_when_the_window_has_closed),
         cmocka_unit_test(running_run_finishes_when_the_window_closes),
         cmocka_unit_test(running_run_is_cancelled_with_the_window),
