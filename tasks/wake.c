@@ -80,11 +80,15 @@ static uint32_t find(struct wakes wakes, uint32_t pool, const char *channel) {
 }
 
 struct wakes wakes_of_pool(struct wakes wakes, uint32_t pool) {
+    if (wakes.count == 0) /* no array to point into */
+        return wakes;
     uint32_t first = find(wakes, pool, ""), end = find(wakes, pool + 1, "");
     return (struct wakes){wakes.items + first, end - first};
 }
 
 struct wakes wakes_of_channel(struct wakes wakes, uint32_t pool, const char *channel) {
+    if (wakes.count == 0)
+        return wakes;
     uint32_t first = find(wakes, pool, channel);
     struct wakes rest = {wakes.items + first, wakes.count - first};
     bool is_there = rest.count && rest.items->pool == pool && strcmp(rest.items->channel, channel) == 0;
