@@ -94,8 +94,9 @@ static void ask_run(struct session *session, struct session_work work) {
     work.run = (struct handle){++f.run_count, 1};
     work.label = "t";
     work.transaction = true;
+    static const struct schedule schedule = {.kind = SCHEDULE_EVERY, .every_us = 1000, .every_most_us = 1000};
     work.claimed = (struct claim_values){
-        .service = "fuzz", .due_first = {1000}, .due_last = {2000}, .occurrence_count = 2};
+        .service = "fuzz", .schedule = &schedule, .due_first = {1000}, .due_last = {2000}, .occurrence_count = 2};
     session_run(session, &work);
 }
 
