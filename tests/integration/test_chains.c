@@ -284,8 +284,8 @@ static void chain_of_all_kinds_of_work_counts_the_ends_that_it_asks_for(void **s
     command(&process, "pause", "staged");
     trigger(&process, "first");
     WAIT_UNTIL(&process, task_number(&process, "staged", "skipped") == 1 && seen(conninfo, "last") == 3);
-    assert_int_equal(number(conninfo, "SELECT count(*) FROM headgate.history WHERE task = 'staged' AND outcome = 'skipped'"
-                                      " AND released ? 'first'"), 1);
+    WAIT_UNTIL(&process, number(conninfo, "SELECT count(*) FROM headgate.history WHERE task = 'staged' AND outcome = 'skipped'"
+                                          " AND released ? 'first'") == 1);
     command(&process, "resume", "staged");
     trigger(&process, "first");
     WAIT_UNTIL(&process, seen(conninfo, "last") == 4);
