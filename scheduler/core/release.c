@@ -84,9 +84,7 @@ void release_look_again(struct core *core, uint32_t index) {
 static bool is_cut_off(const struct core *core, const struct strand *strand) {
     const struct core_pool *pool = &core->pools[strand->pool];
     bool is_away = tokens_sessions(&pool->tokens) == pool->tokens.opening || pool->failure == CONNECT_STANDBY;
-    return (pool->failing && is_away) ||
-           (strand->tokens && (strand->tokens > gate_room(core, pool) ||
-                               strand->tokens + pool->tokens.ended > pool->tokens.size));
+    return (pool->failing && is_away) || (strand->tokens && strand->tokens > gate_room(core, pool));
 }
 
 /* How many may have their turn beside those that are under way. */
@@ -98,6 +96,7 @@ static uint32_t room_of(const struct core_group *group) {
 static void send_back(struct core *core, uint32_t run) {
     group_hold(core, run);
     run_move(core, run, RUN_WAITING);
+    core_wake_at(core, core->now.us + 1); /* its pool may have had its turn in this step already */
 }
 
 static void call(struct core *core, uint32_t run) {

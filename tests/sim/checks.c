@@ -388,7 +388,10 @@ void check_waits(const struct story *story) {
     const struct core *core = story->world.core;
     for (uint32_t i = 0; i < core->run_used; i++) {
         const struct run *run = &core->runs[i];
-        if (run->state != RUN_FREE && mono_since(core->now, run->due) > LONGEST_WAIT_US &&
+        struct mono since = run->due;
+        if (run->place.line != GROUP_NONE && run->place.since.us > since.us)
+            since = run->place.since; /* with each attempt it lines up again in its group */
+        if (run->state != RUN_FREE && mono_since(core->now, since) > LONGEST_WAIT_US &&
             !(story->scarce && waits_beyond_the_floor(core, run->task)) && !is_behind_bites(core, run))
             fail_dump(story, run->begun ? "a run is under way for ever" : "a run waits for ever");
     }
