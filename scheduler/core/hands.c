@@ -2,6 +2,7 @@
 
 #include "scheduler/core/bites.h"
 #include "scheduler/core/record.h"
+#include "scheduler/core/recording.h"
 #include "scheduler/core/run.h"
 #include "scheduler/core/wake.h"
 
@@ -41,6 +42,7 @@ void hands_pass_over(struct core *core, uint32_t index, const struct occurrences
     passed->due.last = due->last;
     passed->due.count += due->count;
     task->stats.skipped_count += (uint32_t)due->count;
+    recording_note_passed(core, index);
 }
 
 bool hands_sweep(struct core *core, struct actions *actions) {

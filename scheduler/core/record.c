@@ -1,5 +1,7 @@
 #include "scheduler/core/record.h"
 
+#include "scheduler/core/recording.h"
+
 struct record record_of(const struct task *task, uint32_t index, uint32_t pool,
                         const struct occurrences *due) {
     return (struct record){
@@ -30,8 +32,10 @@ void record_counted_skip(struct core *core, uint32_t task, const struct occurren
     struct record record = record_of(own->definition, task, own->pool, due);
     record.outcome = OUTCOME_SKIPPED;
     record.skip = cause;
-    if (cause != SKIP_DRAIN) /* who comes next answers those */
+    if (cause != SKIP_DRAIN) { /* who comes next answers those */
         record_keep(core, &record);
+        recording_note_passed(core, task);
+    }
     actions_add(actions, ACTION_RECORD)->record = record;
 }
 

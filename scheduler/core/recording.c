@@ -54,6 +54,11 @@ void recording_learn(const struct core *core, struct core_pool *pool, int64_t in
         recording->learn_at = at;
 }
 
+void recording_note_passed(const struct core *core, uint32_t task) {
+    if (core->link_count && core->chains[task].follower_count)
+        recording_learn(core, &core->pools[core->tasks[task].pool], RECORDING_LEARN_US);
+}
+
 /* What was to be learned is asked again, unless it was told; and what a killed daemon has left on the server
  * may still commit what it was sent. */
 static void end_learning(const struct core *core, struct core_pool *pool, bool told) {

@@ -23,6 +23,10 @@ void recording_serve(struct core *core, struct core_pool *pool, struct actions *
 /* What other daemons did to the pool's chains is asked in so long, or sooner if that was wanted before. */
 void recording_learn(const struct core *core, struct core_pool *pool, int64_t in_us);
 
+/* An occurrence of the task passed without a run of ours (a pause, a hold, its own run): another daemon may have
+ * run it, and those that come after the task have to learn of that. */
+void recording_note_passed(const struct core *core, uint32_t task);
+
 /* --- what came of it --- */
 
 void recording_answered(struct core *core, struct core_pool *pool, const struct event *event,

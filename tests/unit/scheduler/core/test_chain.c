@@ -318,6 +318,28 @@ static void chain_refused_claim_has_the_history_asked(void **state) {
     fixture_destroy(f);
 }
 
+/* What this daemon passes over, for a pause or a hold, another one may run. */
+static void chain_learns_of_what_was_passed_over(void **state) {
+    (void)state;
+    for (int on_hold = 0; on_hold < 2; on_hold++) {
+        struct fixture *f = fixture_create(KEPT "[task a]\nevery = 10s\nphase = 0\n" COMMAND "[task z]\nsql = x\nafter = a\n"
+                                                "[task alone]\nevery = 7s\nphase = 0\n" COMMAND);
+        struct recording *recording = &f->core->pools[0].recording;
+        recording->state = RECORDING_ON;
+        recording->restored = true;
+        f->core->tasks[fixture_task(f, "alone")].held_until.us = f->now.us + 100 * S;
+        if (on_hold)
+            f->core->tasks[fixture_task(f, "a")].held_until.us = f->now.us + 100 * S;
+        else
+            set_paused(f, "a", true);
+        fixture_pass(f, 9 * S);
+        assert_true(recording->learn_at.us == 0); /* nobody comes after what was due */
+        fixture_pass(f, 1 * S);
+        assert_true(recording->learn_at.us == f->now.us + RECORDING_LEARN_US);
+        fixture_destroy(f);
+    }
+}
+
 static void chain_drained_daemon_begins_nothing(void **state) {
     struct fixture *f = fixture_create(POOL "[task a]\n" COMMAND "[task z]\n" COMMAND "after = a\n");
     (void)state;
@@ -347,6 +369,7 @@ int main(void) {
         cmocka_unit_test(chain_goes_on_where_the_history_says_it_was),
         cmocka_unit_test(chain_counts_nothing_from_before_that_nobody_may_have_answered),
         cmocka_unit_test(chain_refused_claim_has_the_history_asked),
+        cmocka_unit_test(chain_learns_of_what_was_passed_over),
         cmocka_unit_test(chain_drained_daemon_begins_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
