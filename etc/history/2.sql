@@ -21,6 +21,10 @@ ALTER TABLE headgate.run ADD COLUMN released jsonb;
 COMMENT ON COLUMN headgate.run.released IS
     'of a task with `after`: what it has answered of each task that it comes after, up to this row: the due_until of that one''s last run, in microseconds of unix time';
 
+ALTER TABLE headgate.run ADD COLUMN begun timestamptz;
+COMMENT ON COLUMN headgate.run.begun IS
+    'of a run that a notification has woken: it began after that, by the server''s clock, and saw all that was committed before';
+
 CREATE TABLE headgate.chain (
     service text NOT NULL,
     task text NOT NULL,
@@ -404,6 +408,47 @@ BEGIN
     INSERT INTO headgate.run (service, task, due, due_until, occurrences, started, lateness_us, attempts, tokens, outcome, daemon, released)
     VALUES (service, task, due, due, 1, started, lateness_us, attempts, tokens, outcome, daemon,
             headgate.later(answered, start_after.released));
+    RETURN due;
+END
+$$;
+
+-- Where a run starts that was made by a notification alone, heard so long ago, no less: it is answered by another daemon's run that
+-- began after that and has ended well (HG001). While such a run is under way, in a transaction or on record, it is 55P03: if it fails or
+-- its row goes, who asks again answers the notification. A run of a daemon that was not seen for a minute answers nothing. What is not
+-- known here answers nothing either: then both run.
+-- `begun` is the beginning of the claim's transaction, as of then is the oldest snapshot that its text may have. Both instants are of the
+-- server's clock; a row that it would have to be set back for does not count.
+CREATE FUNCTION headgate.start_woken(service text, task text, due timestamptz, heard_us_ago int8, started timestamptz, lateness_us int8,
+                                     attempts int, tokens int, outcome text, daemon text) RETURNS timestamptz
+LANGUAGE plpgsql SET lock_timeout = '1s' SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    heard timestamptz := now() - heard_us_ago * interval '1 microsecond';
+    other headgate.run;
+BEGIN
+    -- no row's: to lock that, where another has changed it since, fails in a transaction that is to be repeatable
+    PERFORM pg_advisory_xact_lock(hashtextextended(format('headgate.start_woken %s %s', service, task), 0));
+    -- claimed before by the same daemon, which then lost its connection
+    IF outcome = 'running' AND EXISTS (
+        SELECT FROM headgate.run r
+         WHERE r.service = start_woken.service AND r.task = start_woken.task AND r.due = start_woken.due
+           AND r.daemon = start_woken.daemon AND r.outcome = 'running') THEN
+        RETURN due;
+    END IF;
+    SELECT l.* INTO other
+      FROM (SELECT r.* FROM headgate.run r WHERE r.service = start_woken.service AND r.task = start_woken.task
+             ORDER BY r.due DESC LIMIT 100) l
+     WHERE l.begun > heard AND l.begun <= clock_timestamp() AND l.daemon <> start_woken.daemon
+       AND (l.outcome = 'ok' OR l.outcome = 'running' AND EXISTS (
+            SELECT FROM headgate.daemon d
+             WHERE d.service = l.service AND starts_with(l.daemon, d.name || ' (') AND d.seen > now() - interval '1 minute'))
+     ORDER BY l.outcome = 'ok' DESC LIMIT 1;
+    IF other.outcome = 'running' THEN
+        RAISE EXCEPTION USING ERRCODE = '55P03', MESSAGE = format('%s, woken, is under way elsewhere since %s', task, other.begun);
+    ELSIF other.outcome = 'ok' THEN
+        RAISE EXCEPTION USING ERRCODE = 'HG001', MESSAGE = format('%s, woken, was answered by a run that began %s', task, other.begun);
+    END IF;
+    INSERT INTO headgate.run (service, task, due, due_until, occurrences, started, lateness_us, attempts, tokens, outcome, daemon, begun)
+    VALUES (service, task, due, due, 0, started, lateness_us, attempts, tokens, outcome, daemon, now());
     RETURN due;
 END
 $$;

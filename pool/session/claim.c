@@ -134,6 +134,26 @@ static bool send_start_after(struct session *session, const struct session_work 
         &to);
 }
 
+static bool send_start_woken(struct session *session, const struct session_work *work, enum claim claim) {
+    const struct claim_values *values = &work->claimed;
+    struct parameters to = {0};
+    add_text(&to, work->claimed.service);
+    add_text(&to, work->label);
+    add_instant(&to, values->due_first);
+    add_int8(&to, TYPE_INT8, values->heard_us_ago);
+    add_instant(&to, values->started);
+    add_int8(&to, TYPE_INT8, values->lateness_us);
+    add_int4(&to, values->attempt_count);
+    add_int4(&to, values->tokens);
+    add_text(&to, claim == CLAIM_WITHIN ? "ok" : "running");
+    add_text(&to, session->pool->daemon_name);
+    return send_call(session,
+                     claim == CLAIM_WITHIN
+                         ? "SELECT headgate.start_woken($1,$2,$3,$4,$5,$6,$7,$8,$9,$10)"
+                         : "SELECT headgate.unix_us(headgate.start_woken($1,$2,$3,$4,$5,$6,$7,$8,$9,$10))",
+                     &to);
+}
+
 /* What another run has answered since is cut off its front. */
 void claim_take(struct script *script, const PGresult *result) {
     struct flight *flight = flight_first(script);
@@ -166,6 +186,8 @@ bool claim_send(struct session *session, const struct session_work *work, enum c
         return send_finish(session, work);
     if (work->claimed.released)
         return send_start_after(session, work, claim);
+    if (work->claimed.woken)
+        return send_start_woken(session, work, claim);
     return flight_claims_a_key(&work->claimed) ? send_key(session, work, claim)
                                                : send_start(session, work, claim);
 }

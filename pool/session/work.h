@@ -27,6 +27,8 @@ struct claim_values {
     const char *released; /* of a task that comes after others: what of them it answers, an object as JSON;
                            * copied. NULL: of any other, or one that was triggered */
     bool any_one;         /* of this: one that is new is enough */
+    bool woken;           /* by a notification alone; then: */
+    int64_t heard_us_ago; /* the last of them, no less than that */
     bool looks;           /* its key alone does not tell, because an earlier claim of it may be committed */
 };
 

@@ -30,6 +30,10 @@ void claim_choose(const struct core *core, struct run *run) {
         run->claim = within ? CLAIM_WITHIN : CLAIM_BEFORE;
 }
 
+bool claim_is_of_notification(const struct run *run) {
+    return run->woken && !run->triggered && run->occurrence_count == 0;
+}
+
 void claim_note(struct run *run, struct wall from) {
     const struct schedule *schedule = &run->definition->schedule;
     run->claim_state = CLAIM_COMMITTED;

@@ -17,6 +17,9 @@ enum stage claim_stage_let_pass(const struct core *core, const struct run *run);
 /* Of a run about to be sent: sets run->claim, how its stage is put on record. */
 void claim_choose(const struct core *core, struct run *run);
 
+/* Nothing but a notification has made it: what another daemon began since has answered it. */
+bool claim_is_of_notification(const struct run *run);
+
 /* The run's claim is committed; what lies before `from` was answered by another run. */
 void claim_note(struct run *run, struct wall from);
 

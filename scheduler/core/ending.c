@@ -207,7 +207,7 @@ void run_skip(struct core *core, uint32_t index, enum skip_cause cause, struct a
     bool unanswered = run->woken && cause == SKIP_LATE;
     let_go(core, index, actions);
     if (unanswered) /* the occurrence came too late, the notification does not */
-        wake_hear(core, task);
+        wake_owe(core, task);
 }
 
 void run_give_up(struct core *core, uint32_t index, struct actions *actions) {
@@ -319,7 +319,13 @@ static void taken(struct core *core, uint32_t index, const struct run_ending *en
     clock_note_elsewhere(core, task, ended->answered_until, actions);
     let_go(core, index, actions);
     if (unanswered)
-        wake_hear(core, task);
+        wake_owe(core, task);
+}
+
+/* Two daemons may name their runs by the same instant: it was refused, and is named by another one. */
+static void rename_woken(struct run *run) {
+    if (claim_is_of_notification(run) && run->lost_claim_count == 0)
+        run->due_first.us = ++run->due_last.us;
 }
 
 /* True: its claim was not taken, and that was its end, or it waits again. */
@@ -337,6 +343,7 @@ static bool claim_refused(struct core *core, uint32_t index, const struct run_en
             return true;
         }
         pool->recording.doubted = true;
+        rename_woken(run);
         break;
     case FAILURE_LOST: /* before its claim was answered: nothing of it is done */
         if (run->claim != CLAIM_BEFORE || ended->claimed || run->stop != STOP_NONE)

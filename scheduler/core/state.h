@@ -211,11 +211,11 @@ struct core_task {
     enum protocol protocol;
     /* its runs */
     uint32_t waiting_run; /* index of the newest run that waits for its start; or INDEX_NONE */
-    uint32_t
-        waiting_count; /* mostly 0 or 1; more when a run returns to waiting and a newer one waits already */
+    uint32_t waiting_count; /* mostly 0 or 1; more when a run returns and a newer one waits already */
     uint32_t running_count; /* begun and not over */
     uint32_t between_count; /* of them: waiting for a further stage */
     struct mono begun;      /* when its last run began */
+    struct mono heard;      /* when it was woken last: what began after that has answered it */
     /* when it is due */
     struct wall due;     /* the next due instant; meaningful while the task is in core.due */
     int64_t interval_us; /* in force when it was last armed; 0: a calendar */

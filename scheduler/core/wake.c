@@ -30,7 +30,7 @@ void wake_arm(struct core *core, uint32_t index) {
         due_remove(&core->wakes, index);
 }
 
-void wake_hear(struct core *core, uint32_t index) {
+void wake_owe(struct core *core, uint32_t index) {
     struct core_task *task = &core->tasks[index];
     if (!may_wake(core, task))
         return;
@@ -42,6 +42,14 @@ void wake_hear(struct core *core, uint32_t index) {
     core->runs[task->waiting_run].woken = true;
     task->woken = false;
     due_remove(&core->wakes, index);
+}
+
+void wake_hear(struct core *core, uint32_t index) {
+    struct core_task *task = &core->tasks[index];
+    if (!may_wake(core, task))
+        return;
+    task->heard = core->now;
+    wake_owe(core, index);
 }
 
 void wake_follow(struct core *core, uint32_t index, const struct taskset *before) {
@@ -87,7 +95,7 @@ bool wake_collect(struct core *core, struct actions *actions) {
         if (!may_wake(core, &core->tasks[index])) /* it was paused meanwhile */
             core->tasks[index].woken = false;
         else if (core->tasks[index].waiting_run != INDEX_NONE)
-            wake_hear(core, index); /* what has become due meanwhile serves */
+            wake_owe(core, index); /* what has become due meanwhile serves */
         else if (may_begin_at(core, &core->tasks[index]) > core->now.us)
             wake_arm(core, index);
         else

@@ -10,6 +10,9 @@
 
 void wake_hear(struct core *core, uint32_t task);
 
+/* What it heard last is still to be answered, or again: a run that was to do so has not begun. */
+void wake_owe(struct core *core, uint32_t task);
+
 /* What keeps a task that was woken may have changed: it is put on core->wakes, or moved there. */
 void wake_arm(struct core *core, uint32_t task);
 

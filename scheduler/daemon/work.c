@@ -1,5 +1,6 @@
 #include "scheduler/daemon/work.h"
 
+#include "scheduler/core/claim.h"
 #include "scheduler/history/released.h"
 
 /* From here on the plans of what a run calls are worth more than the 25 us that it costs to keep them through
@@ -37,6 +38,8 @@ struct session_work work_on_session(struct daemon *daemon, struct handle handle,
                     .tokens = task->tokens,
                     .released = released,
                     .any_one = released && daemon->core->tasks[run->task].definition->after->any,
+                    .woken = claim_is_of_notification(run),
+                    .heard_us_ago = mono_since(daemon->core->now, daemon->core->tasks[run->task].heard),
                     .looks = run->claim_state == CLAIM_DOUBTED},
     };
 }

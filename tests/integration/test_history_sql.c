@@ -1007,6 +1007,89 @@ static void chain_question_tells_what_was_answered_and_what_has_ended(void **sta
     assert_string_equal(say(a, "SELECT runs_elsewhere FROM headgate.chains('s', 'b', '[\"t\"]')"), "f");
 }
 
+/* --- notifications --- */
+
+/* Heard so many seconds ago. */
+static const char *start_woken_sql(int due, const char *heard_ago, const char *outcome, const char *daemon) {
+    static char sql[1024];
+    snprintf(sql, sizeof sql,
+             "SELECT floor(extract(epoch FROM headgate.start_woken('s', 't', " AT ", %s * int8 '1000000', now(), 7, 1, 1, '%s', '%s')"
+             " - " AT "))::int",
+             due, heard_ago, outcome, daemon, 0);
+    return sql;
+}
+
+static const char *start_woken(PGconn *conn, int due, const char *heard_ago, const char *outcome) {
+    return say(conn, "%s", start_woken_sql(due, heard_ago, outcome, conn == a ? "a (1)" : "b (1)"));
+}
+
+#define JUST_NOW "0"
+#define LONG_AGO "3600" /* before the test began */
+
+static void woken_start_is_answered_by_what_began_since(void **state) {
+    (void)state;
+    assert_string_equal(start_woken(a, 10, LONG_AGO, "ok"), "10");
+    assert_string_equal(start_woken(b, 11, LONG_AGO, "ok"), "HG001");
+    assert_string_equal(start_woken(b, 11, JUST_NOW, "ok"), "11"); /* the other began before that */
+    assert_string_equal(start_woken(b, 12, LONG_AGO, "ok"), "HG001"); /* by the first of them */
+    assert_string_equal(rows("t"), "10 ok, 11 ok");
+    say(a, "UPDATE headgate.run SET outcome = 'failed'");
+    assert_string_equal(start_woken(b, 12, LONG_AGO, "ok"), "12");
+    say(a, "UPDATE headgate.run SET outcome = 'ok', begun = now() + interval '1 hour'"); /* the clock was set back since */
+    assert_string_equal(start_woken(a, 13, LONG_AGO, "ok"), "13");
+    say(a, "UPDATE headgate.run SET begun = NULL"); /* nobody knows when */
+    assert_string_equal(start_woken(b, 14, LONG_AGO, "ok"), "14");
+}
+
+static void woken_start_takes_no_row_of_its_own_daemon_for_anothers(void **state) {
+    (void)state;
+    assert_string_equal(start_woken(a, 10, LONG_AGO, "ok"), "10");
+    assert_string_equal(start_woken(a, 11, LONG_AGO, "ok"), "11");
+    assert_string_equal(start_woken(b, 11, JUST_NOW, "ok"), "23505"); /* then it goes by another name */
+}
+
+static void woken_start_waits_for_what_is_under_way(void **state) {
+    static const char *const isolation[] = {"READ COMMITTED", "REPEATABLE READ"};
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        say(a, "DELETE FROM headgate.run");
+        say(a, "BEGIN ISOLATION LEVEL %s", isolation[i]);
+        start_woken(a, 10, LONG_AGO, "ok");
+        PQsendQuery(b, start_woken_sql(11, LONG_AGO, "ok", "b (1)"));
+        assert_true(blocked(b));
+        assert_string_equal(answer_of(b), "55P03");
+        PQsendQuery(b, start_woken_sql(11, LONG_AGO, "ok", "b (1)"));
+        assert_true(blocked(b));
+        say(a, i ? "ROLLBACK" : "COMMIT");
+        assert_string_equal(answer_of(b), i ? "11" : "HG001");
+    }
+    say(a, "BEGIN");
+    start_woken(a, 12, JUST_NOW, "ok");
+    say(b, "BEGIN ISOLATION LEVEL REPEATABLE READ");
+    PQsendQuery(b, start_woken_sql(13, LONG_AGO, "ok", "b (1)"));
+    assert_true(blocked(b));
+    say(a, "COMMIT");
+    assert_string_equal(answer_of(b), "13"); /* it cannot see the other: both run, and none fails */
+    say(b, "COMMIT");
+}
+
+static void woken_start_asks_again_while_another_daemon_runs_it(void **state) {
+    (void)state;
+    say(a, "SELECT headgate.meet('s', 'a', 'x', true)");
+    assert_string_equal(start_woken(a, 10, LONG_AGO, "running"), "10");
+    assert_string_equal(start_woken(a, 10, LONG_AGO, "running"), "10"); /* its answer was lost */
+    assert_string_equal(start_woken(b, 11, LONG_AGO, "running"), "55P03");
+    assert_string_equal(start_woken(b, 11, JUST_NOW, "running"), "11");
+    say(a, "DELETE FROM headgate.run WHERE daemon = 'b (1)'");
+    say(a, "UPDATE headgate.run SET outcome = 'failed'");
+    assert_string_equal(start_woken(b, 11, LONG_AGO, "running"), "11");
+    say(a, "DELETE FROM headgate.run WHERE daemon = 'b (1)'");
+    say(a, "UPDATE headgate.run SET outcome = 'running'");
+    assert_string_equal(start_woken(b, 11, LONG_AGO, "running"), "55P03");
+    say(a, "UPDATE headgate.daemon SET seen = seen - interval '2 minutes'"); /* it was killed, and nobody starts it again */
+    assert_string_equal(start_woken(b, 11, LONG_AGO, "running"), "11");
+}
+
 #define UNIT(name) cmocka_unit_test_setup(name, fresh)
 
 int main(void) {
@@ -1022,6 +1105,10 @@ int main(void) {
         UNIT(chain_start_that_was_not_heard_of_is_found_again),
         UNIT(chain_record_never_goes_back),
         UNIT(chain_question_tells_what_was_answered_and_what_has_ended),
+        UNIT(woken_start_is_answered_by_what_began_since),
+        UNIT(woken_start_takes_no_row_of_its_own_daemon_for_anothers),
+        UNIT(woken_start_waits_for_what_is_under_way),
+        UNIT(woken_start_asks_again_while_another_daemon_runs_it),
         UNIT(migration_goes_on_from_step_1),
         UNIT(migration_twice_makes_it_once),
         UNIT(migration_by_two_at_once_makes_it_once),

@@ -268,6 +268,95 @@ static void wake_loses_nothing_in_a_storm_on_several_sessions(void **state) {
     storms(4);
 }
 
+/* --- two daemons that hear the same --- */
+
+#define GATE "hashtextextended('headgate.start_woken wakes see', 0)" /* etc/history/2.sql: one claim at a time */
+
+static void start_pair(struct process pair[2], const char *more) {
+    query(conninfo, "SET client_min_messages = error; DROP SCHEMA IF EXISTS headgate CASCADE");
+    for (int i = 0; i < 2; i++) {
+        ini_write(&pair[i], "[headgate]\nname = wakes\n[pool p]\nconninfo = %s\nsize = 4\nhistory = on\n[task see]\nwake = new_mail\n%s",
+                  conninfo, more);
+        daemon_start(&pair[i]);
+        WAIT_UNTIL(&pair[i], history_is_on(&pair[i]) && listens(&pair[i]) && task_number(&pair[i], "see", "woken") > 0);
+    }
+}
+
+static long sum(const struct process pair[2], const char *field) {
+    return task_number(&pair[0], "see", field) + task_number(&pair[1], "see", field);
+}
+
+static bool are_idle(const struct process pair[2]) {
+    return dump_has(&pair[0], "waits for new_mail") && dump_has(&pair[1], "waits for new_mail");
+}
+
+/* Every claim that waits there was sent after now. */
+static void outlast_claims(const struct process *process) {
+    char sql[300];
+    snprintf(sql, sizeof sql,
+             "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'advisory' AND xact_start < to_timestamp(%.6f)",
+             (double)query_number(conninfo, "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::int8") / 1e6);
+    WAIT_UNTIL(process, query_number(conninfo, sql) == 0);
+}
+
+/* Neither can begin before both have heard it: so it is known that one run answers both. */
+static void notify_both(const struct process pair[2]) {
+    PGconn *lock = PQconnectdb(conninfo);
+    long ok = sum(pair, "ok"), woken = sum(pair, "woken");
+    PQclear(PQexec(lock, "SELECT pg_advisory_lock(" GATE ")"));
+    query(conninfo, "SELECT mail(1)");
+    WAIT_UNTIL(pair, sum(pair, "woken") == woken + 2);
+    outlast_claims(pair);
+    assert_int_equal(sum(pair, "ok"), ok);
+    depart(lock);
+}
+
+static void wake_of_two_daemons_is_one_run(void **state) {
+    struct process pair[2];
+    (void)state;
+    start_pair(pair, SEE);
+    WAIT_UNTIL(pair, are_idle(pair));
+    for (int i = 0; i < 3; i++) {
+        long ok = sum(pair, "ok");
+        notify_both(pair);
+        WAIT_UNTIL(pair, saw_all() && are_idle(pair));
+        assert_int_equal(sum(pair, "ok"), ok + 1);
+    }
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(daemon_end(&pair[i], SIGTERM), 0);
+}
+
+#define AT_9 "FROM pg_locks WHERE locktype = 'advisory' AND (classid, objid) = (0, 9) AND NOT granted"
+
+/* The one that has the run is stopped in the middle of it, by a person who cancels it: then the other has it. */
+static void wake_of_two_daemons_is_the_others_when_a_run_fails(void **state) {
+    struct process pair[2];
+    (void)state;
+    start_pair(pair, "sql = SELECT pg_advisory_xact_lock(9); INSERT INTO saw SELECT 'see', n FROM number\n");
+    WAIT_UNTIL(pair, are_idle(pair));
+    PGconn *lock = PQconnectdb(conninfo);
+    PQclear(PQexec(lock, "SELECT pg_advisory_lock(9)"));
+    notify_both(pair);
+    WAIT_UNTIL(pair, query_number(conninfo, "SELECT count(*) " AT_9) == 1);
+    query(conninfo, "SELECT pg_cancel_backend(pid) " AT_9);
+    WAIT_UNTIL(pair, sum(pair, "failed") == 1);
+    depart(lock);
+    WAIT_UNTIL(pair, saw_all() && are_idle(pair));
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(daemon_end(&pair[i], SIGTERM), 0);
+}
+
+static void wake_loses_nothing_in_a_storm_on_two_daemons(void **state) {
+    struct process pair[2];
+    (void)state;
+    start_pair(pair, "wake_most_every = 10ms\n" SEE);
+    for (enum trouble_kind kind = 0; kind < TROUBLES; kind++)
+        one_storm(&pair[kind % 2], kind);
+    WAIT_UNTIL(pair, are_idle(pair));
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(daemon_end(&pair[i], SIGTERM), 0);
+}
+
 /* --- where nobody can listen --- */
 
 static void wake_through_a_pooler_is_refused(void **state) {
@@ -299,6 +388,9 @@ int main(void) {
         WAKE_TEST(wake_by_a_flood_is_a_few_runs_and_no_memory),
         WAKE_TEST(wake_loses_nothing_in_a_storm_on_one_session),
         WAKE_TEST(wake_loses_nothing_in_a_storm_on_several_sessions),
+        WAKE_TEST(wake_of_two_daemons_is_one_run),
+        WAKE_TEST(wake_of_two_daemons_is_the_others_when_a_run_fails),
+        WAKE_TEST(wake_loses_nothing_in_a_storm_on_two_daemons),
         WAKE_TEST(wake_through_a_pooler_is_refused),
     };
     return run_all(tests, start, stop);
