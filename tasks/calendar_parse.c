@@ -166,7 +166,9 @@ static bool read_from_value(struct reading *reading) {
     if (last == 0 && is_of(reading, WEEKDAY) && first > 0) /* fri-sun */
         last = 7;
     if (last < 0)
-        return refuse(reading, "is a range without its end; write both, as in 1-5");
+        return refuse(reading, reading->at == reading->end
+                                   ? "is a range without its end; write both, as in 1-5"
+                                   : "is a range whose end is no such number or name; write both, as in 1-5");
     if (last < field->least || last > field->most)
         return refuse_bounds(reading);
     if (last < first)

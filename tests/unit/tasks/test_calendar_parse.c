@@ -133,6 +133,7 @@ static void calendar_parse_names_field_value_and_cure(void **state) {
         {"0 0 * * sat-mon", "the day of the week 'sat-mon' ends before it begins; write it as two, as in "
                             "22-23,0-5"},
         {"5- * * * *", "the minute '5-' is a range without its end; write both, as in 1-5"},
+        {"* * * * mon-fry", "the day of the week 'mon-fry' is a range whose end is no such number or name; write both, as in 1-5"},
         {"*/0 * * * *", "the minute '*/0' has a step of 0; write 1 or more, or no step"},
         {"*/ * * * *",
          "the minute '*/' has no number behind /; write how many steps each is apart, as in */5"},
