@@ -174,6 +174,11 @@ BEGIN
             PERFORM headgate.insert_row(r, every_us, dues);
             RETURN r.due;
         EXCEPTION WHEN unique_violation THEN -- committed since we looked
+            IF r.occurrences = 0 AND r.outcome = 'running'
+               AND EXISTS (SELECT FROM headgate.run o WHERE o.service = r.service AND o.task = r.task AND o.due = r.due
+                              AND o.daemon = r.daemon AND o.outcome = 'running' AND o.occurrences = 0) THEN
+                RETURN r.due; -- claimed before, as above
+            END IF;
             IF r.occurrences = 0 OR look = 3 THEN
                 RAISE;
             END IF;

@@ -317,6 +317,15 @@ static void start_by_hand_is_not_cut(void **state) {
     assert_string_equal(start(b, "t", 20, 21), "21");
 }
 
+/* Its claim was committed and not answered: it is claimed again, and nobody else may. */
+static void start_by_hand_that_was_not_heard_of_is_found_again(void **state) {
+    (void)state;
+    assert_string_equal(say(a, "%s", start_sql("t", 12, 12, 0, "running", "a")), "12");
+    assert_string_equal(say(a, "%s", start_sql("t", 12, 12, 0, "running", "a")), "12");
+    assert_string_equal(say(b, "%s", start_sql("t", 12, 12, 0, "running", "b")), "23505");
+    assert_string_equal(rows("t"), "12 running");
+}
+
 static void start_rolled_back_leaves_nothing(void **state) {
     (void)state;
     say(a, "BEGIN");
@@ -1121,6 +1130,7 @@ int main(void) {
         UNIT(start_that_was_not_heard_of_is_found_again),
         UNIT(start_of_a_long_range_guards_its_end),
         UNIT(start_by_hand_is_not_cut),
+        UNIT(start_by_hand_that_was_not_heard_of_is_found_again),
         UNIT(start_rolled_back_leaves_nothing),
         UNIT(start_of_a_held_key_waits),
         UNIT(start_of_a_range_waits_for_what_may_lie_across),
