@@ -101,8 +101,35 @@ static void office_works_within_its_size_as_simulate_says(void **state) {
     daemon_stop(&process);
 }
 
+/* Tasks by calendar, a chain and a window, on days of 23, 25 and 24 hours on the clocks of Berlin. */
+static void office_day_is_simulated_over_a_change_of_the_clocks(void **state) {
+    (void)state;
+    struct process process;
+    static const struct {
+        const char *from;
+        int in_the_window; /* from 01:00 to 04:00, each ten minutes */
+    } days[] = {{"2027-03-28T00:00:00+01:00", 12}, {"2027-10-31T00:00:00+02:00", 24}, {"2027-06-01T00:00:00+02:00", 18}};
+    ini_write(&process, "[headgate]\nzone = Europe/Berlin\n[pool p]\nconninfo = dbname=x\nsize = 4\n"
+                        "[task nightly]\ncron = 30 2 * * *\nsql = SELECT 1\n[task hourly]\ncron = 0 * * * *\nsql = SELECT 1\n"
+                        "[task digest]\nafter = nightly, hourly\nsql = SELECT 1\n"
+                        "[task purge]\ncron = */10 * * * *\nwindow = 01:00-04:00\noutside = skip\nsql = SELECT 1\n");
+    for (size_t i = 0; i < sizeof days / sizeof *days; i++) {
+        const char *output;
+        assert_int_equal(shell(&output, "headgate simulate %s --from %s --for 24h --json", process.ini, days[i].from), 0);
+        json_t *all = json_loads(output, 0, NULL);
+        assert_non_null(all);
+        assert_int_equal(simulated(all, "nightly", "runs"), 1); /* skipped by the clocks, or shown twice */
+        assert_int_equal(simulated(all, "hourly", "runs"), 24);
+        assert_int_equal(simulated(all, "digest", "runs"), 1);
+        assert_int_equal(simulated(all, "purge", "runs"), days[i].in_the_window);
+        assert_int_equal(simulated(all, "purge", "skipped"), 144 - days[i].in_the_window);
+        json_decref(all);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(office_day_is_simulated_over_a_change_of_the_clocks, tidy),
         cmocka_unit_test_teardown(office_works_within_its_size_as_simulate_says, tidy),
     };
     return run_all(tests, start, stop);
