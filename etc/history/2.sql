@@ -48,25 +48,14 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT (extract(epoch FROM at) * 1000000)::int8
 $$;
 
--- How many occurrences come after one, up to an instant, that one included.
+-- How many occurrences come after one, up to an instant, that one included. NULL: no instant was given.
 CREATE FUNCTION headgate.steps(since timestamptz, until timestamptz, every_us int8, dues int8[]) RETURNS int
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF dues IS NULL THEN
+    IF dues IS NULL OR until IS NULL THEN
         RETURN headgate.steps(since, until, every_us);
     END IF;
     RETURN (SELECT count(*) FROM unnest(dues) us WHERE us > headgate.unix_us(since) AND us <= headgate.unix_us(until));
-END
-$$;
-
--- The same, but the instant is not included; and it need not be on the grid.
-CREATE FUNCTION headgate.steps_before(since timestamptz, before timestamptz, every_us int8, dues int8[]) RETURNS int
-LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    IF dues IS NULL THEN
-        RETURN ceil(extract(epoch FROM before - since) * 1000000 / greatest(every_us, 1)) - 1;
-    END IF;
-    RETURN (SELECT count(*) FROM unnest(dues) us WHERE us > headgate.unix_us(since) AND us < headgate.unix_us(before));
 END
 $$;
 
@@ -258,7 +247,7 @@ BEGIN
         part := piece;
         part.occurrences := 0;
         IF other.due > piece.due THEN
-            part.occurrences := headgate.steps_before(piece.due, other.due, every_us, dues) + 1;
+            part.occurrences := headgate.steps(piece.due, other.due - interval '1 microsecond', every_us, dues) + 1;
         END IF;
         part.due_until := headgate.nth(piece.due, greatest(part.occurrences - 1, 0), every_us, dues);
         IF part.occurrences > 0 THEN
@@ -296,7 +285,7 @@ BEGIN
      ORDER BY o.due DESC LIMIT 1;
     FOR look IN 1..3 LOOP
         SELECT least(headgate.steps(own.due_until, r.due_until, every_us, dues),
-                     headgate.steps_before(own.due_until, min(o.due), every_us, dues))
+                     headgate.steps(own.due_until, min(o.due) - interval '1 microsecond', every_us, dues))
           INTO more
           FROM headgate.run o
          WHERE o.service = r.service AND o.task = r.task AND o.due > own.due_until AND o.due <= r.due_until AND o.occurrences > 0;

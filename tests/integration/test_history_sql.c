@@ -908,6 +908,14 @@ static void calendar_record_grows_to_the_next_row(void **state) {
     assert_string_equal(counts(), "3 1");
 }
 
+static void calendar_record_grows_where_no_row_follows(void **state) {
+    (void)state;
+    start_calendar(a, 10, 10);
+    record_calendar(a, 10, 30, "ok");
+    assert_string_equal(rows("t"), "10-30 ok");
+    assert_string_equal(counts(), "6");
+}
+
 static void calendar_gaps_are_for_the_daemon_to_judge(void **state) {
     (void)state;
     say(a, "SELECT headgate.restore('s', 'nobody', '[" CALENDAR_T "]')");
@@ -1108,6 +1116,7 @@ int main(void) {
         UNIT(calendar_record_fills_what_is_free),
         UNIT(calendar_record_takes_the_room_of_what_was_not_kept),
         UNIT(calendar_record_grows_to_the_next_row),
+        UNIT(calendar_record_grows_where_no_row_follows),
         UNIT(calendar_gaps_are_for_the_daemon_to_judge),
         UNIT(chain_start_is_for_what_was_not_answered),
         UNIT(chain_start_waits_for_another_and_then_sees_it),
