@@ -59,6 +59,24 @@ static void add_int4(struct parameters *to, int64_t number) {
     add(to, TYPE_INT4, (const char *)at, 4, 1);
 }
 
+/* The first of each call: which run. */
+static void add_name(struct parameters *to, const struct session_work *work) {
+    add_text(to, work->claimed.service);
+    add_text(to, work->label);
+    add_instant(to, work->claimed.due_first);
+}
+
+/* What its row says of a run that starts. */
+static void add_start(struct parameters *to, const struct session *session, const struct claim_values *values,
+                      enum claim claim) {
+    add_instant(to, values->started);
+    add_int8(to, TYPE_INT8, values->lateness_us);
+    add_int4(to, values->attempt_count);
+    add_int4(to, values->tokens);
+    add_text(to, claim == CLAIM_WITHIN ? "ok" : "running");
+    add_text(to, session->pool->daemon_name);
+}
+
 static bool send_call(struct session *session, const char *sql, const struct parameters *with) {
     return ring_push(&session->script, STEP_CLAIM,
                      PQsendQueryParams(session->conn, sql, with->count, with->types, with->values,
@@ -67,9 +85,7 @@ static bool send_call(struct session *session, const char *sql, const struct par
 
 static bool send_key(struct session *session, const struct session_work *work, enum claim claim) {
     struct parameters to = {0};
-    add_text(&to, work->claimed.service);
-    add_text(&to, work->label);
-    add_instant(&to, work->claimed.due_first);
+    add_name(&to, work);
     add_instant(&to, work->claimed.started);
     add_text(&to, session->pool->daemon_name);
     return send_call(session,
@@ -88,18 +104,11 @@ static bool send_start(struct session *session, const struct session_work *work,
     const struct claim_values *values = &work->claimed;
     struct parameters to = {0};
     struct text dues = {0};
-    add_text(&to, work->claimed.service);
-    add_text(&to, work->label);
-    add_instant(&to, values->due_first);
+    add_name(&to, work);
     add_instant(&to, values->due_last);
     add_int8(&to, TYPE_INT8, schedule_pace_us(values->schedule));
     add_int4(&to, values->occurrence_count);
-    add_instant(&to, values->started);
-    add_int8(&to, TYPE_INT8, values->lateness_us);
-    add_int4(&to, values->attempt_count);
-    add_int4(&to, values->tokens);
-    add_text(&to, claim == CLAIM_WITHIN ? "ok" : "running");
-    add_text(&to, session->pool->daemon_name);
+    add_start(&to, session, values, claim);
     add_dues(&to, values, &dues);
     bool sent = send_call(
         session,
@@ -115,15 +124,8 @@ static bool send_start(struct session *session, const struct session_work *work,
 static bool send_start_after(struct session *session, const struct session_work *work, enum claim claim) {
     const struct claim_values *values = &work->claimed;
     struct parameters to = {0};
-    add_text(&to, work->claimed.service);
-    add_text(&to, work->label);
-    add_instant(&to, values->due_first);
-    add_instant(&to, values->started);
-    add_int8(&to, TYPE_INT8, values->lateness_us);
-    add_int4(&to, values->attempt_count);
-    add_int4(&to, values->tokens);
-    add_text(&to, claim == CLAIM_WITHIN ? "ok" : "running");
-    add_text(&to, session->pool->daemon_name);
+    add_name(&to, work);
+    add_start(&to, session, values, claim);
     add(&to, TYPE_JSONB, values->released, (int)strlen(values->released), 0);
     add(&to, TYPE_BOOL, values->any_one ? "t" : "f", 1, 0);
     return send_call(
@@ -137,16 +139,9 @@ static bool send_start_after(struct session *session, const struct session_work 
 static bool send_start_woken(struct session *session, const struct session_work *work, enum claim claim) {
     const struct claim_values *values = &work->claimed;
     struct parameters to = {0};
-    add_text(&to, work->claimed.service);
-    add_text(&to, work->label);
-    add_instant(&to, values->due_first);
+    add_name(&to, work);
     add_int8(&to, TYPE_INT8, values->heard_us_ago);
-    add_instant(&to, values->started);
-    add_int8(&to, TYPE_INT8, values->lateness_us);
-    add_int4(&to, values->attempt_count);
-    add_int4(&to, values->tokens);
-    add_text(&to, claim == CLAIM_WITHIN ? "ok" : "running");
-    add_text(&to, session->pool->daemon_name);
+    add_start(&to, session, values, claim);
     return send_call(session,
                      claim == CLAIM_WITHIN
                          ? "SELECT headgate.start_woken($1,$2,$3,$4,$5,$6,$7,$8,$9,$10)"
@@ -172,9 +167,7 @@ void claim_take(struct script *script, const PGresult *result) {
 
 static bool send_finish(struct session *session, const struct session_work *work) {
     struct parameters to = {0};
-    add_text(&to, work->claimed.service);
-    add_text(&to, work->label);
-    add_instant(&to, work->claimed.due_first);
+    add_name(&to, work);
     add_instant(&to, work->claimed.due_last);
     add_int4(&to, work->claimed.occurrence_count);
     add_text(&to, session->pool->daemon_name);
